@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The configuration of one start: read from YAML, checked whole, then const for everybody.
+ * Every key is declared once, in config/keys.c, with type, unit, bounds, default and help; the
+ * parser, `tillwatch check` and docs/reference/configuration.md come from that table.
+ * Thread: built and destroyed by main; const and shared in between.
+ * Fails:  TW_ECONFIG with every fault of the file as "file:line: what is wrong" in one report.
+ */
+#ifndef TW_CONFIG_CONFIG_H
+#define TW_CONFIG_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "core/err.h"
+
+enum tw_tap_kind { TW_TAP_PULL, TW_TAP_SUB, TW_TAP_ROUTER };
+
+struct tw_cfg_strings {
+    char **items; /* owned, each NUL-terminated */
+    size_t count;
+};
+
+struct tw_cfg_tap {
+    char *name; /* [a-z0-9-]{1,32}, unique */
+    enum tw_tap_kind kind;
+    struct tw_cfg_strings bind;      /* ZeroMQ endpoints */
+    struct tw_cfg_strings connect;   /* at least one of bind and connect */
+    struct tw_cfg_strings subscribe; /* SUB only: topic prefixes; none given: everything */
+    int64_t receive_hwm;             /* messages queued per peer in the socket */
+    int64_t max_message_bytes;       /* ZMQ_MAXMSGSIZE */
+    int64_t heartbeat_ms;
+    int64_t handshake_ms;
+    char *curve_server_key_file; /* NULL: no CURVE. Secret key, Z85, not readable by others */
+    char *curve_clients_dir;     /* NAME.pub files, each the public key of the client NAME */
+};
+
+/* An object type: which attribute names it, within which scope it is unique. */
+struct tw_cfg_object {
+    char *type;
+    char *attribute;
+    struct tw_cfg_strings scope; /* attributes; all must be present */
+    bool is_linking;             /* joins events; otherwise it only describes them (context) */
+    bool is_indexed;             /* can be searched for; linking types always are */
+};
+
+struct tw_cfg_source {
+    char *match; /* of `source`: exact, or a prefix that ends in '*' */
+    bool is_sequenced;
+};
+
+/* A business effect: an event type that may happen once only for an object. */
+struct tw_cfg_effect {
+    char *event;  /* CloudEvents type: exact, or a prefix that ends in '*' */
+    char *object; /* object type */
+};
+
+struct tw_cfg_pair {
+    char *from;
+    char *to;
+};
+
+enum tw_cfg_value_kind { TW_VALUE_POINTER, TW_VALUE_CONSTANT, TW_VALUE_TEMPLATE };
+
+/* How one attribute of a foreign message comes about. */
+struct tw_cfg_attr {
+    char *attribute;
+    enum tw_cfg_value_kind kind;
+    char *text;              /* JSON Pointer (RFC 6901), constant, or template with {/pointer} */
+    struct tw_cfg_pair *map; /* optional translation of the value; no row: kept as it is */
+    size_t map_count;
+    bool is_minor_units; /* amount only: the value counts minor units of `currency` */
+    bool is_optional;    /* absent value: attribute absent; otherwise the event is quarantined */
+    int line;
+};
+
+struct tw_cfg_mapping {
+    char *name;
+    char *topic;         /* topic prefix, or NULL */
+    char *match_pointer; /* JSON Pointer that must exist, or NULL */
+    char *match_value;   /* and have this text, or NULL: any value */
+    char *each;          /* JSON Pointer to an array: one event an element; NULL: one event */
+    struct tw_cfg_attr *attributes;
+    size_t attribute_count;
+};
+
+struct tw_cfg {
+    char *file; /* where it came from; "(built in)" for the default */
+    struct {
+        char *dir;
+        int64_t partition_events;
+        int64_t partition_hours;
+        int64_t commit_events;
+        int64_t commit_ms;
+        int64_t retain_days;            /* events and all that belongs to them */
+        int64_t retain_payload_days;    /* `data` of events */
+        int64_t retain_quarantine_days; /* raw bytes of the quarantine */
+        int64_t warn_free_percent;
+        int64_t stop_free_percent;
+        int64_t stop_free_bytes;
+        int64_t duplicate_memory_bytes; /* filters of sealed partitions */
+    } store;
+    struct {
+        int64_t batches;          /* in flight between intake and store */
+        int64_t max_batch_events; /* CloudEvents in one message */
+        int64_t max_json_depth;
+        int64_t max_json_members; /* of the top level */
+        int64_t max_attribute_bytes;
+        int64_t max_quarantine_bytes; /* raw bytes kept of one entry */
+    } intake;
+    struct {
+        int64_t max_objects; /* of one event */
+        int64_t max_links;   /* distinct neighbours; beyond it an object is a hub */
+        int64_t max_hops;
+        int64_t max_journey_events;
+        int64_t max_sources;
+        int64_t max_gap_ranges;       /* remembered per source */
+        int64_t clock_suspect_s;      /* event time further than this ahead of receipt */
+        struct tw_cfg_strings ignore; /* identifiers that say nothing, compared without case */
+    } correlate;
+    struct {
+        char *listen; /* host:port */
+        int64_t threads;
+        int64_t max_connections;
+        int64_t max_connections_per_ip;
+        int64_t timeout_s;
+        int64_t max_body_bytes;
+        int64_t query_deadline_ms;
+        char *ui_dir; /* NULL: found beside the program */
+    } web;
+    struct tw_cfg_tap *taps;
+    size_t tap_count;
+    struct tw_cfg_object *objects;
+    size_t object_count;
+    struct tw_cfg_source *sources;
+    size_t source_count;
+    struct tw_cfg_effect *effects;
+    size_t effect_count;
+    struct tw_cfg_mapping *mappings;
+    size_t mapping_count;
+};
+
+/* A configuration from `file` (NULL: the built-in default with the retail pack), then the
+ * environment overrides of docs/reference/configuration.md (TILLWATCH_STATE, _WEB, _TAP_PULL,
+ * _TAP_ROUTER, _TAP_SUB). Faults go to `report`, one a line, all of them.
+ * Returns owned through *ret_cfg; TW_OK, TW_ECONFIG or TW_ENOMEM. */
+int tw_cfg_load(const char *file, FILE *report, struct tw_cfg **ret_cfg);
+/* The same from memory; `name` stands for the file in the report. No environment. For tests. */
+int tw_cfg_parse(const char *name, const char *yaml, size_t len, FILE *report,
+                 struct tw_cfg **ret_cfg);
+void tw_cfg_destroy(struct tw_cfg **self_p);
+/* What is in force, as YAML that tw_cfg_parse reads back. */
+int tw_cfg_print(const struct tw_cfg *self, FILE *out);
+/* The reference page of all keys, as Markdown, from the table. */
+int tw_cfg_print_reference(FILE *out);
+
+#endif

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Every log event: X(NAME, level, "name", "what it means, for the reference page"). */
+#ifndef TW_CORE_LOG_EVENTS_H
+#define TW_CORE_LOG_EVENTS_H
+
+#define TW_LOG_EVENTS(X)                                                                           \
+    X(STARTED, INFO, "started", "the program, or a half of it, is ready")                          \
+    X(STOPPING, INFO, "stopping", "a stop was asked for; draining")                                \
+    X(STOPPED, INFO, "stopped", "everything is committed and closed")                              \
+    X(START_FAILED, ERROR, "start_failed", "the program cannot start; reason= says why")           \
+    X(RELOADED, INFO, "reloaded", "SIGHUP: new workflows, rules and client keys are in force")     \
+    X(RELOAD_REFUSED, ERROR, "reload_refused", "SIGHUP: faults in the files; the old ones stay")   \
+    X(RECOVERED, INFO, "recovered", "state was rebuilt from the store")                            \
+    X(TAP_BOUND, INFO, "tap_bound", "a tap listens")                                               \
+    X(TAP_FAILED, ERROR, "tap_failed", "a tap cannot be opened or read")                           \
+    X(CLIENT_REFUSED, WARN, "client_refused", "a CURVE client whose key is not known")             \
+    X(QUARANTINED, WARN, "quarantined", "a message or event could not be understood")              \
+    X(ACK_UNDELIVERABLE, WARN, "ack_undeliverable", "an acknowledgement found no client")          \
+    X(CLOCK_MOVED, WARN, "clock_moved", "the wall clock jumped against the monotonic one")         \
+    X(COMMIT_FAILED, ERROR, "commit_failed", "a batch could not be committed")                     \
+    X(DISK_LOW, WARN, "disk_low", "little free space; below the limit acknowledging stops")        \
+    X(DISK_FULL, ERROR, "disk_full", "acknowledging has stopped until space is free")              \
+    X(DISK_OK, INFO, "disk_ok", "space is free again; acknowledging goes on")                      \
+    X(PARTITION_STARTED, INFO, "partition_started", "a new partition of the store")                \
+    X(PARTITION_SEALED, INFO, "partition_sealed", "a partition got its final index")               \
+    X(PARTITION_EXPIRED, INFO, "partition_expired", "a partition passed its retention")            \
+    X(STORE_FAILED, ERROR, "store_failed", "background work on the store failed")                  \
+    X(WEB_BOUND, INFO, "web_bound", "the web half listens")                                        \
+    X(WEB_FAILED, ERROR, "web_failed", "the web half cannot answer")                               \
+    X(REQUEST_DONE, INFO, "request_done", "a request of an operator was carried out")              \
+    X(REQUEST_FAILED, WARN, "request_failed", "a request of an operator could not be carried out") \
+    X(DEBUG, DEBUG, "debug", "detail for developers")
+
+enum tw_log_event {
+#define TW_LOG_ENUM(name, level, text, help) TW_LOG_##name##_EVENT,
+    TW_LOG_EVENTS(TW_LOG_ENUM)
+#undef TW_LOG_ENUM
+        TW_LOG_EVENT_COUNT
+};
+
+#endif

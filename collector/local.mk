@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: Apache-2.0
+# A library per stage, so that what a stage needs shows in what its tests link.
+noinst_LIBRARIES += collector/libcore.a
+collector_libcore_a_SOURCES = \
+    collector/core/actor.c collector/core/actor.h \
+    collector/core/arena.c collector/core/arena.h \
+    collector/core/buf.c collector/core/buf.h \
+    collector/core/chan.c collector/core/chan.h \
+    collector/core/clock.c collector/core/clock.h \
+    collector/core/err.c collector/core/err.h \
+    collector/core/log.c collector/core/log.h collector/core/log_events.h \
+    collector/core/problem.c collector/core/problem.h \
+    collector/core/str.h \
+    collector/core/totals.c collector/core/totals.h
+
+noinst_LIBRARIES += collector/libstore.a
+collector_libstore_a_SOURCES = \
+    collector/store/batch.c collector/store/batch.h
