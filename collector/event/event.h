@@ -79,8 +79,8 @@ struct tw_event {
      * text); ptr NULL: absent. ID, SOURCE, SPECVERSION and TYPE are always there.
      * SYSTEM is filled from the source's first path segment where it was absent. */
     struct tw_str attr[TW_ATTR_COUNT];
-    struct tw_event_extra extras[TW_EVENT_MAX_EXTRAS];
-    unsigned extra_count;
+    const struct tw_event_extra *extras; /* in the decoder's arena; NULL when there are none */
+    unsigned extra_count;                /* 0 to TW_EVENT_MAX_EXTRAS */
     bool has_time;
     tw_wall_t time; /* only if has_time */
 };
