@@ -6,3 +6,9 @@ check_PROGRAMS += tests/unit/test_core
 tests_unit_test_core_SOURCES = tests/unit/test_core.c
 tests_unit_test_core_LDADD = collector/libcore.a $(CMOCKA_LIBS)
 endif
+
+# What the checks of the tree and the system tests need, so that a release archive can run them.
+EXTRA_DIST += tests/check_banned.sh tests/check_headers.sh tests/check_tree.py \
+    tests/compile_commands.sh tests/cppcheck.supp \
+    tests/system/tower.py tests/system/tap.py tests/system/publish.py \
+    tests/system/clients/package.json tests/system/clients/package-lock.json

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -72,7 +73,7 @@ int tw_actor_new(const char *name, tw_actor_fn *fn, void *arg, struct tw_actor *
     }
     self->fn = fn;
     self->arg = arg;
-    (void)strncpy(self->name, name, sizeof self->name - 1);
+    (void)snprintf(self->name, sizeof self->name, "%s", name); /* a longer name is cut */
     TW_ASSERT(pthread_mutex_init(&self->mtx, NULL) == 0);
     TW_ASSERT(pthread_cond_init(&self->reported_cond, NULL) == 0);
     self->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

@@ -1,0 +1,191 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Rules of the tree that no compiler knows: who includes whom, where a third-party header may
+stand, the shape of files, links in documents, reference pages that match their tables. TAP."""
+
+import os
+import re
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "system"))
+from tap import Tap  # noqa: E402
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+os.chdir(ROOT)
+
+# What a directory may include of the project. A stage knows core, the configuration, itself and
+# the records that are handed to it.
+MAY_INCLUDE = {
+    "collector/core/": ["core/"],
+    "collector/config/": ["core/", "config/"],
+    "collector/event/": ["core/", "config/config.h", "event/"],
+    "collector/tap/": ["core/", "config/config.h", "tap/"],
+    "collector/store/": ["core/", "config/config.h", "store/"],
+    "collector/correlate/": ["core/", "config/config.h", "event/event.h", "event/decode.h",
+                             "store/batch.h", "store/ident.h", "store/store.h", "correlate/"],
+    # The web half: core, configuration, and the reading and request side of the store.
+    "web/": ["core/", "config/config.h", "store/reader.h", "store/journey.h", "store/request.h",
+             "store/batch.h"],
+    "client/": ["tillwatch.h"],
+}
+# Headers of libraries, and the only places that may know them.
+LIBRARIES = {
+    "zmq.h": ["collector/tap/", "client/", "tests/"],
+    "sqlite3.h": ["collector/store/", "tests/"],
+    "zstd.h": ["collector/store/", "tests/"],
+    "microhttpd.h": ["web/server.c", "web/router.c", "tests/"],
+    "yaml.h": ["collector/config/"],
+    "jansson.h": ["collector/event/", "collector/correlate/", "web/", "tests/"],
+    "xxhash.h": ["collector/store/", "collector/correlate/", "collector/event/", "tests/"],
+    "cmocka.h": ["tests/"],
+}
+# Places outside the project that none of its lines may name: directories of one machine, and the
+# hosts packages come from (whoever builds has their own mirrors).
+OUTSIDE = [r"(^|[^a-z.])/(work|home|farm)/", r"registry\.npm", r"deb\.debian", r"\.\./shared/"]
+MAX_LINES = 800
+MAX_COLUMNS = 100
+
+
+def tracked(*suffixes):
+    """Files of the tree under version control, or all without git (a release archive)."""
+    done = subprocess.run(["git", "ls-files", "-z", "-c", "-o", "--exclude-standard"],
+                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
+    if done.returncode == 0:
+        names = [n for n in done.stdout.decode().split("\0") if n]
+    else:
+        names = [os.path.relpath(os.path.join(d, f), ".")
+                 for d, _, files in os.walk(".") for f in files if "/build" not in d]
+    return sorted(n for n in names if n.endswith(suffixes) and os.path.isfile(n))
+
+
+def read(name):
+    """The text of a file."""
+    with open(name, encoding="utf-8", errors="replace") as f:
+        return f.read()
+
+
+def includes(name):
+    """(line number, "x.h" or <x.h>, the name) of every include."""
+    for number, line in enumerate(read(name).split("\n"), 1):
+        found = re.match(r'\s*#\s*include\s+(["<])([^">]+)[">]', line)
+        if found:
+            yield number, found.group(1), found.group(2)
+
+
+def check_directions(tap, sources):
+    """Dependencies point one way."""
+    for place, allowed in MAY_INCLUDE.items():
+        wrong = []
+        for name in [s for s in sources if s.startswith(place)]:
+            for number, kind, header in includes(name):
+                if kind != '"' or header == "config.h":
+                    continue
+                own = os.path.dirname(name[len("collector/"):]) if place != "web/" else ""
+                beside = "/" not in header and os.path.exists(
+                    os.path.join(os.path.dirname(name), header))
+                if not (beside or header.startswith(tuple(allowed))
+                        or (own and header.startswith(own + "/"))
+                        or (place == "web/" and os.path.exists("web/" + header))):
+                    wrong.append("%s:%d: includes %s" % (name, number, header))
+        tap.ok(not wrong, "%s includes only what it may know" % place, "\n".join(wrong))
+    for library, places in LIBRARIES.items():
+        wrong = ["%s:%d" % (name, number) for name in sources
+                 for number, _, header in includes(name)
+                 if header == library and not name.startswith(tuple(places))]
+        tap.ok(not wrong, "%s is included only where it is wrapped" % library, "\n".join(wrong))
+
+
+def check_first_include(tap, sources):
+    """Each .c includes config.h first, headers never."""
+    wrong = []
+    for name in sources:
+        found = list(includes(name))
+        if name.endswith(".c") and (not found or found[0][2] != "config.h"):
+            wrong.append(name + ": config.h is not its first include")
+        if name.endswith(".h") and any(h == "config.h" for _, _, h in found):
+            wrong.append(name + ": a header must not include config.h")
+    tap.ok(not wrong, "config.h is the first include of every .c and of no .h", "\n".join(wrong))
+
+
+def check_shape(tap, names):
+    """Licence line, length, width, tabs, trailing blanks."""
+    licence, long_files, wide, blanks = [], [], [], []
+    for name in names:
+        lines = read(name).split("\n")
+        if not any("SPDX-License-Identifier: Apache-2.0" in line for line in lines[:3]):
+            licence.append(name)
+        if len(lines) > MAX_LINES + 1:
+            long_files.append("%s: %d lines" % (name, len(lines) - 1))
+        for number, line in enumerate(lines, 1):
+            if len(line) > MAX_COLUMNS and name.endswith((".c", ".h", ".py", ".sh")):
+                wide.append("%s:%d: %d columns" % (name, number, len(line)))
+            if line != line.rstrip() or ("\t" in line and name.endswith((".c", ".h", ".py"))):
+                blanks.append("%s:%d" % (name, number))
+    tap.ok(not licence, "every source begins with its licence line", "\n".join(licence))
+    tap.ok(not long_files, "no source has more than %d lines" % MAX_LINES, "\n".join(long_files))
+    tap.ok(not wide, "no line is wider than %d columns" % MAX_COLUMNS, "\n".join(wide))
+    tap.ok(not blanks, "no tabs and no blanks at line ends", "\n".join(blanks))
+
+
+def check_outside(tap, names):
+    """The project speaks of itself alone."""
+    wrong = []
+    pattern = re.compile("|".join(OUTSIDE))
+    for name in names:
+        if name == "tests/check_tree.py":
+            continue
+        for number, line in enumerate(read(name).split("\n"), 1):
+            if pattern.search(line):
+                wrong.append("%s:%d: %s" % (name, number, line.strip()[:100]))
+    tap.ok(not wrong, "no line names a place or tool outside the project", "\n".join(wrong))
+
+
+def check_links(tap):
+    """Relative links of documents lead somewhere."""
+    wrong = []
+    for name in tracked(".md"):
+        for target in re.findall(r"\]\(([^)\s]+)\)", read(name)):
+            path = target.split("#")[0]
+            if path and "://" not in path and not path.startswith("mailto:"):
+                if not os.path.exists(os.path.join(os.path.dirname(name), path)):
+                    wrong.append("%s: %s" % (name, target))
+    tap.ok(not wrong, "links between documents lead somewhere", "\n".join(wrong))
+
+
+def check_reference(tap):
+    """Generated reference pages match the tables they are made from."""
+    done = subprocess.run([sys.executable, "docs/reference/generate.py", "--check"],
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    tap.ok(done.returncode == 0, "reference pages are those of the tables in the code",
+           done.stdout.decode())
+
+
+def check_threads(tap, sources):
+    """Every thread that is started has its row in docs/threads.md."""
+    page = read("docs/threads.md")
+    wrong = []
+    for name in [s for s in sources if s.startswith(("collector/", "web/"))]:
+        for thread in re.findall(r'tw_actor_(?:new|start)\(\s*"([^"]+)"', read(name)):
+            if "| `%s` |" % thread not in page:
+                wrong.append("%s starts the thread `%s`" % (name, thread))
+    tap.ok(not wrong, "docs/threads.md has a row for every thread", "\n".join(wrong))
+
+
+def main():
+    sources = [n for n in tracked(".c", ".h") if not n.startswith("build")]
+    texts = sources + tracked(".py", ".sh", ".mjs") + [n for n in tracked("") if
+                                                       n.startswith(("script/", ".ci/"))]
+    everything = [n for n in tracked("") if not n.endswith((".png", ".xz", ".zst", ".db"))]
+    with Tap() as tap:
+        check_directions(tap, sources)
+        check_first_include(tap, sources)
+        check_shape(tap, sorted(set(texts)))
+        check_outside(tap, everything)
+        check_links(tap)
+        check_reference(tap)
+        check_threads(tap, sources)
+
+
+if __name__ == "__main__":
+    main()
