@@ -77,6 +77,7 @@
     " tap INTEGER NOT NULL, peer BLOB, received INTEGER NOT NULL, code INTEGER NOT NULL,"         \
     " idx INTEGER NOT NULL, detail BLOB, topic BLOB, headers BLOB, raw BLOB,"                     \
     " raw_bytes INTEGER NOT NULL);"                                                               \
+    "CREATE INDEX quarantine_retry ON quarantine(retry_of) WHERE retry_of > 0;"                   \
     "CREATE TABLE quarantine_done(id INTEGER PRIMARY KEY, n INTEGER NOT NULL);"
 
 #endif
