@@ -16,3 +16,12 @@ collector_libcore_a_SOURCES = \
 noinst_LIBRARIES += collector/libstore.a
 collector_libstore_a_SOURCES = \
     collector/store/batch.c collector/store/batch.h
+
+noinst_LIBRARIES += collector/libtap.a
+collector_libtap_a_SOURCES = \
+    collector/tap/clients.c collector/tap/clients.h \
+    collector/tap/hold.c collector/tap/hold.h \
+    collector/tap/keygen.c collector/tap/keygen.h \
+    collector/tap/socket.c collector/tap/socket.h \
+    collector/tap/tap.c collector/tap/tap.h \
+    collector/tap/zap.c collector/tap/zap.h

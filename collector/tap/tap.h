@@ -22,6 +22,10 @@
 #define TW_TAP_REF_MAX    64
 #define TW_TAP_ID_MAX     255
 
+/* Bytes of frames held until they are released. Beyond it nothing more is received: the batches in
+ * flight hold that much of the network in memory, whatever the number of messages. */
+#define TW_TAP_HELD_MAX_BYTES (UINT64_C(256) << 20)
+
 struct tw_taps;
 
 /* A received message. Frames are held by the ZeroMQ message objects inside until tw_taps_release:
@@ -43,10 +47,14 @@ struct tw_tap_message {
 };
 
 /* Open every tap of cfg. Borrows cfg. TW_OK, TW_EBUSY (address in use), TW_EPERM, TW_EINVAL,
- * TW_ESYSTEM; the diag names tap, endpoint and what to do. */
+ * TW_ENOTFOUND (a key file), TW_ENOMEM, TW_ESYSTEM; the diag names tap, endpoint and what to do. */
 int tw_taps_new(const struct tw_cfg *cfg, struct tw_taps **ret_taps, struct tw_diag *diag);
 void tw_taps_destroy(struct tw_taps **self_p);
-/* Read the client keys again (SIGHUP). Any thread. */
+/* The endpoint that the tap was last bound to (a wildcard port resolved) or connected to, for logs
+ * and tests. Borrowed until destroy. */
+const char *tw_taps_endpoint(const struct tw_taps *self, size_t tap_index);
+/* Read the client keys again (SIGHUP). A fault in them is logged and the old ones stay. Any
+ * thread. */
 void tw_taps_reload_clients(struct tw_taps *self);
 /* Clients refused by CURVE so far. Any thread. */
 uint64_t tw_taps_refused(const struct tw_taps *self);
@@ -55,8 +63,11 @@ uint64_t tw_taps_refused(const struct tw_taps *self);
  * passed (0: only look; negative: without limit). Sets bit i of *ret_fds for fds[i]. */
 int tw_taps_wait(struct tw_taps *self, bool want_taps, const int *fds, size_t fd_count,
                  int timeout_ms, uint32_t *ret_fds);
-/* The next message of any tap that has one, taps in turn (fair). TW_OK; TW_EAGAIN when none has.
- * Small strings go into `arena`. Every message received must be released, in any order. */
+/* The next message of any tap that has one, taps in turn (fair). Small strings go into `arena`.
+ * TW_OK; TW_EAGAIN: none has one, or so many frames are held that a batch must be released first
+ * (TW_TAP_HELD_MAX_BYTES; all batches full); TW_ELIMIT: the arena is full, TW_ENOMEM: nothing was
+ * received, try with an empty arena or later (a ROUTER message may be lost, it comes again);
+ * TW_ESYSTEM. */
 int tw_taps_receive(struct tw_taps *self, struct tw_arena *arena,
                     struct tw_tap_message *ret_message);
 /* Frames of all messages received since the last mark die: call when their batch is committed.

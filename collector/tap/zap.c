@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Threads: the actor answers requests and looks keys up under `mtx`; a reload builds new lists
+ * outside of it and swaps them in under it, so a slow disk never delays an answer.
+ */
+#include "config.h"
+#include "tap/zap.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <zmq.h>
+
+#include "core/actor.h"
+#include "core/log.h"
+#include "core/str.h"
+#include "tap/clients.h"
+
+#define ZAP_ENDPOINT   "inproc://zeromq.zap.01"
+#define ZAP_VERSION    "1.0"
+#define ZAP_FRAMES     7   /* up to the client key; other mechanisms have more or fewer */
+#define ZAP_FRAME_SIZE 256 /* longest is the routing id, 255; longer ones are cut, thus refused */
+
+struct domain {
+    const char *name; /* the tap's; borrowed from cfg */
+    const char *dir;
+    struct tw_clients *clients; /* owned */
+};
+
+struct tw_zap {
+    /* fixed after start */
+    void *zmq_context;
+    struct tw_actor *actor;
+    size_t domain_count;
+    /* owned by the actor */
+    void *socket;
+    /* shared */
+    _Atomic uint64_t refused;
+    /* guarded by mtx */
+    pthread_mutex_t mtx;
+    struct domain *domains;
+};
+
+struct request {
+    char frames[ZAP_FRAMES][ZAP_FRAME_SIZE];
+    size_t sizes[ZAP_FRAMES];
+    size_t count; /* of all frames, also of those not kept */
+};
+
+enum { FRAME_VERSION, FRAME_ID, FRAME_DOMAIN, FRAME_ADDRESS, FRAME_ROUTING, FRAME_MECHANISM };
+enum { FRAME_CLIENT_KEY = 6 };
+
+static struct tw_str frame_text(const struct request *request, size_t i)
+{
+    return i < request->count && i < ZAP_FRAMES
+               ? (struct tw_str){request->frames[i], request->sizes[i]}
+               : (struct tw_str){"", 0};
+}
+
+/* One whole request. TW_OK, or TW_EAGAIN when there is none. */
+static int receive_request(void *socket, struct request *ret_request)
+{
+    int more = 1;
+    size_t more_size = sizeof more;
+    ret_request->count = 0;
+    while (more != 0) {
+        char discarded[1];
+        size_t i = ret_request->count;
+        bool is_kept = i < ZAP_FRAMES;
+        int n = zmq_recv(socket, is_kept ? ret_request->frames[i] : discarded,
+                         is_kept ? ZAP_FRAME_SIZE : sizeof discarded, ZMQ_DONTWAIT);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n < 0) {
+            return TW_EAGAIN;
+        }
+        if (is_kept) {
+            ret_request->sizes[i] = (size_t)n > ZAP_FRAME_SIZE ? ZAP_FRAME_SIZE : (size_t)n;
+        }
+        ret_request->count++;
+        if (zmq_getsockopt(socket, ZMQ_RCVMORE, &more, &more_size) != 0) {
+            return TW_EAGAIN;
+        }
+    }
+    return TW_OK;
+}
+
+/* The name of the client, or NULL and a reason. `ret_name` is copied: a reload may come. */
+static const char *judge(struct tw_zap *self, const struct request *request,
+                         char ret_name[TW_CLIENT_NAME_MAX + 1])
+{
+    struct tw_str key = frame_text(request, FRAME_CLIENT_KEY);
+    if (!tw_str_is(frame_text(request, FRAME_VERSION), ZAP_VERSION)) {
+        return "not ZAP 1.0";
+    }
+    if (!tw_str_is(frame_text(request, FRAME_MECHANISM), "CURVE")) {
+        return "mechanism is not CURVE";
+    }
+    if (request->count != ZAP_FRAMES || key.len != TW_CURVE_KEY_BYTES) {
+        return "no client key";
+    }
+    const char *reason = "unknown domain";
+    (void)pthread_mutex_lock(&self->mtx);
+    for (size_t i = 0; i < self->domain_count; i++) {
+        if (tw_str_is(frame_text(request, FRAME_DOMAIN), self->domains[i].name)) {
+            const char *name = tw_clients_name(self->domains[i].clients, (const uint8_t *)key.ptr);
+            reason = name == NULL ? "unknown key" : NULL;
+            if (name != NULL) {
+                memcpy(ret_name, name, strlen(name) + 1);
+            }
+            break;
+        }
+    }
+    (void)pthread_mutex_unlock(&self->mtx);
+    return reason;
+}
+
+/* The library cannot refuse frames to a REP socket that has a request; if it did, the client would
+ * stay outside, which is the safe side. */
+static void reply(void *socket, struct tw_str id, const char *name, const char *reason)
+{
+    const char *status = reason == NULL ? "200" : "400";
+    const char *text = reason == NULL ? "OK" : "refused"; /* the reason is for our log only */
+    (void)zmq_send(socket, ZAP_VERSION, strlen(ZAP_VERSION), ZMQ_DONTWAIT | ZMQ_SNDMORE);
+    (void)zmq_send(socket, id.ptr, id.len, ZMQ_DONTWAIT | ZMQ_SNDMORE);
+    (void)zmq_send(socket, status, strlen(status), ZMQ_DONTWAIT | ZMQ_SNDMORE);
+    (void)zmq_send(socket, text, strlen(text), ZMQ_DONTWAIT | ZMQ_SNDMORE);
+    (void)zmq_send(socket, name, reason == NULL ? strlen(name) : 0, ZMQ_DONTWAIT | ZMQ_SNDMORE);
+    (void)zmq_send(socket, "", 0, ZMQ_DONTWAIT);
+}
+
+static void answer(struct tw_zap *self)
+{
+    struct request request;
+    while (receive_request(self->socket, &request) == TW_OK) {
+        char name[TW_CLIENT_NAME_MAX + 1] = "";
+        const char *reason = judge(self, &request, name);
+        reply(self->socket, frame_text(&request, FRAME_ID), name, reason);
+        if (reason != NULL) {
+            atomic_fetch_add(&self->refused, 1);
+            tw_log(TW_LOG_CLIENT_REFUSED_EVENT, TW_F_STR("tap", frame_text(&request, FRAME_DOMAIN)),
+                   TW_F_STR("address", frame_text(&request, FRAME_ADDRESS)),
+                   TW_F_CSTR("reason", reason));
+        }
+    }
+}
+
+static int open_socket(struct tw_zap *self)
+{
+    int linger = 0;
+    self->socket = zmq_socket(self->zmq_context, ZMQ_REP);
+    if (self->socket == NULL) {
+        return TW_ESYSTEM;
+    }
+    (void)zmq_setsockopt(self->socket, ZMQ_LINGER, &linger, sizeof linger); /* value is valid */
+    if (zmq_bind(self->socket, ZAP_ENDPOINT) != 0) {
+        return errno == EADDRINUSE ? TW_EEXISTS : TW_ESYSTEM;
+    }
+    return TW_OK;
+}
+
+static int zap_body(struct tw_actor *actor, void *arg)
+{
+    struct tw_zap *self = arg;
+    int rc = open_socket(self);
+    tw_actor_ready(actor, rc);
+    while (rc == TW_OK && !tw_actor_is_stopping(actor)) {
+        zmq_pollitem_t items[] = {
+            {.socket = self->socket, .events = ZMQ_POLLIN},
+            {.fd = tw_actor_stop_fd(actor), .events = ZMQ_POLLIN},
+        };
+        int n = zmq_poll(items, 2, -1);
+        if (n < 0 && errno != EINTR) {
+            rc = TW_ESYSTEM;
+        } else {
+            answer(self);
+        }
+    }
+    if (self->socket != NULL) {
+        (void)zmq_close(self->socket); /* fails on something that is no socket only */
+    }
+    return rc;
+}
+
+static void free_domains(struct domain *domains, size_t count)
+{
+    for (size_t i = 0; domains != NULL && i < count; i++) {
+        tw_clients_destroy(&domains[i].clients);
+    }
+    free(domains);
+}
+
+static int load_domains(const struct tw_cfg *cfg, struct domain **ret_domains, size_t *ret_count,
+                        struct tw_diag *diag)
+{
+    struct domain *domains = calloc(cfg->tap_count + 1, sizeof *domains);
+    size_t count = 0;
+    int rc = domains == NULL ? TW_ENOMEM : TW_OK;
+    for (size_t i = 0; rc == TW_OK && i < cfg->tap_count; i++) {
+        const struct tw_cfg_tap *tap = &cfg->taps[i];
+        if (tap->curve_server_key_file != NULL) {
+            domains[count] = (struct domain){.name = tap->name, .dir = tap->curve_clients_dir};
+            rc =
+                tap->curve_clients_dir == NULL
+                    ? tw_diag_set(diag, TW_EINVAL,
+                                  "tap %s: curve.clients is missing: without it nobody may connect",
+                                  tap->name)
+                    : tw_clients_new(tap->curve_clients_dir, &domains[count].clients, diag);
+            count++;
+        }
+    }
+    if (rc != TW_OK) {
+        free_domains(domains, count);
+        return rc;
+    }
+    *ret_domains = domains;
+    *ret_count = count;
+    return TW_OK;
+}
+
+int tw_zap_new(void *zmq_context, const struct tw_cfg *cfg, struct tw_zap **ret_zap,
+               struct tw_diag *diag)
+{
+    struct tw_zap *self = calloc(1, sizeof *self);
+    if (self == NULL) {
+        return TW_ENOMEM;
+    }
+    TW_ASSERT(pthread_mutex_init(&self->mtx, NULL) == 0);
+    self->zmq_context = zmq_context;
+    int rc = load_domains(cfg, &self->domains, &self->domain_count, diag);
+    if (rc == TW_OK) {
+        rc = tw_actor_new("zap", zap_body, self, &self->actor);
+        if (rc != TW_OK) {
+            rc = tw_diag_set(diag, rc, "the ZAP handler cannot start: %s", tw_err_text(rc));
+        }
+    }
+    if (rc != TW_OK) {
+        tw_zap_destroy(&self);
+        return rc;
+    }
+    *ret_zap = self;
+    return TW_OK;
+}
+
+void tw_zap_destroy(struct tw_zap **self_p)
+{
+    struct tw_zap *self = *self_p;
+    *self_p = NULL;
+    if (self == NULL) {
+        return;
+    }
+    (void)tw_actor_destroy(&self->actor); /* it ended early only if poll failed: nothing to do */
+    free_domains(self->domains, self->domain_count);
+    (void)pthread_mutex_destroy(&self->mtx);
+    free(self);
+}
+
+int tw_zap_reload(struct tw_zap *self, struct tw_diag *diag)
+{
+    struct tw_clients **lists = calloc(self->domain_count + 1, sizeof(struct tw_clients *));
+    int rc = lists == NULL ? TW_ENOMEM : TW_OK;
+    for (size_t i = 0; rc == TW_OK && i < self->domain_count; i++) {
+        rc = tw_clients_new(self->domains[i].dir, &lists[i], diag);
+    }
+    if (rc == TW_OK) {
+        (void)pthread_mutex_lock(&self->mtx);
+        for (size_t i = 0; i < self->domain_count; i++) {
+            struct tw_clients *old = self->domains[i].clients;
+            self->domains[i].clients = lists[i];
+            lists[i] = old;
+        }
+        (void)pthread_mutex_unlock(&self->mtx);
+    }
+    for (size_t i = 0; lists != NULL && i < self->domain_count; i++) {
+        tw_clients_destroy(&lists[i]);
+    }
+    free(lists);
+    return rc;
+}
+
+uint64_t tw_zap_refused(const struct tw_zap *self)
+{
+    return atomic_load(&self->refused);
+}
