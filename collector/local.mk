@@ -25,3 +25,14 @@ collector_libtap_a_SOURCES = \
     collector/tap/socket.c collector/tap/socket.h \
     collector/tap/tap.c collector/tap/tap.h \
     collector/tap/zap.c collector/tap/zap.h
+noinst_LIBRARIES += collector/libcorrelate.a
+collector_libcorrelate_a_SOURCES = \
+    collector/correlate/correlate.c collector/correlate/correlate.h \
+    collector/correlate/objects.c collector/correlate/objects.h \
+    collector/correlate/sources.c collector/correlate/sources.h
+
+noinst_LIBRARIES += collector/libintake.a
+collector_libintake_a_SOURCES = \
+    collector/intake/clerk.c collector/intake/clerk.h \
+    collector/intake/intake.c collector/intake/intake.h \
+    collector/intake/pipeline.c collector/intake/pipeline.h

@@ -2,6 +2,7 @@
 #include "config.h"
 #include "core/actor.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -138,6 +139,13 @@ void tw_actor_ready(struct tw_actor *self, int result)
 bool tw_actor_is_stopping(const struct tw_actor *self)
 {
     return atomic_load(&self->is_stopping);
+}
+
+bool tw_actor_wait_stop(const struct tw_actor *self, int timeout_ms)
+{
+    struct pollfd pfd = {.fd = self->stop_fd, .events = POLLIN};
+    (void)poll(&pfd, 1, timeout_ms); /* interrupted or not: the flag tells */
+    return tw_actor_is_stopping(self);
 }
 
 int tw_actor_stop_fd(const struct tw_actor *self)

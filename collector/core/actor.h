@@ -27,6 +27,8 @@ bool tw_actor_has_ended(const struct tw_actor *self);
 /* For the body. */
 void tw_actor_ready(struct tw_actor *self, int result);
 bool tw_actor_is_stopping(const struct tw_actor *self);
+/* Sleep up to timeout_ms (negative: without limit), less when asked to stop; true when asked. */
+bool tw_actor_wait_stop(const struct tw_actor *self, int timeout_ms);
 /* Readable (eventfd) once it is to stop: poll it beside the data. */
 int tw_actor_stop_fd(const struct tw_actor *self);
 

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The stages between tap and store, without threads or sockets: messages go in, batches come out.
+ * The intake actor drives it from the taps; scenario tests and the permutation test drive it from
+ * a simulated clock. Rebuilds its state from the store when it is made.
+ * Thread:  one owner (intake). Takes no locks.
+ * Limits:  the batch's arena; intake.* and correlate.* of the configuration.
+ * Fails:   TW_ENOMEM, TW_EIO, TW_EDAMAGED: the owner must stop, nothing of the batch may be
+ *          acknowledged. Bad input is no failure: it becomes quarantined rows of the batch.
+ */
+#ifndef TW_INTAKE_PIPELINE_H
+#define TW_INTAKE_PIPELINE_H
+
+#include "core/clock.h"
+#include "event/event.h"
+#include "store/reader.h"
+#include "store/store.h"
+
+struct tw_pipeline;
+
+/* Read the state back from the store (tw_store_recover, identities) and be ready for message
+ * number one after it. Borrows cfg and store. */
+int tw_pipeline_new(const struct tw_cfg *cfg, struct tw_store *store,
+                    struct tw_pipeline **ret_pipeline, struct tw_diag *diag);
+void tw_pipeline_destroy(struct tw_pipeline **self_p);
+
+/* Start to fill an empty batch, which stays the pipeline's until _close. Decides whether it starts
+ * a new partition (store.partition_events, store.partition_hours). */
+int tw_pipeline_begin(struct tw_pipeline *self, struct tw_batch *batch, tw_wall_t now);
+
+/* What became of one message. */
+struct tw_outcome {
+    uint64_t events;       /* decoded, whether new or not */
+    uint64_t quarantined;  /* problems */
+    struct tw_str problem; /* problem JSON for the acknowledgement when quarantined > 0; arena */
+};
+
+/* Take one message. `preset` other than none: the tap could not make sense of its frames, it goes
+ * to the quarantine as it is. `bytes` counts all frames. The message's bytes must stay until the
+ * batch was committed. */
+int tw_pipeline_message(struct tw_pipeline *self, const struct tw_message *message,
+                        enum tw_problem_code preset, uint64_t bytes,
+                        struct tw_outcome *ret_outcome);
+/* Try a quarantined entry again, under the mappings of today. Its bytes must stay likewise. */
+int tw_pipeline_retry(struct tw_pipeline *self, const struct tw_quarantine_entry *entry,
+                      struct tw_outcome *ret_outcome);
+/* Decide everything noted since the last settle. Call it every few hundred messages and before
+ * _close (which calls it too). */
+int tw_pipeline_settle(struct tw_pipeline *self);
+/* Finish the batch: totals, taps, sources (changed ones if is_checkpoint). It is const from now
+ * on and stays known for look-ups until tw_pipeline_committed. */
+int tw_pipeline_close(struct tw_pipeline *self, bool is_checkpoint, tw_wall_t now);
+/* The oldest closed batch is in the store (or never will be). */
+void tw_pipeline_committed(struct tw_pipeline *self, const struct tw_batch *batch);
+
+/* Count an acknowledgement; it is committed with the next batch. */
+void tw_pipeline_count(struct tw_pipeline *self, enum tw_total total, uint16_t tap_code);
+const struct tw_totals *tw_pipeline_totals(const struct tw_pipeline *self);
+size_t tw_pipeline_sources(const struct tw_pipeline *self);
+/* Records replayed from the store's tail when it was made. */
+uint64_t tw_pipeline_replayed(const struct tw_pipeline *self);
+uint64_t tw_pipeline_next_n(const struct tw_pipeline *self);
+
+#endif
