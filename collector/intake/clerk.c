@@ -38,16 +38,6 @@ struct tally {
     uint64_t skipped; /* already solved, or unknown */
 };
 
-static void retry_destroy(struct tw_retry **retry_p)
-{
-    struct tw_retry *retry = *retry_p;
-    *retry_p = NULL;
-    if (retry != NULL) {
-        tw_arena_fini(&retry->arena);
-        free(retry);
-    }
-}
-
 /* Collect answers until at most `left` are under way. TW_ETIMEOUT when none comes. */
 static int collect(struct tw_clerk *self, size_t left, struct tally *tally)
 {
@@ -59,7 +49,7 @@ static int collect(struct tw_clerk *self, size_t left, struct tally *tally)
         self->under_way--;
         tally->solved += retry->is_solved ? 1 : 0;
         tally->failed += retry->is_solved ? 0 : 1;
-        retry_destroy(&retry);
+        tw_retry_destroy(&retry);
     }
     return TW_OK;
 }
@@ -88,7 +78,7 @@ static int retry_one(struct tw_clerk *self, uint64_t id, struct tally *tally)
         tally->skipped++;
         rc = TW_OK;
     }
-    retry_destroy(&retry);
+    tw_retry_destroy(&retry);
     return rc;
 }
 

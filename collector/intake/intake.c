@@ -76,6 +76,16 @@ struct tw_intake {
     bool is_paused;
 };
 
+void tw_retry_destroy(struct tw_retry **self_p)
+{
+    struct tw_retry *self = *self_p;
+    *self_p = NULL;
+    if (self != NULL) {
+        tw_arena_fini(&self->arena);
+        free(self);
+    }
+}
+
 static struct baggage *baggage_of(const struct tw_batch *batch)
 {
     return batch->intake_private;

@@ -30,6 +30,7 @@ struct tw_retry {
     struct tw_quarantine_entry entry;
     bool is_solved; /* all of it is events now */
 };
+void tw_retry_destroy(struct tw_retry **self_p);
 
 struct tw_intake_options {
     const struct tw_cfg *cfg;
