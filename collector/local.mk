@@ -15,7 +15,12 @@ collector_libcore_a_SOURCES = \
 
 noinst_LIBRARIES += collector/libstore.a
 collector_libstore_a_SOURCES = \
-    collector/store/batch.c collector/store/batch.h
+    collector/store/batch.c collector/store/batch.h \
+    collector/store/db.c \
+    collector/store/extent.c \
+    collector/store/files.c \
+    collector/store/format.c collector/store/format.h \
+    collector/store/internal.h collector/store/schema.h
 
 noinst_LIBRARIES += collector/libtap.a
 collector_libtap_a_SOURCES = \

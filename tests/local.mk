@@ -5,6 +5,10 @@ if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/test_core
 tests_unit_test_core_SOURCES = tests/unit/test_core.c
 tests_unit_test_core_LDADD = collector/libcore.a $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/test_format
+tests_unit_test_format_SOURCES = tests/unit/test_format.c
+tests_unit_test_format_LDADD = collector/libstore.a collector/libcore.a $(CMOCKA_LIBS) \
+    $(ZSTD_LIBS) $(XXHASH_LIBS)
 endif
 
 # What the checks of the tree and the system tests need, so that a release archive can run them.

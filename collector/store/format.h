@@ -59,6 +59,7 @@ int tw_page_add(struct tw_buf *page, struct tw_str previous_key, const struct tw
 
 struct tw_page_reader {
     struct tw_cursor cursor;
+    const char *base; /* borrowed: the page's head */
     uint8_t key[TW_KEY_MAX];
     size_t key_len;
 };
@@ -66,7 +67,8 @@ void tw_page_open(struct tw_page_reader *self, const void *bytes, size_t len);
 /* The next entry; its key is borrowed until the next call. TW_OK, TW_ENOTFOUND, TW_EDAMAGED. */
 int tw_page_next(struct tw_page_reader *self, struct tw_entry *ret_entry);
 
-/* A source state as a blob, and back (gaps go into the arena). Name and number are columns. */
+/* A source state as a blob, and back (gaps go into the arena). Name and number are columns: those
+ * that *ret_source has are kept. */
 int tw_source_encode(const struct tw_source_state *source, struct tw_buf *out);
 int tw_source_decode(const void *bytes, size_t len, struct tw_arena *arena,
                      struct tw_source_state *ret_source);

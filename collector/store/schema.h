@@ -26,58 +26,58 @@
 #define TW_RUN_DEAD     2 /* merged into another; its pages are being deleted */
 
 /* filter.kind (upper half of filter.id) */
-#define TW_FILTER_IDENT    1 /* of tw_ident.key */
-#define TW_FILTER_OBJECT   2 /* of tw_object_hash(key) */
-#define TW_FILTER_SHIFT    32
-#define TW_FILTER_LINE     64 /* bytes: one cache line, 512 bits, decides one hash */
-#define TW_FILTER_PER_ROW  125 /* lines in one row: it fits in one page of the file */
+#define TW_FILTER_IDENT   1 /* of tw_ident.key */
+#define TW_FILTER_OBJECT  2 /* of tw_object_hash(key) */
+#define TW_FILTER_SHIFT   32
+#define TW_FILTER_LINE    64  /* bytes: one cache line, 512 bits, decides one hash */
+#define TW_FILTER_PER_ROW 125 /* lines in one row: it fits in one page of the file */
 
 /* request.state is enum tw_request_state. meta keys: 'store_id' (16 bytes, blob), 'ident_seed'
  * (8 bytes little endian, blob), 'created' (integer, wall nanoseconds). */
-#define TW_SQL_CATALOGUE_1                                                                        \
-    "CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;"                               \
-    "CREATE TABLE object_type(code INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,"               \
-    " is_linking INTEGER NOT NULL, scope TEXT NOT NULL, is_indexed INTEGER NOT NULL);"            \
-    "CREATE TABLE tap(code INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);"                      \
-    "CREATE TABLE request(id INTEGER PRIMARY KEY AUTOINCREMENT, kind BLOB NOT NULL,"              \
-    " body BLOB, actor BLOB, created INTEGER NOT NULL, state INTEGER NOT NULL DEFAULT 0,"         \
-    " result BLOB, finished INTEGER);"                                                            \
+#define TW_SQL_CATALOGUE_1                                                                \
+    "CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;"                       \
+    "CREATE TABLE object_type(code INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,"       \
+    " is_linking INTEGER NOT NULL, scope TEXT NOT NULL, is_indexed INTEGER NOT NULL);"    \
+    "CREATE TABLE tap(code INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);"              \
+    "CREATE TABLE request(id INTEGER PRIMARY KEY AUTOINCREMENT, kind BLOB NOT NULL,"      \
+    " body BLOB, actor BLOB, created INTEGER NOT NULL, state INTEGER NOT NULL DEFAULT 0," \
+    " result BLOB, finished INTEGER);"                                                    \
     "CREATE INDEX request_waiting ON request(id) WHERE state = 0;"
 
 /* One row in `meta`, id 1. An empty partition has last_n = first_n - 1 and commits = 0. */
-#define TW_SQL_PART_1                                                                             \
-    "CREATE TABLE meta(id INTEGER PRIMARY KEY CHECK(id = 1), store_id BLOB NOT NULL,"             \
-    " number INTEGER NOT NULL, first_n INTEGER NOT NULL, last_n INTEGER NOT NULL,"                \
-    " started INTEGER NOT NULL, closed INTEGER NOT NULL, commits INTEGER NOT NULL,"               \
-    " first_received INTEGER, last_received INTEGER, first_time INTEGER, last_time INTEGER,"      \
-    " totals BLOB NOT NULL, problems BLOB NOT NULL, checkpoint_n INTEGER NOT NULL,"               \
-    " next_quarantine INTEGER NOT NULL, is_sealed INTEGER NOT NULL DEFAULT 0,"                    \
-    " payload_expired INTEGER NOT NULL DEFAULT 0,"                                                \
-    " quarantine_expired INTEGER NOT NULL DEFAULT 0,"                                             \
-    " ident_count INTEGER NOT NULL DEFAULT 0, ident_pages INTEGER NOT NULL DEFAULT 0,"            \
-    " ident_lines INTEGER NOT NULL DEFAULT 0, object_lines INTEGER NOT NULL DEFAULT 0);"          \
-    "CREATE TABLE block(first_n INTEGER PRIMARY KEY, count INTEGER NOT NULL,"                     \
-    " directory BLOB NOT NULL, data BLOB NOT NULL);"                                              \
-    "CREATE TABLE run(id INTEGER PRIMARY KEY, level INTEGER NOT NULL, state INTEGER NOT NULL,"    \
-    " entries INTEGER NOT NULL);"                                                                 \
-    "CREATE TABLE page(run INTEGER NOT NULL, first BLOB NOT NULL, data BLOB NOT NULL,"            \
-    " PRIMARY KEY(run, first)) WITHOUT ROWID;"                                                    \
-    "CREATE TABLE ident(id INTEGER PRIMARY KEY, data BLOB NOT NULL);"                             \
-    "CREATE TABLE ident_page(id INTEGER PRIMARY KEY, data BLOB NOT NULL);"                        \
-    "CREATE TABLE filter(id INTEGER PRIMARY KEY, data BLOB NOT NULL);"                            \
-    "CREATE TABLE echo(of INTEGER NOT NULL, n INTEGER NOT NULL, kind INTEGER NOT NULL,"           \
-    " PRIMARY KEY(of, n)) WITHOUT ROWID;"                                                         \
-    "CREATE TABLE effect(of INTEGER NOT NULL, n INTEGER NOT NULL, PRIMARY KEY(of, n))"            \
-    " WITHOUT ROWID;"                                                                             \
-    "CREATE TABLE source(number INTEGER PRIMARY KEY, name BLOB NOT NULL, state BLOB);"            \
-    "CREATE TABLE tap_state(tap INTEGER PRIMARY KEY, messages INTEGER NOT NULL,"                  \
-    " bytes INTEGER NOT NULL, events INTEGER NOT NULL, quarantined INTEGER NOT NULL,"             \
-    " acks INTEGER NOT NULL, last_received INTEGER NOT NULL);"                                    \
-    "CREATE TABLE quarantine(id INTEGER PRIMARY KEY, retry_of INTEGER NOT NULL,"                  \
-    " tap INTEGER NOT NULL, peer BLOB, received INTEGER NOT NULL, code INTEGER NOT NULL,"         \
-    " idx INTEGER NOT NULL, detail BLOB, topic BLOB, headers BLOB, raw BLOB,"                     \
-    " raw_bytes INTEGER NOT NULL);"                                                               \
-    "CREATE INDEX quarantine_retry ON quarantine(retry_of) WHERE retry_of > 0;"                   \
+#define TW_SQL_PART_1                                                                          \
+    "CREATE TABLE meta(id INTEGER PRIMARY KEY CHECK(id = 1), store_id BLOB NOT NULL,"          \
+    " number INTEGER NOT NULL, first_n INTEGER NOT NULL, last_n INTEGER NOT NULL,"             \
+    " started INTEGER NOT NULL, closed INTEGER NOT NULL, commits INTEGER NOT NULL,"            \
+    " first_received INTEGER, last_received INTEGER, first_time INTEGER, last_time INTEGER,"   \
+    " totals BLOB NOT NULL, problems BLOB NOT NULL, checkpoint_n INTEGER NOT NULL,"            \
+    " next_quarantine INTEGER NOT NULL, is_sealed INTEGER NOT NULL DEFAULT 0,"                 \
+    " payload_expired INTEGER NOT NULL DEFAULT 0,"                                             \
+    " quarantine_expired INTEGER NOT NULL DEFAULT 0,"                                          \
+    " ident_count INTEGER NOT NULL DEFAULT 0, ident_pages INTEGER NOT NULL DEFAULT 0,"         \
+    " ident_lines INTEGER NOT NULL DEFAULT 0, object_lines INTEGER NOT NULL DEFAULT 0);"       \
+    "CREATE TABLE block(first_n INTEGER PRIMARY KEY, count INTEGER NOT NULL,"                  \
+    " directory BLOB NOT NULL, data BLOB NOT NULL);"                                           \
+    "CREATE TABLE run(id INTEGER PRIMARY KEY, level INTEGER NOT NULL, state INTEGER NOT NULL," \
+    " entries INTEGER NOT NULL);"                                                              \
+    "CREATE TABLE page(run INTEGER NOT NULL, first BLOB NOT NULL, data BLOB NOT NULL,"         \
+    " PRIMARY KEY(run, first)) WITHOUT ROWID;"                                                 \
+    "CREATE TABLE ident(id INTEGER PRIMARY KEY, data BLOB NOT NULL);"                          \
+    "CREATE TABLE ident_page(id INTEGER PRIMARY KEY, data BLOB NOT NULL);"                     \
+    "CREATE TABLE filter(id INTEGER PRIMARY KEY, data BLOB NOT NULL);"                         \
+    "CREATE TABLE echo(of INTEGER NOT NULL, n INTEGER NOT NULL, kind INTEGER NOT NULL,"        \
+    " PRIMARY KEY(of, n)) WITHOUT ROWID;"                                                      \
+    "CREATE TABLE effect(of INTEGER NOT NULL, n INTEGER NOT NULL, PRIMARY KEY(of, n))"         \
+    " WITHOUT ROWID;"                                                                          \
+    "CREATE TABLE source(number INTEGER PRIMARY KEY, name BLOB NOT NULL, state BLOB);"         \
+    "CREATE TABLE tap_state(tap INTEGER PRIMARY KEY, messages INTEGER NOT NULL,"               \
+    " bytes INTEGER NOT NULL, events INTEGER NOT NULL, quarantined INTEGER NOT NULL,"          \
+    " acks INTEGER NOT NULL, last_received INTEGER NOT NULL);"                                 \
+    "CREATE TABLE quarantine(id INTEGER PRIMARY KEY, retry_of INTEGER NOT NULL,"               \
+    " tap INTEGER NOT NULL, peer BLOB, received INTEGER NOT NULL, code INTEGER NOT NULL,"      \
+    " idx INTEGER NOT NULL, detail BLOB, topic BLOB, headers BLOB, raw BLOB,"                  \
+    " raw_bytes INTEGER NOT NULL);"                                                            \
+    "CREATE INDEX quarantine_retry ON quarantine(retry_of) WHERE retry_of > 0;"                \
     "CREATE TABLE quarantine_done(id INTEGER PRIMARY KEY, n INTEGER NOT NULL);"
 
 #endif
