@@ -4,7 +4,7 @@ dnl Compiler flags of the project. Each is probed, so that gcc and clang both bu
 AC_DEFUN([TW_TRY_CFLAG], [
   AS_VAR_PUSHDEF([tw_cv], [tw_cv_cflag_$1])
   AC_CACHE_CHECK([whether $CC accepts $1], [tw_cv], [
-    tw_saved="$CFLAGS"; CFLAGS="$CFLAGS -Werror $1"
+    tw_saved="$CFLAGS"; CFLAGS="$CFLAGS -Wformat -Werror $1"
     AC_COMPILE_IFELSE([AC_LANG_PROGRAM([], [])], [AS_VAR_SET([tw_cv], [yes])], [AS_VAR_SET([tw_cv], [no])])
     CFLAGS="$tw_saved"])
   AS_VAR_IF([tw_cv], [yes], [$2="$$2 $1"])

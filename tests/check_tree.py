@@ -24,6 +24,9 @@ MAY_INCLUDE = {
     "collector/store/": ["core/", "config/config.h", "store/"],
     "collector/correlate/": ["core/", "config/config.h", "event/event.h", "event/decode.h",
                              "store/batch.h", "store/ident.h", "store/store.h", "correlate/"],
+    # Drives the stages, in one thread.
+    "collector/intake/": ["core/", "config/config.h", "tap/tap.h", "event/", "correlate/",
+                          "store/"],
     # The web half: core, configuration, and the reading and request side of the store.
     "web/": ["core/", "config/config.h", "store/reader.h", "store/journey.h", "store/request.h",
              "store/batch.h"],
@@ -36,7 +39,8 @@ LIBRARIES = {
     "zstd.h": ["collector/store/", "tests/"],
     "microhttpd.h": ["web/server.c", "web/router.c", "tests/"],
     "yaml.h": ["collector/config/"],
-    "jansson.h": ["collector/event/", "collector/correlate/", "web/", "tests/"],
+    "jansson.h": ["collector/event/", "collector/correlate/", "collector/intake/",
+                  "web/", "tests/"],
     "xxhash.h": ["collector/store/", "collector/correlate/", "collector/event/", "tests/"],
     "cmocka.h": ["tests/"],
 }
