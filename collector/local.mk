@@ -41,3 +41,17 @@ collector_libintake_a_SOURCES = \
     collector/intake/clerk.c collector/intake/clerk.h \
     collector/intake/intake.c collector/intake/intake.h \
     collector/intake/pipeline.c collector/intake/pipeline.h
+
+noinst_LIBRARIES += collector/libevent.a
+collector_libevent_a_SOURCES = \
+    collector/event/binary.c \
+    collector/event/bytes.h \
+    collector/event/cloudevents.c \
+    collector/event/decode.c collector/event/decode.h \
+    collector/event/event.c collector/event/event.h \
+    collector/event/internal.h \
+    collector/event/mapping.c \
+    collector/event/pointer.c collector/event/pointer.h \
+    collector/event/scan.c collector/event/scan.h \
+    collector/event/text.c collector/event/text.h \
+    collector/event/walk.c

@@ -9,6 +9,9 @@ check_PROGRAMS += tests/unit/test_format
 tests_unit_test_format_SOURCES = tests/unit/test_format.c
 tests_unit_test_format_LDADD = collector/libstore.a collector/libcore.a $(CMOCKA_LIBS) \
     $(ZSTD_LIBS) $(XXHASH_LIBS)
+check_PROGRAMS += tests/unit/test_decode
+tests_unit_test_decode_SOURCES = tests/unit/test_decode.c tests/unit/decode_support.h
+tests_unit_test_decode_LDADD = collector/libevent.a collector/libcore.a $(CMOCKA_LIBS)
 endif
 
 # What the checks of the tree and the system tests need, so that a release archive can run them.
