@@ -21,6 +21,7 @@ Nothing sleeps to wait for things: conditions are polled, with deadlines far bey
 import argparse
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -53,6 +54,19 @@ def free_ports(count):
     for s in sockets:
         s.close()
     return ports
+
+
+def config_with(program=None, **changes):
+    """The built-in configuration with some keys changed, as text: config_with(commit_ms=5)."""
+    # The environment overrides addresses; here the defaults are wanted.
+    env = {k: v for k, v in os.environ.items() if not k.startswith("TILLWATCH_")}
+    text = subprocess.run([program or program_path(), "check", "--print-config"], env=env,
+                          stdout=subprocess.PIPE, check=True).stdout.decode()
+    for key, value in changes.items():
+        text, count = re.subn(r"(?m)^(\s+%s:).*$" % key, r"\g<1> %s" % value, text)
+        if count != 1:
+            raise KeyError("%s stands %d times in the configuration" % (key, count))
+    return text
 
 
 def wait_until(condition, what, timeout=None, interval=0.02):
