@@ -3,6 +3,7 @@
 
 import collections
 import json
+import threading
 import time
 
 import zmq
@@ -93,3 +94,44 @@ class Acked:
         while self.pending and time.monotonic() < deadline:
             self.receive(100)
         return not self.pending
+
+
+# Events in a message of Load.
+BATCH = 8
+
+
+class Load(threading.Thread):
+    """Sends batches as fast as the window allows, until told to finish; reconnects on request."""
+
+    def __init__(self, endpoint, source):
+        super().__init__(name="load")
+        self.endpoint = endpoint
+        self.source = source
+        self.number = 0
+        self.ids_of = {}  # ref -> ids of its events
+        self.reconnect = threading.Event()
+        self.finish = threading.Event()
+        self.abandon = False  # at the end, do not wait for what is unacknowledged
+        self.is_flushed = False
+        self.client = None
+
+    def run(self):
+        self.client = Acked(self.endpoint, window=64)
+        while not self.finish.is_set():
+            if self.reconnect.is_set():
+                self.reconnect.clear()
+                self.client.connect()
+            while self.client.has_room():
+                made = [event(self.source, self.number + i, sequence="%012d" % (self.number + i + 1))
+                        for i in range(BATCH)]
+                self.number += BATCH
+                self.ids_of[self.client.send(body(made))] = [e["id"] for e in made]
+            self.client.receive(5)
+        if not self.abandon:
+            self.client.connect()
+            self.is_flushed = self.client.flush(60)
+        self.client.close()
+
+    def acknowledged(self):
+        """Ids of all events whose message was answered."""
+        return [i for ref, _, _ in self.client.acked for i in self.ids_of[ref]]

@@ -19,6 +19,7 @@ Nothing sleeps to wait for things: conditions are polled, with deadlines far bey
 """
 
 import argparse
+import collections
 import json
 import os
 import re
@@ -274,6 +275,10 @@ class Tower:
             raise RuntimeError("export: status %d: %s"
                                % (done.returncode, done.stderr.decode(errors="replace")))
         return [json.loads(line) for line in done.stdout.splitlines() if line]
+
+    def stored_ids(self):
+        """How often each event id is stored."""
+        return collections.Counter(made["id"] for made in self.export())
 
 
 def descendants(pid):
