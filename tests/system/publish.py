@@ -122,8 +122,8 @@ class Load(threading.Thread):
                 self.reconnect.clear()
                 self.client.connect()
             while self.client.has_room():
-                made = [event(self.source, self.number + i, sequence="%012d" % (self.number + i + 1))
-                        for i in range(BATCH)]
+                made = [event(self.source, n, sequence="%012d" % (n + 1))
+                        for n in range(self.number, self.number + BATCH)]
                 self.number += BATCH
                 self.ids_of[self.client.send(body(made))] = [e["id"] for e in made]
             self.client.receive(5)

@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """The store in trouble: disk full, read-only, a second instance, damaged, foreign and newer files.
-Each is told in one line that says what to do; nothing is overwritten; what was acknowledged stays."""
+Each is told in one line that says what to do; nothing is overwritten; what was acknowledged
+stays."""
 
 import hashlib
 import os
