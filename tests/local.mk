@@ -23,3 +23,36 @@ EXTRA_DIST += tests/system/nosync.c tests/system/test_baduse.py tests/system/tes
     tests/system/test_faults.py tests/system/test_hostile.py tests/system/test_kill.py \
     tests/system/test_powercut.py tests/system/test_store.py \
     tests/system/clients/publish.mjs tests/system/clients/publish_client.py
+
+EXTRA_DIST += tests/scenario/README.md $(srcdir)/tests/scenario/*.scn
+if HAVE_CMOCKA
+noinst_LIBRARIES += tests/support/liblab.a
+tests_support_liblab_a_SOURCES = tests/support/lab.c tests/support/lab.h
+tests_support_liblab_a_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
+
+check_PROGRAMS += tests/unit/test_sources
+tests_unit_test_sources_SOURCES = tests/unit/test_sources.c
+tests_unit_test_sources_LDADD = collector/libcorrelate.a collector/libstore.a \
+    collector/libcore.a $(CMOCKA_LIBS) -lm
+
+# What a test of the whole pipeline links.
+PIPELINE_LIBS = tests/support/liblab.a collector/libintake.a collector/libcorrelate.a \
+    collector/libevent.a collector/libstore.a collector/libconfig.a collector/libcore.a \
+    $(SQLITE_LIBS) $(JANSSON_LIBS) $(ZSTD_LIBS) $(YAML_LIBS) $(XXHASH_LIBS) -lm -lpthread
+
+check_PROGRAMS += tests/scenario/run
+tests_scenario_run_SOURCES = tests/scenario/run.c tests/scenario/expect.c tests/scenario/scenario.h
+tests_scenario_run_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
+tests_scenario_run_LDADD = $(PIPELINE_LIBS)
+
+check_PROGRAMS += tests/unit/test_permutations
+tests_unit_test_permutations_SOURCES = tests/unit/test_permutations.c
+tests_unit_test_permutations_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
+tests_unit_test_permutations_LDADD = $(PIPELINE_LIBS)
+endif
+
+# The load of the ingest benchmark and the limits beside it.
+bench_programs += tests/bench/limits
+EXTRA_DIST += tests/bench/bench_ingest.py
+tests_bench_limits_SOURCES = tests/bench/limits.c
+tests_bench_limits_LDADD = $(ZMQ_LIBS) $(SQLITE_LIBS) -lpthread

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * One scenario under way: shared by the script reader and the expectations. */
+#ifndef TW_TESTS_SCENARIO_H
+#define TW_TESTS_SCENARIO_H
+
+#include "core/str.h"
+#include "support/lab.h"
+
+#define WORDS_MAX 64
+
+struct scenario {
+    struct lab lab;
+    bool is_open;
+    const char *file;
+    int line;
+    char failure[1024]; /* empty: none */
+};
+
+/* Set the failure (the first one stays). */
+void scenario_fail(struct scenario *self, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* words[0] is what is expected of ("total", "journey", ...). */
+void scenario_expect(struct scenario *self, char **words, size_t count);
+/* The `id` attribute of a stored event, in the lab's arena. */
+const char *scenario_event_id(struct scenario *self, struct tw_str json);
+
+#endif

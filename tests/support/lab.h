@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A laboratory for tests: the real pipeline and the real store in a temporary directory, on a
+ * clock that the test moves. No threads, no sockets: what is handed in is committed when asked.
+ * Every failure of the machinery itself ends the test program with a message. */
+#ifndef TW_TESTS_LAB_H
+#define TW_TESTS_LAB_H
+
+#include "config/config.h"
+#include "core/clock.h"
+#include "intake/pipeline.h"
+#include "store/journey.h"
+#include "store/reader.h"
+#include "store/writer.h"
+
+struct lab {
+    char dir[128];
+    struct tw_cfg *cfg;
+    struct tw_clock_manual clock;
+    struct tw_store *store;
+    struct tw_pipeline *pipeline;
+    struct tw_batch *batch; /* open while something is not committed */
+    struct tw_reader *reader;
+    struct tw_arena arena;  /* results of the reader; reset by the test */
+    struct tw_arena frames; /* message bytes until the commit */
+};
+
+/* `yaml` is a configuration; store.dir is set to a new directory. Starts at 2026-11-21T10:00Z. */
+void lab_open(struct lab *self, const char *yaml);
+/* Close everything and remove the directory. */
+void lab_close(struct lab *self);
+/* As after a kill: forget everything that is not in the store, and read it back. */
+void lab_restart(struct lab *self);
+/* The same under another configuration (taken); the store stays. */
+void lab_reconfigure(struct lab *self, struct tw_cfg **cfg_p);
+/* Hand in one message (copied). headers and topic may be NULL. */
+struct tw_outcome lab_message(struct lab *self, const char *tap, const char *topic,
+                              const char *headers, const void *body, size_t len);
+/* Commit what was handed in since the last commit (a checkpoint each time is_checkpoint). */
+void lab_commit(struct lab *self, bool is_checkpoint);
+/* Try a quarantined entry again. */
+struct tw_outcome lab_retry(struct lab *self, uint64_t id);
+/* Seal what can be sealed. */
+void lab_seal(struct lab *self);
+/* A reader of the store as it is now, borrowed. */
+struct tw_reader *lab_reader(struct lab *self);
+struct tw_journey_limits lab_limits(const struct lab *self);
+
+#endif
