@@ -1,1 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
+# The library for programs that send to the acknowledged tap: libzmq and libc, nothing of ours.
+lib_LIBRARIES = client/libtillwatch.a
+client_libtillwatch_a_SOURCES = \
+    client/crc32c.c client/crc32c.h \
+    client/sender.c \
+    client/spool.c client/spool.h
+include_HEADERS = client/tillwatch.h
+pkgconfigdir = $(libdir)/pkgconfig
+pkgconfig_DATA = client/libtillwatch.pc
+EXTRA_DIST += client/libtillwatch.pc.in
