@@ -60,3 +60,11 @@ tests_bench_limits_LDADD = $(ZMQ_LIBS) $(SQLITE_LIBS) -lpthread
 noinst_PROGRAMS += tests/bench/bench_tap
 tests_bench_bench_tap_SOURCES = tests/bench/bench_tap.c
 tests_bench_bench_tap_LDADD = collector/libtap.a collector/libcore.a $(ZMQ_LIBS)
+
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/test_client
+tests_unit_test_client_SOURCES = tests/unit/test_client.c tests/unit/fake_tower.c \
+    tests/unit/fake_tower.h
+tests_unit_test_client_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
+tests_unit_test_client_LDADD = client/libtillwatch.a $(ZMQ_LIBS) $(CMOCKA_LIBS)
+endif
