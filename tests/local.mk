@@ -68,3 +68,23 @@ tests_unit_test_client_SOURCES = tests/unit/test_client.c tests/unit/fake_tower.
 tests_unit_test_client_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
 tests_unit_test_client_LDADD = client/libtillwatch.a $(ZMQ_LIBS) $(CMOCKA_LIBS)
 endif
+
+# The simulated estate: built directly in the build directory, beside tillwatch.
+noinst_PROGRAMS += retail-sim
+retail_sim_SOURCES = \
+    tests/simulator/main.c tests/simulator/random.h \
+    tests/simulator/begin.c tests/simulator/emit.c \
+    tests/simulator/deliver.c tests/simulator/deliver.h \
+    tests/simulator/estate.c tests/simulator/estate.h \
+    tests/simulator/faults.c tests/simulator/faults.h \
+    tests/simulator/flows.c tests/simulator/flows.h \
+    tests/simulator/format.c tests/simulator/format.h \
+    tests/simulator/garbage.c tests/simulator/garbage.h \
+    tests/simulator/ledger.c tests/simulator/ledger.h \
+    tests/simulator/options.c tests/simulator/options.h \
+    tests/simulator/outlet.c tests/simulator/outlet.h \
+    tests/simulator/queue.c tests/simulator/queue.h \
+    tests/simulator/sim.c tests/simulator/sim.h \
+    tests/simulator/types.c tests/simulator/types.h
+retail_sim_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
+retail_sim_LDADD = client/libtillwatch.a collector/libcore.a $(ZMQ_LIBS) -lm

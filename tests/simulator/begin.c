@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The beginning of transactions: which kind, which store, which customer, which numbers.
+ */
+#include "config.h"
+#include "simulator/sim.h"
+
+#include <string.h>
+
+#define CUSTOMERS 400000u
+
+static void draw_basket(struct sim *self, struct sim_flow *flow)
+{
+    uint64_t bits = sim_random_next(&self->business);
+    /* Few articles make most of the turnover: the square of a uniform draw. */
+    uint32_t rank = (uint32_t)(bits & 0xffff);
+    flow->article[0] = (uint16_t)((uint64_t)rank * rank * SIM_ARTICLES >> 32);
+    flow->quantity[0] = (uint8_t)(1 + ((bits >> 16) & 1));
+    flow->amount = self->estate.articles[flow->article[0]].price * flow->quantity[0];
+    if (((bits >> 17) & 1) != 0) {
+        uint32_t second = (uint32_t)(bits >> 20) & 0xffff;
+        flow->article[1] = (uint16_t)((uint64_t)second * second * SIM_ARTICLES >> 32);
+        flow->quantity[1] = (uint8_t)(1 + ((bits >> 18) & 3));
+        flow->amount += self->estate.articles[flow->article[1]].price * flow->quantity[1];
+    }
+}
+
+static uint32_t draw_customer(struct sim *self)
+{
+    return 1 + sim_random_below(&self->business, CUSTOMERS);
+}
+
+/* A store that is not silent now, if a few draws find one. */
+static uint32_t draw_store(struct sim *self, int64_t now_us)
+{
+    uint32_t store = 0;
+    for (int i = 0; i < 8; i++) {
+        store = sim_random_below(&self->business, self->estate.store_count);
+        const struct sim_store *at = &self->estate.stores[store];
+        if (now_us < at->silent_from || now_us >= at->silent_until) {
+            break;
+        }
+    }
+    return store;
+}
+
+void sim_remember(struct sim *self, const struct sim_flow *flow)
+{
+    struct sim_history *history = NULL;
+    if (flow->kind == SIM_KIND_SALE || flow->kind == SIM_KIND_SALE_B) {
+        history = &self->sales;
+    } else if (flow->kind == SIM_KIND_ORDER || flow->kind == SIM_KIND_COLLECT) {
+        history = &self->orders;
+    } else {
+        return;
+    }
+    history->flows[history->count % SIM_HISTORY] = *flow;
+    history->count++;
+}
+
+/* One of the newest finished ones, or NULL; with `take` nobody gets it again. */
+static const struct sim_flow *recall(struct sim *self, struct sim_history *history, bool take)
+{
+    uint32_t kept = history->count < SIM_HISTORY ? history->count : SIM_HISTORY;
+    if (kept == 0) {
+        return NULL;
+    }
+    struct sim_flow *flow = &history->flows[sim_random_below(&self->business, kept)];
+    if (flow->serial == 0) {
+        return NULL;
+    }
+    if (take) {
+        flow->serial = 0;
+    }
+    return flow;
+}
+
+/* What is given back is what was bought. */
+static bool begin_return(struct sim *self, struct sim_flow *flow, struct sim_history *history)
+{
+    const struct sim_flow *origin = recall(self, history, true);
+    if (origin == NULL) {
+        return false;
+    }
+    flow->store = origin->store;
+    flow->customer = origin->customer;
+    flow->transaction = origin->transaction;
+    flow->order = origin->order;
+    flow->payment = origin->payment;
+    flow->amount = origin->amount;
+    memcpy(flow->article, origin->article, sizeof(flow->article));
+    memcpy(flow->quantity, origin->quantity, sizeof(flow->quantity));
+    flow->returned = self->next_return++;
+    flow->orders = 1;
+    flow->parcels = 1;
+    if (flow->payment == 0) {
+        flow->payment = self->next_payment++;
+    }
+    return true;
+}
+
+static void begin_orders(struct sim *self, struct sim_flow *flow)
+{
+    uint32_t draw = sim_random_below(&self->business, 100);
+    flow->orders = (uint8_t)(draw < 91 ? 1 : (draw < 98 ? 2 : 3));
+    draw = sim_random_below(&self->business, 100);
+    flow->parcels = (uint8_t)(draw < 78 ? 1 : (draw < 95 ? 2 : 3));
+    flow->customer = draw_customer(self);
+    flow->order = self->next_order;
+    self->next_order += flow->orders;
+    flow->payment = self->next_payment;
+    self->next_payment += flow->orders;
+    flow->shipment = self->next_shipment;
+    self->next_shipment += flow->parcels;
+}
+
+static void begin_sale(struct sim *self, struct sim_flow *flow)
+{
+    flow->transaction = self->estate.stores[flow->store].next_receipt++;
+    /* Two of five customers show a card. */
+    if (sim_random_below(&self->business, 5) < 2) {
+        flow->customer = draw_customer(self);
+    }
+}
+
+static bool begin_kind(struct sim *self, struct sim_flow *flow)
+{
+    switch ((enum sim_kind)flow->kind) {
+    case SIM_KIND_ORDER:
+        begin_orders(self, flow);
+        return true;
+    case SIM_KIND_COLLECT:
+        begin_orders(self, flow);
+        flow->orders = 1;
+        return true;
+    case SIM_KIND_RETURN_STORE:
+        return begin_return(self, flow, &self->sales);
+    case SIM_KIND_RETURN_ONLINE:
+        return begin_return(self, flow, &self->orders);
+    case SIM_KIND_CASE: {
+        const struct sim_flow *about = recall(self, &self->orders, false);
+        flow->order = about == NULL ? 0 : about->order;
+        flow->customer = about == NULL ? 0 : about->customer;
+        flow->number = self->next_number++;
+        return about != NULL;
+    }
+    case SIM_KIND_REDEMPTION:
+        begin_sale(self, flow);
+        flow->customer = draw_customer(self);
+        return true;
+    case SIM_KIND_CUSTOMER:
+        flow->customer = draw_customer(self);
+        return true;
+    case SIM_KIND_PRICE:
+    case SIM_KIND_PROMOTION:
+        flow->number = self->next_number++;
+        flow->till = 0; /* the store's first till acknowledges */
+        return true;
+    case SIM_KIND_MOVEMENT:
+    case SIM_KIND_HEARTBEAT:
+        return true;
+    case SIM_KIND_SALE:
+    case SIM_KIND_SALE_B:
+    case SIM_KIND_COUNT:
+    default:
+        begin_sale(self, flow);
+        return true;
+    }
+}
+
+struct sim_flow *sim_begin(struct sim *self, int64_t now_us)
+{
+    struct sim_flow *flow = sim_queue_new_flow(self->queue);
+    if (flow == NULL) {
+        return NULL;
+    }
+    uint64_t bits = sim_random_next(&self->business);
+    uint32_t draw = (uint32_t)((bits >> 32) * SIM_WEIGHTS >> 32);
+    while (draw >= sim_kinds[flow->kind].weight) {
+        draw -= sim_kinds[flow->kind].weight;
+        flow->kind++;
+    }
+    flow->serial = self->next_serial++;
+    flow->store = draw_store(self, now_us);
+    flow->till = (uint8_t)((bits & 0xffff) % self->estate.stores[flow->store].tills);
+    flow->orders = 1;
+    flow->parcels = 1;
+    draw_basket(self, flow);
+    if (!begin_kind(self, flow)) {
+        /* Nothing to refer to yet: somebody buys something instead. */
+        flow->kind = SIM_KIND_SALE;
+        flow->customer = 0;
+        flow->number = 0;
+        begin_sale(self, flow);
+    }
+    flow->due_us = now_us;
+    self->totals.flows++;
+    return flow;
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The business flows of the estate: which steps each has, in which order and how long after each
+ * other, and how often it occurs. Plain data and pure functions.
+ * Source: design.md, "Retail pack".
+ */
+#ifndef SIM_FLOWS_H
+#define SIM_FLOWS_H
+
+#include "simulator/types.h"
+
+enum sim_kind {
+    SIM_KIND_SALE,   /* loyalty first, ERP last */
+    SIM_KIND_SALE_B, /* the branches in another order */
+    SIM_KIND_ORDER,
+    SIM_KIND_COLLECT,
+    SIM_KIND_RETURN_STORE,
+    SIM_KIND_RETURN_ONLINE,
+    SIM_KIND_MOVEMENT,
+    SIM_KIND_REDEMPTION,
+    SIM_KIND_CUSTOMER,
+    SIM_KIND_CASE,
+    SIM_KIND_HEARTBEAT,
+    SIM_KIND_PRICE,
+    SIM_KIND_PROMOTION,
+    SIM_KIND_COUNT
+};
+
+enum sim_per { SIM_ONCE, SIM_EACH_ORDER, SIM_EACH_PARCEL, SIM_EACH_STORE };
+
+/* What faults look for. */
+enum sim_role {
+    SIM_ROLE_NONE,
+    SIM_ROLE_ERP,      /* a posting: erp-outage, bad-master-data */
+    SIM_ROLE_ERP_SALE, /* also double-posting */
+    SIM_ROLE_API       /* throttling */
+};
+
+struct sim_step {
+    enum sim_type type;
+    enum sim_per per;
+    bool needs_customer; /* left out where the customer is unknown */
+    enum sim_role role;
+    uint32_t least_ms; /* after the step before it */
+    uint32_t most_ms;  /* long waits are rarer than short ones */
+};
+
+#define SIM_WEIGHTS 100000u /* the sum of all weights */
+
+struct sim_kind_info {
+    const char *name;
+    uint32_t weight; /* of SIM_WEIGHTS flows */
+    const struct sim_step *steps;
+    unsigned step_count;
+};
+
+extern const struct sim_kind_info sim_kinds[SIM_KIND_COUNT];
+
+/* How often the step at hand happens in this flow: 0 where it is left out. */
+unsigned sim_step_repeats(const struct sim_step *step, const struct sim_flow *flow,
+                          uint32_t store_count);
+/* Move on to the next repetition or step; false when the flow has ended. */
+bool sim_flow_advance(struct sim_flow *flow, uint32_t store_count);
+/* The step at hand. */
+static inline const struct sim_step *sim_flow_step(const struct sim_flow *flow)
+{
+    return &sim_kinds[flow->kind].steps[flow->step];
+}
+/* A wait for the step at hand, in microseconds: least + (most - least) * u^3. */
+int64_t sim_step_lag_us(const struct sim_step *step, struct sim_random *random);
+
+#endif
