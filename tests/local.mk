@@ -88,3 +88,7 @@ retail_sim_SOURCES = \
     tests/simulator/types.c tests/simulator/types.h
 retail_sim_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
 retail_sim_LDADD = client/libtillwatch.a collector/libcore.a $(ZMQ_LIBS) -lm
+
+bench_programs += tests/bench/bench_scan
+tests_bench_bench_scan_SOURCES = tests/bench/bench_scan.c
+tests_bench_bench_scan_LDADD = collector/libevent.a collector/libcore.a $(JANSSON_LIBS)

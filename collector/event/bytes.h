@@ -50,6 +50,9 @@ static inline const char *tw_bytes_special(const char *p, const char *end)
 /* Behind the white space of RFC 8259 at p. */
 static inline const char *tw_bytes_blank(const char *p, const char *end)
 {
+    if (p < end && (uint8_t)*p > ' ') {
+        return p; /* as compact JSON has it everywhere */
+    }
     while (p < end && (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t')) {
         p++;
     }

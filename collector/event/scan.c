@@ -15,6 +15,10 @@
  * to a 64-bit filter); objects with more members are sorted once at their end. */
 #define FEW_MEMBERS 64
 
+/* The innermost helpers must melt into the loops around them: then what is not asked for (the
+ * kind and place of a nested scalar) is not computed, 20 % of the time. */
+#define MELT static inline __attribute__((always_inline))
+
 struct scan {
     const char *begin;
     const char *end;
@@ -110,25 +114,13 @@ static const char *scan_wide(const struct scan *s, const char *p)
     return p;
 }
 
-/* p: behind the opening quote. Returns the closing quote. */
-static inline const char *scan_string(const struct scan *s, const char *p,
+/* The rest of a string with something special at p. Returns the closing quote. */
+static const char *scan_string_slowly(const struct scan *s, const char *p,
                                       struct tw_json_value *value)
 {
-    value->kind = TW_JSON_STRING;
-    value->text.ptr = p;
-    value->has_escape = false;
-    value->is_plain = true;
-    for (;;) {
-        p = tw_bytes_special(p, s->end);
-        if (p == s->end) {
-            return fail(s, p, TW_PROBLEM_json, "the text ends inside a string");
-        }
+    value->is_plain = false;
+    while (p < s->end && *p != '"') {
         uint8_t c = (uint8_t)*p;
-        if (c == '"') {
-            value->text.len = (size_t)(p - value->text.ptr);
-            return p;
-        }
-        value->is_plain = false;
         if (c == '\\') {
             value->has_escape = true;
             p = scan_escape(s, p);
@@ -142,7 +134,27 @@ static inline const char *scan_string(const struct scan *s, const char *p,
         if (p == NULL) {
             return NULL;
         }
+        p = tw_bytes_special(p, s->end);
     }
+    if (p == s->end) {
+        return fail(s, p, TW_PROBLEM_json, "the text ends inside a string");
+    }
+    value->text.len = (size_t)(p - value->text.ptr);
+    return p;
+}
+
+/* p: behind the opening quote. Returns the closing quote. */
+MELT const char *scan_string(const struct scan *s, const char *p, struct tw_json_value *value)
+{
+    const char *quote = tw_bytes_special(p, s->end);
+    value->kind = TW_JSON_STRING;
+    value->has_escape = false;
+    value->is_plain = true;
+    value->text = (struct tw_str){p, (size_t)(quote - p)};
+    if (__builtin_expect(quote < s->end && *quote == '"', 1)) {
+        return quote;
+    }
+    return scan_string_slowly(s, quote, value);
 }
 
 static const char *skip_digits(const char *p, const char *end)
@@ -192,8 +204,7 @@ static const char *scan_word(const struct scan *s, const char *p, const char *wo
 }
 
 /* Anything but an object or array at p; fills value. */
-static inline const char *scan_scalar(const struct scan *s, const char *p,
-                                      struct tw_json_value *value)
+MELT const char *scan_scalar(const struct scan *s, const char *p, struct tw_json_value *value)
 {
     if (p == s->end) {
         return unexpected(s, p, NULL);
@@ -233,7 +244,7 @@ static inline const char *scan_scalar(const struct scan *s, const char *p,
 }
 
 /* A name at p, its colon and the white space around: returns where the value starts. */
-static inline const char *scan_name(const struct scan *s, const char *p, struct tw_json_value *name)
+MELT const char *scan_name(const struct scan *s, const char *p, struct tw_json_value *name)
 {
     if (p == s->end || *p != '"') {
         return unexpected(s, p, "a name in quotes is missing");
@@ -459,7 +470,7 @@ static inline const char *scan_member(const struct scan *s, const char *p, uint6
     if (p == NULL) {
         return NULL;
     }
-    member->name = tw_json_text(scanner->arena, &name);
+    member->name = name.has_escape ? tw_json_text(scanner->arena, &name) : name.text;
     if (member->name.ptr == NULL) {
         return fail(s, p, TW_PROBLEM_oversize, "no memory for a name");
     }
