@@ -17,10 +17,19 @@ noinst_LIBRARIES += collector/libstore.a
 collector_libstore_a_SOURCES = \
     collector/store/batch.c collector/store/batch.h \
     collector/store/db.c \
+    collector/store/dictionary.c \
     collector/store/extent.c \
     collector/store/files.c \
     collector/store/format.c collector/store/format.h \
-    collector/store/internal.h collector/store/schema.h
+    collector/store/internal.h collector/store/schema.h \
+    collector/store/journey.c collector/store/journey.h \
+    collector/store/journey_id.c \
+    collector/store/lookup.c \
+    collector/store/reader.c collector/store/reader.h collector/store/reader_internal.h \
+    collector/store/records.c \
+    collector/store/request.c collector/store/request.h \
+    collector/store/search.c \
+    collector/store/status.c
 
 noinst_LIBRARIES += collector/libtap.a
 collector_libtap_a_SOURCES = \

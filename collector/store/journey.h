@@ -37,23 +37,27 @@ struct tw_journey {
     size_t object_count;
     const struct tw_journey_link *links;
     size_t link_count;
-    const struct tw_stored *events; /* first-seen events, by event time, then n */
+    const struct tw_stored *events; /* first-seen ones, by event time, then bytes of the json */
     size_t event_count;
     tw_wall_t first; /* event times */
     tw_wall_t last;
     uint64_t duplicates;
     uint64_t conflicts;
     uint64_t duplicate_effects;
-    bool is_partial; /* a bound was reached or retention has cut it */
+    /* A bound was reached (max_hops, max_events, memory), retention has cut it or may have (its
+     * events reach the oldest partition and others went before it), or a record is damaged. */
+    bool is_partial;
 };
 
-/* TW_ENOTFOUND when the object was never seen (or is past retention). */
+/* TW_ENOTFOUND when the object was never seen (or is past retention); TW_EDAMAGED when none of its
+ * events can be read; TW_ETIMEOUT, TW_EIO, TW_ENOMEM. Events take at most half of the arena. */
 int tw_journey_read(struct tw_reader *reader, struct tw_arena *arena,
                     const struct tw_object *object, const struct tw_journey_limits *limits,
                     struct tw_journey *ret_journey);
 
 /* "order:4711", "transaction:0042/88" -> object (borrows text); TW_ENOTFOUND for an unknown type,
- * TW_ESYNTAX. '%', '/' and ':' inside id and scope values are percent-encoded. */
+ * TW_ESYNTAX. All but letters, digits and -._~!$&'()*+,;=@ is percent-encoded inside id and scope
+ * values, so that the text is valid in JSON and in a path (where '%' is encoded once more). */
 int tw_journey_parse_id(struct tw_reader *reader, struct tw_arena *arena, struct tw_str text,
                         struct tw_object *ret_object);
 /* The reverse, in the arena. */

@@ -53,7 +53,7 @@ int tw_reader_echoes(struct tw_reader *self, struct tw_arena *arena, uint64_t n,
 /* Objects whose identifier is (is_exact) or starts with `prefix`, in order of identifier;
  * identifiers equal to the prefix come first. Also understands "scope/id" and "type:id" and
  * "type:scope/id". `after` continues behind a hit of the last page (its key; absent: from the
- * start). */
+ * start). `limit` at most 1,000. */
 struct tw_object_hit {
     struct tw_object object;
     struct tw_str key; /* for `after` */
@@ -73,7 +73,9 @@ int tw_reader_postings(struct tw_reader *self, struct tw_arena *arena,
                        size_t *ret_count, bool *ret_more);
 
 /* Records in order of n from `from_n`, those with time in [since, until) and (if object is not
- * NULL) of that object; for export and lists. Calls back until it returns other than TW_OK. */
+ * NULL) of that object, all kinds; for export and lists. Calls back until it returns other than TW_OK, which
+ * is then the result; the row is borrowed for the call, which must not use this reader. Goes on
+ * behind damaged blocks and says TW_EDAMAGED at the end. No snapshot is held between rows. */
 int tw_reader_scan(struct tw_reader *self, uint64_t from_n, tw_wall_t since, tw_wall_t until,
                    const struct tw_object *object,
                    int (*row)(void *context, const struct tw_stored *stored), void *context);
@@ -93,7 +95,7 @@ struct tw_store_status {
     uint64_t free_bytes; /* of the file system */
     uint64_t total_bytes;
     bool is_full;             /* acknowledging has stopped */
-    uint64_t quarantine_open; /* entries not yet retried with success */
+    uint64_t quarantine_open; /* entries as tw_reader_quarantine lists them without done ones */
 };
 int tw_reader_status(struct tw_reader *self, struct tw_store_status *ret_status);
 int tw_reader_taps(struct tw_reader *self, struct tw_arena *arena,
@@ -104,12 +106,13 @@ int tw_reader_sources(struct tw_reader *self, struct tw_arena *arena, uint32_t f
 
 struct tw_quarantine_entry {
     uint64_t id;
-    struct tw_quarantined entry; /* retry_of: the entry this one repeats */
+    struct tw_quarantined entry; /* retry_of: the entry that this one is a part of */
     bool is_done;
     uint64_t done_n; /* the record it became */
-    uint64_t retries;
+    uint64_t retries; /* times it was tried again and failed as a whole */
 };
-/* Newest first, ids below `before` (0: from the newest). `reason` none: all. */
+/* Newest first, ids below `before` (0: from the newest). `reason` none: all. Without with_done:
+ * neither solved ones nor those whose parts are entries of their own now. At most 1,000. */
 int tw_reader_quarantine(struct tw_reader *self, struct tw_arena *arena, uint64_t before,
                          enum tw_problem_code reason, bool with_done, size_t limit,
                          const struct tw_quarantine_entry **ret_entries, size_t *ret_count);
