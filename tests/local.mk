@@ -67,6 +67,14 @@ tests_unit_test_client_SOURCES = tests/unit/test_client.c tests/unit/fake_tower.
     tests/unit/fake_tower.h
 tests_unit_test_client_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
 tests_unit_test_client_LDADD = client/libtillwatch.a $(ZMQ_LIBS) $(CMOCKA_LIBS)
+
+check_PROGRAMS += tests/unit/test_spool
+tests_unit_test_spool_SOURCES = tests/unit/test_spool.c tests/unit/fake_tower.c \
+    tests/unit/fake_tower.h
+tests_unit_test_spool_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
+tests_unit_test_spool_LDADD = client/libtillwatch.a $(ZMQ_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_spool_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=fsync -Wl,--wrap=fdatasync \
+    -Wl,--wrap=ftruncate -Wl,--wrap=rename -Wl,--wrap=pwrite -Wl,--wrap=pwritev
 endif
 
 # The simulated estate: built directly in the build directory, beside tillwatch.
