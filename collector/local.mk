@@ -64,3 +64,40 @@ collector_libevent_a_SOURCES = \
     collector/event/scan.c collector/event/scan.h \
     collector/event/text.c collector/event/text.h \
     collector/event/walk.c
+
+noinst_LIBRARIES += collector/libconfig.a
+collector_libconfig_a_SOURCES = \
+    collector/config/check.c \
+    collector/config/config.h \
+    collector/config/faults.c collector/config/faults.h \
+    collector/config/free.c \
+    collector/config/keys.c collector/config/keys.h \
+    collector/config/load.c \
+    collector/config/parse.c collector/config/parse.h \
+    collector/config/parse_attr.c \
+    collector/config/print.c \
+    collector/config/reference.c \
+    collector/config/tree.c collector/config/tree.h \
+    collector/config/value.c collector/config/value.h
+nodist_collector_libconfig_a_SOURCES = collector/config/builtin.c
+# The YAML texts that are part of the program, as C strings, a line of text a line of C.
+builtin_yaml = $(srcdir)/collector/config/default.yaml $(srcdir)/collector/mappings/shopify.yaml \
+    $(srcdir)/collector/mappings/adyen.yaml
+EXTRA_DIST += collector/config/default.yaml collector/mappings/shopify.yaml \
+    collector/mappings/adyen.yaml
+CLEANFILES += collector/config/builtin.c
+collector/config/builtin.c: $(builtin_yaml) $(srcdir)/collector/local.mk
+	@$(MKDIR_P) collector/config
+	$(AM_V_GEN)$(AWK) 'FNR == 1 { if (NR > 1) print ";"; name = FILENAME; \
+	        sub(/.*\//, "", name); sub(/\.yaml$$/, "", name); \
+	        print "extern const char tw_builtin_" name "[];"; \
+	        print "const char tw_builtin_" name "[] =" } \
+	    { gsub(/\\/, "\\\\"); gsub(/"/, "\\\""); print "\"" $$0 "\\n\"" } \
+	    END { print ";" }' $(builtin_yaml) >$@.tmp && mv $@.tmp $@
+
+bin_PROGRAMS += tillwatch
+tillwatch_SOURCES = \
+    collector/cli.c collector/cli.h \
+    collector/cli_config.c \
+    collector/main.c
+tillwatch_LDADD = collector/libconfig.a collector/libcore.a $(YAML_LIBS)

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Commands about the configuration: check, print-config.
+ */
+#include "config.h"
+#include "cli.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+static void print_endpoints(const char *verb, const struct tw_cfg_strings *endpoints)
+{
+    for (size_t i = 0; i < endpoints->count; i++) {
+        (void)printf(" %s %s", verb, endpoints->items[i]);
+    }
+}
+
+/* What `run` would start with this configuration. */
+static void print_plan(const struct tw_cfg *cfg)
+{
+    static const char *const kinds[] = {"pull", "sub", "router"};
+    (void)printf("configuration %s has no faults\n", cfg->file);
+    (void)printf("store %s, kept %" PRId64 " days (payloads %" PRId64 ")\n", cfg->store.dir,
+                 cfg->store.retain_days, cfg->store.retain_payload_days);
+    (void)printf("web http://%s\n", cfg->web.listen);
+    for (size_t i = 0; i < cfg->tap_count; i++) {
+        const struct tw_cfg_tap *tap = &cfg->taps[i];
+        (void)printf("tap %s (%s)", tap->name, kinds[tap->kind]);
+        print_endpoints("binds", &tap->bind);
+        print_endpoints("connects to", &tap->connect);
+        (void)printf("%s\n", tap->curve_server_key_file != NULL ? ", CURVE" : "");
+    }
+    (void)printf("objects");
+    for (size_t i = 0; i < cfg->object_count; i++) {
+        (void)printf("%s %s%s", i == 0 ? "" : ",", cfg->objects[i].type,
+                     cfg->objects[i].is_linking ? "" : " (context)");
+    }
+    (void)printf("\n%zu rules for sources, %zu effects that happen once\nmappings",
+                 cfg->source_count, cfg->effect_count);
+    for (size_t i = 0; i < cfg->mapping_count; i++) {
+        (void)printf("%s %s", i == 0 ? "" : ",", cfg->mappings[i].name);
+    }
+    (void)printf("%s\n", cfg->mapping_count == 0 ? " none" : "");
+}
+
+int tw_cmd_check(const struct tw_cli_command *command, int argc, char **argv)
+{
+    struct tw_cli_args args;
+    int code = tw_cli_parse(command, argc, argv, &args);
+    if (code != TW_EXIT_OK || args.wants_help) {
+        return code;
+    }
+    struct tw_cfg *cfg = tw_cli_config(command, args.values[0]);
+    if (cfg == NULL) {
+        return TW_EXIT_FAILED;
+    }
+    if (args.values[1] != NULL) {
+        (void)tw_cfg_print(cfg, stdout); /* tw_cli_finish sees a failure */
+    } else {
+        print_plan(cfg);
+    }
+    tw_cfg_destroy(&cfg);
+    return tw_cli_finish(command, TW_EXIT_OK);
+}
+
+int tw_cmd_print_config(const struct tw_cli_command *command, int argc, char **argv)
+{
+    struct tw_cli_args args;
+    int code = tw_cli_parse(command, argc, argv, &args);
+    if (code != TW_EXIT_OK || args.wants_help) {
+        return code;
+    }
+    if (args.values[1] != NULL) {
+        (void)tw_cfg_print_reference(stdout); /* tw_cli_finish sees a failure */
+        return tw_cli_finish(command, TW_EXIT_OK);
+    }
+    struct tw_cfg *cfg = tw_cli_config(command, args.values[0]);
+    if (cfg == NULL) {
+        return TW_EXIT_FAILED;
+    }
+    (void)tw_cfg_print(cfg, stdout); /* tw_cli_finish sees a failure */
+    tw_cfg_destroy(&cfg);
+    return tw_cli_finish(command, TW_EXIT_OK);
+}

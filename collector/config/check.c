@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What no single value can tell: names used twice, references to nothing, values that contradict
+ * each other, files that are missing or that others may read.
+ */
+#include <config.h> /* of the build: in quotes it would be the config.h of this directory */
+#include "config/parse.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "core/err.h"
+
+/* A fault at entry `i` of a list. */
+#define ITEM_FAULT(self, id, i, ...)                                                               \
+    tw_faults_add(&(self)->faults, (self)->places[(id)][(i)].file, (self)->places[(id)][(i)].line, \
+                  __VA_ARGS__)
+
+static bool same(const char *a, const char *b)
+{
+    return a != NULL && b != NULL && strcmp(a, b) == 0;
+}
+
+/* ---- names that must be unique ---- */
+
+/* The text at `offset` of entry i. */
+static const char *item_text(const void *items, size_t item_size, size_t i, size_t offset)
+{
+    return *(char *const *)(const void *)((const char *)items + i * item_size + offset);
+}
+
+static void check_unique(struct tw_parse *self, enum tw_cfg_section_id id, const void *items,
+                         size_t count, size_t offset)
+{
+    const struct tw_cfg_section *section = &tw_cfg_sections[id];
+    char shown[TW_SHOWN_SIZE];
+    for (size_t i = 1; i < count; i++) {
+        const char *name = item_text(items, section->item_size, i, offset);
+        for (size_t k = 0; k < i; k++) {
+            if (same(name, item_text(items, section->item_size, k, offset))) {
+                ITEM_FAULT(self, id, i, "%s: \"%s\" is there twice (first in line %d)",
+                           section->name, tw_shown(name, shown), self->places[id][k].line);
+                break;
+            }
+        }
+    }
+}
+
+/* ---- files ---- */
+
+static void check_secret(struct tw_parse *self, size_t tap, const char *path)
+{
+    struct stat st;
+    char shown[TW_SHOWN_SIZE];
+    (void)tw_shown(path, shown);
+    if (stat(path, &st) != 0) {
+        ITEM_FAULT(self, TW_CFG_TAPS, tap, "taps.curve.server-key-file: %s: no such file", shown);
+    } else if (!S_ISREG(st.st_mode)) {
+        ITEM_FAULT(self, TW_CFG_TAPS, tap, "taps.curve.server-key-file: %s is no regular file",
+                   shown);
+    } else if ((st.st_mode & 077) != 0) {
+        ITEM_FAULT(self, TW_CFG_TAPS, tap,
+                   "taps.curve.server-key-file: %s may be read by others (mode %04o); chmod 600 %s",
+                   shown, (unsigned)(st.st_mode & 07777), shown);
+    }
+}
+
+static bool is_directory(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+/* ---- taps ---- */
+
+static void check_curve(struct tw_parse *self, size_t i, const struct tw_cfg_tap *tap)
+{
+    char shown[TW_SHOWN_SIZE];
+    if (tap->curve_server_key_file == NULL && tap->curve_clients_dir == NULL) {
+        return;
+    }
+    if (tap->curve_server_key_file == NULL) {
+        ITEM_FAULT(self, TW_CFG_TAPS, i, "taps.curve: server-key-file is missing");
+    } else {
+        check_secret(self, i, tap->curve_server_key_file);
+    }
+    if (tap->curve_clients_dir == NULL) {
+        ITEM_FAULT(self, TW_CFG_TAPS, i, "taps.curve: clients is missing");
+    } else if (!is_directory(tap->curve_clients_dir)) {
+        ITEM_FAULT(self, TW_CFG_TAPS, i, "taps.curve.clients: %s is no directory",
+                   tw_shown(tap->curve_clients_dir, shown));
+    }
+}
+
+/* An endpoint with a port or path of the system's choice may stand twice. */
+static bool is_wild(const char *endpoint)
+{
+    size_t len = strlen(endpoint);
+    return len > 0 && (endpoint[len - 1] == '*' || (len > 2 && same(endpoint + len - 2, ":0")));
+}
+
+static bool binds(const struct tw_cfg_tap *tap, const char *endpoint)
+{
+    for (size_t i = 0; i < tap->bind.count; i++) {
+        if (same(tap->bind.items[i], endpoint)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void check_tap(struct tw_parse *self, size_t i)
+{
+    const struct tw_cfg_tap *tap = &self->cfg->taps[i];
+    if (tap->bind.count + tap->connect.count == 0 && !self->places[TW_CFG_TAPS][i].is_faulty) {
+        ITEM_FAULT(self, TW_CFG_TAPS, i, "taps: bind or connect is needed");
+    }
+    if (tap->subscribe.count > 0 && tap->kind != TW_TAP_SUB) {
+        ITEM_FAULT(self, TW_CFG_TAPS, i, "taps.subscribe: only a tap of kind sub subscribes");
+    }
+    for (size_t b = 0; b < tap->bind.count; b++) {
+        for (size_t k = 0; k < i; k++) {
+            if (!is_wild(tap->bind.items[b]) && binds(&self->cfg->taps[k], tap->bind.items[b])) {
+                char shown[TW_SHOWN_SIZE];
+                ITEM_FAULT(self, TW_CFG_TAPS, i,
+                           "taps.bind: %s is bound by the tap in line %d already",
+                           tw_shown(tap->bind.items[b], shown), self->places[TW_CFG_TAPS][k].line);
+            }
+        }
+    }
+    check_curve(self, i, tap);
+}
+
+/* ---- objects and effects ---- */
+
+static const struct tw_cfg_object *find_type(const struct tw_cfg *cfg, const char *type)
+{
+    for (size_t i = 0; i < cfg->object_count; i++) {
+        if (same(cfg->objects[i].type, type)) {
+            return &cfg->objects[i];
+        }
+    }
+    return NULL;
+}
+
+static void check_object(struct tw_parse *self, size_t i)
+{
+    struct tw_cfg_object *object = &self->cfg->objects[i];
+    object->is_indexed = object->is_indexed || object->is_linking;
+    for (size_t s = 0; s < object->scope.count; s++) {
+        if (same(object->scope.items[s], object->attribute)) {
+            ITEM_FAULT(self, TW_CFG_OBJECTS, i, "objects.scope: %s is the identifier itself",
+                       object->attribute);
+        }
+    }
+}
+
+/* Effects of the built-in list whose type the file does not have any more do not apply. */
+static void drop_builtin_effects(struct tw_parse *self)
+{
+    struct tw_cfg *cfg = self->cfg;
+    size_t kept = 0;
+    for (size_t i = 0; i < cfg->effect_count; i++) {
+        if (self->places[TW_CFG_EFFECTS][i].is_builtin &&
+            find_type(cfg, cfg->effects[i].object) == NULL) {
+            tw_cfg_free_fields(&tw_cfg_sections[TW_CFG_EFFECTS], &cfg->effects[i]);
+            continue;
+        }
+        cfg->effects[kept] = cfg->effects[i];
+        self->places[TW_CFG_EFFECTS][kept] = self->places[TW_CFG_EFFECTS][i];
+        kept++;
+    }
+    cfg->effect_count = kept;
+}
+
+static void check_effect(struct tw_parse *self, size_t i)
+{
+    const struct tw_cfg_effect *effect = &self->cfg->effects[i];
+    const struct tw_cfg_object *object = find_type(self->cfg, effect->object);
+    if (effect->object != NULL && object == NULL) {
+        ITEM_FAULT(self, TW_CFG_EFFECTS, i, "effects.object: there is no object type \"%s\"",
+                   effect->object);
+    }
+}
+
+/* ---- mappings ---- */
+
+static bool has_attribute(const struct tw_cfg_mapping *mapping, const char *name)
+{
+    for (size_t i = 0; i < mapping->attribute_count; i++) {
+        if (same(mapping->attributes[i].attribute, name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void check_mapping(struct tw_parse *self, size_t i)
+{
+    static const char *const needed[] = {"id", "source", "type"};
+    const struct tw_cfg_mapping *mapping = &self->cfg->mappings[i];
+    const char *name = mapping->name == NULL ? "" : mapping->name;
+    if (self->places[TW_CFG_MAPPINGS][i].is_faulty) {
+        return;
+    }
+    if (mapping->topic == NULL && mapping->match_pointer == NULL) {
+        ITEM_FAULT(self, TW_CFG_MAPPINGS, i, "mappings: %s needs topic or match", name);
+    }
+    if (mapping->match_value != NULL && mapping->match_pointer == NULL) {
+        ITEM_FAULT(self, TW_CFG_MAPPINGS, i, "mappings.match: %s has a value without a pointer",
+                   name);
+    }
+    for (size_t k = 0; k < 3; k++) {
+        if (!has_attribute(mapping, needed[k])) {
+            ITEM_FAULT(self, TW_CFG_MAPPINGS, i,
+                       "mappings.attributes: %s has no \"%s\"; every event has an id, a source and "
+                       "a type",
+                       name, needed[k]);
+        }
+    }
+    for (size_t k = 0; k < mapping->attribute_count; k++) {
+        if (mapping->attributes[k].is_minor_units && !has_attribute(mapping, "currency")) {
+            tw_faults_add(&self->faults, self->places[TW_CFG_MAPPINGS][i].file,
+                          mapping->attributes[k].line,
+                          "mappings.attributes: amount in minor units needs currency");
+        }
+    }
+}
+
+/* ---- values of the map sections ---- */
+
+static void at_most(struct tw_parse *self, const char *small, int64_t value, const char *large,
+                    int64_t limit)
+{
+    if (value > limit) {
+        tw_faults_add(&self->faults, self->file, 0, "%s (%" PRId64 ") is above %s (%" PRId64 ")",
+                      small, value, large, limit);
+    }
+}
+
+/* Where the wider bound alone was changed, the narrower follows: it could never be reached. */
+static void follow(int64_t *value, int64_t limit)
+{
+    *value = *value > limit ? limit : *value;
+}
+
+static void check_values(struct tw_parse *self)
+{
+    struct tw_cfg *cfg = self->cfg;
+    char shown[TW_SHOWN_SIZE];
+    struct stat st;
+    at_most(self, "store.stop-free-percent", cfg->store.stop_free_percent,
+            "store.warn-free-percent", cfg->store.warn_free_percent);
+    at_most(self, "store.commit-events", cfg->store.commit_events, "store.partition-events",
+            cfg->store.partition_events);
+    follow(&cfg->store.retain_payload_days, cfg->store.retain_days);
+    follow(&cfg->store.retain_quarantine_days, cfg->store.retain_days);
+    follow(&cfg->web.max_connections_per_ip, cfg->web.max_connections);
+    if (cfg->store.dir != NULL && stat(cfg->store.dir, &st) == 0 && !S_ISDIR(st.st_mode)) {
+        tw_faults_add(&self->faults, self->file, 0, "store.dir: %s is no directory",
+                      tw_shown(cfg->store.dir, shown));
+    }
+    if (cfg->web.ui_dir != NULL && !is_directory(cfg->web.ui_dir)) {
+        tw_faults_add(&self->faults, self->file, 0, "web.ui-dir: %s is no directory",
+                      tw_shown(cfg->web.ui_dir, shown));
+    }
+}
+
+void tw_check(struct tw_parse *self)
+{
+    struct tw_cfg *cfg = self->cfg;
+    if (cfg->tap_count == 0) {
+        tw_faults_add(&self->faults, self->file, 0, "taps: at least one is needed");
+    }
+    check_values(self);
+    check_unique(self, TW_CFG_TAPS, cfg->taps, cfg->tap_count, offsetof(struct tw_cfg_tap, name));
+    for (size_t i = 0; i < cfg->tap_count; i++) {
+        check_tap(self, i);
+    }
+    check_unique(self, TW_CFG_OBJECTS, cfg->objects, cfg->object_count,
+                 offsetof(struct tw_cfg_object, type));
+    for (size_t i = 0; i < cfg->object_count; i++) {
+        check_object(self, i);
+    }
+    check_unique(self, TW_CFG_SOURCES, cfg->sources, cfg->source_count,
+                 offsetof(struct tw_cfg_source, match));
+    drop_builtin_effects(self);
+    for (size_t i = 0; i < cfg->effect_count; i++) {
+        check_effect(self, i);
+    }
+    check_unique(self, TW_CFG_MAPPINGS, cfg->mappings, cfg->mapping_count,
+                 offsetof(struct tw_cfg_mapping, name));
+    for (size_t i = 0; i < cfg->mapping_count; i++) {
+        check_mapping(self, i);
+    }
+}

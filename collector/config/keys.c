@@ -1,0 +1,451 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The table. Bounds and defaults that look arbitrary have their reason in the help or beside them.
+ */
+#include <config.h> /* of the build: in quotes it would be the config.h of this directory */
+#include "config/keys.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define KIB INT64_C(1024)
+#define MIB (1024 * KIB)
+#define GIB (1024 * MIB)
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* One row each: field, name, unit, bounds, default, help. */
+#define INT_KEY(where, key, u, lowest, highest, value, about)                               \
+    {                                                                                       \
+        .name = (key), .type = TW_CFG_INT, .offset = (where), .unit = (u), .min = (lowest), \
+        .max = (highest), .initial = (value), .help = (about)                               \
+    }
+#define IN_CFG(field)  offsetof(struct tw_cfg, field)
+#define IN_TAP(field)  offsetof(struct tw_cfg_tap, field)
+#define IN_TYPE(field) offsetof(struct tw_cfg_object, field)
+#define IN_MAP(field)  offsetof(struct tw_cfg_mapping, field)
+#define IN_ATTR(field) offsetof(struct tw_cfg_attr_text, field)
+
+static const struct tw_cfg_key store_keys[] = {
+    {.name = "dir",
+     .type = TW_CFG_TEXT,
+     .rule = TW_CFG_PATH,
+     .offset = IN_CFG(store.dir),
+     .help = "Directory of the store, made at the first start. Not given: `$XDG_STATE_HOME/"
+             "tillwatch`, else `/var/lib/tillwatch` for root or where it exists, else "
+             "`$HOME/.local/state/tillwatch`."},
+    INT_KEY(IN_CFG(store.partition_events), "partition-events", "events", 1000, 100000000, 2000000,
+            "A partition of the store is full with so many records; the next one begins."),
+    INT_KEY(IN_CFG(store.partition_hours), "partition-hours", "hours", 1, 8760, 24,
+            "A partition is left after this time, even if it is not full: retention removes "
+            "whole partitions."),
+    INT_KEY(IN_CFG(store.commit_events), "commit-events", "events", 1, 65536, 4096,
+            "A batch is committed with so many records, or after commit-ms."),
+    INT_KEY(IN_CFG(store.commit_ms), "commit-ms", "ms", 1, 1000, 20,
+            "A record waits at most so long for its batch to be committed. Every commit costs an "
+            "fsync."),
+    INT_KEY(IN_CFG(store.retain_days), "retain-days", "days", 1, 3650, 35,
+            "Events, and all that belongs to them, are kept so long."),
+    INT_KEY(IN_CFG(store.retain_payload_days), "retain-payload-days", "days", 1, 3650, 35,
+            "`data` of events is kept so long; at most retain-days."),
+    INT_KEY(IN_CFG(store.retain_quarantine_days), "retain-quarantine-days", "days", 1, 3650, 35,
+            "Raw bytes of the quarantine are kept so long; at most retain-days."),
+    INT_KEY(IN_CFG(store.warn_free_percent), "warn-free-percent", "percent", 0, 90, 10,
+            "Less free space on the disk of the store is logged and shown as a warning."),
+    INT_KEY(IN_CFG(store.stop_free_percent), "stop-free-percent", "percent", 0, 50, 2,
+            "With less free space nothing is received and acknowledged until there is more."),
+    INT_KEY(IN_CFG(store.stop_free_bytes), "stop-free-bytes", "bytes", 0, 1024 * GIB, 256 * MIB,
+            "Likewise as an absolute size; whichever of both is reached first."),
+    INT_KEY(IN_CFG(store.duplicate_memory_bytes), "duplicate-memory-bytes", "bytes", MIB, 64 * GIB,
+            256 * MIB,
+            "Memory for the filters that recognise duplicates of events in sealed partitions (two "
+            "bytes an event). Beyond it duplicates of the oldest events are not recognised."),
+};
+
+static const struct tw_cfg_key intake_keys[] = {
+    /* Two: one filling while one commits. Four hide a slow fsync. */
+    INT_KEY(IN_CFG(intake.batches), "batches", "batches", 2, 64, 4,
+            "Batches under way between intake and store. When all are, receiving stops."),
+    INT_KEY(IN_CFG(intake.max_batch_events), "max-batch-events", "events", 1, 10000, 10000,
+            "Events in one message; a message with more is quarantined."),
+    INT_KEY(IN_CFG(intake.max_json_depth), "max-json-depth", "levels", 4, 10000, 64,
+            "Nesting of JSON; deeper messages are quarantined."),
+    INT_KEY(IN_CFG(intake.max_json_members), "max-json-members", "members", 16, 65536, 256,
+            "Members of the outermost object of an event; one with more is quarantined."),
+    INT_KEY(IN_CFG(intake.max_attribute_bytes), "max-attribute-bytes", "bytes", 256, MIB, 4 * KIB,
+            "Length of one attribute; an event with a longer one is quarantined."),
+    INT_KEY(IN_CFG(intake.max_quarantine_bytes), "max-quarantine-bytes", "bytes", KIB, 64 * MIB,
+            64 * KIB, "Raw bytes kept of a quarantined message; the rest is cut and counted."),
+};
+
+static const struct tw_cfg_key correlate_keys[] = {
+    INT_KEY(IN_CFG(correlate.max_objects), "max-objects", "objects", 1, 1024, 32,
+            "Objects of one event; further ones are ignored and counted."),
+    INT_KEY(IN_CFG(correlate.max_links), "max-links", "links", 2, 1000000, 1000,
+            "Distinct neighbours of an object; with more it is a hub and carries no links."),
+    INT_KEY(IN_CFG(correlate.max_hops), "max-hops", "links", 1, 8, 3,
+            "Links between an object and the events of its journey."),
+    INT_KEY(IN_CFG(correlate.max_journey_events), "max-journey-events", "events", 10, 1000000,
+            10000, "Events of one journey; one with more is shown in part, and says so."),
+    INT_KEY(IN_CFG(correlate.max_sources), "max-sources", "sources", 1, 10000000, 200000,
+            "Sources whose sequence and clock are watched; events of further ones are taken and "
+            "counted."),
+    INT_KEY(IN_CFG(correlate.max_gap_ranges), "max-gap-ranges", "ranges", 1, 4096, 64,
+            "Gaps remembered of one source; beyond it the oldest is given up and counted."),
+    INT_KEY(IN_CFG(correlate.clock_suspect_s), "clock-suspect-s", "s", 1, 864000, 300,
+            "An event whose time is further ahead of its receipt has a suspect clock."),
+    {.name = "ignore",
+     .type = TW_CFG_LIST,
+     .offset = IN_CFG(correlate.ignore),
+     .text = "0|null|nil|none|n/a|na|unknown|undefined|-",
+     .help = "Identifiers that say nothing and are no objects, compared without case. An empty "
+             "one never is."},
+};
+
+static const struct tw_cfg_key web_keys[] = {
+    {.name = "listen",
+     .type = TW_CFG_TEXT,
+     .rule = TW_CFG_LISTEN,
+     .offset = IN_CFG(web.listen),
+     .text = "127.0.0.1:8460",
+     .help = "Address and port of the web half; `[::1]:8460` for IPv6."},
+    INT_KEY(IN_CFG(web.threads), "threads", "threads", 1, 64, 4,
+            "Threads that answer, each with its own connection to the store."),
+    INT_KEY(IN_CFG(web.max_connections), "max-connections", "connections", 1, 65536, 512,
+            "Open connections; further ones are refused."),
+    INT_KEY(IN_CFG(web.max_connections_per_ip), "max-connections-per-ip", "connections", 1, 65536,
+            128, "Open connections of one address; at most max-connections."),
+    INT_KEY(IN_CFG(web.timeout_s), "timeout-s", "s", 1, 3600, 30,
+            "A connection on which nothing moves is closed after this time."),
+    INT_KEY(IN_CFG(web.max_body_bytes), "max-body-bytes", "bytes", KIB, 64 * MIB, MIB,
+            "Length of a request's body; a longer one is answered with 413."),
+    INT_KEY(IN_CFG(web.query_deadline_ms), "query-deadline-ms", "ms", 10, 60000, 5000,
+            "A question to the store that takes longer is answered in part or with 503."),
+    {.name = "ui-dir",
+     .type = TW_CFG_TEXT,
+     .rule = TW_CFG_PATH,
+     .offset = IN_CFG(web.ui_dir),
+     .help = "Directory of the pages. Not given: the one installed with the program."},
+};
+
+static const struct tw_cfg_key tap_keys[] = {
+    {.name = "name",
+     .type = TW_CFG_TEXT,
+     .rule = TW_CFG_NAME,
+     .is_required = true,
+     .offset = IN_TAP(name),
+     .help = "How the tap is called in counters and in the store; unique."},
+    {.name = "kind",
+     .type = TW_CFG_CHOICE,
+     .is_required = true,
+     .offset = IN_TAP(kind),
+     .text = "pull|sub|router",
+     .help = "`pull` and `sub` are best effort; `router` acknowledges what is committed."},
+    {.name = "bind",
+     .type = TW_CFG_LIST,
+     .rule = TW_CFG_ENDPOINT,
+     .offset = IN_TAP(bind),
+     .help = "ZeroMQ endpoints to listen on: `tcp://host:port` or `ipc://path`. At least one of "
+             "bind and connect."},
+    {.name = "connect",
+     .type = TW_CFG_LIST,
+     .rule = TW_CFG_ENDPOINT,
+     .offset = IN_TAP(connect),
+     .help = "ZeroMQ endpoints to connect to."},
+    {.name = "subscribe",
+     .type = TW_CFG_LIST,
+     .offset = IN_TAP(subscribe),
+     .help = "`sub` only: topic prefixes. Not given: everything."},
+    INT_KEY(IN_TAP(receive_hwm), "receive-hwm", "messages", 1, 10000000, 10000,
+            "Messages queued per peer in the socket. A full queue holds PUSH and DEALER peers "
+            "back; PUB peers drop, which shows as gaps."),
+    INT_KEY(IN_TAP(max_message_bytes), "max-message-bytes", "bytes", KIB, GIB, 16 * MIB,
+            "Size of one message; the peer of a larger one is disconnected (ZMQ_MAXMSGSIZE)."),
+    INT_KEY(IN_TAP(heartbeat_ms), "heartbeat-ms", "ms", 0, 3600000, 5000,
+            "Interval of ZeroMQ heartbeats, so that dead peers are noticed; 0: none."),
+    INT_KEY(IN_TAP(handshake_ms), "handshake-ms", "ms", 100, 600000, 10000,
+            "A peer that has not finished its handshake after this time is disconnected."),
+    {.name = "curve.server-key-file",
+     .type = TW_CFG_TEXT,
+     .rule = TW_CFG_PATH,
+     .offset = IN_TAP(curve_server_key_file),
+     .help = "File with the tap's secret key (Z85, 40 characters). Readable by its owner only. "
+             "With it the tap speaks CURVE and nothing else."},
+    {.name = "curve.clients",
+     .type = TW_CFG_TEXT,
+     .rule = TW_CFG_PATH,
+     .is_reloadable = true,
+     .offset = IN_TAP(curve_clients_dir),
+     .help = "Directory with a file `NAME.pub` for each client that may connect: its public key "
+             "(Z85). Read again at SIGHUP."},
+};
+
+static const struct tw_cfg_key object_keys[] = {
+    {.name = "type",
+     .type = TW_CFG_TEXT,
+     .rule = TW_CFG_NAME,
+     .is_required = true,
+     .offset = IN_TYPE(type),
+     .help = "Name of the object type; unique."},
+    {.name = "attribute",
+     .type = TW_CFG_TEXT,
+     .rule = TW_CFG_ATTRIBUTE,
+     .is_required = true,
+     .offset = IN_TYPE(attribute),
+     .help = "The CloudEvents attribute with its identifier; several: separated by a space."},
+    {.name = "scope",
+     .type = TW_CFG_LIST,
+     .rule = TW_CFG_ATTRIBUTE,
+     .offset = IN_TYPE(scope),
+     .help = "Attributes within whose values the identifier is unique; all must be there."},
+    {.name = "role",
+     .type = TW_CFG_BOOL,
+     .offset = IN_TYPE(is_linking),
+     .initial = true,
+     .text = "context|linking",
+     .help = "`linking` joins events to journeys, `context` only describes them."},
+    {.name = "indexed",
+     .type = TW_CFG_BOOL,
+     .offset = IN_TYPE(is_indexed),
+     .help = "Can be searched for. Linking types always are."},
+};
+
+static const struct tw_cfg_key source_keys[] = {
+    {.name = "match",
+     .type = TW_CFG_TEXT,
+     .rule = TW_CFG_PATTERN,
+     .is_required = true,
+     .offset = offsetof(struct tw_cfg_source, match),
+     .help = "Of the attribute `source`: exact, or a prefix that ends in `*`. The first entry "
+             "that fits counts."},
+    {.name = "sequenced",
+     .type = TW_CFG_BOOL,
+     .offset = offsetof(struct tw_cfg_source, is_sequenced),
+     .help = "Its `sequence` counts without holes: gaps and rewinds are looked for."},
+};
+
+static const struct tw_cfg_key effect_keys[] = {
+    {.name = "event",
+     .type = TW_CFG_TEXT,
+     .rule = TW_CFG_PATTERN,
+     .is_required = true,
+     .offset = offsetof(struct tw_cfg_effect, event),
+     .help = "Event type that may happen only once for an object: exact, or a prefix that ends "
+             "in `*`."},
+    {.name = "object",
+     .type = TW_CFG_TEXT,
+     .rule = TW_CFG_NAME,
+     .is_required = true,
+     .offset = offsetof(struct tw_cfg_effect, object),
+     .help = "The object type."},
+};
+
+static const struct tw_cfg_key mapping_keys[] = {
+    {.name = "name",
+     .type = TW_CFG_TEXT,
+     .rule = TW_CFG_NAME,
+     .is_required = true,
+     .offset = IN_MAP(name),
+     .help = "Unique. A mapping with the name of a shipped one takes its place."},
+    {.name = "topic",
+     .type = TW_CFG_TEXT,
+     .offset = IN_MAP(topic),
+     .help = "Prefix of the message's topic. At least one of topic and match."},
+    {.name = "match.pointer",
+     .type = TW_CFG_TEXT,
+     .rule = TW_CFG_POINTER,
+     .offset = IN_MAP(match_pointer),
+     .help = "JSON Pointer (RFC 6901) to a value that must be there."},
+    {.name = "match.value",
+     .type = TW_CFG_TEXT,
+     .offset = IN_MAP(match_value),
+     .help = "The text it must have. Not given: any."},
+    {.name = "each",
+     .type = TW_CFG_TEXT,
+     .rule = TW_CFG_POINTER,
+     .offset = IN_MAP(each),
+     .help = "JSON Pointer to an array: every element is an event, and the pointers of the "
+             "attributes begin there. Not given: the message is one event."},
+    {.name = "attributes",
+     .type = TW_CFG_ATTRIBUTES,
+     .is_required = true,
+     .offset = IN_MAP(attributes),
+     .help = "CloudEvents attribute to where its value comes from; `id`, `source` and `type` must "
+             "be among them. See below."},
+};
+
+static const struct tw_cfg_key attr_keys[] = {
+    {.name = "pointer",
+     .type = TW_CFG_TEXT,
+     .rule = TW_CFG_VALUE_POINTER,
+     .offset = IN_ATTR(pointer),
+     .help = "JSON Pointer to the value. It counts from the element of `each`; with `^` in front "
+             "from the whole message."},
+    {.name = "constant",
+     .type = TW_CFG_TEXT,
+     .offset = IN_ATTR(constant),
+     .help = "The value itself."},
+    {.name = "template",
+     .type = TW_CFG_TEXT,
+     .rule = TW_CFG_TEMPLATE,
+     .offset = IN_ATTR(template),
+     .help = "Text in which `{/pointer}` stands for a value; `{{` and `}}` are braces."},
+    {.name = "map",
+     .type = TW_CFG_PAIRS,
+     .offset = IN_ATTR(map),
+     .help = "Translation of the value; one that is not listed stays as it is."},
+    {.name = "minor-units",
+     .type = TW_CFG_BOOL,
+     .offset = IN_ATTR(is_minor_units),
+     .help = "`amount` only: the value counts minor units of `currency`."},
+    {.name = "optional",
+     .type = TW_CFG_BOOL,
+     .offset = IN_ATTR(is_optional),
+     .help = "Without a value the attribute is absent; otherwise the event is quarantined."},
+};
+
+static const struct tw_cfg_key top_keys[] = {
+    {.name = "mapping-files",
+     .type = TW_CFG_LIST,
+     .rule = TW_CFG_PATH,
+     .offset = offsetof(struct tw_cfg_top, mapping_files),
+     .help = "Files with a list of mappings each, or directories whose `*.yaml` are read in order "
+             "of name; relative to the configuration file. They come after `mappings`."},
+    {.name = "shipped-mappings",
+     .type = TW_CFG_BOOL,
+     .offset = offsetof(struct tw_cfg_top, has_shipped_mappings),
+     .initial = true,
+     .help = "Append the mappings that are built in (Shopify, Adyen)."},
+};
+
+#define MAP_SECTION(title, table, about)                                             \
+    {                                                                                \
+        .name = (title), .keys = (table), .key_count = COUNT(table), .help = (about) \
+    }
+#define LIST_SECTION(title, table, type, items, number, most, about)                          \
+    {                                                                                         \
+        .name = (title), .keys = (table), .key_count = COUNT(table), .is_list = true,         \
+        .item_size = sizeof(type), .items_offset = offsetof(struct tw_cfg, items),            \
+        .count_offset = offsetof(struct tw_cfg, number), .max_items = (most), .help = (about) \
+    }
+
+const struct tw_cfg_section tw_cfg_sections[TW_CFG_SECTION_COUNT] = {
+    [TW_CFG_STORE] = MAP_SECTION("store", store_keys, "Where and how long events are kept."),
+    [TW_CFG_INTAKE] = MAP_SECTION("intake", intake_keys, "Limits of what is taken in."),
+    [TW_CFG_CORRELATE] =
+        MAP_SECTION("correlate", correlate_keys, "How events are joined to journeys."),
+    [TW_CFG_WEB] = MAP_SECTION("web", web_keys, "The web half."),
+    [TW_CFG_TAPS] = LIST_SECTION("taps", tap_keys, struct tw_cfg_tap, taps, tap_count, 64,
+                                 "ZeroMQ sockets on which the collector listens. A list given "
+                                 "here takes the place of the built-in one."),
+    [TW_CFG_OBJECTS] =
+        LIST_SECTION("objects", object_keys, struct tw_cfg_object, objects, object_count, 64,
+                     "Object types. A list given here takes the place of the built-in one. The "
+                     "type called `trace` takes the trace id out of its attribute "
+                     "(W3C traceparent)."),
+    [TW_CFG_SOURCES] =
+        LIST_SECTION("sources", source_keys, struct tw_cfg_source, sources, source_count, 4096,
+                     "What is known of sources. A list given here takes the place "
+                     "of the built-in one."),
+    [TW_CFG_EFFECTS] =
+        LIST_SECTION("effects", effect_keys, struct tw_cfg_effect, effects, effect_count, 1024,
+                     "Business effects: a second event of this type for the same object is a "
+                     "duplicate effect. A list given here takes the place of the built-in one, of "
+                     "which only those apply whose object type exists."),
+    [TW_CFG_MAPPINGS] =
+        LIST_SECTION("mappings", mapping_keys, struct tw_cfg_mapping, mappings, mapping_count, 1024,
+                     "How foreign JSON becomes events. The first that fits counts: "
+                     "those given here, then mapping-files, then the shipped ones."),
+};
+const struct tw_cfg_section tw_cfg_top_section =
+    MAP_SECTION("", top_keys, "Keys of the top level.");
+const struct tw_cfg_section tw_cfg_attr_section =
+    MAP_SECTION("mappings.attributes", attr_keys,
+                "Of each attribute: exactly one of pointer, constant and template.");
+
+/* ---- the nearest name ---- */
+
+#define NAME_MAX_BYTES 48
+#define NEAR_EDITS     2
+
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Edits from a to b, two letters exchanged being one (optimal string alignment); more than
+ * NEAR_EDITS for names that are too long to be ours. */
+static size_t distance(const char *a, const char *b)
+{
+    size_t a_len = strlen(a);
+    size_t b_len = strlen(b);
+    size_t rows[3][NAME_MAX_BYTES + 1];
+    if (a_len > NAME_MAX_BYTES || b_len > NAME_MAX_BYTES) {
+        return NEAR_EDITS + 1;
+    }
+    for (size_t j = 0; j <= b_len; j++) {
+        rows[0][j] = j;
+    }
+    for (size_t i = 1; i <= a_len; i++) {
+        size_t *row = rows[i % 3];
+        const size_t *above = rows[(i + 2) % 3];
+        const size_t *second = rows[(i + 1) % 3];
+        row[0] = i;
+        for (size_t j = 1; j <= b_len; j++) {
+            size_t change = above[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1);
+            row[j] = least(least(above[j] + 1, row[j - 1] + 1), change);
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
+                row[j] = least(row[j], second[j - 2] + 1);
+            }
+        }
+    }
+    return rows[a_len % 3][b_len];
+}
+
+struct best {
+    size_t edits;
+    char *buf;
+    size_t size;
+};
+
+/* `len` bytes of candidate, when they are nearer than the best so far. */
+static void consider(struct best *best, const char *name, const char *candidate, size_t len)
+{
+    char text[NAME_MAX_BYTES + 1];
+    if (len == 0 || len >= sizeof(text)) {
+        return;
+    }
+    memcpy(text, candidate, len);
+    text[len] = '\0';
+    size_t edits = distance(name, text);
+    /* Two edits in a word of three letters are another word. */
+    if (edits < best->edits && edits * 2 <= len) {
+        best->edits = edits;
+        (void)snprintf(best->buf, best->size, "%s", text);
+    }
+}
+
+const char *tw_cfg_nearest(const struct tw_cfg_section *section, const char *prefix,
+                           const char *name, char *buf, size_t size)
+{
+    struct best best = {.edits = NEAR_EDITS + 1, .buf = buf, .size = size};
+    size_t skip = strlen(prefix);
+    for (size_t i = 0; i < section->key_count; i++) {
+        const char *key = section->keys[i].name;
+        if (strncmp(key, prefix, skip) == 0) {
+            consider(&best, name, key + skip, strcspn(key + skip, "."));
+        }
+    }
+    return best.edits <= NEAR_EDITS ? buf : NULL;
+}
+
+const char *tw_cfg_nearest_section(const char *name, char *buf, size_t size)
+{
+    struct best best = {.edits = NEAR_EDITS + 1, .buf = buf, .size = size};
+    for (size_t i = 0; i < TW_CFG_SECTION_COUNT; i++) {
+        consider(&best, name, tw_cfg_sections[i].name, strlen(tw_cfg_sections[i].name));
+    }
+    for (size_t i = 0; i < COUNT(top_keys); i++) {
+        consider(&best, name, top_keys[i].name, strlen(top_keys[i].name));
+    }
+    return best.edits <= NEAR_EDITS ? buf : NULL;
+}
