@@ -11,7 +11,7 @@ import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from tap import Tap  # noqa: E402
-from tower import Tower, config_with, program_path  # noqa: E402
+from tower import ROOT, Tower, config_with, program_path  # noqa: E402
 
 
 def run(*args, env=None, program="tillwatch"):
@@ -66,17 +66,21 @@ def check_configuration(tap):
             with open(path, "w", encoding="utf-8") as f:
                 f.write(text)
             return run("check", "-c", path)
-        complains(tap, "a misspelt key", checked("store:\n  retain_dyas: 3\n"), "t.yaml:2",
-                  "retain_dyas", "retain_days")
-        complains(tap, "a value out of range", checked("store:\n  commit_ms: -1\n"), "t.yaml:2",
-                  "commit_ms")
-        complains(tap, "a word for a number", checked("store:\n  commit_ms: soon\n"), "t.yaml:2")
+        complains(tap, "a misspelt key", checked("store:\n  retain-dyas: 3\n"), "t.yaml:2",
+                  "retain-dyas", "retain-days")
+        complains(tap, "a value out of range", checked("store:\n  commit-ms: -1\n"), "t.yaml:2",
+                  "commit-ms")
+        complains(tap, "a word for a number", checked("store:\n  commit-ms: soon\n"), "t.yaml:2")
         complains(tap, "two faults at once",
-                  checked("store:\n  commit_ms: -1\nwbe:\n  threads: 2\n"), "t.yaml:2", "t.yaml:3")
+                  checked("store:\n  commit-ms: -1\nwbe:\n  threads: 2\n"), "t.yaml:2", "t.yaml:3")
         complains(tap, "no YAML at all", checked("store: [\n"), "t.yaml:")
         status, said = checked(config_with())
         tap.equal(status, 0, "the printed configuration is accepted")
         tap.note(said.split("\n")[0])
+        with open(os.path.join(ROOT, "docs", "reference", "configuration.md"),
+                  encoding="utf-8") as f:
+            tap.ok(run("print-config", "--reference")[1] == f.read(),
+                   "docs/reference/configuration.md is that of the table of keys")
 
 
 def check_environment(tap):

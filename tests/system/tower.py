@@ -61,9 +61,10 @@ def config_with(program=None, **changes):
     """The built-in configuration with some keys changed, as text: config_with(commit_ms=5)."""
     # The environment overrides addresses; here the defaults are wanted.
     env = {k: v for k, v in os.environ.items() if not k.startswith("TILLWATCH_")}
-    text = subprocess.run([program or program_path(), "check", "--print-config"], env=env,
+    text = subprocess.run([program or program_path(), "print-config"], env=env,
                           stdout=subprocess.PIPE, check=True).stdout.decode()
-    for key, value in changes.items():
+    for name, value in changes.items():
+        key = name.replace("_", "-")
         text, count = re.subn(r"(?m)^(\s+%s:).*$" % key, r"\g<1> %s" % value, text)
         if count != 1:
             raise KeyError("%s stands %d times in the configuration" % (key, count))
