@@ -100,3 +100,21 @@ retail_sim_LDADD = client/libtillwatch.a collector/libcore.a $(ZMQ_LIBS) -lm
 bench_programs += tests/bench/bench_scan
 tests_bench_bench_scan_SOURCES = tests/bench/bench_scan.c
 tests_bench_bench_scan_LDADD = collector/libevent.a collector/libcore.a $(JANSSON_LIBS)
+
+# Fuzz drivers: on libFuzzer with --enable-fuzzing; otherwise they replay their seeds in `make check`.
+tests_fuzz_common = tests/fuzz/fuzz.h
+fuzz_drivers = tests/fuzz/fuzz_decode tests/fuzz/fuzz_scan
+tests_fuzz_fuzz_decode_SOURCES = tests/fuzz/fuzz_decode.c $(tests_fuzz_common)
+tests_fuzz_fuzz_decode_LDADD = collector/libevent.a collector/libcore.a $(JANSSON_LIBS)
+tests_fuzz_fuzz_scan_SOURCES = tests/fuzz/fuzz_scan.c $(tests_fuzz_common)
+tests_fuzz_fuzz_scan_LDADD = collector/libevent.a collector/libcore.a $(JANSSON_LIBS)
+if FUZZING
+noinst_PROGRAMS += $(fuzz_drivers)
+tests_fuzz_fuzz_decode_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_fuzz_scan_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+else
+check_PROGRAMS += $(fuzz_drivers)
+tests_fuzz_fuzz_decode_SOURCES += tests/fuzz/replay_main.c
+tests_fuzz_fuzz_scan_SOURCES += tests/fuzz/replay_main.c
+endif
+EXTRA_DIST += $(top_srcdir)/tests/fuzz/seeds tests/fuzz/replay_main.c
