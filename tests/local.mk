@@ -118,3 +118,5 @@ tests_fuzz_fuzz_decode_SOURCES += tests/fuzz/replay_main.c
 tests_fuzz_fuzz_scan_SOURCES += tests/fuzz/replay_main.c
 endif
 EXTRA_DIST += $(top_srcdir)/tests/fuzz/seeds tests/fuzz/replay_main.c
+EXTRA_DIST += tests/simulator/check_ledger.py tests/system/compare_ledger.py \
+    tests/system/test_ledger.py tests/system/test_simulator.sh

@@ -1,0 +1,77 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""A simulated estate with every fault of delivery against a real tower, over all three taps: what
+the tower reports equals the ledger exactly, before and after a restart.
+LEDGER_EVENTS: events of the run (1000000); LEDGER_JOURNEYS: journeys compared (600).
+"""
+import os
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from compare_ledger import Api, Ledger, compare, sample  # noqa: E402
+from tap import Tap  # noqa: E402
+from tower import Tower, program_path  # noqa: E402
+
+EVENTS = int(os.environ.get("LEDGER_EVENTS", "1000000"))
+JOURNEYS = os.environ.get("LEDGER_JOURNEYS", "600")
+FAULTS = ("duplicate:p=0.005", "conflict:p=0.001", "out-of-order:p=0.003", "loss:p=0.0004",
+          "garbage:p=0.001", "garbage-id:p=0.002", "double-posting:p=0.005",
+          "bad-master-data:p=0.005", "throttling:p=0.05", "clock-skew:stores=5,offset=90",
+          "store-offline:stores=5,from=5,for=20", "hub:p=0.02,id=NIGHTLY")
+
+
+def play(tower, directory, *more):
+    """Run the estate against the tower; (status, what it said, path of the ledger)."""
+    path = os.path.join(directory, "ledger.ndjson")
+    arguments = [program_path("retail-sim"), "--ledger", path, "--ledger-journeys", *more]
+    for fault in FAULTS:
+        arguments += ["--fault", fault]
+    done = subprocess.run(arguments, env=tower.environment(), stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, check=False)
+    return done.returncode, done.stdout.decode(errors="replace"), path
+
+
+def agree(tap, tower, ledger, name, journeys):
+    """One case: nothing differs."""
+    wrong = []
+    for difference in compare(ledger, Api(tower.url), journeys):
+        wrong.append(difference)
+        if len(wrong) >= 40:
+            break
+    tap.ok(not wrong, name, "\n".join(wrong))
+
+
+def run(tap, name, events, *arguments):
+    """One estate against one tower that was empty."""
+    with tempfile.TemporaryDirectory(prefix="tw-ledger-") as directory, Tower() as tower:
+        status, said, path = play(tower, directory, "--events", str(events), *arguments)
+        tap.note(said)
+        if not tap.ok(status == 0, name + ": the estate ran to its end", said):
+            tap.note(tower.log()[-2000:])
+            return
+        ledger = Ledger(path)
+        finished = ledger.finished
+        happened = [fact for fact in ("duplicates", "conflicts", "withheld", "late", "filled",
+                                      "double_effects", "objects_ignored", "uncorrelated")
+                    if finished[fact] == 0]
+        tap.ok(not happened, name + ": every fault happened", happened)
+        tap.ok(finished["resent"] == 0, name + ": nothing had to be sent again", finished)
+        tap.note("%d journeys are compared" % len(sample(ledger, JOURNEYS)))
+        agree(tap, tower, ledger, name + ": the tower's answers equal the ledger", JOURNEYS)
+        tap.equal(tower.stop(), 0, name + ": the tower stops cleanly")
+        tower.start()
+        agree(tap, tower, ledger, name + ": so they do after a restart", "60")
+
+
+def main():
+    with Tap() as tap:
+        run(tap, "all taps, batches", EVENTS, "--stores", "1000", "--seed", "11",
+            "--per-message", "16")
+        run(tap, "acknowledged tap, one event a message", EVENTS // 10, "--stores", "100",
+            "--seed", "12", "--tap", "router", "--fault", "sequence-rewind:p=0.001,max=20")
+
+
+if __name__ == "__main__":
+    main()
