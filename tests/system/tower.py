@@ -159,7 +159,8 @@ class Tower:
         if not self.wrapper:
             return self.process.pid
         name = os.path.basename(self.program)
-        for child in descendants(self.process.pid):
+        # prlimit becomes the program; strace has it as its child.
+        for child in [self.process.pid] + descendants(self.process.pid):
             try:
                 with open("/proc/%d/comm" % child, encoding="utf-8") as f:
                     if f.read().strip() == name[:15]:
