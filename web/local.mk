@@ -1,1 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
+noinst_LIBRARIES += web/libweb.a
+web_libweb_a_SOURCES = \
+    web/api.h \
+    web/api_events.c \
+    web/api_journeys.c \
+    web/api_metrics.c \
+    web/api_quarantine.c \
+    web/api_search.c \
+    web/api_status.c \
+    web/api_taps.c \
+    web/call.c web/call.h \
+    web/event_view.c \
+    web/guard.c web/guard.h \
+    web/http.c web/http.h \
+    web/json.c web/json.h \
+    web/mask.c web/mask.h \
+    web/metrics.c web/metrics.h \
+    web/problem.c web/problem.h \
+    web/readers.c web/readers.h \
+    web/response.c web/response.h \
+    web/router.c web/router.h \
+    web/server.c web/server.h \
+    web/static.c web/static.h

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Every handler of the route table, and what the resources share. docs/reference/api.md tells what
+ * each call answers. Thread: any web thread, for the time of a call.
+ */
+#ifndef TW_WEB_API_H
+#define TW_WEB_API_H
+
+#include "store/journey.h"
+#include "web/call.h"
+
+tw_handler tw_api_search;
+tw_handler tw_api_journeys;
+tw_handler tw_api_journey;
+tw_handler tw_api_event;
+tw_handler tw_api_quarantine;
+tw_handler tw_api_quarantine_entry;
+tw_handler tw_api_quarantine_retry;
+tw_handler tw_api_request;
+tw_handler tw_api_taps;
+tw_handler tw_api_status;
+tw_handler tw_api_healthz;
+tw_handler tw_api_readyz;
+tw_handler tw_api_metrics;
+tw_handler tw_page_index;
+tw_handler tw_page_file;
+tw_handler tw_page_favicon;
+
+/* "type:scope/id" of an object as JSON text. */
+json_t *tw_api_journey_id(struct tw_call *call, const struct tw_object *object);
+/* {"storeid": "0042"} of an object's scope; {} when unscoped. */
+json_t *tw_api_scope(const struct tw_object_type *type, const struct tw_object *object);
+
+/* What an event's own JSON says of it, for lists. Borrowed from `json`, which the caller keeps;
+ * absent where the event does not say. */
+struct tw_event_view {
+    json_t *json; /* owned */
+    struct tw_str id;
+    struct tw_str source;
+    struct tw_str type;
+    struct tw_str system;
+    struct tw_str outcome; /* "ok" when absent */
+    struct tw_str store;
+};
+/* TW_OK; TW_EDAMAGED when it does not parse (it did when it was accepted). */
+int tw_event_view_init(struct tw_event_view *self, const struct tw_record *record);
+void tw_event_view_fini(struct tw_event_view *self);
+/* An attribute as text; absent when it is not there or no string. */
+struct tw_str tw_event_view_attribute(const struct tw_event_view *self, const char *name);
+/* Type name -> identifiers, of the record's objects and of the context it carries. */
+json_t *tw_event_objects(struct tw_call *call, const struct tw_record *record,
+                         const struct tw_event_view *view);
+/* One row of a timeline, or of GET /events/{n}. */
+json_t *tw_event_row(struct tw_call *call, const struct tw_stored *stored,
+                     const struct tw_event_view *view);
+
+#endif

@@ -1,0 +1,480 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * GET /journeys and GET /journeys/{id}. */
+#include "config.h"
+#include "web/api.h"
+
+#include <stdlib.h>
+
+#define MAX_STORES 1000 /* named by one journey; a journey through more says so by its objects */
+#define MAX_FOUND  5000 /* objects that one query of /journeys may name: one for each store */
+#define AT_ONCE    500
+
+static void journey_limits(const struct tw_cfg *cfg, struct tw_journey_limits *limits)
+{
+    *limits = (struct tw_journey_limits){
+        .max_hops = (uint32_t)cfg->correlate.max_hops,
+        .max_links = (uint32_t)cfg->correlate.max_links,
+        .max_events = (uint32_t)cfg->correlate.max_journey_events,
+    };
+}
+
+/* The identifiers of the journey's objects by type, as in the rows of its events. */
+static json_t *objects_by_type(struct tw_call *call, const struct tw_journey *journey)
+{
+    struct tw_object *objects =
+        tw_arena_alloc(call->arena, journey->object_count * sizeof *objects + 1);
+    if (objects == NULL) {
+        return NULL;
+    }
+    for (size_t i = 0; i < journey->object_count; i++) {
+        objects[i] = journey->objects[i].object;
+    }
+    struct tw_record record = {.objects = objects, .object_count = (uint32_t)journey->object_count};
+    struct tw_event_view none = {.json = NULL};
+    return tw_event_objects(call, &record, &none);
+}
+
+/* Distinct stores of the events, in order of time. */
+static int stores_of(const struct tw_journey *journey, json_t **ret_stores)
+{
+    json_t *seen = json_object();
+    json_t *stores = json_array();
+    int rc = TW_OK;
+    for (size_t i = 0; i < journey->event_count && rc == TW_OK; i++) {
+        struct tw_event_view view;
+        rc = tw_event_view_init(&view, &journey->events[i].record);
+        if (rc == TW_OK && view.store.len > 0 && json_array_size(stores) < MAX_STORES) {
+            json_t *text = tw_json_text(view.store);
+            const char *key = json_string_value(text);
+            if (key != NULL && json_object_get(seen, key) == NULL) {
+                tw_json_set(seen, key, json_true());
+                tw_json_add(stores, json_incref(text));
+            }
+            json_decref(text);
+        }
+        tw_event_view_fini(&view);
+    }
+    json_decref(seen);
+    if (rc != TW_OK) {
+        json_decref(stores);
+        return rc;
+    }
+    *ret_stores = stores;
+    return TW_OK;
+}
+
+/* What the list and the whole have in common. */
+static int summary_json(struct tw_call *call, const struct tw_journey *journey, json_t **ret_json)
+{
+    json_t *stores = NULL;
+    int rc = stores_of(journey, &stores);
+    if (rc != TW_OK) {
+        return rc;
+    }
+    const struct tw_object_type *type =
+        tw_reader_object_type_by_code(call->reader, journey->object.type);
+    json_t *json = json_object();
+    tw_json_set(json, "id", tw_api_journey_id(call, &journey->object));
+    tw_json_set(json, "type", json_string(type == NULL ? "?" : type->name));
+    tw_json_set(json, "identifier", tw_json_text(journey->object.id));
+    tw_json_set(json, "scope", tw_api_scope(type, &journey->object));
+    tw_json_set(json, "objects", objects_by_type(call, journey));
+    tw_json_set(json, "stores", stores);
+    tw_json_set(json, "first", tw_json_time(journey->first));
+    tw_json_set(json, "last", tw_json_time(journey->last));
+    tw_json_set(json, "event_count", tw_json_count(journey->event_count));
+    tw_json_set(json, "duplicates", tw_json_count(journey->duplicates));
+    tw_json_set(json, "conflicts", tw_json_count(journey->conflicts));
+    tw_json_set(json, "duplicate_effects", tw_json_count(journey->duplicate_effects));
+    tw_json_set(json, "partial", json_boolean(journey->is_partial));
+    tw_json_set(json, "runs", json_array()); /* until workflows are tracked there are none */
+    *ret_json = json;
+    return TW_OK;
+}
+
+static json_t *related_json(struct tw_call *call, const struct tw_journey *journey)
+{
+    json_t *related = json_array();
+    for (size_t i = 1; i < journey->object_count; i++) {
+        const struct tw_journey_object *object = &journey->objects[i];
+        const struct tw_object_type *type =
+            tw_reader_object_type_by_code(call->reader, object->object.type);
+        json_t *row = json_object();
+        tw_json_set(row, "id", tw_api_journey_id(call, &object->object));
+        tw_json_set(row, "type", json_string(type == NULL ? "?" : type->name));
+        tw_json_set(row, "identifier", tw_json_text(object->object.id));
+        tw_json_set(row, "scope", tw_api_scope(type, &object->object));
+        tw_json_set(row, "hops", json_integer(object->hops));
+        tw_json_set(row, "links", tw_json_count(object->links));
+        tw_json_set(row, "is_hub", json_boolean(object->is_hub));
+        tw_json_set(row, "is_same_type", json_boolean(object->is_same_type));
+        tw_json_add(related, row);
+    }
+    return related;
+}
+
+static json_t *links_json(struct tw_call *call, const struct tw_journey *journey)
+{
+    json_t *links = json_array();
+    for (size_t i = 0; i < journey->link_count; i++) {
+        const struct tw_journey_link *link = &journey->links[i];
+        json_t *pair = json_array();
+        tw_json_add(pair, tw_api_journey_id(call, &journey->objects[link->a].object));
+        tw_json_add(pair, tw_api_journey_id(call, &journey->objects[link->b].object));
+        tw_json_add(links, pair);
+    }
+    return links;
+}
+
+static json_t *hubs_json(struct tw_call *call, const struct tw_journey *journey)
+{
+    json_t *hubs = json_array();
+    for (size_t i = 0; i < journey->object_count; i++) {
+        if (journey->objects[i].is_hub) {
+            tw_json_add(hubs, tw_api_journey_id(call, &journey->objects[i].object));
+        }
+    }
+    return hubs;
+}
+
+/* The cursor of a timeline: time and number of the last event shown. */
+struct position {
+    int64_t time_ns;
+    uint64_t n;
+};
+
+static bool is_behind(const struct tw_record *record, const struct position *at)
+{
+    return record->time.ns != at->time_ns ? record->time.ns > at->time_ns : record->n > at->n;
+}
+
+/* The events of one page; *ret_next is absent when they are the last. */
+static int events_page(struct tw_call *call, const struct tw_journey *journey,
+                       const struct tw_page *page, json_t *events, struct tw_str *ret_next)
+{
+    struct position from = {INT64_MIN, 0};
+    if (page->cursor.ptr != NULL) {
+        if (page->cursor.len != sizeof from) {
+            return tw_diag_set(&call->diag, TW_EINVAL, "'cursor' is not of this list");
+        }
+        memcpy(&from, page->cursor.ptr, sizeof from);
+    }
+    struct position *last = tw_arena_zalloc(call->arena, sizeof *last);
+    if (last == NULL) {
+        return TW_ENOMEM;
+    }
+    *ret_next = TW_STR_NULL;
+    for (size_t i = 0; i < journey->event_count; i++) {
+        const struct tw_stored *stored = &journey->events[i];
+        bool is_first_page = page->cursor.ptr == NULL;
+        if ((!is_first_page && !is_behind(&stored->record, &from)) ||
+            !tw_page_has_time(page, stored->record.time)) {
+            continue;
+        }
+        if (json_array_size(events) == page->limit) {
+            *ret_next = (struct tw_str){(const char *)last, sizeof *last};
+            return TW_OK;
+        }
+        struct tw_event_view view;
+        int rc = tw_event_view_init(&view, &stored->record);
+        if (rc == TW_OK) {
+            tw_json_add(events, tw_event_row(call, stored, &view));
+            *last = (struct position){stored->record.time.ns, stored->record.n};
+            rc = tw_call_check_deadline(call);
+        }
+        tw_event_view_fini(&view);
+        if (rc != TW_OK) {
+            return rc;
+        }
+    }
+    return TW_OK;
+}
+
+/* The object of the path. A '%' in the path is decoded once, as in every URL; whoever put the id
+ * there without encoding its '%' is understood too. */
+static int find_object(struct tw_call *call, struct tw_object *ret_object)
+{
+    int rc = tw_journey_parse_id(call->reader, call->arena, call->request->rest, ret_object);
+    if (rc == TW_ENOTFOUND) {
+        return tw_diag_set(&call->diag, rc, "there is no such object type");
+    }
+    if (rc == TW_ESYNTAX) {
+        return tw_diag_set(&call->diag, rc,
+                           "a journey is named like order:4711 or transaction:0042/88");
+    }
+    return rc;
+}
+
+int tw_api_journey(struct tw_call *call)
+{
+    static const char *const names[] = {"limit", "cursor", "since", "until", NULL};
+    struct tw_page page;
+    struct tw_object object;
+    struct tw_journey journey;
+    struct tw_journey_limits limits;
+    json_t *json = NULL;
+    json_t *events = NULL;
+    struct tw_str next = TW_STR_NULL;
+    int rc = tw_call_allow(call, names);
+    if (rc == TW_OK) {
+        rc = tw_call_page(call, &page);
+    }
+    if (rc == TW_OK) {
+        rc = find_object(call, &object);
+    }
+    if (rc == TW_OK) {
+        journey_limits(call->web->cfg, &limits);
+        rc = tw_journey_read(call->reader, call->arena, &object, &limits, &journey);
+        if (rc == TW_ENOTFOUND) {
+            (void)tw_diag_set(&call->diag, rc, "no stored event carries this object");
+        }
+    }
+    if (rc == TW_OK) {
+        rc = summary_json(call, &journey, &json);
+    }
+    if (rc != TW_OK) {
+        return rc;
+    }
+    tw_json_set(json, "related", related_json(call, &journey));
+    tw_json_set(json, "links", links_json(call, &journey));
+    tw_json_set(json, "hubs", hubs_json(call, &journey));
+    events = json_array();
+    rc = events_page(call, &journey, &page, events, &next);
+    tw_json_set(json, "events", events);
+    if (rc != TW_OK) {
+        json_decref(json);
+        return rc;
+    }
+    struct tw_str cursor = next.ptr == NULL ? next : tw_base64url(call->arena, next);
+    tw_json_set(json, "next", tw_json_text(cursor));
+    tw_json_set(json, "total", tw_json_count(journey.event_count));
+    return tw_response_json(&call->response, 200, json);
+}
+
+/* The scope that the query gives an object type; absent when a part of it is not there. */
+static struct tw_str scope_of_query(struct tw_call *call, const struct tw_cfg_object *object)
+{
+    const struct tw_cfg *cfg = call->web->cfg;
+    char *joined = tw_arena_alloc(call->arena, TW_HTTP_MAX_URL);
+    size_t len = 0;
+    if (joined == NULL) {
+        return TW_STR_NULL;
+    }
+    for (size_t i = 0; i < object->scope.count; i++) {
+        struct tw_str value = tw_http_param(call->request, object->scope.items[i]);
+        for (size_t j = 0; j < cfg->object_count && value.ptr == NULL; j++) {
+            if (strcmp(cfg->objects[j].attribute, object->scope.items[i]) == 0) {
+                value = tw_http_param(call->request, cfg->objects[j].type);
+            }
+        }
+        if (value.len == 0 || len + value.len + 1 > TW_HTTP_MAX_URL) {
+            return TW_STR_NULL;
+        }
+        if (i > 0) {
+            joined[len++] = '/';
+        }
+        memcpy(joined + len, value.ptr, value.len);
+        len += value.len;
+    }
+    return (struct tw_str){joined, len};
+}
+
+struct found {
+    struct tw_str *ids; /* journey ids, in the arena */
+    size_t count;
+};
+
+static int add_found(struct tw_call *call, struct found *found, const struct tw_object *object)
+{
+    if (found->count == MAX_FOUND) {
+        return tw_diag_set(&call->diag, TW_EINVAL,
+                           "more than %d objects have this identifier; name the store", MAX_FOUND);
+    }
+    struct tw_str id = tw_journey_format_id(call->reader, call->arena, object);
+    if (id.ptr == NULL) {
+        return TW_ENOMEM;
+    }
+    found->ids[found->count++] = id;
+    return TW_OK;
+}
+
+/* The objects of this type and identifier in whatever scope. */
+static int find_in_all_scopes(struct tw_call *call, const struct tw_object_type *type,
+                              struct tw_str id, struct found *found)
+{
+    struct tw_str after = TW_STR_NULL;
+    bool has_more = true;
+    while (has_more) {
+        const struct tw_object_hit *hits = NULL;
+        size_t count = 0;
+        int rc = tw_reader_search(call->reader, call->arena, id, true, after, AT_ONCE, &hits,
+                                  &count, &has_more);
+        for (size_t i = 0; i < count && rc == TW_OK; i++) {
+            if (hits[i].object.type == type->code && tw_str_equal(hits[i].object.id, id)) {
+                rc = add_found(call, found, &hits[i].object);
+            }
+            after = hits[i].key;
+        }
+        if (rc != TW_OK) {
+            return rc;
+        }
+        has_more = has_more && count > 0;
+    }
+    return TW_OK;
+}
+
+/* The objects that one parameter of the query names. */
+static int find_named(struct tw_call *call, const struct tw_cfg_object *object, struct tw_str id,
+                      struct found *found)
+{
+    const struct tw_object_type *type =
+        tw_reader_object_type(call->reader, tw_str_of(object->type));
+    if (type == NULL || id.len == 0 || id.len > 255) {
+        return TW_OK; /* no event carried such a one */
+    }
+    struct tw_object named = {.type = type->code, .id = id, .scope = TW_STR_LIT("")};
+    if (object->scope.count > 0) {
+        named.scope = scope_of_query(call, object);
+        if (named.scope.ptr == NULL) {
+            return find_in_all_scopes(call, type, id, found);
+        }
+    }
+    struct tw_object_hit hit;
+    int rc = tw_reader_object(call->reader, call->arena, &named, &hit);
+    if (rc == TW_ENOTFOUND) {
+        return TW_OK;
+    }
+    return rc == TW_OK ? add_found(call, found, &named) : rc;
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+    return tw_str_compare(*(const struct tw_str *)a, *(const struct tw_str *)b);
+}
+
+/* All journeys that the query names, in order of their ids. */
+static int find_all(struct tw_call *call, struct found *found)
+{
+    const struct tw_cfg *cfg = call->web->cfg;
+    bool is_named = false;
+    found->ids = tw_arena_alloc(call->arena, MAX_FOUND * sizeof *found->ids);
+    if (found->ids == NULL) {
+        return TW_ENOMEM;
+    }
+    for (size_t i = 0; i < cfg->object_count; i++) {
+        struct tw_str id = tw_http_param(call->request, cfg->objects[i].type);
+        if (id.ptr == NULL || !cfg->objects[i].is_linking) {
+            continue;
+        }
+        is_named = true;
+        int rc = find_named(call, &cfg->objects[i], id, found);
+        if (rc != TW_OK) {
+            return rc;
+        }
+    }
+    if (!is_named) {
+        return tw_diag_set(&call->diag, TW_EINVAL,
+                           "name at least one object that links, for example order=4711");
+    }
+    qsort(found->ids, found->count, sizeof *found->ids, compare_ids);
+    return TW_OK;
+}
+
+/* One row of the list; NULL in *ret_row when it lies outside the page's times. */
+static int list_row(struct tw_call *call, struct tw_str id, const struct tw_page *page,
+                    json_t **ret_row)
+{
+    struct tw_object object;
+    struct tw_journey journey;
+    struct tw_journey_limits limits;
+    journey_limits(call->web->cfg, &limits);
+    int rc = tw_journey_parse_id(call->reader, call->arena, id, &object);
+    if (rc == TW_OK) {
+        rc = tw_journey_read(call->reader, call->arena, &object, &limits, &journey);
+    }
+    if (rc != TW_OK) {
+        return rc;
+    }
+    if (journey.last.ns < page->since.ns || journey.first.ns >= page->until.ns) {
+        *ret_row = NULL;
+        return TW_OK;
+    }
+    json_t *row = NULL;
+    rc = summary_json(call, &journey, &row);
+    if (rc == TW_OK) {
+        tw_json_set(row, "events", tw_json_count(journey.event_count));
+        *ret_row = row;
+    }
+    return rc;
+}
+
+/* Object types and the attributes of scopes are the parameters of this call. */
+static int allow_objects(struct tw_call *call)
+{
+    const struct tw_cfg *cfg = call->web->cfg;
+    size_t room = 5; /* the four of every list, and the NULL */
+    for (size_t i = 0; i < cfg->object_count; i++) {
+        room += 1 + cfg->objects[i].scope.count;
+    }
+    const char **names = tw_arena_alloc(call->arena, room * sizeof *names);
+    if (names == NULL) {
+        return TW_ENOMEM;
+    }
+    size_t count = 0;
+    names[count++] = "limit";
+    names[count++] = "cursor";
+    names[count++] = "since";
+    names[count++] = "until";
+    for (size_t i = 0; i < cfg->object_count; i++) {
+        names[count++] = cfg->objects[i].type;
+        for (size_t j = 0; j < cfg->objects[i].scope.count; j++) {
+            names[count++] = cfg->objects[i].scope.items[j];
+        }
+    }
+    names[count] = NULL;
+    return tw_call_allow(call, names);
+}
+
+int tw_api_journeys(struct tw_call *call)
+{
+    struct tw_page page;
+    struct found found = {NULL, 0};
+    int rc = allow_objects(call);
+    if (rc == TW_OK) {
+        rc = tw_call_page(call, &page);
+    }
+    if (rc == TW_OK) {
+        rc = find_all(call, &found);
+    }
+    if (rc != TW_OK) {
+        return rc;
+    }
+    json_t *items = json_array();
+    struct tw_str next = TW_STR_NULL;
+    struct tw_str last = TW_STR_NULL;
+    for (size_t i = 0; i < found.count && rc == TW_OK; i++) {
+        if (page.cursor.ptr != NULL && tw_str_compare(found.ids[i], page.cursor) <= 0) {
+            continue;
+        }
+        if (json_array_size(items) == page.limit) {
+            next = last;
+            break;
+        }
+        json_t *row = NULL;
+        rc = list_row(call, found.ids[i], &page, &row);
+        if (rc == TW_ENOTFOUND) {
+            rc = TW_OK; /* expired between the two readings */
+            continue;
+        }
+        if (row != NULL) {
+            tw_json_add(items, row);
+            last = found.ids[i];
+        }
+    }
+    if (rc != TW_OK) {
+        json_decref(items);
+        return rc;
+    }
+    return tw_response_json(&call->response, 200,
+                            tw_call_list(call, items, next, (int64_t)found.count));
+}

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+#include "web/call.h"
+
+#include <stdio.h>
+
+#define TW_SUMMARY_MS   1000 /* every page asks once a second; the sources may be 100,000 */
+#define SOURCES_AT_ONCE 1000 /* the most that the reader gives at once */
+
+int tw_call_problem(struct tw_call *call, enum tw_web_problem kind, const char *format, ...)
+{
+    char detail[512];
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(detail, sizeof detail, format, args); /* cut where it is too long */
+    va_end(args);
+    tw_problem_fill(&call->response, kind, detail, call->request->path);
+    return TW_OK;
+}
+
+int tw_call_allow(struct tw_call *call, const char *const *names)
+{
+    for (size_t i = 0; i < call->request->param_count; i++) {
+        struct tw_str name = call->request->params[i].name;
+        size_t j = 0;
+        while (names[j] != NULL && !tw_str_is(name, names[j])) {
+            j++;
+        }
+        if (names[j] == NULL) {
+            return tw_diag_set(&call->diag, TW_EINVAL, "this call has no parameter '%.60s'",
+                               name.ptr);
+        }
+    }
+    return TW_OK;
+}
+
+int tw_parse_number(struct tw_str text, uint64_t *ret_number)
+{
+    uint64_t number = 0;
+    if (text.len == 0 || text.len > 18) {
+        return TW_ESYNTAX;
+    }
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] < '0' || text.ptr[i] > '9') {
+            return TW_ESYNTAX;
+        }
+        number = number * 10 + (uint64_t)(text.ptr[i] - '0');
+    }
+    *ret_number = number;
+    return TW_OK;
+}
+
+int tw_parse_time(struct tw_str text, tw_wall_t now, tw_wall_t *ret_at)
+{
+    if (text.len < 3 || text.ptr[0] != '-') {
+        return tw_wall_parse(text, ret_at);
+    }
+    static const struct {
+        char unit;
+        int64_t seconds;
+    } units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
+    uint64_t number = 0;
+    struct tw_str digits = {text.ptr + 1, text.len - 2};
+    if (tw_parse_number(digits, &number) != TW_OK || number > 100000000) {
+        return TW_ESYNTAX;
+    }
+    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
+        if (units[i].unit == text.ptr[text.len - 1]) {
+            int64_t seconds = (int64_t)number * units[i].seconds;
+            if (seconds > now.ns / TW_NS_PER_S) {
+                return TW_ESYNTAX;
+            }
+            *ret_at = (tw_wall_t){now.ns - seconds * TW_NS_PER_S};
+            return TW_OK;
+        }
+    }
+    return TW_ESYNTAX;
+}
+
+static int parse_bound(struct tw_call *call, const char *name, tw_wall_t *at)
+{
+    struct tw_str text = tw_http_param(call->request, name);
+    if (text.ptr != NULL && tw_parse_time(text, call->now, at) != TW_OK) {
+        return tw_diag_set(&call->diag, TW_EINVAL,
+                           "'%s' is neither an RFC 3339 time nor like -15m, -24h, -7d", name);
+    }
+    return TW_OK;
+}
+
+int tw_call_page(struct tw_call *call, struct tw_page *ret_page)
+{
+    struct tw_page page = {.limit = TW_PAGE_DEFAULT, .since = {INT64_MIN}, .until = {INT64_MAX}};
+    struct tw_str limit = tw_http_param(call->request, "limit");
+    uint64_t number = 0;
+    if (limit.ptr != NULL) {
+        if (tw_parse_number(limit, &number) != TW_OK || number < 1 || number > TW_PAGE_MAX) {
+            return tw_diag_set(&call->diag, TW_EINVAL, "'limit' is a number from 1 to %d",
+                               TW_PAGE_MAX);
+        }
+        page.limit = (size_t)number;
+    }
+    struct tw_str cursor = tw_http_param(call->request, "cursor");
+    if (cursor.ptr != NULL) {
+        int rc = tw_base64url_decode(call->arena, cursor, &page.cursor);
+        if (rc != TW_OK) {
+            return tw_diag_set(&call->diag, rc, "'cursor' is not one that a list gave as 'next'");
+        }
+    }
+    int rc = parse_bound(call, "since", &page.since);
+    if (rc == TW_OK) {
+        rc = parse_bound(call, "until", &page.until);
+    }
+    if (rc == TW_OK) {
+        *ret_page = page;
+    }
+    return rc;
+}
+
+json_t *tw_call_list(struct tw_call *call, json_t *items, struct tw_str next, int64_t total)
+{
+    json_t *list = json_object();
+    tw_json_set(list, "items", items);
+    struct tw_str cursor = next;
+    if (next.ptr != NULL) {
+        cursor = tw_base64url(call->arena, next);
+        tw_json_set(list, "next", cursor.ptr == NULL ? NULL : tw_json_text(cursor));
+    } else {
+        tw_json_set(list, "next", json_null());
+    }
+    tw_json_set(list, "total", total < 0 ? json_null() : json_integer(total));
+    return list;
+}
+
+int tw_call_check_deadline(struct tw_call *call)
+{
+    return call->web->clock->mono(call->web->clock).ns >= call->deadline.ns ? TW_ETIMEOUT : TW_OK;
+}
+
+/* Through all sources, page by page; the arena is given back by the caller's end. */
+static int read_summary(struct tw_call *call, struct tw_source_summary *ret_summary)
+{
+    struct tw_source_summary sum = {0};
+    const struct tw_source_state *sources = NULL;
+    size_t count = 0;
+    uint32_t from = 0;
+    do {
+        int rc =
+            tw_reader_sources(call->reader, call->arena, from, SOURCES_AT_ONCE, &sources, &count);
+        if (rc != TW_OK) {
+            return rc;
+        }
+        for (size_t i = 0; i < count; i++) {
+            const struct tw_source_state *source = &sources[i];
+            sum.sources++;
+            sum.with_gaps += source->missing > 0 ? 1 : 0;
+            sum.missing += source->missing;
+            sum.filled += source->filled;
+            sum.rewinds += source->rewinds;
+            sum.out_of_order += source->out_of_order;
+            sum.clock_ahead += source->transit_min_ns < 0 ? 1 : 0;
+        }
+        from = count == 0 ? 0 : sources[count - 1].number + 1;
+    } while (count == SOURCES_AT_ONCE);
+    *ret_summary = sum;
+    return TW_OK;
+}
+
+int tw_call_summary(struct tw_call *call, struct tw_source_summary *ret_summary)
+{
+    struct tw_web_state *web = call->web;
+    tw_mono_t now = web->clock->mono(web->clock);
+    (void)pthread_mutex_lock(&web->mtx); /* cannot fail: a plain mutex, locked once */
+    bool is_fresh =
+        web->summary_at.ns != 0 && now.ns - web->summary_at.ns < TW_SUMMARY_MS * TW_NS_PER_MS;
+    *ret_summary = web->summary;
+    (void)pthread_mutex_unlock(&web->mtx);
+    if (is_fresh) {
+        return TW_OK;
+    }
+    int rc = read_summary(call, ret_summary);
+    if (rc == TW_OK) {
+        (void)pthread_mutex_lock(&web->mtx);
+        web->summary = *ret_summary;
+        web->summary_at = now;
+        (void)pthread_mutex_unlock(&web->mtx);
+    }
+    return rc;
+}
+
+const char *tw_tap_kind_name(enum tw_tap_kind kind)
+{
+    switch (kind) {
+    case TW_TAP_PULL:
+        return "pull";
+    case TW_TAP_SUB:
+        return "sub";
+    case TW_TAP_ROUTER:
+        return "router";
+    default:
+        return "?";
+    }
+}

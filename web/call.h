@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * One call of the API on its way through a handler: the request, who asks, a reader of the store,
+ * memory that dies with the call, and the response to fill.
+ * Thread: one web thread for the time of the call; `web` is shared and says how.
+ */
+#ifndef TW_WEB_CALL_H
+#define TW_WEB_CALL_H
+
+#include <pthread.h>
+
+#include "config/config.h"
+#include "core/arena.h"
+#include "core/clock.h"
+#include "store/reader.h"
+#include "web/http.h"
+#include "web/json.h"
+#include "web/problem.h"
+#include "web/response.h"
+#include "web/static.h"
+
+#define TW_PAGE_DEFAULT 50
+#define TW_PAGE_MAX     1000
+
+/* Who asks. Until there are users it is everybody who reaches the address, as "local". */
+struct tw_principal {
+    const char *name;
+    bool may_operate; /* try quarantine entries again */
+    bool may_reveal;  /* see payloads unmasked */
+};
+
+/* What all sources together come to; read at most once in TW_SUMMARY_MS. */
+struct tw_source_summary {
+    uint64_t sources;
+    uint64_t with_gaps;
+    uint64_t missing;
+    uint64_t filled;
+    uint64_t rewinds;
+    uint64_t out_of_order;
+    uint64_t clock_ahead; /* sources whose clock runs ahead of ours */
+};
+
+struct tw_web_state {
+    /* fixed after start */
+    const struct tw_cfg *cfg;
+    struct tw_clock *clock;
+    tw_wall_t started;
+    tw_mono_t started_mono;
+    struct tw_static *files;
+    struct tw_principal local;
+    /* guarded by mtx */
+    pthread_mutex_t mtx;
+    struct tw_source_summary summary;
+    tw_mono_t summary_at; /* 0: not read yet */
+};
+
+struct tw_call {
+    struct tw_web_state *web;
+    const struct tw_http_request *request;
+    const struct tw_principal *principal;
+    struct tw_reader *reader; /* NULL for routes that do not need the store */
+    struct tw_arena *arena;
+    tw_wall_t now;
+    tw_mono_t deadline;
+    struct tw_diag diag; /* says what a returned error is about */
+    struct tw_response response;
+};
+
+/* A handler fills call->response and returns TW_OK, or returns an error (with a diag where that
+ * helps) that becomes a problem: tw_problem_of_error. */
+typedef int tw_handler(struct tw_call *call);
+
+/* Fill the response with a problem of this kind; returns TW_OK, so that a handler can return it. */
+int tw_call_problem(struct tw_call *call, enum tw_web_problem kind, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* TW_EINVAL with a diag when the query has a parameter that is not in the list (NULL ends it). */
+int tw_call_allow(struct tw_call *call, const char *const *names);
+
+/* What lists have in common: limit, cursor, since, until. */
+struct tw_page {
+    size_t limit;
+    struct tw_str cursor; /* decoded; absent: from the start */
+    tw_wall_t since;      /* INT64_MIN and INT64_MAX where not given */
+    tw_wall_t until;
+};
+int tw_call_page(struct tw_call *call, struct tw_page *ret_page);
+static inline bool tw_page_has_time(const struct tw_page *page, tw_wall_t at)
+{
+    return at.ns >= page->since.ns && at.ns < page->until.ns;
+}
+/* {"items": items (taken), "next": cursor of these bytes or null, "total": total or null (< 0)} */
+json_t *tw_call_list(struct tw_call *call, json_t *items, struct tw_str next, int64_t total);
+
+/* RFC 3339, or a time before now as "-15m" (s, m, h, d). TW_ESYNTAX. */
+int tw_parse_time(struct tw_str text, tw_wall_t now, tw_wall_t *ret_at);
+/* Digits only. TW_ESYNTAX. */
+int tw_parse_number(struct tw_str text, uint64_t *ret_number);
+
+/* TW_ETIMEOUT once the call has used up its time. */
+int tw_call_check_deadline(struct tw_call *call);
+
+/* The summary of all sources, at most a second old. */
+int tw_call_summary(struct tw_call *call, struct tw_source_summary *ret_summary);
+
+/* "pull", "sub", "router" */
+const char *tw_tap_kind_name(enum tw_tap_kind kind);
+
+#endif

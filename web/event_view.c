@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Events as the API shows them. */
+#include "config.h"
+#include "web/api.h"
+
+static struct tw_str text_of(const json_t *json)
+{
+    if (!json_is_string(json)) {
+        return TW_STR_NULL;
+    }
+    return (struct tw_str){json_string_value(json), json_string_length(json)};
+}
+
+struct tw_str tw_event_view_attribute(const struct tw_event_view *self, const char *name)
+{
+    return text_of(json_object_get(self->json, name));
+}
+
+/* The first path segment of a source: "/pos/store-0042/till-3" -> "pos". */
+static struct tw_str first_segment(struct tw_str source)
+{
+    while (source.len > 0 && source.ptr[0] == '/') {
+        source.ptr++;
+        source.len--;
+    }
+    const char *slash = source.len == 0 ? NULL : memchr(source.ptr, '/', source.len);
+    if (slash != NULL) {
+        source.len = (size_t)(slash - source.ptr);
+    }
+    return source;
+}
+
+int tw_event_view_init(struct tw_event_view *self, const struct tw_record *record)
+{
+    *self = (struct tw_event_view){.json = NULL};
+    if (record->json.ptr == NULL || record->json.len == 0) {
+        return TW_OK;
+    }
+    /* Numbers beyond 64 bits lose digits here only, where none is shown; NUL is a character. */
+    json_error_t error;
+    self->json = json_loadb(record->json.ptr, record->json.len,
+                            JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL, &error);
+    if (!json_is_object(self->json)) {
+        json_decref(self->json);
+        self->json = NULL;
+        return TW_EDAMAGED;
+    }
+    self->id = tw_event_view_attribute(self, "id");
+    self->source = tw_event_view_attribute(self, "source");
+    self->type = tw_event_view_attribute(self, "type");
+    self->system = tw_event_view_attribute(self, "system");
+    self->outcome = tw_event_view_attribute(self, "outcome");
+    self->store = tw_event_view_attribute(self, "storeid");
+    if (self->system.ptr == NULL) {
+        self->system = first_segment(self->source);
+    }
+    if (self->outcome.ptr == NULL) {
+        self->outcome = TW_STR_LIT("ok");
+    }
+    return TW_OK;
+}
+
+void tw_event_view_fini(struct tw_event_view *self)
+{
+    json_decref(self->json);
+    self->json = NULL;
+}
+
+json_t *tw_api_journey_id(struct tw_call *call, const struct tw_object *object)
+{
+    struct tw_str id = tw_journey_format_id(call->reader, call->arena, object);
+    return id.ptr == NULL ? NULL : tw_json_text(id);
+}
+
+json_t *tw_api_scope(const struct tw_object_type *type, const struct tw_object *object)
+{
+    json_t *scope = json_object();
+    if (type == NULL || object->scope.len == 0) {
+        return scope;
+    }
+    struct tw_str names = tw_str_of(type->scope);
+    struct tw_str values = object->scope;
+    while (names.len > 0) {
+        char name[64];
+        const char *slash = memchr(names.ptr, '/', names.len);
+        size_t len = slash == NULL ? names.len : (size_t)(slash - names.ptr);
+        struct tw_str value = values;
+        const char *cut = slash == NULL || values.len == 0
+                              ? NULL
+                              : memchr(values.ptr, '/', values.len); /* the last takes the rest */
+        if (cut != NULL) {
+            value.len = (size_t)(cut - values.ptr);
+        }
+        if (len < sizeof name) {
+            memcpy(name, names.ptr, len);
+            name[len] = '\0';
+            tw_json_set(scope, name, tw_json_text(value));
+        }
+        size_t step = slash == NULL ? len : len + 1;
+        names = (struct tw_str){names.ptr + step, names.len - step};
+        size_t value_step = cut == NULL ? values.len : value.len + 1;
+        values = (struct tw_str){values.ptr + value_step, values.len - value_step};
+    }
+    return scope;
+}
+
+/* objects[type] += text, once. */
+static void add_object(json_t *objects, const char *type, json_t *text)
+{
+    json_t *list = json_object_get(objects, type);
+    if (list == NULL) {
+        tw_json_set(objects, type, json_array());
+        list = json_object_get(objects, type);
+    }
+    size_t i = 0;
+    json_t *row = NULL;
+    json_array_foreach (list, i, row) {
+        if (json_equal(row, text)) {
+            json_decref(text);
+            return;
+        }
+    }
+    tw_json_add(list, text);
+}
+
+/* "0042/88" for a scoped identifier, "4711" for another. */
+static json_t *object_text(struct tw_call *call, const struct tw_object *object)
+{
+    if (object->scope.len == 0) {
+        return tw_json_text(object->id);
+    }
+    size_t len = object->scope.len + 1 + object->id.len;
+    char *text = tw_arena_alloc(call->arena, len);
+    if (text == NULL) {
+        return NULL;
+    }
+    memcpy(text, object->scope.ptr, object->scope.len);
+    text[object->scope.len] = '/';
+    memcpy(text + object->scope.len + 1, object->id.ptr, object->id.len);
+    return tw_json_text((struct tw_str){text, len});
+}
+
+json_t *tw_event_objects(struct tw_call *call, const struct tw_record *record,
+                         const struct tw_event_view *view)
+{
+    json_t *objects = json_object();
+    for (uint32_t i = 0; i < record->object_count; i++) {
+        const struct tw_object_type *type =
+            tw_reader_object_type_by_code(call->reader, record->objects[i].type);
+        if (type != NULL) {
+            add_object(objects, type->name, object_text(call, &record->objects[i]));
+        }
+    }
+    /* Context that is not indexed stands in the event only. */
+    const struct tw_cfg *cfg = call->web->cfg;
+    for (size_t i = 0; i < cfg->object_count; i++) {
+        const struct tw_cfg_object *object = &cfg->objects[i];
+        struct tw_str text = tw_event_view_attribute(view, object->attribute);
+        if (!object->is_linking && !object->is_indexed && object->scope.count == 0 &&
+            text.len > 0) {
+            add_object(objects, object->type, tw_json_text(text));
+        }
+    }
+    return objects;
+}
+
+static json_t *error_of(const struct tw_event_view *view)
+{
+    struct tw_str code = tw_event_view_attribute(view, "errorcode");
+    struct tw_str message = tw_event_view_attribute(view, "errormessage");
+    struct tw_str cause = tw_event_view_attribute(view, "errorclass");
+    if (code.ptr == NULL && message.ptr == NULL && cause.ptr == NULL) {
+        return json_null();
+    }
+    json_t *error = json_object();
+    tw_json_set(error, "code", tw_json_text(code));
+    tw_json_set(error, "message", tw_json_text(message));
+    tw_json_set(error, "class", tw_json_text(cause));
+    return error;
+}
+
+static const char *kind_name(enum tw_record_kind kind)
+{
+    switch (kind) {
+    case TW_RECORD_EVENT:
+        return "event";
+    case TW_RECORD_DUPLICATE:
+        return "duplicate";
+    case TW_RECORD_CONFLICT:
+        return "conflict";
+    default:
+        return "unknown";
+    }
+}
+
+json_t *tw_event_row(struct tw_call *call, const struct tw_stored *stored,
+                     const struct tw_event_view *view)
+{
+    const struct tw_record *record = &stored->record;
+    json_t *row = json_object();
+    tw_json_set(row, "n", tw_json_count(record->n));
+    tw_json_set(row, "kind", json_string(kind_name(record->kind)));
+    tw_json_set(row, "of", record->of == 0 ? json_null() : tw_json_count(record->of));
+    tw_json_set(row, "id", tw_json_text(view->id));
+    tw_json_set(row, "source", tw_json_text(view->source));
+    tw_json_set(row, "type", tw_json_text(view->type));
+    tw_json_set(row, "system", tw_json_text(view->system));
+    tw_json_set(row, "subject", tw_json_text(tw_event_view_attribute(view, "subject")));
+    tw_json_set(row, "time", tw_json_time(record->time));
+    tw_json_set(row, "has_time", json_boolean(record->has_time));
+    tw_json_set(row, "received", tw_json_time(record->received));
+    tw_json_set(row, "transit_seconds",
+                record->has_time ? tw_json_seconds(record->received.ns - record->time.ns)
+                                 : json_null());
+    tw_json_set(row, "outcome", tw_json_text(view->outcome));
+    tw_json_set(row, "error", error_of(view));
+    tw_json_set(row, "amount", tw_json_text(tw_event_view_attribute(view, "amount")));
+    tw_json_set(row, "currency", tw_json_text(tw_event_view_attribute(view, "currency")));
+    tw_json_set(row, "objects", tw_event_objects(call, record, view));
+    tw_json_set(row, "duplicates", tw_json_count(stored->duplicates));
+    tw_json_set(row, "conflicts", tw_json_count(stored->conflicts));
+    tw_json_set(row, "effect_of",
+                record->effect_of == 0 ? json_null() : tw_json_count(record->effect_of));
+    tw_json_set(row, "replayid", tw_json_text(tw_event_view_attribute(view, "replayid")));
+    tw_json_set(row, "attempt", tw_json_text(tw_event_view_attribute(view, "attempt")));
+    tw_json_set(row, "tap", tw_json_text(tw_str_of(tw_reader_tap_name(call->reader, record->tap))));
+    tw_json_set(row, "peer", tw_json_text(record->peer));
+    return row;
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+#include "web/response.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "web/json.h"
+
+void tw_response_init(struct tw_response *self)
+{
+    *self = (struct tw_response){.status = 500};
+}
+
+void tw_response_fini(struct tw_response *self)
+{
+    free(self->owned);
+    self->owned = NULL;
+    self->borrowed = NULL;
+    self->len = 0;
+}
+
+int tw_response_header(struct tw_response *self, const char *name, const char *value)
+{
+    TW_ASSERT(self->header_count < TW_RESPONSE_MAX_HEADERS);
+    size_t len = strlen(value);
+    struct tw_response_header *header = &self->headers[self->header_count];
+    if (len >= sizeof header->value) {
+        return TW_EINVAL;
+    }
+    for (size_t i = 0; i < len; i++) {
+        if ((unsigned char)value[i] < 0x20 || value[i] == 0x7f) {
+            return TW_EINVAL;
+        }
+    }
+    header->name = name;
+    memcpy(header->value, value, len + 1);
+    self->header_count++;
+    return TW_OK;
+}
+
+void tw_response_take(struct tw_response *self, int status, const char *content_type, char *body,
+                      size_t len)
+{
+    tw_response_fini(self);
+    self->status = status;
+    self->content_type = content_type;
+    self->owned = body;
+    self->len = len;
+}
+
+int tw_response_json(struct tw_response *self, int status, json_t *json)
+{
+    /* 15 digits show every duration in microseconds and every amount as it was written; 17 would
+     * show 1.1 as 1.1000000000000001. */
+    bool has_failed = tw_json_take_failure() || json == NULL;
+    char *text = has_failed ? NULL : json_dumps(json, JSON_COMPACT | JSON_REAL_PRECISION(15));
+    json_decref(json);
+    if (text == NULL) {
+        return TW_ENOMEM;
+    }
+    tw_response_take(self, status, "application/json; charset=utf-8", text, strlen(text));
+    return TW_OK;
+}

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+#include "web/router.h"
+
+#include "web/api.h"
+
+#define API "/api/v1"
+
+static const struct tw_route table[] = {
+    {TW_METHOD_GET, API "/search", TW_ROUTE_NEEDS_STORE, tw_api_search},
+    {TW_METHOD_GET, API "/journeys", TW_ROUTE_NEEDS_STORE, tw_api_journeys},
+    {TW_METHOD_GET, API "/journeys/*", TW_ROUTE_NEEDS_STORE, tw_api_journey},
+    {TW_METHOD_GET, API "/events/*", TW_ROUTE_NEEDS_STORE, tw_api_event},
+    {TW_METHOD_GET, API "/quarantine", TW_ROUTE_NEEDS_STORE, tw_api_quarantine},
+    {TW_METHOD_POST, API "/quarantine/retry", TW_ROUTE_NEEDS_STORE, tw_api_quarantine_retry},
+    {TW_METHOD_GET, API "/quarantine/*", TW_ROUTE_NEEDS_STORE, tw_api_quarantine_entry},
+    {TW_METHOD_GET, API "/requests/*", TW_ROUTE_NEEDS_STORE, tw_api_request},
+    {TW_METHOD_GET, API "/taps", TW_ROUTE_NEEDS_STORE, tw_api_taps},
+    {TW_METHOD_GET, API "/status", TW_ROUTE_NEEDS_STORE, tw_api_status},
+    {TW_METHOD_GET, "/healthz", TW_ROUTE_NO_STORE, tw_api_healthz},
+    {TW_METHOD_GET, "/readyz", TW_ROUTE_MAY_STORE, tw_api_readyz},
+    {TW_METHOD_GET, "/metrics", TW_ROUTE_NEEDS_STORE, tw_api_metrics},
+    {TW_METHOD_GET, "/ui/*", TW_ROUTE_NO_STORE, tw_page_file},
+    {TW_METHOD_GET, "/favicon.ico", TW_ROUTE_NO_STORE, tw_page_favicon},
+    /* The pages of the single-page interface: what they show, their script asks for. */
+    {TW_METHOD_GET, "/", TW_ROUTE_NO_STORE, tw_page_index},
+    {TW_METHOD_GET, "/search", TW_ROUTE_NO_STORE, tw_page_index},
+    {TW_METHOD_GET, "/journey/*", TW_ROUTE_NO_STORE, tw_page_index},
+    {TW_METHOD_GET, "/event/*", TW_ROUTE_NO_STORE, tw_page_index},
+    {TW_METHOD_GET, "/taps", TW_ROUTE_NO_STORE, tw_page_index},
+    {TW_METHOD_GET, "/quarantine", TW_ROUTE_NO_STORE, tw_page_index},
+};
+#define ROUTE_COUNT (sizeof table / sizeof table[0])
+
+const struct tw_route *tw_router_table(size_t *ret_count)
+{
+    *ret_count = ROUTE_COUNT;
+    return table;
+}
+
+/* Does the path match, and what does '*' stand for? One byte at least. */
+static bool matches(const struct tw_route *route, struct tw_str path, struct tw_str *ret_rest)
+{
+    size_t len = strlen(route->pattern);
+    *ret_rest = TW_STR_NULL;
+    if (route->pattern[len - 1] != '*') {
+        return tw_str_is(path, route->pattern);
+    }
+    if (path.len < len || memcmp(path.ptr, route->pattern, len - 1) != 0) {
+        return false;
+    }
+    *ret_rest = (struct tw_str){path.ptr + len - 1, path.len - len + 1};
+    return true;
+}
+
+static bool method_fits(const struct tw_route *route, enum tw_method method)
+{
+    return route->method == method || (route->method == TW_METHOD_GET && method == TW_METHOD_HEAD);
+}
+
+/* The first row that fits path and method; *ret_other: the first that fits the path only. A path
+ * that stands in the table as it is belongs to no '*' row. */
+static const struct tw_route *find(struct tw_str path, enum tw_method method,
+                                   const struct tw_route **ret_other)
+{
+    struct tw_str rest;
+    *ret_other = NULL;
+    for (size_t i = 0; i < ROUTE_COUNT; i++) {
+        if (!matches(&table[i], path, &rest)) {
+            continue;
+        }
+        if (method_fits(&table[i], method)) {
+            return *ret_other == NULL ? &table[i] : NULL;
+        }
+        if (*ret_other == NULL) {
+            *ret_other = &table[i];
+        }
+        if (rest.ptr == NULL) {
+            return NULL;
+        }
+    }
+    return NULL;
+}
+
+static const struct tw_route *refuse(struct tw_response *response, enum tw_web_problem kind,
+                                     const char *detail, const struct tw_http_request *request)
+{
+    tw_problem_fill(response, kind, detail, request->path);
+    /* Whatever body was announced is not read: the next request on this connection could not be
+     * told from it. */
+    const struct tw_http_head *head = &request->head;
+    response->must_close = response->must_close || head->status != 0 || head->length > 0 ||
+                           head->has_encoding || request->method == TW_METHOD_POST;
+    return NULL;
+}
+
+/* What a POST must show, so that no page of another origin can send it. */
+static const struct tw_route *check_post(const struct tw_cfg *cfg, const struct tw_route *route,
+                                         const struct tw_http_request *request,
+                                         struct tw_response *response)
+{
+    const struct tw_http_head *head = &request->head;
+    if (!tw_http_is_same_origin(head)) {
+        return refuse(response, TW_WEB_PROBLEM_ORIGIN, "Origin or Sec-Fetch-Site is foreign",
+                      request);
+    }
+    if (!tw_http_is_json(head->content_type)) {
+        return refuse(response, TW_WEB_PROBLEM_MEDIA, "Content-Type is not application/json",
+                      request);
+    }
+    if (!head->has_length) {
+        return refuse(response, TW_WEB_PROBLEM_LENGTH, NULL, request);
+    }
+    if (head->length > (uint64_t)cfg->web.max_body_bytes) {
+        return refuse(response, TW_WEB_PROBLEM_TOO_LARGE, "web.max_body_bytes is the limit",
+                      request);
+    }
+    return route;
+}
+
+const struct tw_route *tw_router_accept(const struct tw_cfg *cfg,
+                                        const struct tw_http_request *request, size_t target_len,
+                                        struct tw_response *response)
+{
+    const struct tw_http_head *head = &request->head;
+    const struct tw_route *other = NULL;
+    if (target_len > TW_HTTP_MAX_URL) {
+        return refuse(response, TW_WEB_PROBLEM_URL, "at most 4096 bytes of path and query",
+                      request);
+    }
+    if (head->status != 0) {
+        return refuse(response, tw_problem_of_status(head->status), head->why, request);
+    }
+    if (!tw_http_host_is_ours(head->host, cfg->web.listen)) {
+        return refuse(response, TW_WEB_PROBLEM_HOST,
+                      "on a loopback address only localhost, 127.0.0.1, [::1] and the host of "
+                      "web.listen are answered",
+                      request);
+    }
+    const struct tw_route *route = find(request->path, request->method, &other);
+    if (route == NULL && other == NULL) {
+        return refuse(response, TW_WEB_PROBLEM_NOT_FOUND, "no call has this path", request);
+    }
+    if (route == NULL) {
+        const char *allow = other->method == TW_METHOD_POST ? "POST" : "GET, HEAD";
+        (void)refuse(response, TW_WEB_PROBLEM_METHOD, NULL, request);
+        (void)tw_response_header(response, "Allow", allow); /* a fixed text always fits */
+        return NULL;
+    }
+    if (route->method == TW_METHOD_POST) {
+        return check_post(cfg, route, request, response);
+    }
+    if (head->length > 0) {
+        return refuse(response, TW_WEB_PROBLEM_MALFORMED, "this call reads no body", request);
+    }
+    return route;
+}
+
+static void fill_error(struct tw_call *call, int rc)
+{
+    const char *detail = call->diag.text[0] != '\0' ? call->diag.text : NULL;
+    if (detail == NULL && rc != TW_ETIMEOUT) {
+        detail = tw_err_text(rc);
+    }
+    call->response.header_count = 0;
+    tw_problem_fill(&call->response, tw_problem_of_error(rc), detail, call->request->path);
+}
+
+void tw_router_run(const struct tw_route *route, struct tw_str target,
+                   struct tw_http_request *request, struct tw_call *call)
+{
+    struct tw_str rest = TW_STR_NULL;
+    call->request = request;
+    request->rest = TW_STR_NULL;
+    int rc = tw_http_parse_target(call->arena, target, request, &call->diag);
+    if (rc == TW_OK && matches(route, request->path, &rest) && rest.ptr != NULL) {
+        rc = tw_http_decode(call->arena, rest, false, &request->rest);
+        if (rc == TW_ESYNTAX) {
+            (void)tw_diag_set(&call->diag, rc, "the path is not well formed");
+        }
+    }
+    if (rc != TW_OK && rc != TW_ENOMEM) {
+        (void)tw_call_problem(call, TW_WEB_PROBLEM_MALFORMED, "%s", call->diag.text);
+        return;
+    }
+    if (rc == TW_OK && route->store == TW_ROUTE_NEEDS_STORE && call->reader == NULL) {
+        rc = TW_EAGAIN;
+        if (call->diag.text[0] == '\0') {
+            (void)tw_diag_set(&call->diag, rc, "the store does not exist yet");
+        }
+    }
+    if (rc == TW_OK) {
+        rc = route->handler(call);
+    }
+    if (rc != TW_OK) {
+        fill_error(call, rc);
+    }
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The route table: method, path, what the route needs, handler; and the rules that every request
+ * passes before its handler runs. Knows nothing of sockets.
+ * Thread: all; a request belongs to one thread.
+ */
+#ifndef TW_WEB_ROUTER_H
+#define TW_WEB_ROUTER_H
+
+#include "web/call.h"
+
+enum tw_route_store {
+    TW_ROUTE_NO_STORE,   /* answers without one */
+    TW_ROUTE_MAY_STORE,  /* call->reader is NULL where there is none */
+    TW_ROUTE_NEEDS_STORE /* 503 where there is none */
+};
+
+struct tw_route {
+    enum tw_method method; /* GET answers HEAD too; POST has a body */
+    const char *pattern;   /* a path; one that ends in '*' stands for everything behind it */
+    enum tw_route_store store;
+    tw_handler *handler;
+};
+
+/* The rows of the table, for tests and documents. */
+const struct tw_route *tw_router_table(size_t *ret_count);
+
+/* When the header lines are there and the body is not: the route of the request, or NULL with the
+ * refusal in `response` (which then says must_close where a body may still come). `target_len` is
+ * that of path and query; method, path and head of the request are set. */
+const struct tw_route *tw_router_accept(const struct tw_cfg *cfg,
+                                        const struct tw_http_request *request, size_t target_len,
+                                        struct tw_response *response);
+
+/* When the whole request is there: parse the rest, run the handler, turn errors into problems.
+ * `target` is path and query as sent; `request` has method, head and body. */
+void tw_router_run(const struct tw_route *route, struct tw_str target,
+                   struct tw_http_request *request, struct tw_call *call);
+
+#endif

@@ -1,0 +1,496 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Sockets, libmicrohttpd and the way of a request through it:
+ *   uri_seen      the request line is there: an exchange is born with the target as it was sent
+ *                 (the library's own decoding is not used)
+ *   on_request    1st call: all header lines are there; refuse, or make room for the body
+ *                 then:     pieces of the body
+ *                 last:     run the handler, queue the answer
+ *   on_completed  the exchange dies
+ * All three run in the web thread that owns the connection. Handlers run there too, with a
+ * deadline for everything that they ask of the store. */
+#include "config.h"
+#include "web/server.h"
+
+#include <errno.h>
+#include <microhttpd.h>
+#include <netdb.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "core/log.h"
+#include "web/guard.h"
+#include "web/readers.h"
+#include "web/router.h"
+
+/* Memory of one connection: URL, header lines and the answer's header lines; our own limits are
+ * below it, so that nearly every refusal is ours (beyond it the library answers 414 or 431). */
+#define CONNECTION_BYTES (48u * 1024u)
+#define LISTEN_BACKLOG   1024
+#define STACK_BYTES      (512u * 1024u) /* journeys and JSON of 128 levels need about 100 kB */
+
+struct tw_web {
+    /* fixed after start */
+    const struct tw_cfg *cfg;
+    struct tw_web_state state;
+    struct tw_readers *readers;
+    struct tw_guard *guard;
+    struct MHD_Daemon *daemon;
+    uint16_t port;
+};
+
+/* One request and its answer. */
+struct exchange {
+    char *target; /* path and query as sent, cut behind TW_HTTP_MAX_URL */
+    size_t target_len;
+    struct tw_http_request request;
+    const struct tw_route *route; /* NULL until the header lines are there */
+    bool is_begun;
+    char *body; /* room for the announced length */
+    size_t body_len;
+};
+
+static const struct {
+    const char *name;
+    const char *value;
+} fixed_headers[] = {
+    {"Content-Security-Policy",
+     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+     "img-src 'self' data:; font-src 'self'; base-uri 'none'; form-action 'self'; "
+     "frame-ancestors 'none'"},
+    {"X-Content-Type-Options", "nosniff"},
+    {"X-Frame-Options", "DENY"},
+    {"Referrer-Policy", "no-referrer"},
+    {"Cross-Origin-Opener-Policy", "same-origin"},
+    {"Cross-Origin-Resource-Policy", "same-origin"},
+};
+
+/* ---- the answer */
+
+/* All header lines; the library refuses some by MHD_NO, and one left out is not to be missed. */
+static bool add_headers(struct MHD_Response *out, const struct tw_response *response)
+{
+    bool ok = true;
+    for (size_t i = 0; i < sizeof fixed_headers / sizeof fixed_headers[0]; i++) {
+        ok = ok && MHD_add_response_header(out, fixed_headers[i].name, fixed_headers[i].value);
+    }
+    const char *cache = response->cache_control == NULL ? "no-store" : response->cache_control;
+    ok = ok && MHD_add_response_header(out, "Cache-Control", cache);
+    if (response->content_type != NULL) {
+        ok = ok && MHD_add_response_header(out, "Content-Type", response->content_type);
+    }
+    if (response->must_close) {
+        ok = ok && MHD_add_response_header(out, "Connection", "close");
+    }
+    for (size_t i = 0; i < response->header_count; i++) {
+        ok = ok &&
+             MHD_add_response_header(out, response->headers[i].name, response->headers[i].value);
+    }
+    return ok;
+}
+
+/* Queue the answer; the response is empty afterwards. MHD_NO closes the connection. */
+static enum MHD_Result queue(struct MHD_Connection *connection, struct tw_response *response)
+{
+    enum MHD_Result result = MHD_NO;
+    struct MHD_Response *out = NULL;
+    if (response->owned != NULL) {
+        out =
+            MHD_create_response_from_buffer(response->len, response->owned, MHD_RESPMEM_MUST_FREE);
+        response->owned = out == NULL ? response->owned : NULL;
+    } else {
+        /* The library only reads what is persistent; its parameter has no const. */
+        void *bytes = (void *)(uintptr_t)(response->borrowed == NULL ? "" : response->borrowed);
+        out = MHD_create_response_from_buffer(response->len, bytes, MHD_RESPMEM_PERSISTENT);
+    }
+    if (out != NULL && add_headers(out, response)) {
+        result = MHD_queue_response(connection, (unsigned)response->status, out);
+    }
+    if (result == MHD_NO) {
+        tw_log(TW_LOG_WEB_FAILED_EVENT, TW_F_CSTR("reason", "an answer could not be queued"),
+               TW_F_INT("status", response->status));
+    }
+    if (out != NULL) {
+        MHD_destroy_response(out);
+    }
+    tw_response_fini(response);
+    return result;
+}
+
+/* ---- the request */
+
+static void *uri_seen(void *cls, const char *uri, struct MHD_Connection *connection)
+{
+    (void)cls;
+    (void)connection;
+    struct exchange *ex = calloc(1, sizeof *ex);
+    if (ex == NULL) {
+        return NULL;
+    }
+    ex->target_len = strlen(uri);
+    size_t kept = ex->target_len > TW_HTTP_MAX_URL ? TW_HTTP_MAX_URL : ex->target_len;
+    ex->target = malloc(kept + 1);
+    if (ex->target == NULL) {
+        free(ex);
+        return NULL;
+    }
+    memcpy(ex->target, uri, kept);
+    ex->target[kept] = '\0';
+    return ex;
+}
+
+/* The guard's entry of a connection; NULL when there is none. */
+static struct tw_guarded *guarded(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    return info == NULL ? NULL : info->socket_context;
+}
+
+static void on_completed(void *cls, struct MHD_Connection *connection, void **context,
+                         enum MHD_RequestTerminationCode code)
+{
+    struct tw_web *self = cls;
+    (void)code;
+    struct exchange *ex = *context;
+    *context = NULL;
+    tw_guard_awaiting(self->guard, guarded(connection));
+    if (ex != NULL) {
+        free(ex->target);
+        free(ex->body);
+        free(ex);
+    }
+}
+
+static enum MHD_Result take_header(void *cls, enum MHD_ValueKind kind, const char *key,
+                                   size_t key_size, const char *value, size_t value_size)
+{
+    (void)kind;
+    tw_http_head_add(cls, (struct tw_str){key, key_size}, (struct tw_str){value, value_size});
+    return MHD_YES;
+}
+
+static enum MHD_Result begin(struct tw_web *self, struct MHD_Connection *connection,
+                             struct exchange *ex, const char *method, const char *version)
+{
+    struct tw_response response;
+    struct tw_http_request *request = &ex->request;
+    size_t kept = strlen(ex->target);
+    const char *mark = memchr(ex->target, '?', kept);
+    ex->is_begun = true;
+    request->method = tw_http_method(method);
+    request->path = (struct tw_str){ex->target, mark == NULL ? kept : (size_t)(mark - ex->target)};
+    (void)MHD_get_connection_values_n(connection, MHD_HEADER_KIND, take_header, &request->head);
+    tw_http_head_finish(&request->head);
+    tw_response_init(&response);
+    if (strcmp(version, MHD_HTTP_VERSION_1_1) != 0 && strcmp(version, MHD_HTTP_VERSION_1_0) != 0) {
+        response.must_close = true;
+        tw_problem_fill(&response, TW_WEB_PROBLEM_VERSION, NULL, request->path);
+        return queue(connection, &response);
+    }
+    ex->route = tw_router_accept(self->cfg, request, ex->target_len, &response);
+    if (ex->route == NULL) {
+        return queue(connection, &response);
+    }
+    if (request->head.length > 0) {
+        ex->body = malloc(request->head.length); /* bounded by web.max_body_bytes */
+        if (ex->body == NULL) {
+            response.must_close = true;
+            tw_problem_fill(&response, TW_WEB_PROBLEM_UNAVAILABLE, "out of memory", request->path);
+            return queue(connection, &response);
+        }
+    }
+    return MHD_YES;
+}
+
+/* Did the reader meet an error that a fresh one may not have? */
+static bool is_broken(const struct tw_response *response)
+{
+    return response->status == 500;
+}
+
+static enum MHD_Result answer(struct tw_web *self, struct MHD_Connection *connection,
+                              struct exchange *ex)
+{
+    struct tw_clock *clock = self->state.clock;
+    struct tw_lease *lease = NULL;
+    int opened = TW_OK;
+    struct tw_call call = {
+        .web = &self->state,
+        .principal = &self->state.local,
+        .now = clock->wall(clock),
+    };
+    call.deadline =
+        (tw_mono_t){clock->mono(clock).ns + self->cfg->web.query_deadline_ms * TW_NS_PER_MS};
+    tw_response_init(&call.response);
+    ex->request.body = (struct tw_str){ex->body, ex->body_len};
+    int rc = tw_readers_take(self->readers, ex->route->store != TW_ROUTE_NO_STORE, &lease, &opened,
+                             &call.diag);
+    if (rc != TW_OK) {
+        tw_problem_fill(&call.response, TW_WEB_PROBLEM_UNAVAILABLE, "out of memory",
+                        ex->request.path);
+        return queue(connection, &call.response);
+    }
+    call.reader = lease->reader;
+    call.arena = &lease->arena;
+    if (call.reader != NULL) {
+        tw_reader_set_deadline(call.reader, call.deadline);
+    }
+    tw_router_run(ex->route, tw_str_of(ex->target), &ex->request, &call);
+    if (call.response.status == 500) {
+        tw_log(TW_LOG_WEB_FAILED_EVENT, TW_F_STR("path", ex->request.path),
+               TW_F_CSTR("reason", call.diag.text));
+    }
+    bool broken = is_broken(&call.response);
+    enum MHD_Result result = queue(connection, &call.response);
+    tw_readers_give(self->readers, &lease, broken);
+    return result;
+}
+
+static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, const char *url,
+                                  const char *method, const char *version, const char *upload_data,
+                                  size_t *upload_data_size, void **context)
+{
+    struct tw_web *self = cls;
+    struct exchange *ex = *context;
+    (void)url; /* decoded by the library; ex->target is what was sent */
+    if (ex == NULL) {
+        return MHD_NO; /* out of memory at the request line */
+    }
+    if (!ex->is_begun) {
+        return begin(self, connection, ex, method, version);
+    }
+    if (*upload_data_size > 0) {
+        /* The library hands over no more than Content-Length says; a mistake there must not
+         * become one here. */
+        if (*upload_data_size > ex->request.head.length - ex->body_len) {
+            return MHD_NO;
+        }
+        memcpy(ex->body + ex->body_len, upload_data, *upload_data_size);
+        ex->body_len += *upload_data_size;
+        *upload_data_size = 0;
+        return MHD_YES;
+    }
+    tw_guard_sending(self->guard, guarded(connection));
+    return answer(self, connection, ex);
+}
+
+static void on_connection(void *cls, struct MHD_Connection *connection, void **context,
+                          enum MHD_ConnectionNotificationCode code)
+{
+    struct tw_web *self = cls;
+    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+        const union MHD_ConnectionInfo *info =
+            MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+        *context = info == NULL ? NULL : tw_guard_add(self->guard, info->connect_fd);
+    } else {
+        struct tw_guarded *entry = *context;
+        *context = NULL;
+        tw_guard_remove(self->guard, &entry);
+    }
+}
+
+static void log_library(void *cls, const char *format, va_list args)
+{
+    char text[512];
+    (void)cls;
+    (void)vsnprintf(text, sizeof text, format, args); /* cut where it is too long */
+    tw_log(TW_LOG_DEBUG_EVENT, TW_F_CSTR("http", text));
+}
+
+/* ---- start and stop */
+
+/* "127.0.0.1:8460", "[::1]:0", "*:80" -> host ("" for every address) and port, both in buf. */
+static int split_listen(const char *listen, char *buf, size_t size, const char **ret_host,
+                        const char **ret_port)
+{
+    size_t len = strlen(listen);
+    const char *colon = strrchr(listen, ':');
+    if (len >= size || colon == NULL || colon[1] == '\0') {
+        return TW_EINVAL;
+    }
+    memcpy(buf, listen, len + 1);
+    char *host = buf;
+    buf[colon - listen] = '\0';
+    if (host[0] == '[' && colon[-1] == ']') {
+        buf[colon - listen - 1] = '\0';
+        host++;
+    }
+    *ret_host = strcmp(host, "*") == 0 ? "" : host;
+    *ret_port = buf + (colon - listen) + 1;
+    return TW_OK;
+}
+
+static int bind_fault(const char *listen, int errno_value, struct tw_diag *diag)
+{
+    char text[128];
+    switch (errno_value) {
+    case EADDRINUSE:
+        return tw_diag_set(diag, TW_EBUSY,
+                           "web: %s is in use by another program; stop it, or set web.listen or "
+                           "TILLWATCH_WEB to another port",
+                           listen);
+    case EACCES:
+        return tw_diag_set(diag, TW_EPERM,
+                           "web: not permitted to listen on %s; ports below 1024 need a right, "
+                           "set web.listen to a higher one",
+                           listen);
+    case EADDRNOTAVAIL:
+        return tw_diag_set(diag, TW_EINVAL, "web: this machine has no address %s; set web.listen",
+                           listen);
+    default:
+        return tw_diag_set(diag, TW_ESYSTEM, "web: cannot listen on %s: %s", listen,
+                           tw_errno_text(errno_value, text, sizeof text));
+    }
+}
+
+/* A listening socket for the first address that works; *ret_port: where it is. */
+static int open_socket(const char *listen_on, int *ret_fd, uint16_t *ret_port, struct tw_diag *diag)
+{
+    char buf[300];
+    const char *host = NULL;
+    const char *port = NULL;
+    struct addrinfo *found = NULL;
+    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
+                                   .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
+    if (split_listen(listen_on, buf, sizeof buf, &host, &port) != TW_OK ||
+        getaddrinfo(host[0] == '\0' ? NULL : host, port, &hints, &found) != 0) {
+        return tw_diag_set(diag, TW_EINVAL,
+                           "web: '%s' is no address; web.listen is like 127.0.0.1:8460", listen_on);
+    }
+    int fault = 0;
+    int fd = -1;
+    for (const struct addrinfo *at = found; at != NULL && fd < 0; at = at->ai_next) {
+        static const int on = 1;
+        fd = socket(at->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        if (fd < 0) {
+            fault = errno;
+            continue;
+        }
+        /* Without it, a restart would find its own port busy for a minute. */
+        (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+        if (bind(fd, at->ai_addr, at->ai_addrlen) != 0 || listen(fd, LISTEN_BACKLOG) != 0) {
+            fault = errno;
+            (void)close(fd); /* nothing was written */
+            fd = -1;
+        }
+    }
+    freeaddrinfo(found);
+    if (fd < 0) {
+        return bind_fault(listen_on, fault, diag);
+    }
+    struct sockaddr_storage bound;
+    socklen_t size = sizeof bound;
+    char number[16] = "0";
+    if (getsockname(fd, (struct sockaddr *)&bound, &size) == 0) {
+        (void)getnameinfo((struct sockaddr *)&bound, size, NULL, 0, number, sizeof number,
+                          NI_NUMERICSERV | NI_NUMERICHOST);
+    }
+    *ret_port = (uint16_t)strtoul(number, NULL, 10);
+    *ret_fd = fd;
+    return TW_OK;
+}
+
+/* The library's threads must leave signals to main: started with all of them blocked. */
+static struct MHD_Daemon *start_daemon(struct tw_web *self, int fd)
+{
+    const struct tw_cfg *cfg = self->cfg;
+    /* A pool of one is no pool to the library. */
+    struct MHD_OptionItem pool[] = {
+        {MHD_OPTION_THREAD_POOL_SIZE, (intptr_t)cfg->web.threads, NULL},
+        {MHD_OPTION_END, 0, NULL},
+    };
+    if (cfg->web.threads < 2) {
+        pool[0].option = MHD_OPTION_END;
+    }
+    sigset_t all;
+    sigset_t old;
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &old); /* cannot fail with these arguments */
+    struct MHD_Daemon *daemon = MHD_start_daemon(
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request, self,
+        MHD_OPTION_EXTERNAL_LOGGER, log_library, self, MHD_OPTION_LISTEN_SOCKET, fd,
+        MHD_OPTION_URI_LOG_CALLBACK, uri_seen, self, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
+        self, MHD_OPTION_NOTIFY_CONNECTION, on_connection, self, MHD_OPTION_CONNECTION_LIMIT,
+        (unsigned)cfg->web.max_connections, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
+        (unsigned)cfg->web.max_connections_per_ip, MHD_OPTION_CONNECTION_TIMEOUT,
+        (unsigned)cfg->web.timeout_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_BYTES,
+        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_THREAD_STACK_SIZE, (size_t)STACK_BYTES,
+        MHD_OPTION_ARRAY, pool, MHD_OPTION_END);
+    (void)pthread_sigmask(SIG_SETMASK, &old, NULL);
+    return daemon;
+}
+
+static void state_init(struct tw_web *self, const struct tw_cfg *cfg, struct tw_clock *clock)
+{
+    self->cfg = cfg;
+    self->state.cfg = cfg;
+    self->state.clock = clock;
+    self->state.started = clock->wall(clock);
+    self->state.started_mono = clock->mono(clock);
+    self->state.local =
+        (struct tw_principal){.name = "local", .may_operate = true, .may_reveal = true};
+    (void)pthread_mutex_init(&self->state.mtx, NULL); /* a default mutex cannot fail on Linux */
+}
+
+int tw_web_new(const struct tw_cfg *cfg, struct tw_clock *clock, struct tw_web **ret_web,
+               struct tw_diag *diag)
+{
+    int fd = -1;
+    struct tw_web *self = calloc(1, sizeof *self);
+    if (self == NULL) {
+        return TW_ENOMEM;
+    }
+    state_init(self, cfg, clock);
+    json_object_seed(0); /* from the system's random source, before there are threads */
+    int rc = tw_static_load(cfg->web.ui_dir, &self->state.files, diag);
+    if (rc == TW_OK) {
+        rc = tw_readers_new(cfg->store.dir, &self->readers);
+    }
+    if (rc == TW_OK) {
+        rc = tw_guard_new(clock, cfg->web.timeout_s, &self->guard);
+    }
+    if (rc == TW_OK) {
+        rc = open_socket(cfg->web.listen, &fd, &self->port, diag);
+    }
+    if (rc != TW_OK) {
+        goto out;
+    }
+    self->daemon = start_daemon(self, fd); /* takes fd, also when it fails */
+    if (self->daemon == NULL) {
+        rc = tw_diag_set(diag, TW_ESYSTEM, "web: the HTTP library cannot start its threads");
+        goto out;
+    }
+    tw_log(TW_LOG_WEB_BOUND_EVENT, TW_F_CSTR("listen", cfg->web.listen),
+           TW_F_INT("port", self->port), TW_F_INT("files", tw_static_count(self->state.files)));
+    *ret_web = self;
+    self = NULL;
+out:
+    (void)tw_web_destroy(&self);
+    return rc;
+}
+
+uint16_t tw_web_port(const struct tw_web *self)
+{
+    return self->port;
+}
+
+int tw_web_destroy(struct tw_web **self_p)
+{
+    struct tw_web *self = *self_p;
+    if (self == NULL) {
+        return TW_OK;
+    }
+    if (self->daemon != NULL) {
+        MHD_stop_daemon(self->daemon);
+    }
+    tw_guard_destroy(&self->guard);
+    tw_readers_destroy(&self->readers);
+    tw_static_destroy(&self->state.files);
+    (void)pthread_mutex_destroy(&self->state.mtx); /* nobody holds it any more */
+    free(self);
+    *self_p = NULL;
+    return TW_OK;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The web half: the HTTP API, /metrics and the user interface, over one store.
+ * Thread:  created and destroyed by main; answers in cfg->web.threads threads of libmicrohttpd.
+ * Limits:  connections (all, and of one address), seconds a connection may be silent and a request
+ *          may take to arrive, bytes of URL, header lines and body: docs/reference/api.md.
+ * Fails:   a store that does not exist or cannot be read is an answer (503), never the end.
+ */
+#ifndef TW_WEB_SERVER_H
+#define TW_WEB_SERVER_H
+
+#include <stdint.h>
+
+#include "config/config.h"
+#include "core/clock.h"
+#include "core/err.h"
+
+struct tw_web;
+
+/* Listen on cfg->web.listen and answer. Borrows cfg and clock. Errors, each with a diag that says
+ * what to do: TW_EBUSY (the port is taken), TW_EPERM, TW_EINVAL (no such address), TW_ENOTFOUND
+ * (no files of the interface), TW_ENOMEM, TW_ESYSTEM. */
+int tw_web_new(const struct tw_cfg *cfg, struct tw_clock *clock, struct tw_web **ret_web,
+               struct tw_diag *diag);
+/* The port that it listens on (of use when the configuration says 0). */
+uint16_t tw_web_port(const struct tw_web *self);
+/* Stop listening, end all connections, join the threads. Accepts NULL. TW_OK. */
+int tw_web_destroy(struct tw_web **self_p);
+
+#endif
