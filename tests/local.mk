@@ -78,9 +78,9 @@ tests_unit_test_spool_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=fsync -Wl,--wrap=fdatas
 endif
 
 # The simulated estate: built directly in the build directory, beside tillwatch.
-noinst_PROGRAMS += retail-sim
-retail_sim_SOURCES = \
-    tests/simulator/main.c tests/simulator/random.h \
+noinst_LIBRARIES += tests/simulator/libsim.a
+tests_simulator_libsim_a_SOURCES = \
+    tests/simulator/random.h \
     tests/simulator/begin.c tests/simulator/emit.c \
     tests/simulator/deliver.c tests/simulator/deliver.h \
     tests/simulator/estate.c tests/simulator/estate.h \
@@ -94,29 +94,18 @@ retail_sim_SOURCES = \
     tests/simulator/queue.c tests/simulator/queue.h \
     tests/simulator/sim.c tests/simulator/sim.h \
     tests/simulator/types.c tests/simulator/types.h
+tests_simulator_libsim_a_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
+noinst_PROGRAMS += retail-sim
+retail_sim_SOURCES = tests/simulator/main.c
 retail_sim_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
-retail_sim_LDADD = client/libtillwatch.a collector/libcore.a $(ZMQ_LIBS) -lm
-
-bench_programs += tests/bench/bench_scan
-tests_bench_bench_scan_SOURCES = tests/bench/bench_scan.c
-tests_bench_bench_scan_LDADD = collector/libevent.a collector/libcore.a $(JANSSON_LIBS)
-
-# Fuzz drivers: on libFuzzer with --enable-fuzzing; otherwise they replay their seeds in `make check`.
-tests_fuzz_common = tests/fuzz/fuzz.h
-fuzz_drivers = tests/fuzz/fuzz_decode tests/fuzz/fuzz_scan
-tests_fuzz_fuzz_decode_SOURCES = tests/fuzz/fuzz_decode.c $(tests_fuzz_common)
-tests_fuzz_fuzz_decode_LDADD = collector/libevent.a collector/libcore.a $(JANSSON_LIBS)
-tests_fuzz_fuzz_scan_SOURCES = tests/fuzz/fuzz_scan.c $(tests_fuzz_common)
-tests_fuzz_fuzz_scan_LDADD = collector/libevent.a collector/libcore.a $(JANSSON_LIBS)
-if FUZZING
-noinst_PROGRAMS += $(fuzz_drivers)
-tests_fuzz_fuzz_decode_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
-tests_fuzz_fuzz_scan_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
-else
-check_PROGRAMS += $(fuzz_drivers)
-tests_fuzz_fuzz_decode_SOURCES += tests/fuzz/replay_main.c
-tests_fuzz_fuzz_scan_SOURCES += tests/fuzz/replay_main.c
+retail_sim_LDADD = tests/simulator/libsim.a client/libtillwatch.a collector/libcore.a \
+    $(ZMQ_LIBS) -lm
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/test_simulator
+tests_unit_test_simulator_SOURCES = tests/unit/test_simulator.c
+tests_unit_test_simulator_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
+tests_unit_test_simulator_LDADD = tests/simulator/libsim.a collector/libevent.a \
+    collector/libcore.a $(CMOCKA_LIBS) -lm
 endif
-EXTRA_DIST += $(top_srcdir)/tests/fuzz/seeds tests/fuzz/replay_main.c
 EXTRA_DIST += tests/simulator/check_ledger.py tests/system/compare_ledger.py \
     tests/system/test_ledger.py tests/system/test_simulator.sh

@@ -285,7 +285,7 @@ def main():
     parser.add_argument("ledger")
     parser.add_argument("--url", default="http://127.0.0.1:8460")
     parser.add_argument("--journeys", default="500", help="how many, or all")
-    parser.add_argument("--wait", type=float, default=60.0, help="seconds for the tower to catch up")
+    parser.add_argument("--wait", type=float, default=60.0, help="seconds to let it catch up")
     parser.add_argument("--token", help="file with an API token")
     options = parser.parse_args()
     token = None
