@@ -109,3 +109,26 @@ tests_unit_test_simulator_LDADD = tests/simulator/libsim.a collector/libevent.a 
 endif
 EXTRA_DIST += tests/simulator/check_ledger.py tests/system/compare_ledger.py \
     tests/system/test_ledger.py tests/system/test_simulator.sh
+retail_sim_LDADD = client/libtillwatch.a collector/libcore.a $(ZMQ_LIBS) -lm
+
+bench_programs += tests/bench/bench_scan
+tests_bench_bench_scan_SOURCES = tests/bench/bench_scan.c
+tests_bench_bench_scan_LDADD = collector/libevent.a collector/libcore.a $(JANSSON_LIBS)
+
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/test_config
+tests_unit_test_config_SOURCES = tests/unit/test_config.c
+# Calls of the allocator from config/ pass through the test, which lets each of them fail once.
+tests_unit_test_config_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc -Wl,--wrap=calloc \
+    -Wl,--wrap=realloc -Wl,--wrap=strdup -Wl,--wrap=strndup
+tests_unit_test_config_LDADD = collector/libconfig.a collector/libcore.a $(YAML_LIBS) \
+    $(CMOCKA_LIBS)
+endif
+EXTRA_DIST += tests/fuzz/seeds/config/curve.yaml tests/fuzz/seeds/config/default.yaml \
+    tests/fuzz/seeds/config/whole.yaml
+if FUZZING
+noinst_PROGRAMS += tests/fuzz/fuzz_config
+tests_fuzz_fuzz_config_SOURCES = tests/fuzz/fuzz_config.c
+tests_fuzz_fuzz_config_LDADD = collector/libconfig.a collector/libcore.a $(YAML_LIBS)
+tests_fuzz_fuzz_config_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+endif

@@ -178,7 +178,7 @@ static void check_effect(struct tw_parse *self, size_t i)
 {
     const struct tw_cfg_effect *effect = &self->cfg->effects[i];
     const struct tw_cfg_object *object = find_type(self->cfg, effect->object);
-    if (effect->object != NULL && object == NULL) {
+    if (effect->object != NULL && object == NULL && !self->is_list_faulty[TW_CFG_OBJECTS]) {
         ITEM_FAULT(self, TW_CFG_EFFECTS, i, "effects.object: there is no object type \"%s\"",
                    effect->object);
     }
@@ -270,7 +270,7 @@ static void check_values(struct tw_parse *self)
 void tw_check(struct tw_parse *self)
 {
     struct tw_cfg *cfg = self->cfg;
-    if (cfg->tap_count == 0) {
+    if (cfg->tap_count == 0 && !self->is_list_faulty[TW_CFG_TAPS]) {
         tw_faults_add(&self->faults, self->file, 0, "taps: at least one is needed");
     }
     check_values(self);

@@ -351,12 +351,14 @@ static void append_items(struct tw_parse *self, enum tw_cfg_section_id id, yaml_
     size_t *count = list_count(section, self->cfg);
     if (node->type != YAML_SEQUENCE_NODE) {
         tw_parse_fault(self, node, "%s: a list is expected", section->name);
+        self->is_list_faulty[id] = true;
         return;
     }
     const yaml_node_item_t *items = node->data.sequence.items.start;
     size_t more = (size_t)(node->data.sequence.items.top - items);
     if (more > section->max_items || *count + more > section->max_items) {
         tw_parse_fault(self, node, "%s: more than %zu entries", section->name, section->max_items);
+        self->is_list_faulty[id] = true;
         return;
     }
     void **list = list_items(section, self->cfg);

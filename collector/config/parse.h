@@ -24,6 +24,7 @@ struct tw_parse {
     struct tw_place *places[TW_CFG_SECTION_COUNT]; /* lists: one an item */
     char **files;                                  /* owned names */
     size_t file_count;
+    bool is_list_faulty[TW_CFG_SECTION_COUNT]; /* it was no list, or too long */
     const char *dir; /* of the file, for mapping-files; NULL: there is none */
     /* while a tree is read */
     struct tw_tree *tree;

@@ -1,0 +1,960 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * config/: every fault by its exact message, every bound at its edge, print and parse as inverses,
+ * the environment, files that others may read, and memory that runs out at every single call.
+ */
+#include "config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "config/config.h"
+#include "config/keys.h"
+#include "config/value.h"
+
+/* ---- memory that runs out: the linker leads the calls of config/ here ---- */
+
+static size_t allocations; /* since the last start */
+static size_t failing;     /* this one fails; 0: none */
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *old, size_t size);
+char *__real_strdup(const char *text);
+char *__real_strndup(const char *text, size_t len);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *old, size_t size);
+char *__wrap_strdup(const char *text);
+char *__wrap_strndup(const char *text, size_t len);
+
+static int must_fail(void)
+{
+    allocations++;
+    return allocations == failing;
+}
+
+void *__wrap_malloc(size_t size)
+{
+    return must_fail() ? NULL : __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+    return must_fail() ? NULL : __real_calloc(count, size);
+}
+
+void *__wrap_realloc(void *old, size_t size)
+{
+    return must_fail() ? NULL : __real_realloc(old, size);
+}
+
+char *__wrap_strdup(const char *text)
+{
+    return must_fail() ? NULL : __real_strdup(text);
+}
+
+char *__wrap_strndup(const char *text, size_t len)
+{
+    return must_fail() ? NULL : __real_strndup(text, len);
+}
+
+/* ---- helpers ---- */
+
+/* Parse; the report is returned owned through ret_report. */
+static int parse(const char *yaml, size_t len, char **ret_report, struct tw_cfg **ret_cfg)
+{
+    size_t size = 0;
+    FILE *report = open_memstream(ret_report, &size);
+    assert_non_null(report);
+    int rc = tw_cfg_parse("t.yaml", yaml, len, report, ret_cfg);
+    assert_int_equal(fclose(report), 0);
+    return rc;
+}
+
+static void check_refused(const char *yaml, const char *expected)
+{
+    char *report = NULL;
+    struct tw_cfg *cfg = NULL;
+    int rc = parse(yaml, strlen(yaml), &report, &cfg);
+    if (rc != TW_ECONFIG || strcmp(report, expected) != 0) {
+        print_error("yaml:\n%s\nexpected:\n%s\ngot %d:\n%s\n", yaml, expected, rc, report);
+    }
+    assert_int_equal(rc, TW_ECONFIG);
+    assert_null(cfg);
+    assert_string_equal(report, expected);
+    free(report);
+}
+
+/* Owned by the caller. */
+static struct tw_cfg *accepted(const char *yaml)
+{
+    char *report = NULL;
+    struct tw_cfg *cfg = NULL;
+    int rc = parse(yaml, strlen(yaml), &report, &cfg);
+    if (rc != TW_OK) {
+        print_error("yaml:\n%s\nrefused:\n%s\n", yaml, report);
+    }
+    assert_int_equal(rc, TW_OK);
+    assert_string_equal(report, "");
+    free(report);
+    return cfg;
+}
+
+static char *printed(const struct tw_cfg *cfg)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    assert_non_null(out);
+    assert_int_equal(tw_cfg_print(cfg, out), TW_OK);
+    assert_int_equal(fclose(out), 0);
+    return text;
+}
+
+static char *temp_dir(void)
+{
+    char *dir = strdup("/tmp/tw-test-config-XXXXXX");
+    assert_non_null(dir);
+    assert_non_null(mkdtemp(dir));
+    return dir;
+}
+
+static void write_file(const char *path, const char *text, mode_t mode)
+{
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    assert_true(fputs(text, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+    assert_int_equal(chmod(path, mode), 0);
+}
+
+#define TAPS "taps:\n  - {name: a, kind: pull, bind: tcp://127.0.0.1:1}\n"
+
+/* ---- faults ---- */
+
+struct fault_case {
+    const char *yaml;
+    const char *report;
+};
+
+static const struct fault_case fault_cases[] = {
+    /* keys and sections */
+    {"store:\n  retain-dyas: 3\n",
+     "t.yaml:2: store: unknown key \"retain-dyas\", did you mean \"retain-days\"?\n"},
+    {"store:\n  commit_ms: 3\n",
+     "t.yaml:2: store: unknown key \"commit_ms\", did you mean \"commit-ms\"?\n"},
+    {"store:\n  colour: red\n", "t.yaml:2: store: unknown key \"colour\"\n"},
+    {"wbe:\n  threads: 2\n", "t.yaml:1: unknown section \"wbe\", did you mean \"web\"?\n"},
+    {"alerts: []\n", "t.yaml:1: unknown section \"alerts\"\n"},
+    {"store:\n  commit-ms: 3\n  commit-ms: 4\n",
+     "t.yaml:3: the key \"commit-ms\" is given twice (first in line 2)\n"},
+    {"web: {}\nweb: {}\n", "t.yaml:2: the key \"web\" is given twice (first in line 1)\n"},
+    {"store: [1]\n", "t.yaml:1: store: a map of keys and values is expected\n"},
+    {"store: 5\n", "t.yaml:1: store: a map of keys and values is expected\n"},
+    {"taps: {a: 1}\n", "t.yaml:1: taps: a list is expected\n"},
+    {"- a\n", "t.yaml:1: a map of sections is expected, such as \"store:\"\n"},
+    {"? [a]\n: 1\n", "t.yaml:1: a key must be a single word\n"},
+    {"store: {? {a: 1} : 1}\n", "t.yaml:1: store: a key must be a single word\n"},
+    {"taps: []\n", "t.yaml: taps: at least one is needed\n"},
+    /* numbers */
+    {"store:\n  commit-ms: 0\n",
+     "t.yaml:2: store.commit-ms: 0 is out of range, allowed are 1 to 1000 ms\n"},
+    {"store:\n  commit-ms: 2s\n",
+     "t.yaml:2: store.commit-ms: 2s is out of range, allowed are 1 to 1000 ms\n"},
+    {"store:\n  commit-ms: -1\n",
+     "t.yaml:2: store.commit-ms: -1 is out of range, allowed are 1 to 1000 ms\n"},
+    {"store:\n  commit-ms: 99999999999999999999\n",
+     "t.yaml:2: store.commit-ms: 99999999999999999999 is out of range, allowed are 1 to 1000 ms\n"},
+    {"store:\n  commit-ms: soon\n",
+     "t.yaml:2: store.commit-ms: \"soon\" is not a whole number of ms, a suffix like 20ms, 5s, "
+     "10min, 2h, 35d is understood\n"},
+    {"store:\n  retain-days: 36h\n",
+     "t.yaml:2: store.retain-days: \"36h\" is not a whole number of days, a suffix like 20ms, 5s, "
+     "10min, 2h, 35d is understood\n"},
+    {"web:\n  max-body-bytes: 1.5MiB\n",
+     "t.yaml:2: web.max-body-bytes: \"1.5MiB\" is not a whole number of bytes, a suffix like "
+     "64KiB, 16MiB, 2GiB is understood\n"},
+    {"web:\n  max-body-bytes: 99999999TiB\n",
+     "t.yaml:2: web.max-body-bytes: 99999999TiB is out of range, allowed are 1024 to 67108864 "
+     "bytes\n"},
+    {"web:\n  threads: 4 each\n",
+     "t.yaml:2: web.threads: \"4 each\" is not a whole number of threads\n"},
+    {"web:\n  threads:\n", "t.yaml:2: web.threads: a value is missing\n"},
+    {"web:\n  threads: [4]\n",
+     "t.yaml:2: web.threads: a single value is expected, this is a list\n"},
+    {"web:\n  threads: {a: 4}\n",
+     "t.yaml:2: web.threads: a single value is expected, this is a map\n"},
+    {"store:\n  stop-free-percent: 20\n",
+     "t.yaml: store.stop-free-percent (20) is above store.warn-free-percent (10)\n"},
+    {"store:\n  partition-events: 1000\n  commit-events: 1001\n",
+     "t.yaml: store.commit-events (1001) is above store.partition-events (1000)\n"},
+    /* texts */
+    {"web:\n  listen: 127.0.0.1\n",
+     "t.yaml:2: web.listen: \"127.0.0.1\" is not HOST:PORT with a port from 0 to 65535\n"},
+    {"web:\n  listen: 127.0.0.1:65536\n",
+     "t.yaml:2: web.listen: \"127.0.0.1:65536\" is not HOST:PORT with a port from 0 to 65535\n"},
+    {"web:\n  listen: '::1:80'\n",
+     "t.yaml:2: web.listen: \"::1:80\" is not HOST:PORT with a port from 0 to 65535\n"},
+    {"web:\n  listen: \"a\\0b:1\"\n", "t.yaml:2: web.listen: a NUL character is not allowed\n"},
+    {"store:\n  dir: ''\n", "t.yaml:2: store.dir: the path is empty\n"},
+    {"store:\n  dir: /dev/null\n", "t.yaml: store.dir: /dev/null is no directory\n"},
+    {"web:\n  ui-dir: /nonexistent\n", "t.yaml: web.ui-dir: /nonexistent is no directory\n"},
+    /* taps */
+    {"taps:\n  - {name: a, kind: pull, bind: \"inproc://x\"}\n",
+     "t.yaml:2: taps.bind: \"inproc://x\" is not an endpoint, use tcp://HOST:PORT or ipc://PATH\n"},
+    {"taps:\n  - {name: a, kind: pull, bind: [tcp://127.0.0.1]}\n",
+     "t.yaml:2: taps.bind: \"tcp://127.0.0.1\" is not tcp://HOST:PORT with a port from 0 to "
+     "65535\n"},
+    {"taps:\n  - {name: a, kind: pull, connect: [ipc://]}\n",
+     "t.yaml:2: taps.connect: the path of \"ipc://\" must have 1 to 107 bytes\n"},
+    {"taps:\n  - {name: a, kind: push, bind: tcp://*:1}\n",
+     "t.yaml:2: taps.kind: \"push\" is none of: pull sub router\n"},
+    {"taps:\n  - {name: a, kind: pull}\n", "t.yaml:2: taps: bind or connect is needed\n"},
+    {"taps:\n  - {kind: pull, bind: tcp://*:1}\n", "t.yaml:2: taps: the key \"name\" is missing\n"},
+    {"taps:\n  - {name: Till 1, kind: pull, bind: tcp://*:1}\n",
+     "t.yaml:2: taps.name: \"Till 1\" is not a name, use 1 to 32 of a-z, 0-9 and -\n"},
+    {TAPS "  - {name: a, kind: sub, bind: tcp://127.0.0.1:2}\n",
+     "t.yaml:3: taps: \"a\" is there twice (first in line 2)\n"},
+    {TAPS "  - {name: b, kind: sub, bind: tcp://127.0.0.1:1}\n",
+     "t.yaml:3: taps.bind: tcp://127.0.0.1:1 is bound by the tap in line 2 already\n"},
+    {"taps:\n  - {name: a, kind: pull, bind: tcp://*:1, subscribe: [x]}\n",
+     "t.yaml:2: taps.subscribe: only a tap of kind sub subscribes\n"},
+    {"taps:\n  - {name: a, kind: router, bind: tcp://*:1, curve: {server-key-file: "
+     "/nonexistent/k}}\n",
+     "t.yaml:2: taps.curve.server-key-file: /nonexistent/k: no such file\n"
+     "t.yaml:2: taps.curve: clients is missing\n"},
+    {"taps:\n  - {name: a, kind: router, bind: tcp://*:1, curve: {clients: /nonexistent/c}}\n",
+     "t.yaml:2: taps.curve.clients: /nonexistent/c is no directory\n"
+     "t.yaml:2: taps.curve: server-key-file is missing\n"},
+    {"taps:\n  - {name: a, kind: router, bind: tcp://*:1, curve: {server-key-file: /tmp, "
+     "client: /tmp}}\n",
+     "t.yaml:2: taps.curve.server-key-file: /tmp is no regular file\n"
+     "t.yaml:2: taps.curve: clients is missing\n"
+     "t.yaml:2: taps.curve: unknown key \"client\", did you mean \"clients\"?\n"},
+    {"taps:\n  - {name: a, kind: router, bind: tcp://*:1, curve: yes}\n",
+     "t.yaml:2: taps.curve: a map of keys and values is expected\n"},
+    /* objects, sources, effects */
+    {"objects:\n  - {type: a, attribute: aid}\n  - {type: a, attribute: bid}\n",
+     "t.yaml:3: objects: \"a\" is there twice (first in line 2)\n"},
+    {"objects:\n  - {type: a, attribute: order-id}\n",
+     "t.yaml:2: objects.attribute: \"order-id\" is not an attribute name, use 1 to 32 of a-z and "
+     "0-9\n"},
+    {"objects:\n  - {type: a, attribute: aid, role: main}\n",
+     "t.yaml:2: objects.role: \"main\" is none of: context linking\n"},
+    {"objects:\n  - {type: a, attribute: aid, indexed: maybe}\n",
+     "t.yaml:2: objects.indexed: \"maybe\" is neither true nor false\n"},
+    {"objects:\n  - {type: a, attribute: aid, scope: aid}\n",
+     "t.yaml:2: objects.scope: aid is the identifier itself\n"},
+    {"sources:\n  - {match: \"*/pos\"}\n",
+     "t.yaml:2: sources.match: \"*/pos\": a * may stand at the end only\n"},
+    {"sources:\n  - {match: a}\n  - {match: a}\n",
+     "t.yaml:3: sources: \"a\" is there twice (first in line 2)\n"},
+    {"effects:\n  - {event: a, object: ordr}\n",
+     "t.yaml:2: effects.object: there is no object type \"ordr\"\n"},
+    /* mappings */
+    {"mappings:\n  - {name: m, topic: x, attributes: {id: {pointer: /a}, type: {constant: t}}}\n",
+     "t.yaml:2: mappings.attributes: m has no \"source\"; every event has an id, a source and a "
+     "type\n"},
+    {"mappings:\n  - {name: m, attributes: {id: {pointer: /a}, type: {constant: t}, source: "
+     "{constant: s}}}\n",
+     "t.yaml:2: mappings: m needs topic or match\n"},
+    {"mappings:\n  - {name: m, topic: x}\n",
+     "t.yaml:2: mappings: the key \"attributes\" is missing\n"},
+    {"mappings:\n  - {name: m, topic: x, attributes: 4}\n",
+     "t.yaml:2: mappings.attributes: a map of attributes is expected\n"},
+    {"mappings:\n  - name: m\n    topic: x\n    attributes:\n      id: {pointer: a}\n"
+     "      type: {template: 'a{/b'}\n      source: {template: '{x}'}\n",
+     "t.yaml:5: mappings.attributes.pointer: \"a\" is not a JSON Pointer, it begins with / (or "
+     "^/) and has ~ only as ~0 or ~1\n"
+     "t.yaml:6: mappings.attributes.template: the braces of the template \"a{/b\" do not match\n"
+     "t.yaml:7: mappings.attributes.template: \"x\" in the template is not a JSON Pointer, write "
+     "{/a/b}\n"},
+    {"mappings:\n  - name: m\n    match: {pointer: /a~2}\n    each: b\n    attributes: {}\n",
+     "t.yaml:3: mappings.match.pointer: \"/a~2\" is not a JSON Pointer, it begins with / and has ~ "
+     "only as ~0 or ~1\n"
+     "t.yaml:4: mappings.each: \"b\" is not a JSON Pointer, it begins with / and has ~ only as ~0 "
+     "or ~1\n"},
+    {"mappings:\n  - name: m\n    topic: x\n    attributes:\n      id: {pointer: /a, constant: b}\n"
+     "      Type: {constant: b}\n      sku: {}\n",
+     "t.yaml:5: mappings.attributes: id needs exactly one of pointer, constant and template\n"
+     "t.yaml:6: mappings.attributes: \"Type\" is not an attribute name, use 1 to 32 of a-z and "
+     "0-9\n"
+     "t.yaml:7: mappings.attributes: sku needs exactly one of pointer, constant and template\n"},
+    {"mappings:\n  - name: m\n    topic: x\n    attributes:\n      id: {pointer: /a}\n"
+     "      id: {pointer: /b}\n      sku: {pointer: /c, minor-units: yes}\n",
+     "t.yaml:6: mappings.attributes: id is given twice (first in line 5)\n"
+     "t.yaml:7: mappings.attributes: minor-units is for amount only, not sku\n"},
+    {"mappings:\n  - name: m\n    topic: x\n    attributes:\n      id: {pointer: /a}\n"
+     "      type: {constant: b}\n      source: {constant: b}\n"
+     "      amount: {pointer: /c, minor-units: true}\n",
+     "t.yaml:8: mappings.attributes: amount in minor units needs currency\n"},
+    {"mappings:\n  - name: m\n    topic: x\n    attributes:\n"
+     "      id: {pointer: /a, map: {x: 1, x: 2}}\n      sku: {pointer: /a, map: [1]}\n",
+     "t.yaml:5: mappings.attributes.map: \"x\" is given twice\n"
+     "t.yaml:6: mappings.attributes.map: a map is expected\n"},
+    {"mapping-files: [x.yaml]\n", "mapping-files: need a configuration that is a file itself\n"},
+    /* YAML itself */
+    {"store: [\n", "t.yaml:2: not YAML: while parsing a flow node, did not find expected node "
+                   "content\n"},
+    {"a: 1\n---\nb: 2\n", "t.yaml:2: a second YAML document; only one is read\n"},
+    {"a: *b\n", "t.yaml:1: not YAML: found undefined alias\n"},
+    {"a: \x01\n", "t.yaml: not YAML: control characters are not allowed at byte 3 (UTF-8 text is "
+                  "expected)\n"},
+    {"a: \xff\n", "t.yaml: not YAML: invalid leading UTF-8 octet at byte 3 (UTF-8 text is "
+                  "expected)\n"},
+    /* all at once, in order of line, those of the whole file among its own */
+    {"web: {threads: 0}\nstore: {commit-ms: 0}\nalerts: 1\n",
+     "t.yaml:1: web.threads: 0 is out of range, allowed are 1 to 64 threads\n"
+     "t.yaml:2: store.commit-ms: 0 is out of range, allowed are 1 to 1000 ms\n"
+     "t.yaml:3: unknown section \"alerts\"\n"},
+};
+
+static void config_parse__each_fault__is_named_with_its_line(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(fault_cases) / sizeof(fault_cases[0]); i++) {
+        check_refused(fault_cases[i].yaml, fault_cases[i].report);
+    }
+}
+
+static void config_parse__control_bytes_in_values__do_not_reach_the_report(void **state)
+{
+    (void)state;
+    check_refused("web:\n  listen: \"a\\e[31m\\n\"\n",
+                  "t.yaml:2: web.listen: \"a?[31m?\" is not HOST:PORT with a port from 0 to "
+                  "65535\n");
+}
+
+static void config_parse__nul_byte__is_refused_with_its_line(void **state)
+{
+    (void)state;
+    char *report = NULL;
+    struct tw_cfg *cfg = NULL;
+    assert_int_equal(parse("web:\n\0 threads: 1\n", 17, &report, &cfg), TW_ECONFIG);
+    assert_string_equal(report, "t.yaml:2: a NUL byte; this is no text file\n");
+    free(report);
+}
+
+static void config_parse__size_at_and_above_the_limit__is_taken_and_refused(void **state)
+{
+    (void)state;
+    size_t limit = 1024 * 1024;
+    char *text = malloc(limit + 1);
+    char *report = NULL;
+    struct tw_cfg *cfg = NULL;
+    assert_non_null(text);
+    memset(text, '\n', limit + 1);
+    assert_int_equal(parse(text, limit, &report, &cfg), TW_OK);
+    free(report);
+    tw_cfg_destroy(&cfg);
+    assert_int_equal(parse(text, limit + 1, &report, &cfg), TW_ECONFIG);
+    assert_string_equal(report, "t.yaml: larger than 1 MiB; is this the right file?\n");
+    free(report);
+    free(text);
+}
+
+/* `count` times `piece` between head and tail; %d in the piece is its number. */
+static char *repeated(const char *head, const char *piece, int count, const char *tail)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    assert_non_null(out);
+    (void)fputs(head, out);
+    for (int i = 0; i < count; i++) {
+        for (const char *p = piece; *p != '\0'; p++) {
+            if (*p == '%') {
+                (void)fprintf(out, "%d", i);
+            } else {
+                (void)fputc(*p, out);
+            }
+        }
+    }
+    (void)fputs(tail, out);
+    assert_int_equal(fclose(out), 0);
+    return text;
+}
+
+static void config_parse__bounds_of_yaml__hold_at_their_edges(void **state)
+{
+    (void)state;
+    char *text = repeated("sources:\n", "- {match: &a% \"m%\"}\n", 64, "");
+    struct tw_cfg *cfg = accepted(text);
+    assert_int_equal(cfg->source_count, 64);
+    tw_cfg_destroy(&cfg);
+    free(text);
+    text = repeated("sources:\n", "- {match: &a% \"m%\"}\n", 65, "");
+    check_refused(text, "t.yaml:66: more than 64 anchors\n");
+    free(text);
+    text = repeated("correlate: {ignore: [&x word", ", *x", 256, "]}\n");
+    cfg = accepted(text);
+    assert_int_equal(cfg->correlate.ignore.count, 257);
+    tw_cfg_destroy(&cfg);
+    free(text);
+    text = repeated("correlate: {ignore: [&x word", ", *x", 257, "]}\n");
+    check_refused(text, "t.yaml:1: more than 256 aliases\n");
+    free(text);
+    text = repeated("a: ", "[", 33, "");
+    check_refused(text, "t.yaml:1: nested deeper than 32 levels\n");
+    free(text);
+}
+
+static void config_parse__aliases_that_multiply__are_stopped(void **state)
+{
+    (void)state;
+    /* 250 taps of 1,000 endpoints each. */
+    char *endpoints = repeated("x: &e [", "\"tcp://*:%\",", 1000, "]\n");
+    char *taps = repeated("taps:\n- &t {name: a, kind: pull, bind: ", "", 0, "");
+    char *list = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&list, &size);
+    assert_non_null(out);
+    (void)fprintf(out, "%s%s*e}\n", endpoints, taps);
+    for (int i = 0; i < 60; i++) {
+        (void)fprintf(out, "- *t\n");
+    }
+    assert_int_equal(fclose(out), 0);
+    char *report = NULL;
+    struct tw_cfg *cfg = NULL;
+    assert_int_equal(parse(list, strlen(list), &report, &cfg), TW_ECONFIG);
+    assert_non_null(strstr(report, "unknown section \"x\""));
+    free(report);
+    free(list);
+    free(taps);
+    free(endpoints);
+    /* An alias to what contains it: no endless walk. */
+    check_refused("store: &s\n  dir: *s\n",
+                  "t.yaml:1: store.dir: a single value is expected, this is a map\n");
+}
+
+static void config_parse__too_many_faults__are_counted(void **state)
+{
+    (void)state;
+    char *text = repeated("sources:\n", "- {match: m%, x%: 1}\n", 205, "");
+    char *report = NULL;
+    struct tw_cfg *cfg = NULL;
+    assert_int_equal(parse(text, strlen(text), &report, &cfg), TW_ECONFIG);
+    assert_non_null(strstr(report, "t.yaml:201: sources: unknown key \"x199\"\nand 5 more\n"));
+    free(report);
+    free(text);
+}
+
+/* ---- values ---- */
+
+static void value_int__every_key__takes_its_bounds_and_refuses_what_is_beyond(void **state)
+{
+    (void)state;
+    for (size_t s = 0; s < TW_CFG_SECTION_COUNT; s++) {
+        const struct tw_cfg_section *section = &tw_cfg_sections[s];
+        for (size_t i = 0; i < section->key_count; i++) {
+            const struct tw_cfg_key *key = &section->keys[i];
+            char text[32];
+            int64_t value = -7;
+            assert_true(strlen(key->help) > 0);
+            if (key->type != TW_CFG_INT) {
+                continue;
+            }
+            assert_true(key->min <= key->initial && key->initial <= key->max);
+            (void)snprintf(text, sizeof(text), "%lld", (long long)key->min);
+            assert_int_equal(tw_value_int(key, text, &value, NULL), TW_OK);
+            assert_int_equal(value, key->min);
+            (void)snprintf(text, sizeof(text), "%lld", (long long)key->max);
+            assert_int_equal(tw_value_int(key, text, &value, NULL), TW_OK);
+            assert_int_equal(value, key->max);
+            (void)snprintf(text, sizeof(text), "%lld", (long long)key->min - 1);
+            assert_int_equal(tw_value_int(key, text, &value, NULL), TW_EINVAL);
+            (void)snprintf(text, sizeof(text), "%lld", (long long)key->max + 1);
+            assert_int_equal(tw_value_int(key, text, &value, NULL), TW_EINVAL);
+            assert_int_equal(value, key->max);
+        }
+    }
+}
+
+static void value_int__suffixes__count_in_the_unit_of_the_key(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *unit;
+        const char *text;
+        int64_t value;
+    } cases[] = {
+        {"bytes", "7", 7},
+        {"bytes", "7B", 7},
+        {"bytes", "64KiB", 65536},
+        {"bytes", "3 MiB", 3145728},
+        {"bytes", "2GiB", 2147483648},
+        {"bytes", "1TiB", 1099511627776},
+        {"bytes", "5kB", 5000},
+        {"bytes", "5MB", 5000000},
+        {"bytes", "5GB", 5000000000},
+        {"bytes", "2TB", 2000000000000},
+        {"ms", "20ms", 20},
+        {"ms", "5s", 5000},
+        {"ms", "2min", 120000},
+        {"s", "2h", 7200},
+        {"s", "3000ms", 3},
+        {"hours", "2d", 48},
+        {"hours", "120min", 2},
+        {"days", "35d", 35},
+        {"days", "2w", 14},
+        {"percent", "7%", 7},
+        {"events", "0", 0},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct tw_cfg_key key = {.unit = cases[i].unit, .max = INT64_MAX};
+        int64_t value = -1;
+        assert_int_equal(tw_value_int(&key, cases[i].text, &value, NULL), TW_OK);
+        assert_int_equal(value, cases[i].value);
+    }
+    static const struct {
+        const char *unit;
+        const char *text;
+    } wrong[] = {{"bytes", "1K"},
+                 {"bytes", "1 "},
+                 {"bytes", ""},
+                 {"bytes", "KiB"},
+                 {"ms", "1y"},
+                 {"s", "1ms"},
+                 {"events", "5s"},
+                 {"events", "0x10"},
+                 {"events", "1e3"},
+                 {"events", "-"},
+                 {"bytes", "9223372036854775808"}};
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        struct tw_cfg_key key = {.unit = wrong[i].unit, .max = INT64_MAX};
+        int64_t value = -1;
+        assert_int_equal(tw_value_int(&key, wrong[i].text, &value, NULL), TW_EINVAL);
+        assert_int_equal(value, -1);
+    }
+}
+
+static void value_rule__edges__are_taken_and_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        enum tw_cfg_rule rule;
+        int rc;
+        const char *text;
+    } cases[] = {
+        {TW_CFG_NAME, TW_OK, "abcdefghijklmnopqrstuvwxyz-01234"},
+        {TW_CFG_NAME, TW_EINVAL, "abcdefghijklmnopqrstuvwxyz-012345"},
+        {TW_CFG_NAME, TW_EINVAL, ""},
+        {TW_CFG_LISTEN, TW_OK, "[::1]:0"},
+        {TW_CFG_LISTEN, TW_OK, "localhost:65535"},
+        {TW_CFG_LISTEN, TW_EINVAL, "*:80"},
+        {TW_CFG_LISTEN, TW_EINVAL, ":80"},
+        {TW_CFG_LISTEN, TW_EINVAL, "a:"},
+        {TW_CFG_LISTEN, TW_EINVAL, "a b:1"},
+        {TW_CFG_ENDPOINT, TW_OK, "tcp://*:*"},
+        {TW_CFG_ENDPOINT, TW_OK, "tcp://[::1]:5"},
+        {TW_CFG_ENDPOINT, TW_OK, "ipc:///run/tillwatch/tap"},
+        {TW_CFG_ENDPOINT, TW_EINVAL, "udp://1.2.3.4:5"},
+        {TW_CFG_ENDPOINT, TW_EINVAL, "tcp://"},
+        {TW_CFG_POINTER, TW_OK, ""},
+        {TW_CFG_POINTER, TW_OK, "/a~0~1/"},
+        {TW_CFG_POINTER, TW_EINVAL, "/~"},
+        {TW_CFG_POINTER, TW_EINVAL, "^/a"},
+        {TW_CFG_VALUE_POINTER, TW_OK, "^/a"},
+        {TW_CFG_VALUE_POINTER, TW_EINVAL, "^^/a"},
+        {TW_CFG_TEMPLATE, TW_OK, "a{/b}c{^/d}{{e}}"},
+        {TW_CFG_TEMPLATE, TW_EINVAL, "a}b"},
+        {TW_CFG_TEMPLATE, TW_EINVAL, "{}"},
+        {TW_CFG_PATTERN, TW_OK, "*"},
+        {TW_CFG_PATTERN, TW_EINVAL, ""},
+        {TW_CFG_PATTERN, TW_EINVAL, "a**"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        if (tw_value_rule(cases[i].rule, cases[i].text, NULL) != cases[i].rc) {
+            print_error("%s\n", cases[i].text);
+        }
+        assert_int_equal(tw_value_rule(cases[i].rule, cases[i].text, NULL), cases[i].rc);
+    }
+}
+
+/* ---- what comes out ---- */
+
+static void config_parse__nothing__is_the_retail_pack(void **state)
+{
+    (void)state;
+    struct tw_cfg *cfg = accepted("");
+    assert_string_equal(cfg->store.dir, "/var/lib/tillwatch");
+    assert_string_equal(cfg->web.listen, "127.0.0.1:8460");
+    assert_int_equal(cfg->store.commit_ms, 20);
+    assert_int_equal(cfg->tap_count, 3);
+    assert_string_equal(cfg->taps[0].bind.items[0], "tcp://127.0.0.1:8461");
+    assert_int_equal(cfg->taps[1].kind, TW_TAP_ROUTER);
+    assert_string_equal(cfg->taps[1].bind.items[0], "tcp://127.0.0.1:8462");
+    assert_int_equal(cfg->taps[2].kind, TW_TAP_SUB);
+    assert_string_equal(cfg->taps[2].bind.items[0], "tcp://127.0.0.1:8463");
+    assert_int_equal(cfg->taps[0].receive_hwm, 10000);
+    assert_string_equal(cfg->objects[0].type, "transaction");
+    assert_string_equal(cfg->objects[0].scope.items[0], "storeid");
+    assert_true(cfg->objects[0].is_linking);
+    assert_true(cfg->objects[0].is_indexed);
+    for (size_t i = 0; i < cfg->object_count; i++) {
+        bool is_sku = strcmp(cfg->objects[i].type, "sku") == 0;
+        assert_false(is_sku && (cfg->objects[i].is_linking || cfg->objects[i].is_indexed));
+    }
+    assert_int_equal(cfg->source_count, 1);
+    assert_true(cfg->sources[0].is_sequenced);
+    assert_true(cfg->effect_count >= 3);
+    assert_true(cfg->mapping_count >= 2);
+    assert_string_equal(cfg->correlate.ignore.items[0], "0");
+    assert_null(cfg->web.ui_dir);
+    tw_cfg_destroy(&cfg);
+    assert_null(cfg);
+    tw_cfg_destroy(&cfg);
+    tw_cfg_destroy(NULL);
+}
+
+static const char *const whole_yaml =
+    "store: {dir: \"/tmp/a \\u00e9\\n\\u2028\\\"\\\\\", retain-days: 3d, commit-ms: 5ms}\n"
+    "correlate: {ignore: []}\n"
+    "taps:\n"
+    "  - {name: a, kind: sub, connect: [tcp://10.0.0.1:5, ipc:///run/x], subscribe: ['', 'x y'],\n"
+    "     max-message-bytes: 1MiB, heartbeat-ms: 0}\n"
+    "objects:\n"
+    "  - {type: order, attribute: orderid}\n"
+    "  - {type: line, attribute: lineid, scope: [orderid, storeid], role: context, indexed: on}\n"
+    "sources: []\n"
+    "mappings:\n"
+    "  - name: one\n"
+    "    topic: x/\n"
+    "    match: {pointer: /a, value: \"5\"}\n"
+    "    each: /items\n"
+    "    attributes:\n"
+    "      id: {template: \"{/a}-{^/b}\"}\n"
+    "      source: {constant: /s}\n"
+    "      type: {pointer: /t, map: {\"a: b\": c, \"\": none}}\n"
+    "      amount: {pointer: /m, minor-units: true, optional: true}\n"
+    "      currency: {pointer: /c}\n";
+
+static void config_parse__every_kind_of_key__reaches_its_field(void **state)
+{
+    (void)state;
+    struct tw_cfg *cfg = accepted(whole_yaml);
+    assert_string_equal(cfg->store.dir, "/tmp/a \xc3\xa9\n\xe2\x80\xa8\"\\");
+    assert_int_equal(cfg->store.retain_days, 3);
+    assert_int_equal(cfg->store.retain_payload_days, 3); /* follows */
+    assert_int_equal(cfg->correlate.ignore.count, 0);
+    assert_int_equal(cfg->tap_count, 1);
+    assert_int_equal(cfg->taps[0].connect.count, 2);
+    assert_string_equal(cfg->taps[0].subscribe.items[1], "x y");
+    assert_int_equal(cfg->taps[0].max_message_bytes, 1048576);
+    assert_int_equal(cfg->taps[0].heartbeat_ms, 0);
+    assert_int_equal(cfg->object_count, 2);
+    assert_true(cfg->objects[0].is_indexed);
+    assert_false(cfg->objects[1].is_linking);
+    assert_true(cfg->objects[1].is_indexed);
+    assert_int_equal(cfg->objects[1].scope.count, 2);
+    assert_int_equal(cfg->source_count, 0);
+    assert_int_equal(cfg->effect_count, 0); /* no built-in one has its type here */
+    const struct tw_cfg_mapping *mapping = &cfg->mappings[0];
+    assert_string_equal(mapping->match_value, "5");
+    assert_string_equal(mapping->each, "/items");
+    assert_int_equal(mapping->attribute_count, 5);
+    assert_int_equal(mapping->attributes[0].kind, TW_VALUE_TEMPLATE);
+    assert_int_equal(mapping->attributes[1].kind, TW_VALUE_CONSTANT);
+    assert_int_equal(mapping->attributes[2].map_count, 2);
+    assert_string_equal(mapping->attributes[2].map[0].from, "a: b");
+    assert_true(mapping->attributes[3].is_minor_units);
+    assert_true(mapping->attributes[3].is_optional);
+    assert_int_equal(mapping->attributes[3].line, 19);
+    tw_cfg_destroy(&cfg);
+}
+
+static void config_parse__a_mapping_of_a_shipped_name__takes_its_place(void **state)
+{
+    (void)state;
+    struct tw_cfg *cfg = accepted("");
+    size_t shipped = cfg->mapping_count;
+    tw_cfg_destroy(&cfg);
+    cfg = accepted("mappings:\n  - {name: adyen, topic: x, attributes: {id: {constant: a}, type: "
+                   "{constant: a}, source: {constant: a}}}\n");
+    assert_int_equal(cfg->mapping_count, shipped);
+    assert_string_equal(cfg->mappings[0].name, "adyen");
+    assert_string_equal(cfg->mappings[0].topic, "x");
+    tw_cfg_destroy(&cfg);
+    cfg = accepted("shipped-mappings: false\n");
+    assert_int_equal(cfg->mapping_count, 0);
+    tw_cfg_destroy(&cfg);
+}
+
+static void config_print__what_was_parsed__reads_back_the_same(void **state)
+{
+    (void)state;
+    const char *const texts[] = {"", whole_yaml};
+    for (size_t i = 0; i < 2; i++) {
+        struct tw_cfg *cfg = accepted(texts[i]);
+        char *first = printed(cfg);
+        tw_cfg_destroy(&cfg);
+        cfg = accepted(first);
+        char *second = printed(cfg);
+        assert_string_equal(first, second);
+        free(first);
+        free(second);
+        tw_cfg_destroy(&cfg);
+    }
+}
+
+static void config_print__output_that_fails__is_an_error(void **state)
+{
+    (void)state;
+    struct tw_cfg *cfg = accepted("");
+    FILE *full = fopen("/dev/full", "w");
+    if (full == NULL) {
+        tw_cfg_destroy(&cfg);
+        skip();
+    }
+    (void)setvbuf(full, NULL, _IONBF, 0);
+    assert_int_equal(tw_cfg_print(cfg, full), TW_EIO);
+    assert_int_equal(tw_cfg_print_reference(full), TW_EIO);
+    (void)fclose(full);
+    tw_cfg_destroy(&cfg);
+}
+
+static void config_print_reference__committed_page__is_up_to_date(void **state)
+{
+    (void)state;
+    char *page = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&page, &size);
+    assert_non_null(out);
+    assert_int_equal(tw_cfg_print_reference(out), TW_OK);
+    assert_int_equal(fclose(out), 0);
+    char *committed = calloc(1, size + 2);
+    FILE *file = fopen(TW_SRCDIR "/docs/reference/configuration.md", "r");
+    assert_non_null(file);
+    assert_non_null(committed);
+    size_t got = fread(committed, 1, size + 1, file);
+    assert_int_equal(fclose(file), 0);
+    /* If this fails: tillwatch print-config --reference >docs/reference/configuration.md */
+    assert_int_equal(got, size);
+    assert_string_equal(committed, page);
+    free(committed);
+    free(page);
+}
+
+/* ---- files and environment ---- */
+
+static int load(const char *file, char **ret_report, struct tw_cfg **ret_cfg)
+{
+    size_t size = 0;
+    FILE *report = open_memstream(ret_report, &size);
+    assert_non_null(report);
+    int rc = tw_cfg_load(file, report, ret_cfg);
+    assert_int_equal(fclose(report), 0);
+    return rc;
+}
+
+static int clear_environment(void **state)
+{
+    static const char *const names[] = {"TILLWATCH_STATE",      "TILLWATCH_WEB",
+                                        "TILLWATCH_TAP_PULL",   "TILLWATCH_TAP_SUB",
+                                        "TILLWATCH_TAP_ROUTER", "XDG_STATE_HOME"};
+    (void)state;
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        assert_int_equal(unsetenv(names[i]), 0);
+    }
+    return 0;
+}
+
+static void config_load__environment__wins_over_the_file(void **state)
+{
+    (void)state;
+    char *report = NULL;
+    struct tw_cfg *cfg = NULL;
+    assert_int_equal(setenv("TILLWATCH_STATE", "/tmp/somewhere", 1), 0);
+    assert_int_equal(setenv("TILLWATCH_WEB", "127.0.0.1:1", 1), 0);
+    assert_int_equal(setenv("TILLWATCH_TAP_PULL", "tcp://127.0.0.1:2", 1), 0);
+    assert_int_equal(setenv("TILLWATCH_TAP_ROUTER", "tcp://127.0.0.1:3", 1), 0);
+    assert_int_equal(setenv("TILLWATCH_TAP_SUB", "ipc:///tmp/x", 1), 0);
+    assert_int_equal(load(NULL, &report, &cfg), TW_OK);
+    assert_string_equal(report, "");
+    assert_string_equal(cfg->store.dir, "/tmp/somewhere");
+    assert_string_equal(cfg->web.listen, "127.0.0.1:1");
+    assert_string_equal(cfg->taps[0].bind.items[0], "tcp://127.0.0.1:2");
+    assert_string_equal(cfg->taps[1].bind.items[0], "tcp://127.0.0.1:3");
+    assert_string_equal(cfg->taps[2].bind.items[0], "ipc:///tmp/x");
+    free(report);
+    tw_cfg_destroy(&cfg);
+    assert_int_equal(setenv("TILLWATCH_WEB", "nonsense", 1), 0);
+    assert_int_equal(setenv("TILLWATCH_TAP_SUB", "inproc://x", 1), 0);
+    assert_int_equal(load(NULL, &report, &cfg), TW_ECONFIG);
+    assert_string_equal(report,
+                        "environment: TILLWATCH_TAP_SUB: \"inproc://x\" is not an endpoint, use "
+                        "tcp://HOST:PORT or ipc://PATH\n"
+                        "environment: TILLWATCH_WEB: \"nonsense\" is not HOST:PORT with a port "
+                        "from 0 to 65535\n");
+    free(report);
+}
+
+static void config_load__state_directory__follows_xdg(void **state)
+{
+    (void)state;
+    char *report = NULL;
+    struct tw_cfg *cfg = NULL;
+    assert_int_equal(setenv("XDG_STATE_HOME", "/tmp/xdg", 1), 0);
+    assert_int_equal(load(NULL, &report, &cfg), TW_OK);
+    assert_string_equal(cfg->store.dir, "/tmp/xdg/tillwatch");
+    free(report);
+    tw_cfg_destroy(&cfg);
+    assert_int_equal(setenv("XDG_STATE_HOME", "relative", 1), 0);
+    assert_int_equal(load(NULL, &report, &cfg), TW_OK);
+    assert_string_not_equal(cfg->store.dir, "relative/tillwatch");
+    free(report);
+    tw_cfg_destroy(&cfg);
+}
+
+static void config_load__files_that_cannot_be_read__are_named(void **state)
+{
+    (void)state;
+    char *report = NULL;
+    struct tw_cfg *cfg = NULL;
+    assert_int_equal(load("/nonexistent/t.yaml", &report, &cfg), TW_ECONFIG);
+    assert_string_equal(report, "/nonexistent/t.yaml: cannot be read: No such file or directory\n");
+    free(report);
+    assert_int_equal(load("/tmp", &report, &cfg), TW_ECONFIG);
+    assert_string_equal(report, "/tmp: is no regular file\n");
+    free(report);
+    assert_int_equal(load("/dev/zero", &report, &cfg), TW_ECONFIG);
+    assert_string_equal(report, "/dev/zero: larger than 1 MiB; is this the right file?\n");
+    free(report);
+}
+
+static void config_load__mapping_files__are_read_in_order_of_name(void **state)
+{
+    (void)state;
+    char *dir = temp_dir();
+    char path[128];
+    char *report = NULL;
+    struct tw_cfg *cfg = NULL;
+    static const char *const names[] = {"b.yaml", "a.yaml", "c.txt"};
+    for (size_t i = 0; i < 3; i++) {
+        char text[256];
+        (void)snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
+        (void)snprintf(text, sizeof(text),
+                       "- {name: from-%c, topic: x, attributes: {id: {constant: a}, type: "
+                       "{constant: a}, source: {constant: a}}}\n",
+                       names[i][0]);
+        write_file(path, text, 0644);
+    }
+    (void)snprintf(path, sizeof(path), "%s/t.conf", dir);
+    write_file(path, "shipped-mappings: no\nmapping-files: [., b.yaml, none.yaml]\n", 0644);
+    assert_int_equal(load(path, &report, &cfg), TW_ECONFIG);
+    assert_non_null(strstr(report, "none.yaml: no such file or directory (named in "
+                                   "mapping-files)\n"));
+    assert_non_null(strstr(report, "b.yaml:1: mappings: \"from-b\" is there twice (first in line "
+                                   "1)\n"));
+    free(report);
+    write_file(path, "shipped-mappings: no\nmapping-files: .\n", 0644);
+    assert_int_equal(load(path, &report, &cfg), TW_OK);
+    assert_int_equal(cfg->mapping_count, 2);
+    assert_string_equal(cfg->mappings[0].name, "from-a");
+    assert_string_equal(cfg->mappings[1].name, "from-b");
+    free(report);
+    tw_cfg_destroy(&cfg);
+    for (size_t i = 0; i < 3; i++) {
+        (void)snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
+        assert_int_equal(unlink(path), 0);
+    }
+    (void)snprintf(path, sizeof(path), "%s/t.conf", dir);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(rmdir(dir), 0);
+    free(dir);
+}
+
+static void config_parse__secret_that_others_may_read__is_refused(void **state)
+{
+    (void)state;
+    static const mode_t wrong[] = {0644, 0640, 0604, 0620, 0601};
+    char *dir = temp_dir();
+    char key[128];
+    char yaml[512];
+    char expected[512];
+    (void)snprintf(key, sizeof(key), "%s/k", dir);
+    (void)snprintf(yaml, sizeof(yaml),
+                   "taps:\n  - {name: a, kind: router, bind: tcp://*:1, curve: {server-key-file: "
+                   "%s, clients: %s}}\n",
+                   key, dir);
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        write_file(key, "x", wrong[i]);
+        (void)snprintf(expected, sizeof(expected),
+                       "t.yaml:2: taps.curve.server-key-file: %s may be read by others (mode "
+                       "%04o); chmod 600 %s\n",
+                       key, (unsigned)wrong[i], key);
+        check_refused(yaml, expected);
+    }
+    write_file(key, "x", 0600);
+    struct tw_cfg *cfg = accepted(yaml);
+    assert_string_equal(cfg->taps[0].curve_server_key_file, key);
+    assert_string_equal(cfg->taps[0].curve_clients_dir, dir);
+    tw_cfg_destroy(&cfg);
+    assert_int_equal(unlink(key), 0);
+    assert_int_equal(rmdir(dir), 0);
+    free(dir);
+}
+
+static void config_parse__memory_that_runs_out_anywhere__is_an_error_and_leaks_nothing(void **state)
+{
+    (void)state;
+    int rc = TW_ENOMEM;
+    size_t n = 0;
+    for (n = 1; rc != TW_OK; n++) {
+        struct tw_cfg *cfg = NULL;
+        allocations = 0;
+        failing = n;
+        rc = tw_cfg_parse("t.yaml", whole_yaml, strlen(whole_yaml), NULL, &cfg);
+        failing = 0;
+        if (rc == TW_OK) {
+            assert_true(allocations < n);
+            tw_cfg_destroy(&cfg);
+            break;
+        }
+        assert_int_equal(rc, TW_ENOMEM);
+        assert_null(cfg);
+    }
+    assert_true(n > 100);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(config_parse__each_fault__is_named_with_its_line),
+        cmocka_unit_test(config_parse__control_bytes_in_values__do_not_reach_the_report),
+        cmocka_unit_test(config_parse__nul_byte__is_refused_with_its_line),
+        cmocka_unit_test(config_parse__size_at_and_above_the_limit__is_taken_and_refused),
+        cmocka_unit_test(config_parse__bounds_of_yaml__hold_at_their_edges),
+        cmocka_unit_test(config_parse__aliases_that_multiply__are_stopped),
+        cmocka_unit_test(config_parse__too_many_faults__are_counted),
+        cmocka_unit_test(value_int__every_key__takes_its_bounds_and_refuses_what_is_beyond),
+        cmocka_unit_test(value_int__suffixes__count_in_the_unit_of_the_key),
+        cmocka_unit_test(value_rule__edges__are_taken_and_refused),
+        cmocka_unit_test(config_parse__nothing__is_the_retail_pack),
+        cmocka_unit_test(config_parse__every_kind_of_key__reaches_its_field),
+        cmocka_unit_test(config_parse__a_mapping_of_a_shipped_name__takes_its_place),
+        cmocka_unit_test(config_print__what_was_parsed__reads_back_the_same),
+        cmocka_unit_test(config_print__output_that_fails__is_an_error),
+        cmocka_unit_test(config_print_reference__committed_page__is_up_to_date),
+        cmocka_unit_test_setup_teardown(config_load__environment__wins_over_the_file,
+                                        clear_environment, clear_environment),
+        cmocka_unit_test_setup_teardown(config_load__state_directory__follows_xdg,
+                                        clear_environment, clear_environment),
+        cmocka_unit_test_setup(config_load__files_that_cannot_be_read__are_named,
+                               clear_environment),
+        cmocka_unit_test_setup(config_load__mapping_files__are_read_in_order_of_name,
+                               clear_environment),
+        cmocka_unit_test(config_parse__secret_that_others_may_read__is_refused),
+        cmocka_unit_test(
+            config_parse__memory_that_runs_out_anywhere__is_an_error_and_leaks_nothing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
