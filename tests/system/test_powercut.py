@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """A power cut under load: what was acknowledged is on the disk.
 
-The store lies on an ext4 file system of its own (loop mount). `xfs_io -x -c shutdown` makes that
-file system forget everything that was not synced and fail every later call, as the end of power
-does. TW_POWER_CYCLES (10) cuts. A control run on a disk that only claims to sync (nosync.c) must
-lose acknowledged events: otherwise this test would prove nothing.
+Two emulations. Everywhere: the tower runs on shadow.c, which keeps a copy of exactly what was
+synced, and after a kill the copy is what it finds. As root with loop mounts: the store lies on an
+ext4 file system of its own, and `xfs_io -x -c shutdown` makes it forget what was not synced.
+TW_POWER_CYCLES (10) cuts each.
 
-Needs root, loop devices and xfs_io; skipped visibly without them."""
+Control runs on a disk that says it has synced and has not must lose acknowledged events: otherwise
+this test would prove nothing."""
 
 import os
 import random
@@ -31,23 +32,79 @@ def run(*command):
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
 
-class Disk:
-    """A file system of its own, whose power can be cut."""
+def preload(directory, name):
+    """Build a library of tests/system for LD_PRELOAD; its path."""
+    path = os.path.join(directory, name + ".so")
+    run("gcc", "-shared", "-fPIC", "-D_GNU_SOURCE", "-I", BUILD, "-o", path,
+        os.path.join(ROOT, "tests", "system", name + ".c"))
+    return path
 
-    def __init__(self):
+
+class ShadowDisk:
+    """A directory of which only what was synced survives."""
+
+    def __init__(self, lies=False):
+        self.base = tempfile.mkdtemp(prefix="tw-shadow-")
+        self.lies = lies
+        self.path = os.path.join(self.base, "live")
+        self.shadow = os.path.join(self.base, "kept")
+        self.lie = os.path.join(self.base, "lie")
+        os.mkdir(self.path)
+        os.mkdir(self.shadow)
+        self.env = {"LD_PRELOAD": preload(self.base, "shadow"), "TW_SHADOW_FROM": self.path,
+                    "TW_SHADOW_TO": self.shadow, "TW_SHADOW_LIE": self.lie}
+
+    def before_cut(self):
+        """From now on syncing is a lie, if this is the control run."""
+        if self.lies:
+            with open(self.lie, "w", encoding="ascii"):
+                pass
+
+    def cut(self, tower):
+        """Power off and on; no status, since the tower is killed."""
+        tower.kill()
+        shutil.rmtree(self.path)
+        shutil.copytree(self.shadow, self.path)
+
+    def close(self):
+        """Remove it."""
+        shutil.rmtree(self.base, ignore_errors=True)
+
+
+class LoopDisk:
+    """An ext4 file system of its own, whose power can be cut."""
+
+    def __init__(self, lies=False):
         self.base = tempfile.mkdtemp(prefix="tw-disk-")
         self.image = os.path.join(self.base, "image")
         self.path = os.path.join(self.base, "mnt")
         self.is_mounted = False
+        self.lies = lies
         os.mkdir(self.path)
         run("truncate", "-s", "%dM" % IMAGE_MB, self.image)
         run("mkfs.ext4", "-q", "-F", self.image)
         self.mount()
+        self.env = {"LD_PRELOAD": preload(self.base, "nosync")} if lies else {}
 
     def mount(self):
         """Power on."""
         run("mount", "-o", "loop", self.image, self.path)
         self.is_mounted = True
+
+    def before_cut(self):
+        """nosync.c has lied from the start."""
+
+    def cut(self, tower):
+        """Power off and on. With honest syncs the tower must notice and end; its status."""
+        run("xfs_io", "-x", "-c", "shutdown", self.path)
+        status = None
+        if self.lies:
+            tower.kill()
+        else:
+            status = tower.wait(30)
+        self.unmount()
+        self.mount()
+        return status
 
     def unmount(self):
         """Take it away."""
@@ -55,113 +112,127 @@ class Disk:
             run("umount", self.path)
             self.is_mounted = False
 
-    def cut(self):
-        """Power off: nothing that was not synced will be there again."""
-        run("xfs_io", "-x", "-c", "shutdown", self.path)
-
     def close(self):
         """Unmount and remove."""
         self.unmount()
         shutil.rmtree(self.base, ignore_errors=True)
 
 
-def why_not():
-    """Why this test cannot run here, or None."""
+def why_no_loop():
+    """Why there can be no loop mount here, or None."""
     if os.geteuid() != 0:
         return "needs root for a loop mount"
     for command in ("xfs_io", "mkfs.ext4", "mount"):
         if not shutil.which(command):
             return "needs " + command
     try:
-        Disk().close()
+        LoopDisk().close()
     except (subprocess.CalledProcessError, OSError) as error:
         return "no loop mount here: %s" % error
     return None
 
 
-def build_nosync(directory):
-    """The library that makes syncing a lie."""
-    path = os.path.join(directory, "nosync.so")
-    run("gcc", "-shared", "-fPIC", "-I", BUILD, "-o", path,
-        os.path.join(ROOT, "tests", "system", "nosync.c"))
-    return path
+class Run:
+    """Load and power cuts on one disk, and what came of it."""
 
+    def __init__(self, disk):
+        self.disk = disk
+        self.statuses = []
+        self.start_failure = ""
+        self.acked = self.lost = self.twice = ()
+        self.logs = tempfile.mkdtemp(prefix="tw-power-")  # outside of the disk that dies
+        self.tower = Tower(
+            state=self.logs,
+            config=config_with(commit_ms=5, stop_free_percent=0, stop_free_bytes=0,
+                               partition_events=5000),
+            env={"TILLWATCH_STATE": os.path.join(disk.path, "store"), **disk.env})
+        self.load = Load(self.tower.router, "/pos/store-0042/till-2")
 
-def power_cuts(tap, cycles, preload=None):
-    """Load, cut, power on, again; what became of it: (acknowledged, lost, twice, statuses)."""
-    rng = random.Random(1)
-    disk = Disk()
-    logs = tempfile.mkdtemp(prefix="tw-power-")
-    # The log lies outside of the disk that dies.
-    tower = Tower(state=logs, config=config_with(commit_ms=5, stop_free_percent=0,
-                                                 stop_free_bytes=0),
-                  env={"TILLWATCH_STATE": os.path.join(disk.path, "store"),
-                       **({"LD_PRELOAD": preload} if preload else {})})
-    load = Load(tower.router, "/pos/store-0042/till-2")
-    statuses = []
-    try:
-        load.start()
+    def wait_for_load(self, messages):
+        """Until so many more messages are acknowledged."""
+        before = len(self.load.client.acked) if self.load.client else 0
+        wait_until(lambda: self.load.client and len(self.load.client.acked) >= before + messages,
+                   "load", 30)
+
+    def cuts(self, cycles):
+        """The power cuts, then a last start that judges."""
+        rng = random.Random(1)
+        self.load.start()
         for _ in range(cycles):
-            tower.start()
-            load.reconnect.set()
-            before = len(load.client.acked) if load.client else 0
-            wait_until(lambda: load.client and len(load.client.acked) > before + 20, "load", 30)
+            self.tower.start()
+            self.load.reconnect.set()
+            self.wait_for_load(20)
+            self.disk.before_cut()
+            self.wait_for_load(20)
             time.sleep(rng.uniform(0, 0.1))  # a random moment, not a wait for something
-            disk.cut()
-            if preload:
-                tower.kill()
-            else:
-                # Every sync fails from now on: it must stop by itself, and loudly.
-                statuses.append(tower.wait(30))
-            disk.unmount()
-            disk.mount()
-        acknowledged_before = load.acknowledged()
-        if preload:
-            load.finish.set()
-            load.abandon = True
+            if self.disk.lies:
+                # Nothing may be sent again after the cut, or the loss would be mended.
+                self.load.abandon = True
+                self.load.finish.set()
+                self.load.join()
+            status = self.disk.cut(self.tower)
+            if status is not None:
+                self.statuses.append(status)
+        self.judge()
+
+    def judge(self):
+        """What is stored against what was acknowledged."""
         try:
-            tower.start()
+            self.tower.start()
         except (RuntimeError, TimeoutError) as error:
-            tap.note("the tower does not start: %s" % str(error)[-300:])
-            return acknowledged_before, acknowledged_before, [], statuses
-        load.reconnect.set()
-        load.finish.set()
-        load.join()
-        stored = tower.stored_ids()
-        acked = acknowledged_before if preload else load.acknowledged()
-        lost = [i for i in acked if stored[i] == 0]
-        twice = [i for i, count in stored.items() if count > 1]
-        tower.stop()
-        return acked, lost, twice, statuses
+            self.start_failure = str(error)[-600:]
+            self.acked = self.lost = self.load.acknowledged()
+            return
+        self.load.reconnect.set()
+        self.load.finish.set()
+        self.load.join()
+        stored = self.tower.stored_ids()
+        self.acked = self.load.acknowledged()
+        self.lost = [i for i in self.acked if stored[i] == 0]
+        self.twice = [i for i, count in stored.items() if count > 1]
+        self.tower.stop()
+
+    def close(self):
+        """Remove everything."""
+        self.load.abandon = True
+        self.load.finish.set()
+        self.tower.close()
+        self.disk.close()
+        shutil.rmtree(self.logs, ignore_errors=True)
+
+
+def check(tap, name, make_disk):
+    """Honest syncs lose nothing; the control run loses."""
+    honest = Run(make_disk())
+    try:
+        honest.cuts(CYCLES)
     finally:
-        load.abandon = True
-        load.finish.set()
-        tower.close()
-        disk.close()
-        shutil.rmtree(logs, ignore_errors=True)
+        honest.close()
+    tap.note("%s: %d events acknowledged over %d power cuts" % (name, len(honest.acked), CYCLES))
+    tap.equal(honest.start_failure, "", name + ": the tower starts after every cut")
+    tap.equal(honest.lost[:10], [], name + ": acknowledged and lost: 0")
+    tap.equal(list(honest.twice)[:10], [], name + ": stored twice: 0")
+    if honest.statuses:
+        tap.ok(all(status > 0 for status in honest.statuses),
+               name + ": a disk that fails ends the tower with an error status", honest.statuses)
+    control = Run(make_disk(lies=True))
+    try:
+        control.cuts(1)
+    finally:
+        control.close()
+    tap.note("%s, control: %d of %d acknowledged events lost; %s" % (
+        name, len(control.lost), len(control.acked), control.start_failure.strip()[-200:]))
+    tap.ok(control.lost, name + ", control: where syncing is a lie acknowledged events are lost")
 
 
 def main():
     with Tap() as tap:
-        reason = why_not()
+        check(tap, "shadow disk", ShadowDisk)
+        reason = why_no_loop()
         if reason:
-            tap.skip("power cuts", reason)
-            tap.skip("control run without syncing", reason)
-            return
-        acked, lost, twice, statuses = power_cuts(tap, CYCLES)
-        tap.note("%d events acknowledged over %d power cuts" % (len(acked), CYCLES))
-        tap.ok(len(acked) > CYCLES * 20, "there was load", len(acked))
-        tap.equal(lost[:10], [], "acknowledged and lost: 0")
-        tap.equal(twice[:10], [], "stored twice: 0")
-        tap.ok(all(status > 0 for status in statuses),
-               "a disk that fails ends the tower with an error status", statuses)
-        directory = tempfile.mkdtemp(prefix="tw-nosync-")
-        try:
-            acked, lost, _, _ = power_cuts(tap, 1, build_nosync(directory))
-        finally:
-            shutil.rmtree(directory, ignore_errors=True)
-        tap.note("control: %d of %d acknowledged events lost" % (len(lost), len(acked)))
-        tap.ok(lost, "control: without syncing the same cut loses acknowledged events")
+            tap.skip("ext4 loop mount: power cuts", reason)
+        else:
+            check(tap, "ext4 loop mount", LoopDisk)
 
 
 if __name__ == "__main__":
