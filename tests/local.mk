@@ -109,7 +109,6 @@ tests_unit_test_simulator_LDADD = tests/simulator/libsim.a collector/libevent.a 
 endif
 EXTRA_DIST += tests/simulator/check_ledger.py tests/system/compare_ledger.py \
     tests/system/test_ledger.py tests/system/test_simulator.sh
-retail_sim_LDADD = client/libtillwatch.a collector/libcore.a $(ZMQ_LIBS) -lm
 
 bench_programs += tests/bench/bench_scan
 tests_bench_bench_scan_SOURCES = tests/bench/bench_scan.c
