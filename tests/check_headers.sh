@@ -7,6 +7,10 @@ cd "$(dirname "$0")/.."
 build=${1:-build}
 cc=${CC:-gcc}
 mapfile -t flags < <(make -C "$build" -s --no-print-directory print-cflags)
+if [ "${#flags[@]}" = 0 ]; then
+    echo "Bail out! no compiler flags from $build: is it configured?"
+    exit 1
+fi
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 count=0
