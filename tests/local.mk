@@ -14,6 +14,23 @@ tests_unit_test_decode_SOURCES = tests/unit/test_decode.c tests/unit/decode_supp
 tests_unit_test_decode_LDADD = collector/libevent.a collector/libcore.a $(CMOCKA_LIBS)
 endif
 
+# Fuzz drivers: on libFuzzer with --enable-fuzzing; otherwise they replay their seeds in make check.
+fuzz_drivers = tests/fuzz/fuzz_decode tests/fuzz/fuzz_scan
+tests_fuzz_fuzz_decode_SOURCES = tests/fuzz/fuzz_decode.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_decode_LDADD = collector/libevent.a collector/libcore.a $(JANSSON_LIBS)
+tests_fuzz_fuzz_scan_SOURCES = tests/fuzz/fuzz_scan.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_scan_LDADD = collector/libevent.a collector/libcore.a $(JANSSON_LIBS)
+if FUZZING
+noinst_PROGRAMS += $(fuzz_drivers)
+tests_fuzz_fuzz_decode_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_fuzz_scan_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+else
+check_PROGRAMS += $(fuzz_drivers)
+tests_fuzz_fuzz_decode_SOURCES += tests/fuzz/replay_main.c
+tests_fuzz_fuzz_scan_SOURCES += tests/fuzz/replay_main.c
+endif
+EXTRA_DIST += tests/fuzz/seeds/decode tests/fuzz/seeds/scan
+
 # What the checks of the tree and the system tests need, so that a release archive can run them.
 EXTRA_DIST += tests/check_banned.sh tests/check_headers.sh tests/check_tree.py \
     tests/compile_commands.sh tests/cppcheck.supp \

@@ -305,14 +305,19 @@ static int row_text(struct tw_decoder *self, const struct scope *scope, struct r
     return TW_OK;
 }
 
+/* The row of `map` for a value; else the row "*", if there is one; else the value itself. */
 static struct tw_str translate(const struct tw_cfg_attr *cfg, struct tw_str text)
 {
+    struct tw_str other = text;
     for (size_t i = 0; i < cfg->map_count; i++) {
         if (tw_str_is(text, cfg->map[i].from)) {
             return tw_str_of(cfg->map[i].to);
         }
+        if (strcmp(cfg->map[i].from, "*") == 0) {
+            other = tw_str_of(cfg->map[i].to);
+        }
     }
-    return text;
+    return other;
 }
 
 /* What people wrote into an error message may have any character: those that an attribute cannot
