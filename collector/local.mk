@@ -92,7 +92,7 @@ collector/config/builtin.c: $(builtin_yaml) $(srcdir)/collector/local.mk
 	        sub(/.*\//, "", name); sub(/\.yaml$$/, "", name); \
 	        print "extern const char tw_builtin_" name "[];"; \
 	        print "const char tw_builtin_" name "[] =" } \
-	    { gsub(/\\/, "\\\\"); gsub(/"/, "\\\""); print "\"" $$0 "\\n\"" } \
+	    { gsub(/\\/, "&&"); gsub(/"/, "\\\""); print "\"" $$0 "\\n\"" } \
 	    END { print ";" }' $(builtin_yaml) >$@.tmp && mv $@.tmp $@
 
 bin_PROGRAMS += tillwatch
