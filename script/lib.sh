@@ -57,14 +57,16 @@ tw_configure() {
 # Configure and make a directory, one at a time over the whole source tree (the build rules may
 # write configure and Makefile.in there). Arguments: directory, targets as one word, configure's.
 tw_build() {
-    local dir=$1 targets=$2
+    local dir=$1 targets=$2 target
     shift 2
     (
         tw_lock 8 build "build"
         tw_autogen || exit 1
         tw_configure "$dir" "$@" || exit 1
-        # shellcheck disable=SC2086 # targets are several words on purpose
-        make -C "$dir" -s --no-print-directory -j"$tw_jobs" $targets
+        # One after the other: "all" is made by a make of its own, which would race with the rest.
+        for target in $targets; do
+            make -C "$dir" -s --no-print-directory -j"$tw_jobs" "$target" || exit 1
+        done
     )
 }
 

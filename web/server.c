@@ -292,7 +292,8 @@ static void on_connection(void *cls, struct MHD_Connection *connection, void **c
     }
 }
 
-static void log_library(void *cls, const char *format, va_list args)
+static void __attribute__((format(printf, 2, 0)))
+log_library(void *cls, const char *format, va_list args)
 {
     char text[512];
     (void)cls;

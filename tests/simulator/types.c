@@ -243,7 +243,7 @@ static unsigned find_slot(const char *name, size_t len)
         }
     }
     (void)fprintf(stderr, "retail-sim: unknown slot <%.*s> in a template\n", (int)len, name);
-    TW_ASSERT(!"a template names a slot that does not exist");
+    TW_ASSERT(false && "a template names a slot that does not exist");
 }
 
 #define MEMORY_BYTES (256u * 1024u)

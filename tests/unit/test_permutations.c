@@ -88,8 +88,8 @@ static void add_object(struct world *self, int type, const char *attribute, cons
     object->type = type;
     object->store = store;
     (void)snprintf(object->id, sizeof object->id, "%d", number);
-    (void)snprintf(object->journey, sizeof object->journey, "%s:%s%s%s", name,
-                   store == NULL ? "" : store, store == NULL ? "" : "/", object->id);
+    (void)snprintf(object->journey, sizeof object->journey, "%s:%s%s%d", name,
+                   store == NULL ? "" : store, store == NULL ? "" : "/", number);
 }
 
 static void make_objects(struct world *self)
@@ -389,7 +389,7 @@ static bool check_events(const struct world *self, const struct found *model,
     for (size_t i = 0; i < journey->event_count; i++) {
         json_t *json = json_loadb(journey->events[i].record.json.ptr,
                                   journey->events[i].record.json.len, 0, NULL);
-        int e = atoi(json_string_value(json_object_get(json, "id")) + 1);
+        int e = (int)strtol(json_string_value(json_object_get(json, "id")) + 1, NULL, 10);
         json_decref(json);
         const struct event *event = &self->events[e];
         uint64_t copies = (uint64_t)(event->copies[0] + event->copies[1]);
