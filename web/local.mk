@@ -22,3 +22,27 @@ web_libweb_a_SOURCES = \
     web/router.c web/router.h \
     web/server.c web/server.h \
     web/static.c web/static.h
+
+# The user interface: read by the program at its start, so that it is data, not code.
+uidir = $(pkgdatadir)/ui
+dist_ui_DATA = \
+    web/ui/api.js \
+    web/ui/app.js \
+    web/ui/dom.js \
+    web/ui/format.js \
+    web/ui/icon.svg \
+    web/ui/index.html \
+    web/ui/json.js \
+    web/ui/live.js \
+    web/ui/state.js \
+    web/ui/style.css \
+    web/ui/time.js
+uipagesdir = $(uidir)/pages
+dist_uipages_DATA = \
+    web/ui/pages/event.js \
+    web/ui/pages/home.js \
+    web/ui/pages/journey.js \
+    web/ui/pages/payload.js \
+    web/ui/pages/quarantine.js \
+    web/ui/pages/search.js \
+    web/ui/pages/taps.js

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+// Numbers, badges, links: small pieces that every page uses.
+import { h } from "./dom.js";
+
+const whole = new Intl.NumberFormat(undefined, { maximumFractionDigits: 0 });
+
+export function count(n) {
+  return n === null || n === undefined ? "–" : whole.format(n);
+}
+
+// "1 event", "2 events"
+export function plural(n, word) {
+  return count(n) + " " + word + (n === 1 ? "" : "s");
+}
+
+export function rate(perSecond) {
+  if (perSecond === null || perSecond === undefined) return "–";
+  return perSecond > 0 && perSecond < 9.95 ? perSecond.toFixed(1) : whole.format(perSecond);
+}
+
+export function bytes(n) {
+  if (n === null || n === undefined) return "–";
+  const units = ["B", "kB", "MB", "GB", "TB", "PB"];
+  let value = n;
+  let unit = 0;
+  while (value >= 999.5 && unit < units.length - 1) {
+    value /= 1000;
+    unit++;
+  }
+  return (unit === 0 || value >= 99.95 ? Math.round(value) : value.toFixed(1)) + " " + units[unit];
+}
+
+// State is told by a word and a shape; the colour only repeats it.
+const SHAPES = { ok: "✓", warn: "▲", bad: "✕", unknown: "?", plain: "" };
+
+export function badge(state, word, title) {
+  const shape = SHAPES[state];
+  return h("span", { class: "badge " + state, title },
+    shape ? h("span", { class: "shape", "aria-hidden": "true" }, shape) : null, word);
+}
+
+const OUTCOMES = {
+  ok: ["ok", "ok"],
+  failed: ["bad", "failed"],
+  retrying: ["warn", "retrying"],
+  deadletter: ["bad", "dead letter"],
+  compensated: ["unknown", "compensated"],
+};
+
+export function outcome(text) {
+  const [state, word] = OUTCOMES[text] || ["unknown", text || "unknown"];
+  return badge(state, word);
+}
+
+// A system keeps its colour wherever it appears; the hues are none of those that mean a state.
+const HUES = 8;
+
+export function systemMark(name) {
+  let hash = 7;
+  for (const c of name || "") hash = (hash * 31 + c.codePointAt(0)) % 65521;
+  return h("span", { class: "system hue" + hash % HUES }, name || "unknown");
+}
+
+// Ids are encoded once more for a URL, but ':' and '/' stay readable where that is safe.
+function pathOf(id) {
+  const whole = encodeURIComponent(id);
+  const readable = whole.replaceAll("%3A", ":").replaceAll("%2F", "/");
+  return readable.split("/").some((part) => part === "." || part === ".." || part === "")
+    ? whole : readable;
+}
+
+export function journeyPath(id) {
+  return "/journey/" + pathOf(id);
+}
+
+export function journeyCall(id) {
+  return "/journeys/" + pathOf(id);
+}
+
+export function typeMark(type) {
+  return h("span", { class: "type" }, type);
+}
+
+// "order:4711" as a link, the type in words and the identifier as text.
+export function journeyLink(id, type, label, className) {
+  return h("a", { class: "object " + (className || ""), href: journeyPath(id) }, typeMark(type), label);
+}
+
+// "0042/88" from a scope and an identifier.
+export function scoped(scope, identifier) {
+  return [...Object.values(scope || {}), identifier].join("/");
+}
+
+export function fact(label, ...value) {
+  return h("div", { class: "fact" }, h("dt", null, label), h("dd", null, ...value));
+}

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// Times as people read them: local, with the exact UTC behind; durations in two units.
+import { h } from "./dom.js";
+
+const clock = new Intl.DateTimeFormat(undefined,
+  { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+const day = new Intl.DateTimeFormat(undefined, { year: "numeric", month: "short", day: "2-digit" });
+
+function sameDay(a, b) {
+  return a.getFullYear() === b.getFullYear() && a.getMonth() === b.getMonth()
+    && a.getDate() === b.getDate();
+}
+
+// "18:03:12.345"; the API gives microseconds, of which three digits are shown.
+export function clockText(text) {
+  return clock.format(new Date(text)) + (text.match(/\.\d{3}/) || [".000"])[0];
+}
+
+export function dayText(text) {
+  const at = new Date(text);
+  return sameDay(at, new Date()) ? "today" : day.format(at);
+}
+
+// A <time> element; null: a dash.
+export function timeElement(text, withDay = true) {
+  if (!text) return h("span", { class: "dim" }, "–");
+  const shown = withDay && dayText(text) !== "today" ? dayText(text) + " " + clockText(text)
+    : clockText(text);
+  return h("time", { datetime: text, title: text + " (UTC)" }, shown);
+}
+
+// Seconds as "0.4 s", "3 m 20 s", "2 h 5 m", "4 d 3 h".
+export function duration(seconds) {
+  if (seconds === null || seconds === undefined || Number.isNaN(seconds)) return "–";
+  const sign = seconds < 0 ? "-" : "";
+  const s = Math.abs(seconds);
+  if (s < 0.0995) return sign + Math.round(s * 1000) + " ms";
+  if (s < 9.995) return sign + s.toFixed(1) + " s";
+  if (s < 60) return sign + Math.round(s) + " s";
+  const whole = Math.round(s);
+  if (whole < 3600) return sign + Math.floor(whole / 60) + " m " + whole % 60 + " s";
+  if (whole < 86400) return sign + Math.floor(whole / 3600) + " h " + Math.floor(whole % 3600 / 60) + " m";
+  return sign + Math.floor(whole / 86400) + " d " + Math.floor(whole % 86400 / 3600) + " h";
+}
+
+export function secondsBetween(a, b) {
+  return (Date.parse(b) - Date.parse(a)) / 1000;
+}
