@@ -12,6 +12,10 @@ tests_unit_test_format_LDADD = collector/libstore.a collector/libcore.a $(CMOCKA
 check_PROGRAMS += tests/unit/test_decode
 tests_unit_test_decode_SOURCES = tests/unit/test_decode.c tests/unit/decode_support.h
 tests_unit_test_decode_LDADD = collector/libevent.a collector/libcore.a $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/test_mapping
+tests_unit_test_mapping_SOURCES = tests/unit/test_mapping.c tests/unit/decode_support.h
+tests_unit_test_mapping_LDADD = collector/libconfig.a collector/libevent.a collector/libcore.a \
+    $(YAML_LIBS) $(CMOCKA_LIBS)
 endif
 
 # Fuzz drivers: on libFuzzer with --enable-fuzzing; otherwise they replay their seeds in make check.
@@ -29,7 +33,8 @@ check_PROGRAMS += $(fuzz_drivers)
 tests_fuzz_fuzz_decode_SOURCES += tests/fuzz/replay_main.c
 tests_fuzz_fuzz_scan_SOURCES += tests/fuzz/replay_main.c
 endif
-EXTRA_DIST += tests/fuzz/seeds/decode tests/fuzz/seeds/scan
+EXTRA_DIST += tests/fuzz/seeds/decode tests/fuzz/seeds/scan tests/fixtures/adyen \
+    tests/fixtures/shopify
 
 # What the checks of the tree and the system tests need, so that a release archive can run them.
 EXTRA_DIST += tests/check_banned.sh tests/check_headers.sh tests/check_tree.py \
