@@ -278,6 +278,7 @@ static void set_defaults(struct sim_options *options)
     options->resend_ms = 30000;
     options->tap = -1;
     for (int tap = SIM_TAP_PULL; tap < SIM_TAP_COUNT; tap++) {
+        /* NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread yet */
         const char *value = getenv(endpoints[tap].variable);
         options->endpoint[tap] = value != NULL && *value != 0 ? value : endpoints[tap].otherwise;
     }
@@ -314,6 +315,7 @@ enum sim_options_result sim_options_read(int argc, char **argv, struct sim_optio
     ret_options->argc = argc;
     ret_options->argv = argv;
     for (;;) {
+        /* NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread yet */
         int option = getopt_long(argc, argv, "", long_options, NULL);
         if (option == -1) {
             break;

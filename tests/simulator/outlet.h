@@ -37,14 +37,15 @@ unsigned sim_outlet_channel_of_store(const struct sim_outlet *self, uint32_t sto
 unsigned sim_outlet_channel_of_system(const struct sim_outlet *self, unsigned system);
 enum sim_tap sim_outlet_tap(const struct sim_outlet *self, unsigned channel);
 
-/* Room for one event (SIM_MAX_EVENT and more) at the end of the message under way; valid until
- * the next call for this channel. Nothing is sent unless it is committed. */
-char *sim_outlet_reserve(struct sim_outlet *self, unsigned channel);
+/* `index` is that of a channel. Room for one event (SIM_MAX_EVENT and more) at the end of the
+ * message under way; valid until the next call for this channel. Nothing is sent unless it is
+ * committed. */
+char *sim_outlet_reserve(struct sim_outlet *self, unsigned index);
 /* `len` bytes were written there; topic: the event's type. TW_OK, TW_ETIMEOUT, TW_ESYSTEM. */
-int sim_outlet_commit(struct sim_outlet *self, unsigned channel, size_t len, const char *topic,
+int sim_outlet_commit(struct sim_outlet *self, unsigned index, size_t len, const char *topic,
                       struct tw_diag *diag);
 /* Send a message of its own, after what is under way. */
-int sim_outlet_send_alone(struct sim_outlet *self, unsigned channel, const void *bytes, size_t len,
+int sim_outlet_send_alone(struct sim_outlet *self, unsigned index, const void *bytes, size_t len,
                           struct tw_diag *diag);
 /* Send messages under way, however short. */
 int sim_outlet_flush(struct sim_outlet *self, struct tw_diag *diag);

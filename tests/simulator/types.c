@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "core/err.h"
+#include "core/str.h"
 
 enum slot {
     S_END,
@@ -235,15 +236,16 @@ static const struct {
 
 /* ---- cutting ---- */
 
+/* A template that names a slot which does not exist is a mistake of ours. */
 static unsigned find_slot(const char *name, size_t len)
 {
-    for (unsigned slot = 1; slot < S_COUNT; slot++) {
-        if (strlen(slot_names[slot]) == len && memcmp(slot_names[slot], name, len) == 0) {
-            return slot;
-        }
+    unsigned slot = 1;
+    while (slot < S_COUNT &&
+           (strlen(slot_names[slot]) != len || memcmp(slot_names[slot], name, len) != 0)) {
+        slot++;
     }
-    (void)fprintf(stderr, "retail-sim: unknown slot <%.*s> in a template\n", (int)len, name);
-    TW_ASSERT(false && "a template names a slot that does not exist");
+    TW_ASSERT(slot < S_COUNT);
+    return slot;
 }
 
 #define MEMORY_BYTES (256u * 1024u)
@@ -364,6 +366,13 @@ static char *put_customer(char *out, uint32_t customer)
     return sim_put_8(out + 1, customer);
 }
 
+static char *end_attribute(char *out)
+{
+    out[0] = '"';
+    out[1] = ',';
+    return out + 2;
+}
+
 static char *put_customer_attribute(char *out, uint32_t customer)
 {
     static const char head[32] = "\"customerref\":\"";
@@ -372,8 +381,7 @@ static char *put_customer_attribute(char *out, uint32_t customer)
     }
     memcpy(out, head, sizeof(head));
     out = put_customer(out + 15, customer);
-    memcpy(out, "\",", 2);
-    return out + 2;
+    return end_attribute(out);
 }
 
 static char *put_line(char *out, const struct sim_compose *what, unsigned index)
@@ -407,8 +415,7 @@ static char *put_origin(char *out, const struct sim_flow *flow)
         memcpy(out, of_order, sizeof(of_order));
         out = sim_put_u64(out + 11, flow->order);
     }
-    memcpy(out, "\",", 2);
-    return out + 2;
+    return end_attribute(out);
 }
 
 /* Flow and order make one trace: all its events carry the same trace id. */
@@ -560,18 +567,17 @@ size_t sim_types_compose(const struct sim_template *type, const struct sim_compo
 
 /* ---- objects ---- */
 
-static char *put_object(char *out, char *start, const char *type)
+static char *put_object(char *out, const char *start, struct tw_str type)
 {
     if (out > start + 1) {
         *out++ = ',';
     }
     *out++ = '"';
-    size_t len = strlen(type);
-    memcpy(out, type, len);
-    return out + len;
+    memcpy(out, type.ptr, type.len);
+    return out + type.len;
 }
 
-static char *put_order_objects(char *at, char *start, const struct sim_template *type,
+static char *put_order_objects(char *at, const char *start, const struct sim_template *type,
                                const struct sim_flow *flow)
 {
     unsigned index[8] = {flow->rep};
@@ -580,7 +586,7 @@ static char *put_order_objects(char *at, char *start, const struct sim_template 
         count = sim_parcel_orders(flow, flow->rep, index);
     }
     for (unsigned i = 0; i < count; i++) {
-        at = sim_put_u64(put_object(at, start, "order:"), flow->order + index[i]);
+        at = sim_put_u64(put_object(at, start, TW_STR_LIT("order:")), flow->order + index[i]);
         *at++ = '"';
     }
     return at;
@@ -598,7 +604,7 @@ size_t sim_types_objects(const struct sim_template *type, const struct sim_compo
         }
     }
     if ((links & SIM_LINK_TRANSACTION) != 0) {
-        at = put_store(put_object(at, out, "transaction:"), what, S_STORE);
+        at = put_store(put_object(at, out, TW_STR_LIT("transaction:")), what, S_STORE);
         *at++ = '/';
         at = sim_put_u64(at, flow->transaction);
         *at++ = '"';
@@ -620,13 +626,14 @@ size_t sim_types_objects(const struct sim_template *type, const struct sim_compo
     };
     for (unsigned i = 0; i < sizeof(simple) / sizeof(simple[0]); i++) {
         if ((links & simple[i].link) != 0) {
-            at = put_identifier(put_object(at, out, simple[i].head), what, simple[i].slot);
+            at = put_identifier(put_object(at, out, tw_str_of(simple[i].head)), what,
+                                simple[i].slot);
             *at++ = '"';
         }
     }
     if ((links & SIM_LINK_TRACE) != 0) {
         uint64_t trace = trace_of(what);
-        at = sim_put_hex16(put_object(at, out, "trace:"), trace);
+        at = sim_put_hex16(put_object(at, out, TW_STR_LIT("trace:")), trace);
         at = sim_put_hex16(at, sim_mix(trace) | 1);
         *at++ = '"';
     }
