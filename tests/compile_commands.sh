@@ -9,7 +9,7 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 flags=$(make -C "$build" -s --no-print-directory print-cflags)
 cd "$root"
 {
-    printf '%s\n' "$flags"
+    printf '%s\n' "$flags" "-I$root/tests"
     echo
     find collector web client tests -name '*.c' -not -path '*/node_modules/*' | sort
 } | awk -v build="$build" -v root="$root" '

@@ -212,17 +212,20 @@ int sim_deliver_late(struct sim_delivery *self, const struct sim_event *event, s
     return TW_OK;
 }
 
-/* Other content for the same identity: a member is added to the data. */
-static void change_content(struct held *held)
+/* Other content for the same identity: a member is added to the data. False when there is none. */
+static bool change_content(struct held *held)
 {
     static const char before[] = "\"data\":{";
     static const char change[] = "\"revision\":2,";
     char *data = memmem(held->text, held->len, before, sizeof(before) - 1);
-    TW_ASSERT(data != NULL);
+    if (data == NULL) {
+        return false;
+    }
     char *at = data + sizeof(before) - 1;
     memmove(at + sizeof(change) - 1, at, held->len - (size_t)(at - held->text));
     memcpy(at, change, sizeof(change) - 1);
     held->len += sizeof(change) - 1;
+    return true;
 }
 
 int sim_deliver_echo(struct sim_delivery *self, const struct sim_event *event, size_t len,
@@ -235,11 +238,7 @@ int sim_deliver_echo(struct sim_delivery *self, const struct sim_event *event, s
     }
     held->len = len;
     held->release_us = release_us;
-    held->purpose = ECHO;
-    if (other_content) {
-        held->purpose = CONFLICT;
-        change_content(held);
-    }
+    held->purpose = other_content && change_content(held) ? CONFLICT : ECHO;
     self->estate->sources[event->source].held++;
     heap_push(self, held);
     return TW_OK;

@@ -17,7 +17,6 @@ struct sim_ledger {
 
 int sim_ledger_open(const char *path, struct sim_ledger **ret_ledger, struct tw_diag *diag)
 {
-    char text[128];
     struct sim_ledger *self = calloc(1, sizeof(*self));
     if (self == NULL) {
         return TW_ENOMEM;
@@ -25,6 +24,7 @@ int sim_ledger_open(const char *path, struct sim_ledger **ret_ledger, struct tw_
     if (path != NULL) {
         self->file = fopen(path, "w");
         if (self->file == NULL) {
+            char text[128];
             int result = tw_diag_set(diag, TW_EIO, "--ledger %s: %s", path,
                                      tw_errno_text(errno, text, sizeof(text)));
             free(self);

@@ -79,7 +79,7 @@ struct sim_flow *sim_queue_new_flow(struct sim_queue *self)
     return flow;
 }
 
-void sim_queue_free_flow(struct sim_queue *self, struct sim_flow *flow)
+void sim_queue_free_flow(struct sim_queue *self, const struct sim_flow *flow)
 {
     self->free_list[self->free_count++] = (uint32_t)(flow - self->pool);
 }

@@ -47,7 +47,7 @@ void sim_queue_destroy(struct sim_queue **self_p);
 /* A zeroed flow of the pool, or NULL when all are in use. */
 struct sim_flow *sim_queue_new_flow(struct sim_queue *self);
 /* Back to the pool. It must not wait in the queue. */
-void sim_queue_free_flow(struct sim_queue *self, struct sim_flow *flow);
+void sim_queue_free_flow(struct sim_queue *self, const struct sim_flow *flow);
 /* Wait for flow->due_us. */
 void sim_queue_add(struct sim_queue *self, struct sim_flow *flow);
 /* The earliest flow that is due at now_us or before; NULL when there is none. */

@@ -209,7 +209,9 @@ int sim_slot(struct sim *self, struct tw_diag *diag)
     if (flow == NULL) {
         flow = sim_queue_take_first(self->queue);
     }
-    TW_ASSERT(flow != NULL); /* all flows in use means that some wait */
+    if (flow == NULL) {
+        return TW_ELIMIT; /* cannot be: all flows in use means that some wait */
+    }
     next_slot(self, now_us);
     return step_flow(self, flow, now_us, diag);
 }

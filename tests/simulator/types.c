@@ -266,10 +266,9 @@ static void cut(struct sim_template *type, const char *text, char **memory_p)
             piece->slot = S_END;
             return;
         }
-        const char *close = strchr(open, '>');
-        TW_ASSERT(close != NULL);
-        piece->slot = (uint16_t)find_slot(open + 1, (size_t)(close - open - 1));
-        text = close + 1;
+        size_t name_len = strcspn(open + 1, ">");
+        piece->slot = (uint16_t)find_slot(open + 1, name_len);
+        text = open + 1 + name_len + 1;
     }
 }
 
@@ -436,8 +435,7 @@ static char *put_trace(char *out, const struct sim_compose *what)
 /* A payment is a number of the payment provider: sixteen digits. */
 static char *put_payment(char *out, const struct sim_flow *flow)
 {
-    memcpy(out, "88254081", 8);
-    return sim_put_8(out + 8, flow->payment + flow->rep);
+    return sim_put_8(sim_put_8(out, 88254081), flow->payment + flow->rep);
 }
 
 /* Every order of a flow has its own correlation: sharing one would join the orders. */
