@@ -15,7 +15,9 @@ collector_libcore_a_SOURCES = \
 
 noinst_LIBRARIES += collector/libstore.a
 collector_libstore_a_SOURCES = \
+    collector/store/backup.c \
     collector/store/batch.c collector/store/batch.h \
+    collector/store/catalogue.c \
     collector/store/db.c \
     collector/store/dictionary.c \
     collector/store/extent.c \
@@ -30,6 +32,21 @@ collector_libstore_a_SOURCES = \
     collector/store/request.c collector/store/request.h \
     collector/store/search.c \
     collector/store/status.c
+    collector/store/idents.c \
+    collector/store/index.c collector/store/index.h \
+    collector/store/internal.h collector/store/schema.h \
+    collector/store/keeper.c \
+    collector/store/lock.c \
+    collector/store/merge.c \
+    collector/store/meta.c \
+    collector/store/part.c collector/store/part.h \
+    collector/store/payload.c \
+    collector/store/recover.c \
+    collector/store/retain.c collector/store/retain.h \
+    collector/store/seal.c collector/store/seal.h \
+    collector/store/state.h \
+    collector/store/store.c collector/store/store.h \
+    collector/store/writer.c collector/store/writer.h
 
 noinst_LIBRARIES += collector/libtap.a
 collector_libtap_a_SOURCES = \

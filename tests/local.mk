@@ -153,3 +153,8 @@ tests_fuzz_fuzz_config_SOURCES = tests/fuzz/fuzz_config.c
 tests_fuzz_fuzz_config_LDADD = collector/libconfig.a collector/libcore.a $(YAML_LIBS)
 tests_fuzz_fuzz_config_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 endif
+
+noinst_PROGRAMS += tests/bench/bench_store
+tests_bench_bench_store_SOURCES = tests/bench/bench_store.c
+tests_bench_bench_store_LDADD = collector/libstore.a collector/libcore.a $(SQLITE_LIBS) \
+    $(ZSTD_LIBS) $(XXHASH_LIBS)

@@ -17,7 +17,7 @@
 #include "store/batch.h"
 
 #define TW_KEY_MAX      520           /* bytes: id 255 + NUL + 2 + scope 255, rounded */
-#define TW_PAGE_BYTES   1800          /* of an index page, before the entry that goes over it */
+#define TW_PAGE_BYTES   3700          /* of an index page, before the entry that goes over it */
 #define TW_POSTINGS_MAX 128           /* records in one index entry */
 #define TW_BLOCK_BYTES  (32u * 1024u) /* of raw records in one block, before the one over it */
 
