@@ -43,7 +43,8 @@ static int option_error(const struct tw_cfg_tap *tap, struct tw_diag *diag)
 static int set_limits(void *socket, const struct tw_cfg_tap *tap, struct tw_diag *diag)
 {
     int heartbeat = (int)tap->heartbeat_ms;
-    int send_hwm = tap->kind == TW_TAP_ROUTER ? TW_TAP_ACK_HWM : 1;
+    /* A SUB socket sends its subscriptions, and drops those beyond the mark: no mark. */
+    int send_hwm = tap->kind == TW_TAP_ROUTER ? TW_TAP_ACK_HWM : 0;
     int linger = tap->kind == TW_TAP_ROUTER ? ROUTER_LINGER_MS : 0;
     int failed = set_int64(socket, ZMQ_MAXMSGSIZE, tap->max_message_bytes + CURVE_OVERHEAD);
     failed |= set_int(socket, ZMQ_RCVHWM, (int)tap->receive_hwm);

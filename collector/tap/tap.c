@@ -184,6 +184,17 @@ static void look_again(struct tw_taps *self)
     }
 }
 
+/* A socket takes note of new peers only when it is asked something; a bound SUB socket sends them
+ * its subscriptions then. So ask, though nothing is to be received. */
+static void serve_sockets(struct tw_taps *self)
+{
+    for (size_t i = 0; i < self->tap_count; i++) {
+        int events = 0;
+        size_t size = sizeof events;
+        (void)zmq_getsockopt(self->taps[i].socket, ZMQ_EVENTS, &events, &size); /* see above */
+    }
+}
+
 int tw_taps_wait(struct tw_taps *self, bool want_taps, const int *fds, size_t fd_count,
                  int timeout_ms, uint32_t *ret_fds)
 {
@@ -193,6 +204,9 @@ int tw_taps_wait(struct tw_taps *self, bool want_taps, const int *fds, size_t fd
         fd_items[i] = (zmq_pollitem_t){.fd = fds[i], .events = ZMQ_POLLIN};
     }
     bool polls_taps = want_taps && !tw_hold_is_full(&self->hold);
+    if (!polls_taps) {
+        serve_sockets(self);
+    }
     int count = (int)(fd_count + (polls_taps ? self->tap_count : 0));
     int ready = zmq_poll(polls_taps ? self->items : fd_items, count, timeout_ms);
     if (ready < 0 && errno != EINTR) {
