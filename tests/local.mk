@@ -134,7 +134,7 @@ tests_unit_test_simulator_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
 tests_unit_test_simulator_LDADD = tests/simulator/libsim.a collector/libevent.a \
     collector/libcore.a $(CMOCKA_LIBS) -lm
 endif
-EXTRA_DIST += tests/simulator/check_ledger.py tests/system/compare_ledger.py \
+EXTRA_DIST += docs/simulator.md tests/simulator/check_ledger.py tests/system/compare_ledger.py \
     tests/system/test_ledger.py tests/system/test_simulator.sh
 
 bench_programs += tests/bench/bench_scan

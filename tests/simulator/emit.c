@@ -403,6 +403,7 @@ int sim_emit(struct sim *self, struct sim_flow *flow, int64_t now_us, enum sim_o
             now_us >= store->offline_from && now_us < store->offline_until &&
             step->per != SIM_EACH_STORE) {
             flow->due_us = store->offline_until;
+            outcome = store->offline_until == INT64_MAX ? SIM_ENDS : outcome;
         }
         *ret_outcome = outcome;
     }
