@@ -23,28 +23,27 @@ collector_libstore_a_SOURCES = \
     collector/store/extent.c \
     collector/store/files.c \
     collector/store/format.c collector/store/format.h \
-    collector/store/internal.h collector/store/schema.h \
-    collector/store/journey.c collector/store/journey.h \
-    collector/store/journey_id.c \
-    collector/store/lookup.c \
-    collector/store/reader.c collector/store/reader.h collector/store/reader_internal.h \
-    collector/store/records.c \
-    collector/store/request.c collector/store/request.h \
-    collector/store/search.c \
-    collector/store/status.c
     collector/store/idents.c \
     collector/store/index.c collector/store/index.h \
     collector/store/internal.h collector/store/schema.h \
+    collector/store/journey.c collector/store/journey.h \
+    collector/store/journey_id.c \
     collector/store/keeper.c \
     collector/store/lock.c \
+    collector/store/lookup.c \
     collector/store/merge.c \
     collector/store/meta.c \
     collector/store/part.c collector/store/part.h \
     collector/store/payload.c \
+    collector/store/reader.c collector/store/reader.h collector/store/reader_internal.h \
+    collector/store/records.c \
     collector/store/recover.c \
+    collector/store/request.c collector/store/request.h \
     collector/store/retain.c collector/store/retain.h \
     collector/store/seal.c collector/store/seal.h \
+    collector/store/search.c \
     collector/store/state.h \
+    collector/store/status.c \
     collector/store/store.c collector/store/store.h \
     collector/store/writer.c collector/store/writer.h
 
