@@ -12,6 +12,9 @@ tests_unit_test_format_LDADD = collector/libstore.a collector/libcore.a $(CMOCKA
 check_PROGRAMS += tests/unit/test_decode
 tests_unit_test_decode_SOURCES = tests/unit/test_decode.c tests/unit/decode_support.h
 tests_unit_test_decode_LDADD = collector/libevent.a collector/libcore.a $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/test_scan
+tests_unit_test_scan_SOURCES = tests/unit/test_scan.c
+tests_unit_test_scan_LDADD = collector/libevent.a collector/libcore.a $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/test_mapping
 tests_unit_test_mapping_SOURCES = tests/unit/test_mapping.c tests/unit/decode_support.h
 tests_unit_test_mapping_LDADD = collector/libconfig.a collector/libevent.a collector/libcore.a \
@@ -34,7 +37,7 @@ tests_fuzz_fuzz_decode_SOURCES += tests/fuzz/replay_main.c
 tests_fuzz_fuzz_scan_SOURCES += tests/fuzz/replay_main.c
 endif
 EXTRA_DIST += tests/fuzz/seeds/decode tests/fuzz/seeds/scan tests/fixtures/adyen \
-    tests/fixtures/shopify
+    tests/fixtures/shopify tests/fixtures/json-cases.txt
 
 # What the checks of the tree and the system tests need, so that a release archive can run them.
 EXTRA_DIST += tests/check_banned.sh tests/check_headers.sh tests/check_tree.py \
