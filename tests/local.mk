@@ -19,6 +19,21 @@ check_PROGRAMS += tests/unit/test_mapping
 tests_unit_test_mapping_SOURCES = tests/unit/test_mapping.c tests/unit/decode_support.h
 tests_unit_test_mapping_LDADD = collector/libconfig.a collector/libevent.a collector/libcore.a \
     $(YAML_LIBS) $(CMOCKA_LIBS)
+
+STORE_TEST_LIBS = collector/libstore.a collector/libcore.a $(CMOCKA_LIBS) $(SQLITE_LIBS) \
+    $(ZSTD_LIBS) $(XXHASH_LIBS) -lpthread
+check_PROGRAMS += tests/unit/test_reader
+tests_unit_test_reader_SOURCES = tests/unit/test_reader.c tests/unit/store_model.h
+tests_unit_test_reader_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
+tests_unit_test_reader_LDADD = $(STORE_TEST_LIBS)
+check_PROGRAMS += tests/unit/test_journey
+tests_unit_test_journey_SOURCES = tests/unit/test_journey.c tests/unit/store_model.h
+tests_unit_test_journey_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
+tests_unit_test_journey_LDADD = $(STORE_TEST_LIBS)
+check_PROGRAMS += tests/unit/test_request
+tests_unit_test_request_SOURCES = tests/unit/test_request.c tests/unit/store_model.h
+tests_unit_test_request_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
+tests_unit_test_request_LDADD = $(STORE_TEST_LIBS)
 endif
 
 # Fuzz drivers: on libFuzzer with --enable-fuzzing; otherwise they replay their seeds in make check.

@@ -304,8 +304,9 @@ static int keep_fresh(struct walk *self)
     return TW_OK;
 }
 
-/* Read an object's events and count its neighbours. Stops early where the rest cannot matter: a
- * hub other than the journey's own object gives the journey nothing. */
+/* Read an object's events and count its neighbours. Whether it is a hub is found out even where
+ * its events do not fit, so that neither depends on which event came first. Stops early where the
+ * rest cannot matter: a hub other than the journey's own object gives the journey nothing. */
 static int read_events(struct walk *self, uint32_t of, const uint64_t *ns, size_t count,
                        bool *ret_fits)
 {
@@ -313,8 +314,8 @@ static int read_events(struct walk *self, uint32_t of, const uint64_t *ns, size_
     for (size_t i = 0; i < count; i++) {
         const struct tw_stored *event = NULL;
         int err = take_event(self, ns[i], &event);
-        if (err == TW_OK && event != NULL) {
-            err = self->nodes[of].is_hub ? TW_OK : count_neighbours(self, of, event);
+        if (err == TW_OK && event != NULL && !self->nodes[of].is_hub) {
+            err = count_neighbours(self, of, event);
         }
         if (err != TW_OK) {
             return err;
@@ -326,8 +327,10 @@ static int read_events(struct walk *self, uint32_t of, const uint64_t *ns, size_
                 return TW_OK;
             }
         }
-        if (self->event_count + self->fresh_count > self->limits->max_events ||
-            self->arena->used > self->budget_bytes) {
+        if (self->event_count + self->fresh_count > self->limits->max_events) {
+            *ret_fits = false;
+        }
+        if (self->arena->used > self->budget_bytes) {
             *ret_fits = false;
             return TW_OK;
         }
