@@ -375,7 +375,7 @@ static void journey__other_order_of_arrival__same_journeys(void **state)
     struct model *other = shuffled(model, 201);
     struct tw_reader *reader = open_reader(model);
     struct tw_reader *other_reader = open_reader(other);
-    for (size_t i = 0; i < plain->object_count; i++) {
+    for (uint32_t i = 0; i < plain->object_count; i++) {
         const struct tw_journey_limits limits = {
             .max_hops = 1 + i % 4, .max_links = 5 + i % 40, .max_events = 60 + i};
         struct tw_journey journey;
