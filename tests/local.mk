@@ -181,3 +181,22 @@ noinst_PROGRAMS += tests/bench/bench_store
 tests_bench_bench_store_SOURCES = tests/bench/bench_store.c
 tests_bench_bench_store_LDADD = collector/libstore.a collector/libcore.a $(SQLITE_LIBS) \
     $(ZSTD_LIBS) $(XXHASH_LIBS)
+# The web half. What its library needs of the collector: the reading side of the store.
+if HAVE_CMOCKA
+WEB_LIBS = web/libweb.a collector/libstore.a collector/libcore.a $(MHD_LIBS) $(SQLITE_LIBS) \
+    $(JANSSON_LIBS) $(ZSTD_LIBS) $(XXHASH_LIBS) -lm -lpthread
+check_PROGRAMS += tests/unit/test_guard tests/unit/test_http tests/unit/test_mask \
+    tests/unit/test_metrics tests/unit/test_problem tests/unit/test_router
+tests_unit_test_guard_SOURCES = tests/unit/test_guard.c
+tests_unit_test_guard_LDADD = $(WEB_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_http_SOURCES = tests/unit/test_http.c
+tests_unit_test_http_LDADD = $(WEB_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_mask_SOURCES = tests/unit/test_mask.c
+tests_unit_test_mask_LDADD = $(WEB_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_metrics_SOURCES = tests/unit/test_metrics.c
+tests_unit_test_metrics_LDADD = $(WEB_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_problem_SOURCES = tests/unit/test_problem.c
+tests_unit_test_problem_LDADD = $(WEB_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_router_SOURCES = tests/unit/test_router.c
+tests_unit_test_router_LDADD = $(WEB_LIBS) $(CMOCKA_LIBS)
+endif

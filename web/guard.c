@@ -55,13 +55,13 @@ int tw_guard_new(struct tw_clock *clock, int64_t timeout_s, struct tw_guard **re
     self->clock = clock;
     self->timeout_ns = timeout_s * TW_NS_PER_S;
     (void)pthread_mutex_init(&self->mtx, NULL); /* a default mutex cannot fail on Linux */
-    int rc = tw_actor_new("web-guard", run, self, &self->actor);
-    if (rc != TW_OK) {
-        tw_guard_destroy(&self);
-        return rc;
-    }
     *ret_guard = self;
     return TW_OK;
+}
+
+int tw_guard_start(struct tw_guard *self)
+{
+    return tw_actor_new("web-guard", run, self, &self->actor);
 }
 
 void tw_guard_destroy(struct tw_guard **self_p)

@@ -14,8 +14,11 @@
 struct tw_guard;
 struct tw_guarded;
 
-/* timeout_s: 1 or more. TW_OK, TW_ENOMEM, or why the thread could not be started. */
+/* timeout_s: 1 or more. Borrows clock. TW_OK or TW_ENOMEM. */
 int tw_guard_new(struct tw_clock *clock, int64_t timeout_s, struct tw_guard **ret_guard);
+/* Start the thread that looks. TW_OK, or why it could not be started. */
+int tw_guard_start(struct tw_guard *self);
+/* Stop and join the thread, forget all connections. Accepts NULL. */
 void tw_guard_destroy(struct tw_guard **self_p);
 
 /* A connection began; its next request is awaited. NULL when out of memory: it is not guarded. */

@@ -454,6 +454,9 @@ int tw_web_new(const struct tw_cfg *cfg, struct tw_clock *clock, struct tw_web *
         rc = tw_guard_new(clock, cfg->web.timeout_s, &self->guard);
     }
     if (rc == TW_OK) {
+        rc = tw_guard_start(self->guard);
+    }
+    if (rc == TW_OK) {
         rc = open_socket(cfg->web.listen, &fd, &self->port, diag);
     }
     if (rc != TW_OK) {
