@@ -82,6 +82,7 @@ static bool begin_return(struct sim *self, struct sim_flow *flow, struct sim_his
         return false;
     }
     flow->store = origin->store;
+    flow->till %= self->estate.stores[flow->store].tills;
     flow->customer = origin->customer;
     flow->transaction = origin->transaction;
     flow->order = origin->order;

@@ -288,6 +288,10 @@ def check_estate(tap, program, directory, events):
                if facts["finished"][0][name] != 0])
     mean = len(out) / len(lines)
     tap.check("events have about 590 bytes", "" if 550 < mean < 630 else mean)
+    tap.check("a till says which it is, and its store",
+              [event["source"] for event in replay.events if event["source"].startswith("/pos/")
+               and event["source"] != "/pos/store-%s/till-%s" % (event["storeid"],
+                                                                 event["registerid"])][:5])
     orders = defaultdict(set)
     shipments = {}
     receipts = defaultdict(set)
