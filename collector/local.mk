@@ -113,7 +113,17 @@ collector/config/builtin.c: $(builtin_yaml) $(srcdir)/collector/local.mk
 
 bin_PROGRAMS += tillwatch
 tillwatch_SOURCES = \
+    collector/app.c collector/app.h \
     collector/cli.c collector/cli.h \
     collector/cli_config.c \
+    collector/cli_export.c \
+    collector/cli_import.c \
+    collector/cli_quarantine.c \
+    collector/cli_run.c \
+    collector/import_lines.c collector/import_lines.h \
+    collector/import_progress.c collector/import_progress.h \
     collector/main.c
-tillwatch_LDADD = collector/libconfig.a collector/libcore.a $(YAML_LIBS)
+tillwatch_LDADD = web/libweb.a collector/libintake.a collector/libcorrelate.a \
+    collector/libevent.a collector/libtap.a collector/libstore.a collector/libconfig.a \
+    client/libtillwatch.a collector/libcore.a $(ZMQ_LIBS) $(MHD_LIBS) $(SQLITE_LIBS) \
+    $(JANSSON_LIBS) $(ZSTD_LIBS) $(YAML_LIBS) $(XXHASH_LIBS) -lm -lpthread

@@ -28,7 +28,38 @@ static const struct tw_cli_option print_options[] = {
     {"--reference", NULL, NULL, "print the reference page of all keys (Markdown) instead"},
 };
 
+static const struct tw_cli_option run_options[] = {
+    CONFIG_OPTION,
+    {"--only", NULL, "HALF", "collector or web: start this half alone, on the same store"},
+    {"--log-format", NULL, "FORMAT", "text (default) or json"},
+    {"--log-level", NULL, "LEVEL", "error, warn, info (default) or debug"},
+};
+static const struct tw_cli_option config_options[] = {CONFIG_OPTION};
+static const struct tw_cli_option import_options[] = {
+    CONFIG_OPTION,
+    {"--topic", NULL, "TOPIC", "topic of the messages, for mappings that go by it"},
+    {"--progress-file", NULL, "FILE", "where progress is kept (FILE.tillwatch-import)"},
+    {"--from-start", NULL, NULL, "forget progress and send everything (again)"},
+    {"--to", NULL, "ENDPOINT", "send there instead of to the configured tap"},
+    {"--server-key", NULL, "FILE", "CURVE: public key of the tower"},
+    {"--client-key", NULL, "NAME", "CURVE: our pair, NAME.pub and NAME.secret"},
+};
+static const struct tw_cli_option export_options[] = {
+    CONFIG_OPTION,
+    {"--since", NULL, "TIME", "event time from here: 2026-11-21T18:00:00Z, or -2h"},
+    {"--until", NULL, "TIME", "event time before this"},
+    {"--object", NULL, "OBJECT", "only events of it: order:4711, transaction:0042/88"},
+    {"--out", NULL, "FILE", "write to FILE, which appears when it is whole"},
+};
+
 static const struct tw_cli_command commands[] = {
+    {.name = "run",
+     .arguments = "",
+     .summary = "Start the service; SIGTERM ends it, SIGHUP reads the client keys again.",
+     .help = "Logs to stderr. Everything acknowledged is committed when it ends.",
+     .options = run_options,
+     .option_count = COUNT(run_options),
+     .run = tw_cmd_run},
     {.name = "check",
      .arguments = "",
      .summary = "Check the configuration and say what would run.",
@@ -44,6 +75,45 @@ static const struct tw_cli_command commands[] = {
      .options = print_options,
      .option_count = COUNT(print_options),
      .run = tw_cmd_print_config},
+    {.name = "import",
+     .arguments = "FILE...",
+     .summary = "Send history (NDJSON) through the acknowledged tap of a running tower.",
+     .help = "A line is a CloudEvent or foreign JSON that a mapping knows; - is standard input.\n"
+             "Started again it continues behind what was acknowledged.",
+     .options = import_options,
+     .option_count = COUNT(import_options),
+     .min_arguments = 1,
+     .max_arguments = -1,
+     .run = tw_cmd_import},
+    {.name = "export",
+     .arguments = "",
+     .summary = "Write stored events as NDJSON, one CloudEvent a line.",
+     .help = "",
+     .options = export_options,
+     .option_count = COUNT(export_options),
+     .run = tw_cmd_export},
+    {.name = "quarantine",
+     .arguments = "list|show|retry",
+     .summary = "List, show or try again what could not be understood.",
+     .help = "tillwatch quarantine list|show|retry --help says more.",
+     .max_arguments = -1,
+     .run = tw_cmd_quarantine},
+    {.name = "backup",
+     .arguments = "DIRECTORY",
+     .summary = "Copy the whole store into a new directory while it is written to.",
+     .help = "",
+     .options = config_options,
+     .option_count = COUNT(config_options),
+     .min_arguments = 1,
+     .max_arguments = 1,
+     .run = tw_cmd_backup},
+    {.name = "keygen",
+     .arguments = "DIRECTORY NAME",
+     .summary = "Make a CURVE key pair: NAME.pub and NAME.secret.",
+     .help = "",
+     .min_arguments = 2,
+     .max_arguments = 2,
+     .run = tw_cmd_keygen},
 };
 
 static void print_usage(FILE *out)

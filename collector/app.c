@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Start order is one array; stop walks it backwards.
+ * Signals: SIGTERM, SIGINT and SIGHUP are blocked before the first thread starts, so that every
+ * thread inherits that, and taken by main alone, synchronously. Only the deadline of the stop is a
+ * real handler (SIGALRM): it must work when main is stuck in a join. It writes and leaves.
+ */
+#include "config.h"
+#include "app.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "core/chan.h"
+#include "core/err.h"
+#include "core/log.h"
+#include "intake/clerk.h"
+#include "intake/intake.h"
+#include "server.h"
+#include "store/store.h"
+#include "store/writer.h"
+
+/* Draining the sockets takes at most a second, a commit tens of milliseconds. Operators, and
+ * service managers, lose patience after ten. */
+#define APP_STOP_S 5
+/* How often main looks whether a part has ended by itself. */
+#define APP_WATCH_MS 200
+
+struct app {
+    const struct tw_app_options *options;
+    struct tw_store *store;
+    struct tw_chan *to_writer;
+    struct tw_chan *from_writer;
+    struct tw_chan *retries;
+    struct tw_chan *retried;
+    struct tw_keeper *keeper;
+    struct tw_writer *writer;
+    struct tw_intake *intake;
+    struct tw_clerk *clerk;
+    struct tw_web *web;
+};
+
+/* ---- the parts ---- */
+
+static int start_store(struct app *self, struct tw_diag *diag)
+{
+    return tw_store_open(self->options->cfg, self->options->clock, &self->store, diag);
+}
+
+static int stop_store(struct app *self)
+{
+    tw_store_destroy(&self->store);
+    return TW_OK;
+}
+
+static int start_channels(struct app *self, struct tw_diag *diag)
+{
+    size_t batches = (size_t)self->options->cfg->intake.batches;
+    int rc = tw_chan_new(batches, &self->to_writer);
+    rc = rc != TW_OK ? rc : tw_chan_new(batches, &self->from_writer);
+    rc = rc != TW_OK ? rc : tw_chan_new(TW_RETRIES_MAX, &self->retries);
+    rc = rc != TW_OK ? rc : tw_chan_new(TW_RETRIES_MAX, &self->retried);
+    return rc != TW_OK ? tw_diag_set(diag, rc, "the channels between threads cannot be made: %s",
+                                     tw_err_text(rc))
+                       : TW_OK;
+}
+
+static void drain_retries(struct tw_chan *chan)
+{
+    struct tw_retry *retry = NULL;
+    while (chan != NULL && (retry = tw_chan_receive(chan)) != NULL) {
+        tw_retry_destroy(&retry);
+    }
+}
+
+/* What was still to be tried again stays in the quarantine, and its request waits. */
+static int stop_channels(struct app *self)
+{
+    drain_retries(self->retries);
+    drain_retries(self->retried);
+    tw_chan_destroy(&self->retried);
+    tw_chan_destroy(&self->retries);
+    tw_chan_destroy(&self->from_writer);
+    tw_chan_destroy(&self->to_writer);
+    return TW_OK;
+}
+
+static int start_keeper(struct app *self, struct tw_diag *diag)
+{
+    int rc = tw_keeper_new(self->store, &self->keeper);
+    return rc == TW_OK ? rc : tw_diag_set(diag, rc, "it cannot start: %s", tw_err_text(rc));
+}
+
+static int stop_keeper(struct app *self)
+{
+    return tw_keeper_destroy(&self->keeper);
+}
+
+static int start_writer(struct app *self, struct tw_diag *diag)
+{
+    int rc = tw_writer_new(self->store, self->to_writer, self->from_writer, &self->writer);
+    return rc == TW_OK ? rc : tw_diag_set(diag, rc, "it cannot start: %s", tw_err_text(rc));
+}
+
+static int stop_writer(struct app *self)
+{
+    return tw_writer_destroy(&self->writer);
+}
+
+static bool has_writer_failed(const struct app *self)
+{
+    return tw_writer_has_failed(self->writer);
+}
+
+static int start_intake(struct app *self, struct tw_diag *diag)
+{
+    const struct tw_intake_options options = {
+        .cfg = self->options->cfg,
+        .clock = self->options->clock,
+        .store = self->store,
+        .to_writer = self->to_writer,
+        .from_writer = self->from_writer,
+        .retries = self->retries,
+        .retried = self->retried,
+    };
+    return tw_intake_new(&options, &self->intake, diag);
+}
+
+static int stop_intake(struct app *self)
+{
+    return tw_intake_destroy(&self->intake);
+}
+
+static bool has_intake_failed(const struct app *self)
+{
+    return tw_intake_has_failed(self->intake);
+}
+
+static int start_clerk(struct app *self, struct tw_diag *diag)
+{
+    int rc = tw_clerk_new(self->options->cfg, self->options->clock, self->retries, self->retried,
+                          &self->clerk);
+    return rc == TW_OK ? rc : tw_diag_set(diag, rc, "it cannot start: %s", tw_err_text(rc));
+}
+
+static int stop_clerk(struct app *self)
+{
+    return tw_clerk_destroy(&self->clerk);
+}
+
+static int start_web(struct app *self, struct tw_diag *diag)
+{
+    int rc = tw_web_new(self->options->cfg, self->options->clock, &self->web, diag);
+    if (rc == TW_OK) {
+        tw_log(TW_LOG_WEB_BOUND_EVENT, TW_F_CSTR("listen", self->options->cfg->web.listen),
+               TW_F_INT("port", tw_web_port(self->web)));
+    }
+    return rc;
+}
+
+static int stop_web(struct app *self)
+{
+    return tw_web_destroy(&self->web);
+}
+
+struct part {
+    const char *name;
+    bool is_web;  /* of the web half; otherwise of the collector */
+    bool is_safe; /* unfinished at the deadline of the stop, nothing uncommitted is lost */
+    int (*start)(struct app *self, struct tw_diag *diag);
+    int (*stop)(struct app *self);
+    bool (*has_failed)(const struct app *self); /* NULL: it cannot end by itself */
+};
+
+/* Each needs those above it. The keeper stands above the writer so that the watch of the disk
+ * outlives the last commit. */
+static const struct part parts[] = {
+    {"store", false, true, start_store, stop_store, NULL},
+    {"channels", false, true, start_channels, stop_channels, NULL},
+    {"keeper", false, true, start_keeper, stop_keeper, NULL},
+    {"writer", false, false, start_writer, stop_writer, has_writer_failed},
+    {"intake", false, false, start_intake, stop_intake, has_intake_failed},
+    {"clerk", false, true, start_clerk, stop_clerk, NULL},
+    {"web", true, true, start_web, stop_web, NULL},
+};
+#define PART_COUNT (sizeof(parts) / sizeof(parts[0]))
+
+static bool is_wanted(const struct app *self, const struct part *part)
+{
+    return part->is_web ? self->options->has_web : self->options->has_collector;
+}
+
+/* ---- the deadline of the stop ---- */
+
+/* Read by the handler: which part is being stopped. */
+static volatile sig_atomic_t stopping_part = -1; /* for a signal handler, not for threads */
+
+static void write_all(const char *text)
+{
+    size_t len = strlen(text);
+    ssize_t n = write(STDERR_FILENO, text, len);
+    (void)n; /* there is nobody left to tell */
+}
+
+static void on_deadline(int number)
+{
+    (void)number;
+    int part = (int)stopping_part;
+    bool is_known = part >= 0 && part < (int)PART_COUNT;
+    write_all("tillwatch: not stopped after 5 s, leaving it undone: ");
+    write_all(is_known ? parts[part].name : "?");
+    write_all(is_known && parts[part].is_safe
+                  ? "; everything acknowledged is committed\n"
+                  : "; what was not acknowledged will be sent again by its sender\n");
+    _exit(is_known && parts[part].is_safe ? 0 : 1);
+}
+
+/* ---- start, watch, stop ---- */
+
+/* The first `count` parts, backwards. The first error is returned. */
+static int stop_parts(struct app *self, size_t count)
+{
+    int result = TW_OK;
+    const struct sigaction action = {.sa_handler = on_deadline};
+    (void)sigaction(SIGALRM, &action, NULL); /* cannot fail with these arguments */
+    (void)alarm(APP_STOP_S);
+    for (size_t i = count; i-- > 0;) {
+        if (!is_wanted(self, &parts[i])) {
+            continue;
+        }
+        stopping_part = (sig_atomic_t)i;
+        int rc = parts[i].stop(self);
+        if (rc != TW_OK) {
+            tw_log(TW_LOG_STORE_FAILED_EVENT, TW_F_CSTR("part", parts[i].name),
+                   TW_F_CSTR("reason", tw_err_text(rc)));
+            result = result == TW_OK ? rc : result;
+        }
+    }
+    (void)alarm(0);
+    return result;
+}
+
+/* *ret_count: how many are to be stopped, also after a failure. */
+static int start_parts(struct app *self, size_t *ret_count)
+{
+    for (size_t i = 0; i < PART_COUNT; i++) {
+        struct tw_diag diag = {""};
+        *ret_count = i;
+        if (!is_wanted(self, &parts[i])) {
+            continue;
+        }
+        int rc = parts[i].start(self, &diag);
+        if (rc != TW_OK) {
+            const char *reason = diag.text[0] != '\0' ? diag.text : tw_err_text(rc);
+            tw_log(TW_LOG_START_FAILED_EVENT, TW_F_CSTR("part", parts[i].name),
+                   TW_F_CSTR("reason", reason));
+            *ret_count = i + 1; /* a part stops what it has half started */
+            return rc;
+        }
+    }
+    *ret_count = PART_COUNT;
+    return TW_OK;
+}
+
+/* A part that ended by itself, or NULL. */
+static const struct part *find_failed(const struct app *self)
+{
+    for (size_t i = 0; i < PART_COUNT; i++) {
+        if (is_wanted(self, &parts[i]) && parts[i].has_failed != NULL &&
+            parts[i].has_failed(self)) {
+            return &parts[i];
+        }
+    }
+    return NULL;
+}
+
+/* What print-config would say; owned, NULL without memory. */
+static char *text_of(const struct tw_cfg *cfg)
+{
+    char *text = NULL;
+    size_t len = 0;
+    FILE *out = open_memstream(&text, &len);
+    if (out == NULL) {
+        return NULL;
+    }
+    int rc = tw_cfg_print(cfg, out);
+    if (fclose(out) != 0 || rc != TW_OK) {
+        free(text);
+        return NULL;
+    }
+    return text;
+}
+
+/* SIGHUP: the file must be without faults; then the client keys are read again. Nothing else of it
+ * changes in a running program, and the log says so when there is something else. */
+static void reload(struct app *self)
+{
+    struct tw_cfg *cfg = NULL;
+    int rc = tw_cfg_load(self->options->config_file, stderr, &cfg);
+    if (rc != TW_OK) {
+        tw_log(TW_LOG_RELOAD_REFUSED_EVENT, TW_F_CSTR("file", self->options->cfg->file),
+               TW_F_CSTR("reason", tw_err_text(rc)));
+        return;
+    }
+    if (self->options->has_collector) {
+        tw_intake_reload(self->intake);
+    }
+    char *now = text_of(self->options->cfg);
+    char *then = text_of(cfg);
+    bool is_same = now != NULL && then != NULL && strcmp(now, then) == 0;
+    tw_log(TW_LOG_RELOADED_EVENT, TW_F_CSTR("file", cfg->file),
+           TW_F_CSTR("in_force", "client keys"),
+           TW_F_CSTR("needs_restart", is_same ? "nothing" : "other changes of the file"));
+    free(now);
+    free(then);
+    tw_cfg_destroy(&cfg);
+}
+
+/* Until a signal asks for the end (true) or a part has failed (false). */
+static bool watch(struct app *self, const sigset_t *signals)
+{
+    const struct timespec pause = {.tv_nsec = APP_WATCH_MS * TW_NS_PER_MS};
+    for (;;) {
+        int number = sigtimedwait(signals, NULL, &pause);
+        if (number == SIGHUP) {
+            reload(self);
+        } else if (number > 0) {
+            tw_log(TW_LOG_STOPPING_EVENT,
+                   TW_F_CSTR("signal", number == SIGINT ? "SIGINT" : "SIGTERM"));
+            return true;
+        }
+        const struct part *failed = find_failed(self);
+        if (failed != NULL) {
+            tw_log(TW_LOG_STOPPING_EVENT, TW_F_CSTR("failed", failed->name));
+            return false;
+        }
+    }
+}
+
+/* As many connections as the system allows; the default of 1,024 is for other programs. */
+static void raise_file_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit); /* without it fewer may connect */
+    }
+}
+
+int tw_app_run(const struct tw_app_options *options)
+{
+    struct app self = {.options = options};
+    sigset_t signals;
+    size_t started = 0;
+    bool is_asked = false;
+    raise_file_limit();
+    (void)sigemptyset(&signals);
+    (void)sigaddset(&signals, SIGTERM);
+    (void)sigaddset(&signals, SIGINT);
+    (void)sigaddset(&signals, SIGHUP);
+    (void)pthread_sigmask(SIG_BLOCK, &signals, NULL); /* cannot fail with these arguments */
+    int rc = start_parts(&self, &started);
+    if (rc == TW_OK) {
+        tw_log(TW_LOG_STARTED_EVENT, TW_F_CSTR("version", PACKAGE_VERSION),
+               TW_F_CSTR("config", options->cfg->file), TW_F_CSTR("store", options->cfg->store.dir),
+               TW_F_CSTR("web", options->has_web ? options->cfg->web.listen : "off"),
+               TW_F_INT("taps", options->has_collector ? options->cfg->tap_count : 0));
+        is_asked = watch(&self, &signals);
+    }
+    int stopped = stop_parts(&self, started);
+    if (rc != TW_OK || !is_asked || stopped != TW_OK) {
+        return 1;
+    }
+    tw_log(TW_LOG_STOPPED_EVENT, TW_F_CSTR("store", options->cfg->store.dir));
+    return 0;
+}
