@@ -269,7 +269,7 @@ static int read_data(struct tw_decoder *self, const struct tw_json_member *membe
     if (member->value.kind != TW_JSON_STRING) {
         return tw_refuse(self, TW_PROBLEM_data, "data_base64 is not a string");
     }
-    struct tw_str text = tw_json_text(self->arena, &member->value);
+    struct tw_str text = tw_json_value_text(self->arena, &member->value);
     if (text.ptr == NULL) {
         return no_memory(self);
     }
@@ -297,7 +297,7 @@ static int read_member(struct tw_decoder *self, const struct tw_json_member *mem
     if (rc != TW_OK) {
         return rc;
     }
-    struct tw_pair pair = {member->name, tw_json_text(self->arena, &member->value)};
+    struct tw_pair pair = {member->name, tw_json_value_text(self->arena, &member->value)};
     if (pair.text.ptr == NULL) {
         return no_memory(self);
     }

@@ -265,7 +265,7 @@ static int part_text(struct tw_decoder *self, const struct scope *scope, const s
             return rc;
         }
     } else {
-        text = tw_json_text(self->arena, &value);
+        text = tw_json_value_text(self->arena, &value);
         if (text.ptr == NULL) {
             return no_memory(self);
         }
@@ -501,7 +501,8 @@ static bool matches(struct tw_decoder *self, const struct tw_cfg_mapping *cfg,
     if (cfg->match_value == NULL) {
         return true;
     }
-    return !is_nested(&value) && tw_str_is(tw_json_text(self->arena, &value), cfg->match_value);
+    return !is_nested(&value) &&
+           tw_str_is(tw_json_value_text(self->arena, &value), cfg->match_value);
 }
 
 void tw_mappings_run(struct tw_decoder *self, const struct tw_json_value *object, struct tw_str raw,

@@ -470,7 +470,7 @@ static inline const char *scan_member(const struct scan *s, const char *p, uint6
     if (p == NULL) {
         return NULL;
     }
-    member->name = name.has_escape ? tw_json_text(scanner->arena, &name) : name.text;
+    member->name = name.has_escape ? tw_json_value_text(scanner->arena, &name) : name.text;
     if (member->name.ptr == NULL) {
         return fail(s, p, TW_PROBLEM_oversize, "no memory for a name");
     }
@@ -641,7 +641,7 @@ size_t tw_json_unescape(struct tw_str raw, char *out)
     return (size_t)(o - out);
 }
 
-struct tw_str tw_json_text(struct tw_arena *arena, const struct tw_json_value *value)
+struct tw_str tw_json_value_text(struct tw_arena *arena, const struct tw_json_value *value)
 {
     if (!value->has_escape) {
         return value->text;

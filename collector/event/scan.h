@@ -104,7 +104,7 @@ const struct tw_json_member *tw_json_member_find(const struct tw_json_scanner *s
 size_t tw_json_unescape(struct tw_str raw, char *out);
 /* The text of a scanned value: strings decoded (in the arena if there was an escape), others as
  * written. ptr NULL when the arena is full. */
-struct tw_str tw_json_text(struct tw_arena *arena, const struct tw_json_value *value);
+struct tw_str tw_json_value_text(struct tw_arena *arena, const struct tw_json_value *value);
 
 /* The hash of a name; the same for equal names only in one program. */
 uint32_t tw_name_hash(struct tw_str name);

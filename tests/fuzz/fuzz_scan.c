@@ -123,7 +123,7 @@ static void compare(const json_t *json, const struct tw_json_value *value)
         break;
     case TW_JSON_STRING:
         TW_ASSERT(json_is_string(json));
-        TW_ASSERT(tw_str_equal(tw_json_text(&arena, value), string_of(json)));
+        TW_ASSERT(tw_str_equal(tw_json_value_text(&arena, value), string_of(json)));
         break;
     case TW_JSON_ARRAY:
         TW_ASSERT(json_is_array(json));

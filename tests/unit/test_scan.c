@@ -178,7 +178,7 @@ static void scan_object__members__stand_where_they_are(void **state)
         assert_ptr_equal(tw_json_member_find(&scanner, member->name), member);
     }
     assert_null(tw_json_member_find(&scanner, TW_STR_LIT("z")));
-    assert_true(tw_str_is(tw_json_text(&arena, &scanner.members[0].value), "x\ny"));
+    assert_true(tw_str_is(tw_json_value_text(&arena, &scanner.members[0].value), "x\ny"));
 }
 
 static void json_unescape__every_escape__is_resolved(void **state)
