@@ -113,6 +113,13 @@ tests_unit_test_tap_SOURCES = tests/unit/test_tap.c tests/unit/tap_bench.c tests
 tests_unit_test_tap_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
 tests_unit_test_tap_LDADD = collector/libtap.a collector/libcore.a $(ZMQ_LIBS) $(CMOCKA_LIBS)
 
+check_PROGRAMS += tests/unit/test_tap_curve
+tests_unit_test_tap_curve_SOURCES = tests/unit/test_tap_curve.c tests/unit/tap_bench.c \
+    tests/unit/tap_bench.h
+tests_unit_test_tap_curve_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
+tests_unit_test_tap_curve_LDADD = collector/libtap.a collector/libcore.a $(ZMQ_LIBS) \
+    $(CMOCKA_LIBS)
+
 check_PROGRAMS += tests/unit/test_spool
 tests_unit_test_spool_SOURCES = tests/unit/test_spool.c tests/unit/fake_tower.c \
     tests/unit/fake_tower.h
