@@ -139,9 +139,9 @@ static void answer(struct tw_zap *self)
     while (receive_request(self->socket, &request) == TW_OK) {
         char name[TW_CLIENT_NAME_MAX + 1] = "";
         const char *reason = judge(self, &request, name);
+        atomic_fetch_add(&self->refused, reason != NULL ? 1 : 0);
         reply(self->socket, frame_text(&request, FRAME_ID), name, reason);
         if (reason != NULL) {
-            atomic_fetch_add(&self->refused, 1);
             tw_log(TW_LOG_CLIENT_REFUSED_EVENT, TW_F_STR("tap", frame_text(&request, FRAME_DOMAIN)),
                    TW_F_STR("address", frame_text(&request, FRAME_ADDRESS)),
                    TW_F_CSTR("reason", reason));

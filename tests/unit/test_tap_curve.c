@@ -168,6 +168,7 @@ static void taps__unknown_client__gets_in_after_a_reload_only(void **state)
     assert_int_equal(rename(path, aside), 0);
     tap_bench_open(&house->bench);
     assert_int_equal(rename(aside, path), 0);
+    /* a client of libzmq that is refused does not try again by itself */
     void *push = connect_client(house, ZMQ_PUSH, 0, "erp");
     assert_int_equal(zmq_send(push, "{}", 2, ZMQ_DONTWAIT), 2);
     wait_for_refusals(house, 1);
@@ -175,10 +176,12 @@ static void taps__unknown_client__gets_in_after_a_reload_only(void **state)
     /* a fault anywhere: the old keys stay */
     write_text(path_in(house, "x.pub"), "no key");
     tw_taps_reload_clients(house->bench.self);
-    wait_for_refusals(house, tw_taps_refused(house->bench.self) + 1);
-    assert_true(tap_bench_is_quiet(&house->bench, 20));
+    (void)connect_client(house, ZMQ_PUSH, 0, "erp");
+    wait_for_refusals(house, 2);
     assert_int_equal(unlink(path_in(house, "x.pub")), 0);
     tw_taps_reload_clients(house->bench.self);
+    push = connect_client(house, ZMQ_PUSH, 0, "erp");
+    tap_bench_send(push, 1, "{}");
     struct tw_tap_message message = tap_bench_receive(&house->bench);
     assert_true(tw_str_is(message.peer, "erp"));
     /* and out again: no new connection */
@@ -191,13 +194,14 @@ static void taps__unknown_client__gets_in_after_a_reload_only(void **state)
 }
 
 /* Wait until the library says that a connection of the socket was refused. */
-static void wait_for_failure(struct house *house, void *socket, const char *endpoint)
+static void wait_for_failure(struct house *house, void *socket, const char *events,
+                             const char *endpoint)
 {
     char frame[256];
     uint16_t event = 0;
-    assert_int_equal(zmq_socket_monitor(socket, "inproc://failures", ZMQ_EVENT_ALL), 0);
+    assert_int_equal(zmq_socket_monitor(socket, events, ZMQ_EVENT_ALL), 0);
     void *monitor = tap_bench_socket(&house->bench, ZMQ_PAIR);
-    assert_int_equal(zmq_connect(monitor, "inproc://failures"), 0);
+    assert_int_equal(zmq_connect(monitor, events), 0);
     assert_int_equal(zmq_connect(socket, endpoint), 0);
     while (event != ZMQ_EVENT_DISCONNECTED && event != ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL &&
            event != ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL) {
@@ -218,11 +222,11 @@ static void taps__client_without_curve__stays_outside(void **state)
     tap_bench_open(&house->bench);
     const char *endpoint = tw_taps_endpoint(house->bench.self, 0);
     void *open = tap_bench_socket(&house->bench, ZMQ_PUSH);
-    wait_for_failure(house, open, endpoint);
+    wait_for_failure(house, open, "inproc://open", endpoint);
     void *plain = tap_bench_socket(&house->bench, ZMQ_PUSH);
     assert_int_equal(zmq_setsockopt(plain, ZMQ_PLAIN_USERNAME, "till", 4), 0);
     assert_int_equal(zmq_setsockopt(plain, ZMQ_PLAIN_PASSWORD, "till", 4), 0);
-    wait_for_failure(house, plain, endpoint);
+    wait_for_failure(house, plain, "inproc://plain", endpoint);
     assert_int_equal(zmq_send(open, "{}", 2, ZMQ_DONTWAIT), 2);
     assert_true(tap_bench_is_quiet(&house->bench, 50));
     /* and the right one still gets in */
