@@ -23,6 +23,7 @@ collector_libstore_a_SOURCES = \
     collector/store/extent.c \
     collector/store/files.c \
     collector/store/format.c collector/store/format.h \
+    collector/store/ident.c collector/store/ident.h \
     collector/store/idents.c \
     collector/store/index.c collector/store/index.h \
     collector/store/internal.h collector/store/schema.h \
@@ -42,6 +43,7 @@ collector_libstore_a_SOURCES = \
     collector/store/retain.c collector/store/retain.h \
     collector/store/seal.c collector/store/seal.h \
     collector/store/search.c \
+    collector/store/source_state.c \
     collector/store/state.h \
     collector/store/status.c \
     collector/store/store.c collector/store/store.h \

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Stored forms. A raw record is: a flag byte; tap and source where they differ from the record
- * before; received as difference to the record before; event time as difference to received;
+ * before; received as difference to the record before; event time likewise, in its own unit;
  * `of` and `effect_of` as distances back; peer where it differs; json; objects. An object whose id
  * lies inside the json (the usual case) is stored as a position there.
  */
@@ -35,8 +35,21 @@ enum record_flag {
     RECORD_HAS_PEER = 0x80,
 };
 
-/* Objects: type << 2 with these. */
-enum object_flag { OBJECT_IN_JSON = 1, OBJECT_HAS_SCOPE = 2 };
+/* Objects: type << OBJECT_SHIFT with these. */
+enum object_flag { OBJECT_IN_JSON = 1, OBJECT_HAS_SCOPE = 2, OBJECT_SCOPE_IN_JSON = 4 };
+#define OBJECT_SHIFT 3
+
+/* Times are mostly whole milli- or microseconds: stored in that unit they lose their zeros. */
+static const int64_t time_units[] = {1, 1000, 1000000};
+#define UNIT_NONE 3 /* event times: the difference follows whole, in ns */
+
+static unsigned time_unit(tw_wall_t a, tw_wall_t b)
+{
+    if (a.ns % 1000000 == 0 && b.ns % 1000000 == 0) {
+        return 2;
+    }
+    return a.ns % 1000 == 0 && b.ns % 1000 == 0 ? 1 : 0;
+}
 
 /* Differences wrap on purpose, so that any two times have one; both sides do the same. */
 static uint64_t time_delta(tw_wall_t a, tw_wall_t b)
@@ -168,26 +181,46 @@ static bool is_inside(struct tw_str part, struct tw_str whole)
            at - from <= whole.len - part.len;
 }
 
+/* A text as its position in the json, or as it is. */
+static uint8_t *put_part(uint8_t *to, struct tw_str part, bool in_json, struct tw_str json)
+{
+    if (in_json) {
+        return put_varint(put_varint(to, (size_t)(part.ptr - json.ptr)), part.len);
+    }
+    return put_str(to, part);
+}
+
 static uint8_t *put_objects(uint8_t *to, const struct tw_record *record)
 {
     to = put_varint(to, record->object_count);
     for (uint32_t i = 0; i < record->object_count; i++) {
         const struct tw_object *object = &record->objects[i];
+        bool has_scope = object->scope.len > 0;
         bool in_json = is_inside(object->id, record->json);
-        unsigned flags =
-            (in_json ? OBJECT_IN_JSON : 0u) | (object->scope.len > 0 ? OBJECT_HAS_SCOPE : 0u);
-        to = put_varint(to, (uint64_t)object->type << 2 | flags);
-        if (in_json) {
-            to = put_varint(to, (size_t)(object->id.ptr - record->json.ptr));
-            to = put_varint(to, object->id.len);
-        } else {
-            to = put_str(to, object->id);
-        }
-        if (object->scope.len > 0) {
-            to = put_str(to, object->scope);
+        bool scope_in_json = has_scope && is_inside(object->scope, record->json);
+        unsigned flags = (in_json ? OBJECT_IN_JSON : 0u) | (has_scope ? OBJECT_HAS_SCOPE : 0u) |
+                         (scope_in_json ? OBJECT_SCOPE_IN_JSON : 0u);
+        to = put_varint(to, (uint64_t)object->type << OBJECT_SHIFT | flags);
+        to = put_part(to, object->id, in_json, record->json);
+        if (has_scope) {
+            to = put_part(to, object->scope, scope_in_json, record->json);
         }
     }
     return to;
+}
+
+/* Event time: the unit in the lower two bits, above them the difference to received in that unit,
+ * which is how long it was under way. */
+static uint8_t *put_event_time(uint8_t *to, tw_wall_t received, tw_wall_t time)
+{
+    unsigned unit = time_unit(time, time);
+    uint64_t full = time_delta(received, time);
+    if (unit == 0) {
+        return full < UINT64_MAX >> 2 ? put_varint(to, full << 2)
+                                      : put_varint(put_varint(to, UNIT_NONE), full);
+    }
+    int64_t way = received.ns / time_units[unit] - time.ns / time_units[unit];
+    return put_varint(to, tw_zigzag(way) << 2 | unit);
 }
 
 static uint8_t *put_record(uint8_t *to, const struct tw_record *record,
@@ -206,7 +239,7 @@ static uint8_t *put_record(uint8_t *to, const struct tw_record *record,
     *to++ = (uint8_t)flags;
     to = put_varint(to, time_delta(record->received, before->received));
     if (record->has_time) {
-        to = put_varint(to, time_delta(record->received, record->time));
+        to = put_event_time(to, record->received, record->time);
     }
     if (!same_origin) {
         to = put_varint(put_varint(to, record->tap), record->source);
@@ -382,25 +415,30 @@ int tw_block_open(struct tw_block_reader *self, uint64_t first_n, const void *by
     return TW_OK;
 }
 
+static struct tw_str get_part(struct tw_cursor *cursor, bool in_json, struct tw_str json)
+{
+    if (!in_json) {
+        return get_str(cursor);
+    }
+    uint64_t at = get_varint(cursor);
+    uint64_t len = get_varint(cursor);
+    if (at > json.len || len > json.len - at) {
+        cursor->failed = true;
+        return TW_STR_NULL;
+    }
+    return (struct tw_str){json.ptr + at, (size_t)len};
+}
+
 static int get_object(struct tw_cursor *cursor, struct tw_str json, struct tw_object *object)
 {
-    uint64_t head = tw_cursor_varint(cursor);
-    if (head >> 2 > UINT16_MAX) {
+    uint64_t head = get_varint(cursor);
+    if (head >> OBJECT_SHIFT > UINT16_MAX) {
         return TW_EDAMAGED;
     }
-    *object = (struct tw_object){.type = (uint16_t)(head >> 2), .scope = {"", 0}};
-    if ((head & OBJECT_IN_JSON) != 0) {
-        uint64_t at = tw_cursor_varint(cursor);
-        uint64_t len = tw_cursor_varint(cursor);
-        if (at > json.len || len > json.len - at) {
-            return TW_EDAMAGED;
-        }
-        object->id = (struct tw_str){json.ptr + at, (size_t)len};
-    } else {
-        object->id = get_str(cursor);
-    }
+    *object = (struct tw_object){.type = (uint16_t)(head >> OBJECT_SHIFT), .scope = {"", 0}};
+    object->id = get_part(cursor, (head & OBJECT_IN_JSON) != 0, json);
     if ((head & OBJECT_HAS_SCOPE) != 0) {
-        object->scope = get_str(cursor);
+        object->scope = get_part(cursor, (head & OBJECT_SCOPE_IN_JSON) != 0, json);
     }
     return cursor->failed ? TW_EDAMAGED : TW_OK;
 }
@@ -427,6 +465,18 @@ static int get_objects(struct tw_block_reader *self, struct tw_record *record)
     record->objects = objects;
     record->object_count = (uint32_t)count;
     return rc;
+}
+
+static tw_wall_t get_event_time(struct tw_cursor *cursor, tw_wall_t received)
+{
+    uint64_t value = tw_cursor_varint(cursor);
+    unsigned unit = (unsigned)(value & 3);
+    if (unit == 0 || unit == UNIT_NONE) {
+        uint64_t full = unit == 0 ? value >> 2 : tw_cursor_varint(cursor);
+        return (tw_wall_t){(int64_t)((uint64_t)received.ns - (uint64_t)tw_unzigzag(full))};
+    }
+    uint64_t at = (uint64_t)(received.ns / time_units[unit]) - (uint64_t)tw_unzigzag(value >> 2);
+    return (tw_wall_t){(int64_t)(at * (uint64_t)time_units[unit])};
 }
 
 static void get_peer(struct tw_cursor *cursor, unsigned flags, struct record_before *before)
@@ -460,16 +510,15 @@ int tw_block_next(struct tw_block_reader *self, struct tw_record *ret_record)
     }
     unsigned flags = tw_cursor_byte(cursor);
     struct tw_record record = {.n = self->next_n, .kind = (enum tw_record_kind)(flags & 3u)};
-    record.received = time_add(before->received, tw_cursor_varint(cursor));
+    record.received = time_add(before->received, get_varint(cursor));
     record.time = record.received;
     record.has_time = (flags & RECORD_HAS_TIME) != 0;
     if (record.has_time) {
-        record.time.ns = (int64_t)((uint64_t)record.received.ns -
-                                   (uint64_t)tw_unzigzag(tw_cursor_varint(cursor)));
+        record.time = get_event_time(cursor, record.received);
     }
     if ((flags & RECORD_SAME_ORIGIN) == 0) {
-        before->tap = (uint16_t)tw_cursor_varint(cursor);
-        before->source = (uint32_t)tw_cursor_varint(cursor);
+        before->tap = (uint16_t)get_varint(cursor);
+        before->source = (uint32_t)get_varint(cursor);
     }
     int rc = flags == 0 || record.kind == 0 ? TW_EDAMAGED : get_references(cursor, flags, &record);
     get_peer(cursor, flags, before);
@@ -528,16 +577,6 @@ int tw_key_parse(struct tw_str key, struct tw_object *ret_object)
 #define ENTRY_FIXED    (6 * VARINT_MAX)
 #define PAGE_BYTES_MAX (64u * 1024u)
 
-static const int64_t time_units[] = {1, 1000, 1000000};
-
-static unsigned time_unit(const struct tw_entry *entry)
-{
-    if (entry->first.ns % 1000000 == 0 && entry->last.ns % 1000000 == 0) {
-        return 2;
-    }
-    return entry->first.ns % 1000 == 0 && entry->last.ns % 1000 == 0 ? 1 : 0;
-}
-
 static size_t shared_prefix(struct tw_str a, struct tw_str b)
 {
     size_t max = a.len < b.len ? a.len : b.len;
@@ -595,8 +634,9 @@ int tw_page_add(struct tw_buf *page, struct tw_str previous_key, const struct tw
     int64_t base_time = (int64_t)get_le64((const uint8_t *)page->data + 8);
     size_t shared = shared_prefix(previous_key, entry->key);
     int64_t unused = 0;
-    unsigned unit =
-        __builtin_sub_overflow(entry->first.ns, base_time, &unused) ? 0 : time_unit(entry);
+    unsigned unit = __builtin_sub_overflow(entry->first.ns, base_time, &unused)
+                        ? 0
+                        : time_unit(entry->first, entry->last);
     to = put_varint(to, shared);
     to = put_str(to, (struct tw_str){entry->key.ptr + shared, entry->key.len - shared});
     to = put_varint(to, (uint64_t)entry->count << 2 | unit);
@@ -678,116 +718,5 @@ int tw_page_next(struct tw_page_reader *self, struct tw_entry *ret_entry)
         return TW_EDAMAGED;
     }
     ret_entry->key = (struct tw_str){(const char *)self->key, self->key_len};
-    return TW_OK;
-}
-
-/* ---- source states ---- */
-
-#define SOURCE_VERSION 1
-
-int tw_source_encode(const struct tw_source_state *source, struct tw_buf *out)
-{
-    const uint64_t counters[] = {
-        source->tap,
-        source->events,
-        source->duplicates,
-        source->conflicts,
-        source->sequence_base,
-        source->sequence_highest,
-        source->missing,
-        source->forgotten,
-        source->filled,
-        source->rewinds,
-        source->unreadable,
-        source->out_of_order,
-        tw_zigzag(source->first_received.ns),
-        tw_zigzag(source->last_received.ns),
-        tw_zigzag(source->last_time.ns),
-        tw_zigzag(source->transit_min_ns),
-        tw_zigzag(source->transit_last_ns),
-    };
-    (void)tw_buf_append_byte(out, SOURCE_VERSION);
-    for (size_t i = 0; i < sizeof counters / sizeof counters[0]; i++) {
-        (void)tw_buf_append_varint(out, counters[i]);
-    }
-    uint64_t rate = 0;
-    memcpy(&rate, &source->rate, sizeof rate);
-    uint8_t rate_bytes[8];
-    put_le64(rate_bytes, rate);
-    (void)tw_buf_append(out, rate_bytes, sizeof rate_bytes);
-    (void)tw_buf_append_varint(out, source->gap_count);
-    uint64_t before = 0;
-    for (uint32_t i = 0; i < source->gap_count; i++) {
-        (void)tw_buf_append_varint(out, source->gaps[i].first - before);
-        (void)tw_buf_append_varint(out, source->gaps[i].last - source->gaps[i].first);
-        before = source->gaps[i].last;
-    }
-    return out->error; /* sticky: one check for all */
-}
-
-static int get_gaps(struct tw_cursor *cursor, struct tw_arena *arena,
-                    struct tw_source_state *source)
-{
-    uint64_t count = tw_cursor_varint(cursor);
-    if (cursor->failed || count > (uint64_t)(cursor->end - cursor->p) / 2) {
-        return TW_EDAMAGED;
-    }
-    if (count == 0) {
-        return TW_OK;
-    }
-    struct tw_gap *gaps = tw_arena_alloc(arena, (size_t)count * sizeof *gaps);
-    if (gaps == NULL) {
-        return TW_ENOMEM;
-    }
-    uint64_t before = 0;
-    for (uint64_t i = 0; i < count; i++) {
-        uint64_t step = tw_cursor_varint(cursor);
-        uint64_t width = tw_cursor_varint(cursor);
-        gaps[i].first = before + step;
-        gaps[i].last = gaps[i].first + width;
-        if (gaps[i].first < before || gaps[i].last < gaps[i].first || (i > 0 && step == 0)) {
-            return TW_EDAMAGED;
-        }
-        before = gaps[i].last;
-    }
-    source->gaps = gaps;
-    source->gap_count = (uint32_t)count;
-    return TW_OK;
-}
-
-int tw_source_decode(const void *bytes, size_t len, struct tw_arena *arena,
-                     struct tw_source_state *ret_source)
-{
-    struct tw_cursor cursor = tw_cursor_of(bytes, len);
-    struct tw_source_state source = {.number = ret_source->number, .name = ret_source->name};
-    if (tw_cursor_byte(&cursor) != SOURCE_VERSION) {
-        return TW_EDAMAGED;
-    }
-    uint64_t tap = tw_cursor_varint(&cursor);
-    uint64_t *const counters[] = {
-        &source.events,           &source.duplicates, &source.conflicts,    &source.sequence_base,
-        &source.sequence_highest, &source.missing,    &source.forgotten,    &source.filled,
-        &source.rewinds,          &source.unreadable, &source.out_of_order,
-    };
-    for (size_t i = 0; i < sizeof counters / sizeof counters[0]; i++) {
-        *counters[i] = tw_cursor_varint(&cursor);
-    }
-    source.tap = (uint16_t)tap;
-    source.first_received.ns = tw_unzigzag(tw_cursor_varint(&cursor));
-    source.last_received.ns = tw_unzigzag(tw_cursor_varint(&cursor));
-    source.last_time.ns = tw_unzigzag(tw_cursor_varint(&cursor));
-    source.transit_min_ns = tw_unzigzag(tw_cursor_varint(&cursor));
-    source.transit_last_ns = tw_unzigzag(tw_cursor_varint(&cursor));
-    struct tw_str rate_bytes = tw_cursor_bytes(&cursor, 8);
-    if (cursor.failed || tap > UINT16_MAX) {
-        return TW_EDAMAGED;
-    }
-    uint64_t rate = get_le64((const uint8_t *)rate_bytes.ptr);
-    memcpy(&source.rate, &rate, sizeof rate);
-    int rc = get_gaps(&cursor, arena, &source);
-    if (rc != TW_OK || cursor.failed || cursor.p != cursor.end) {
-        return rc == TW_ENOMEM ? rc : TW_EDAMAGED;
-    }
-    *ret_source = source;
     return TW_OK;
 }

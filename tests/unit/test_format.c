@@ -43,7 +43,9 @@ static tw_wall_t rnd_time(void)
     if (rnd(20) == 0) {
         return (tw_wall_t){edges[rnd(5)]};
     }
-    return (tw_wall_t){INT64_C(1795225279123456789) + (int64_t)rnd(1000000000000)};
+    static const int64_t units[] = {1, 1000, 1000000};
+    int64_t unit = units[rnd(3)];
+    return (tw_wall_t){(INT64_C(1795225279123456789) + (int64_t)rnd(1000000000000)) / unit * unit};
 }
 
 static struct tw_object *rnd_objects(struct tw_arena *arena, struct tw_str json, uint32_t count)
@@ -55,6 +57,7 @@ static struct tw_object *rnd_objects(struct tw_arena *arena, struct tw_str json,
         objects[i].scope = rnd(2) == 0 ? TW_STR_LIT("") : rnd_text(arena, 1, 255);
         if (json.len > 300 && rnd(2) == 0) {
             objects[i].id = (struct tw_str){json.ptr + rnd(40), 1 + (size_t)rnd(255)};
+            objects[i].scope = (struct tw_str){json.ptr + rnd(40), (size_t)rnd(255)};
         }
     }
     return objects;
