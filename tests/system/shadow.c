@@ -110,7 +110,6 @@ static void sync_directory(const char *path, const char *copy)
         die("cannot make", copy);
     }
     DIR *dir = opendir(copy);
-    /* NOLINTNEXTLINE(concurrency-mt-unsafe): a stream of this function's own */
     for (struct dirent *entry; dir != NULL && (entry = readdir(dir)) != NULL;) {
         if (entry->d_name[0] != '.' &&
             snprintf(name, sizeof name, "%s/%s", path, entry->d_name) < (int)sizeof name &&
@@ -123,7 +122,6 @@ static void sync_directory(const char *path, const char *copy)
         (void)closedir(dir); /* read only */
     }
     dir = opendir(path);
-    /* NOLINTNEXTLINE(concurrency-mt-unsafe): a stream of this function's own */
     for (struct dirent *entry; dir != NULL && (entry = readdir(dir)) != NULL;) {
         if (entry->d_name[0] != '.') {
             sync_name(path, copy, entry->d_name);
@@ -136,12 +134,12 @@ static void sync_directory(const char *path, const char *copy)
 
 static int shadow_sync(int fd)
 {
-    char link[64];
+    char fd_name[64];
     char path[PATH_MAX];
     char copy[PATH_MAX];
     const char *lie = getenv("TW_SHADOW_LIE");
-    (void)snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-    ssize_t len = readlink(link, path, sizeof path - 1);
+    (void)snprintf(fd_name, sizeof fd_name, "/proc/self/fd/%d", fd);
+    ssize_t len = readlink(fd_name, path, sizeof path - 1);
     if (len <= 0 || (lie != NULL && access(lie, F_OK) == 0)) {
         return 0;
     }
