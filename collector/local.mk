@@ -113,7 +113,8 @@ collector/config/builtin.c: $(builtin_yaml) $(srcdir)/collector/local.mk
 	    { gsub(/\\/, "&&"); gsub(/"/, "\\\""); print "\"" $$0 "\\n\"" } \
 	    END { print ";" }' $(builtin_yaml) >$@.tmp && mv $@.tmp $@
 
-bin_PROGRAMS += tillwatch
+# Not in bin_PROGRAMS until the identity index is there: it cannot be linked before.
+EXTRA_PROGRAMS = tillwatch
 tillwatch_SOURCES = \
     collector/app.c collector/app.h \
     collector/cli.c collector/cli.h \
