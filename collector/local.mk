@@ -113,8 +113,7 @@ collector/config/builtin.c: $(builtin_yaml) $(srcdir)/collector/local.mk
 	    { gsub(/\\/, "&&"); gsub(/"/, "\\\""); print "\"" $$0 "\\n\"" } \
 	    END { print ";" }' $(builtin_yaml) >$@.tmp && mv $@.tmp $@
 
-# Not in bin_PROGRAMS until the identity index is there: it cannot be linked before.
-EXTRA_PROGRAMS = tillwatch
+bin_PROGRAMS += tillwatch
 tillwatch_SOURCES = \
     collector/app.c collector/app.h \
     collector/cli.c collector/cli.h \
