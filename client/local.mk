@@ -3,6 +3,7 @@
 lib_LIBRARIES = client/libtillwatch.a
 client_libtillwatch_a_SOURCES = \
     client/crc32c.c client/crc32c.h \
+    client/link.c client/link.h \
     client/sender.c \
     client/spool.c client/spool.h
 include_HEADERS = client/tillwatch.h

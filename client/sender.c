@@ -3,13 +3,6 @@
  * A message has a ticket; its reference on the wire is the ticket, 8 bytes big-endian. Tickets from
  * `base` are in the window, one row each: base .. base + window. `cursor` is the next to send; a
  * reconnect or a time-out sets it back to `base`, and rows acknowledged out of order are skipped.
- *
- * ZMQ_IMMEDIATE: what the socket would queue while there is no connection is in our window (or
- * spool) anyway, and would be sent twice after the reconnect. The window bounds what is under way;
- * the high-water mark is out of reach, for reaching it says nothing about what has arrived.
- *
- * PINGs are sent, but no PONG is waited for: a tower that is held back by its disk does not read
- * them, and a reconnect would send the whole window again just then. TCP finds a dead tower.
  */
 #include "config.h"
 #include "tillwatch.h"
@@ -22,23 +15,18 @@
 
 #include <zmq.h>
 
+#include "link.h"
 #include "spool.h"
 
-#define WINDOW_MAX        65536
 #define WINDOW_DEFAULT    1024
 #define SPOOL_DEFAULT     (UINT64_C(1) << 30)
 #define SPOOL_MIN         4096
 #define RESEND_DEFAULT_MS 5000
 #define RESEND_MAX_MS     60000 /* the back-off stops growing here, unless resend_ms is longer */
 #define MESSAGE_MAX       (UINT32_C(64) << 20) /* bytes of topic, headers and body together */
-#define ACK_MAX_BYTES     65536                /* of one frame of an acknowledgement */
 #define ACK_FRAMES        3                    /* ref, word, problem */
-#define HEARTBEAT_MS      5000
-#define DEAD_AFTER_MS     15000
 #define REF_BYTES         8
-
-#define MONITOR_EVENT_FRAMES 2 /* number and value; endpoint (zmq_socket_monitor(3)) */
-#define CURVE_KEY_LENGTH     40
+#define CURVE_KEY_LENGTH  40
 
 /* A ticket in the window. */
 struct row {
@@ -53,9 +41,8 @@ struct row {
 };
 
 struct tillwatch_sender {
-    void *zmq_context;
-    void *socket;
-    void *monitor;
+    struct twc_link *link;
+    void *socket;            /* of the link */
     struct twc_spool *spool; /* NULL: window in memory only */
     struct row *rows;        /* ticket t has row t % window */
     size_t window;
@@ -67,9 +54,7 @@ struct tillwatch_sender {
     uint64_t acked_rows; /* in the window, not at its base */
     bool is_corked;
     bool has_unsynced;
-    bool is_blocked;         /* the socket took no more: wait for it to be writable */
-    uint64_t monitor_frames; /* received: each finished handshake is one event */
-    bool is_open;            /* tillwatch_open succeeded */
+    bool is_blocked; /* the socket took no more: wait for it to be writable */
     int64_t resend_ms;
     int64_t patience_ms; /* resend_ms, doubled at each time-out without progress */
     int64_t progress_ms; /* monotonic: last time that base moved or its message was sent */
@@ -125,66 +110,10 @@ static bool options_are_valid(const struct tillwatch_options *options)
                    options->curve_secret_key != NULL;
     bool has_keys = is_key(options->curve_server_key) && is_key(options->curve_public_key) &&
                     is_key(options->curve_secret_key);
-    return options->endpoint != NULL && options->window <= WINDOW_MAX && options->resend_ms >= 0 &&
+    return options->endpoint != NULL && options->window <= TWC_WINDOW_MAX &&
+           options->resend_ms >= 0 &&
            (options->spool_max_bytes == 0 || options->spool_max_bytes >= SPOOL_MIN) &&
            (!has_key || has_keys);
-}
-
-static int set_int(void *socket, int option, int value)
-{
-    return zmq_setsockopt(socket, option, &value, sizeof value);
-}
-
-static int set_options(tillwatch_sender *self, const struct tillwatch_options *options)
-{
-    int64_t max_bytes = ACK_MAX_BYTES;
-    int failed = set_int(self->socket, ZMQ_LINGER, 0);
-    failed |= set_int(self->socket, ZMQ_IMMEDIATE, 1);
-    failed |= set_int(self->socket, ZMQ_SNDHWM, 2 * WINDOW_MAX);
-    failed |= set_int(self->socket, ZMQ_RCVHWM, 2 * WINDOW_MAX);
-    failed |= set_int(self->socket, ZMQ_RECONNECT_IVL, 100);
-    failed |= set_int(self->socket, ZMQ_RECONNECT_IVL_MAX, 2000);
-    failed |= set_int(self->socket, ZMQ_HEARTBEAT_IVL, HEARTBEAT_MS);
-    failed |= set_int(self->socket, ZMQ_HEARTBEAT_TIMEOUT, 0);
-    failed |= set_int(self->socket, ZMQ_TCP_MAXRT, DEAD_AFTER_MS);
-    failed |= zmq_setsockopt(self->socket, ZMQ_MAXMSGSIZE, &max_bytes, sizeof max_bytes);
-    failed |= set_int(self->socket, ZMQ_IPV6, strchr(options->endpoint, '[') != NULL ? 1 : 0);
-    if (options->curve_server_key != NULL) {
-        const size_t size = CURVE_KEY_LENGTH + 1;
-        void *socket = self->socket;
-        failed |= zmq_setsockopt(socket, ZMQ_CURVE_SERVERKEY, options->curve_server_key, size);
-        failed |= zmq_setsockopt(socket, ZMQ_CURVE_PUBLICKEY, options->curve_public_key, size);
-        failed |= zmq_setsockopt(socket, ZMQ_CURVE_SECRETKEY, options->curve_secret_key, size);
-    }
-    return failed == 0 ? TILLWATCH_OK : TILLWATCH_SOCKET;
-}
-
-/* The monitor tells of new connections: what was under way on the old one is sent again. Its queue
- * has no bound, for libzmq's io thread would stop at it; it gets one event a connection. */
-static int connect_socket(tillwatch_sender *self, const struct tillwatch_options *options)
-{
-    static const char monitor[] = "inproc://tillwatch-monitor"; /* the context is our own */
-    self->zmq_context = zmq_ctx_new();
-    if (self->zmq_context == NULL) {
-        return TILLWATCH_NOMEM;
-    }
-    (void)zmq_ctx_set(self->zmq_context, ZMQ_BLOCKY, 0); /* a valid option and value */
-    self->socket = zmq_socket(self->zmq_context, ZMQ_DEALER);
-    self->monitor = zmq_socket(self->zmq_context, ZMQ_PAIR);
-    if (self->socket == NULL || self->monitor == NULL) {
-        return TILLWATCH_SOCKET;
-    }
-    int rc = set_options(self, options);
-    if (rc != TILLWATCH_OK) {
-        return rc;
-    }
-    if (zmq_socket_monitor(self->socket, monitor, ZMQ_EVENT_HANDSHAKE_SUCCEEDED) != 0 ||
-        set_int(self->monitor, ZMQ_LINGER, 0) != 0 || set_int(self->monitor, ZMQ_RCVHWM, 0) != 0 ||
-        zmq_connect(self->monitor, monitor) != 0 ||
-        zmq_connect(self->socket, options->endpoint) != 0) {
-        return TILLWATCH_SOCKET;
-    }
-    return TILLWATCH_OK;
 }
 
 static int open_spool(tillwatch_sender *self, const struct tillwatch_options *options)
@@ -224,7 +153,7 @@ int tillwatch_open(const struct tillwatch_options *options, tillwatch_sender **r
     self->rows = calloc(self->window, sizeof *self->rows);
     int rc = self->rows == NULL ? TILLWATCH_NOMEM : open_spool(self, options);
     if (rc == TILLWATCH_OK) {
-        rc = connect_socket(self, options);
+        rc = twc_link_open(options, &self->link);
     }
     if (rc != TILLWATCH_OK) {
         int errnum = errno;
@@ -232,7 +161,7 @@ int tillwatch_open(const struct tillwatch_options *options, tillwatch_sender **r
         errno = errnum;
         return rc;
     }
-    self->is_open = true;
+    self->socket = twc_link_socket(self->link);
     *ret_sender = self;
     return TILLWATCH_OK;
 }
@@ -392,13 +321,10 @@ static uint64_t send_limit(const tillwatch_sender *self)
 /* Also lets the socket learn of connections that came and went. */
 static int check_writable(tillwatch_sender *self)
 {
-    int events = 0;
-    size_t size = sizeof events;
-    if (zmq_getsockopt(self->socket, ZMQ_EVENTS, &events, &size) != 0) {
-        return errno == EINTR ? TILLWATCH_OK : TILLWATCH_SOCKET;
-    }
-    self->is_blocked = (events & ZMQ_POLLOUT) == 0;
-    return TILLWATCH_OK;
+    bool is_writable = false;
+    int rc = twc_link_check_writable(self->link, &is_writable);
+    self->is_blocked = !is_writable;
+    return rc;
 }
 
 /* Send what the window and the socket allow. */
@@ -616,21 +542,12 @@ static void send_again(tillwatch_sender *self)
     self->progress_ms = now_ms();
 }
 
-/* A connection came up: what the one before it carried is sent again. What was sent before we hear
- * of the very first can only have gone there. */
-static int take_monitor_events(tillwatch_sender *self)
+static int look_at_link(tillwatch_sender *self)
 {
-    uint64_t before = self->monitor_frames;
-    for (;;) {
-        char discarded[64];
-        if (zmq_recv(self->monitor, discarded, sizeof discarded, ZMQ_DONTWAIT) >= 0) {
-            self->monitor_frames++;
-        } else if (errno != EINTR) {
-            break;
-        }
-    }
-    if (self->monitor_frames == before || self->monitor_frames <= MONITOR_EVENT_FRAMES) {
-        return TILLWATCH_OK;
+    bool is_new = false;
+    int rc = twc_link_look(self->link, now_ms(), &is_new);
+    if (rc != TILLWATCH_OK || !is_new) {
+        return rc;
     }
     send_again(self);
     return check_writable(self); /* lets the socket forget the old connection first */
@@ -651,34 +568,34 @@ static void check_patience(tillwatch_sender *self)
     }
 }
 
-/* Wait for something to do, no longer than until `deadline_ms` (negative: no deadline). */
+/* The earlier of two times, where -1 is never. */
+static int64_t earlier(int64_t a, int64_t b)
+{
+    if (a < 0 || b < 0) {
+        return a < 0 ? b : a;
+    }
+    return a < b ? a : b;
+}
+
+/* Wait for something to do, no longer than until `deadline_ms` (-1: no deadline). */
 static int wait_for_work(tillwatch_sender *self, int64_t deadline_ms)
 {
-    int64_t now = now_ms();
     bool is_under_way = self->base < self->next && row_of(self, self->base)->is_sent;
     int64_t until = is_under_way ? self->progress_ms + self->patience_ms : -1;
-    if (deadline_ms >= 0 && (until < 0 || deadline_ms < until)) {
-        until = deadline_ms;
-    }
+    until = earlier(earlier(until, deadline_ms), twc_link_wakeup(self->link));
+    int64_t timeout_ms = until < 0 ? -1 : until - now_ms();
     bool wants_out = self->is_blocked && self->cursor < send_limit(self);
-    zmq_pollitem_t items[] = {
-        {.socket = self->socket, .events = (short)(ZMQ_POLLIN | (wants_out ? ZMQ_POLLOUT : 0))},
-        {.socket = self->monitor, .events = ZMQ_POLLIN},
-    };
-    long timeout = until < 0 ? -1 : (until > now ? (long)(until - now) : 0);
-    if (zmq_poll(items, 2, timeout) < 0 && errno != EINTR) {
-        return TILLWATCH_SOCKET;
-    }
-    if ((items[0].revents & ZMQ_POLLOUT) != 0) {
-        self->is_blocked = false;
-    }
-    return TILLWATCH_OK;
+    bool is_writable = false;
+    int rc = twc_link_wait(self->link, wants_out, until >= 0 && timeout_ms < 0 ? 0 : timeout_ms,
+                           &is_writable);
+    self->is_blocked = self->is_blocked && !is_writable;
+    return rc;
 }
 
 /* One round without waiting. Number of messages acknowledged, or an error. */
 static int turn(tillwatch_sender *self)
 {
-    int rc = take_monitor_events(self);
+    int rc = look_at_link(self);
     if (rc != TILLWATCH_OK) {
         return rc;
     }
@@ -746,22 +663,11 @@ void tillwatch_close(tillwatch_sender **self_p)
     if (self == NULL) {
         return;
     }
-    if (self->socket != NULL && self->rows != NULL && self->is_open) {
+    if (self->socket != NULL) {
         (void)take_acks(self); /* those that have arrived need not be sent again */
         (void)tillwatch_cork(self, 0);
     }
-    if (self->monitor != NULL) {
-        /* first, or the io thread would wait for a reader of its events */
-        (void)zmq_socket_monitor(self->socket, NULL, 0);
-        (void)zmq_close(self->monitor); /* fails on something that is no socket only */
-    }
-    if (self->socket != NULL) {
-        (void)zmq_close(self->socket);
-    }
-    if (self->zmq_context != NULL) {
-        while (zmq_ctx_term(self->zmq_context) != 0 && errno == EINTR) {
-        }
-    }
+    twc_link_close(&self->link);
     for (size_t i = 0; self->rows != NULL && i < self->window; i++) {
         clear_row(&self->rows[i]);
     }

@@ -34,7 +34,12 @@ static void listen_on(struct fake_tower *self, const char *endpoint)
 
 void fake_tower_start(struct fake_tower *self, const char *secret_key)
 {
-    *self = (struct fake_tower){.secret_key = secret_key, .context = zmq_ctx_new()};
+    fake_tower_start_in(self, zmq_ctx_new(), secret_key);
+}
+
+void fake_tower_start_in(struct fake_tower *self, void *context, const char *secret_key)
+{
+    *self = (struct fake_tower){.secret_key = secret_key, .context = context};
     assert_non_null(self->context);
     listen_on(self, "tcp://127.0.0.1:*");
     size_t size = sizeof self->endpoint;

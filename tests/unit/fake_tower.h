@@ -42,6 +42,8 @@ struct ack_log {
 
 /* secret_key: NULL, or Z85 for CURVE (kept by the caller). */
 void fake_tower_start(struct fake_tower *self, const char *secret_key);
+/* The same in a ZeroMQ context that it takes over. */
+void fake_tower_start_in(struct fake_tower *self, void *context, const char *secret_key);
 void fake_tower_stop(struct fake_tower *self);
 /* Stop and listen on the same port again. */
 void fake_tower_restart(struct fake_tower *self);

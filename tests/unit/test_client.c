@@ -328,6 +328,65 @@ static void open__with_curve_keys__reaches_a_curve_tower(void **state)
     fake_tower_stop(&tower);
 }
 
+/* Answers ZAP requests in the tower's context: code "400" or "200". */
+static void answer_zap(void *handler, const char *code)
+{
+    char id[256] = "";
+    char frame[256];
+    int id_len = 0;
+    int more = 1;
+    size_t size = sizeof more;
+    for (int i = 0; more != 0; i++) {
+        int n = zmq_recv(handler, i == 1 ? id : frame, sizeof frame, 0);
+        assert_true(n >= 0);
+        id_len = i == 1 ? n : id_len;
+        assert_int_equal(zmq_getsockopt(handler, ZMQ_RCVMORE, &more, &size), 0);
+    }
+    assert_int_equal(zmq_send(handler, "1.0", 3, ZMQ_SNDMORE), 3);
+    assert_int_equal(zmq_send(handler, id, (size_t)id_len, ZMQ_SNDMORE), id_len);
+    assert_int_equal(zmq_send(handler, code, 3, ZMQ_SNDMORE), 3);
+    assert_int_equal(zmq_send(handler, "", 0, ZMQ_SNDMORE), 0);
+    assert_int_equal(zmq_send(handler, "", 0, ZMQ_SNDMORE), 0);
+    assert_int_equal(zmq_send(handler, "", 0, 0), 0);
+}
+
+/* libzmq gives up when it is refused; a sender must not, for its key may be added later. */
+static void poll__refused_by_the_tower__tries_again(void **state)
+{
+    (void)state;
+    struct fake_tower tower;
+    struct ack_log log = {.count = 0};
+    char server_public[41];
+    char server_secret[41];
+    assert_int_equal(zmq_curve_keypair(server_public, server_secret), 0);
+    void *context = zmq_ctx_new();
+    void *handler = zmq_socket(context, ZMQ_REP);
+    assert_int_equal(zmq_bind(handler, "inproc://zeromq.zap.01"), 0);
+    fake_tower_start_in(&tower, context, server_secret);
+    struct tillwatch_options options = options_for(&tower, &log);
+    options.curve_server_key = server_public;
+    options.curve_public_key = server_public;
+    options.curve_secret_key = server_secret;
+    tillwatch_sender *sender = NULL;
+    assert_int_equal(tillwatch_open(&options, &sender), TILLWATCH_OK);
+    assert_int_equal(tillwatch_send(sender, NULL, NULL, "{}", 2, NULL), TILLWATCH_OK);
+    for (int requests = 0; requests < 2;) {
+        zmq_pollitem_t item = {.socket = handler, .events = ZMQ_POLLIN};
+        if (zmq_poll(&item, 1, 1) == 1) {
+            answer_zap(handler, requests == 0 ? "400" : "200");
+            requests++;
+        }
+        assert_int_equal(tillwatch_poll(sender, 10), 0);
+    }
+    struct arrived message;
+    fake_tower_receive(&tower, sender, &message);
+    fake_tower_answer(&tower, &message, "ok", NULL);
+    flush(sender);
+    tillwatch_close(&sender);
+    assert_int_equal(zmq_close(handler), 0);
+    fake_tower_stop(&tower);
+}
+
 static void text__every_result__has_its_sentence(void **state)
 {
     (void)state;
@@ -370,6 +429,7 @@ int main(void)
         cmocka_unit_test(flush__no_tower__times_out_and_keeps_the_messages),
         cmocka_unit_test(open__options_out_of_range__are_refused),
         cmocka_unit_test(open__with_curve_keys__reaches_a_curve_tower),
+        cmocka_unit_test(poll__refused_by_the_tower__tries_again),
         cmocka_unit_test(text__every_result__has_its_sentence),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
