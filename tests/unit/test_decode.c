@@ -144,15 +144,558 @@ static void decode_run__binary__composes_the_event(void **state)
                "\"datacontenttype\":\"application/json\",\"data\":{\"a\":1}}");
 }
 
+/* --- CloudEvents, strictly -------------------------------------------------------------------- */
+
+static void cloudevent__required_attributes__must_be_there(void **state)
+{
+    struct got *got = *state;
+    static const struct {
+        const char *body;
+        enum tw_problem_code code;
+    } rows[] = {
+        {"{\"specversion\":\"1.0\",\"source\":\"/a\",\"type\":\"t\"}", TW_PROBLEM_required},
+        {"{\"specversion\":\"1.0\",\"id\":\"1\",\"type\":\"t\"}", TW_PROBLEM_required},
+        {"{\"specversion\":\"1.0\",\"id\":\"1\",\"source\":\"/a\"}", TW_PROBLEM_required},
+        {"{\"specversion\":\"1.0\",\"id\":\"\",\"source\":\"/a\",\"type\":\"t\"}",
+         TW_PROBLEM_required},
+        {"{\"specversion\":\"1.0\",\"id\":null,\"source\":\"/a\",\"type\":\"t\"}",
+         TW_PROBLEM_required},
+        {"{\"specversion\":\"1.0\",\"id\":1,\"source\":\"/a\",\"type\":\"t\"}",
+         TW_PROBLEM_attribute_type},
+        {"{\"specversion\":\"0.3\",\"id\":\"1\",\"source\":\"/a\",\"type\":\"t\"}",
+         TW_PROBLEM_specversion},
+        {"{\"specversion\":\"\",\"id\":\"1\",\"source\":\"/a\",\"type\":\"t\"}",
+         TW_PROBLEM_specversion},
+        {"{\"specversion\":1.0,\"id\":\"1\",\"source\":\"/a\",\"type\":\"t\"}",
+         TW_PROBLEM_attribute_type},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        check_refused(got, NULL, rows[i].body, rows[i].code);
+    }
+    check_refused(got, "content-type: application/cloudevents+json", "{\"id\":\"1\"}",
+                  TW_PROBLEM_required);
+}
+
+static void cloudevent__attribute_types__are_those_of_the_specification(void **state)
+{
+    struct got *got = *state;
+    check_accepted(got, "\"x\":true,\"y\":false,\"z\":-2147483648,\"w\":2147483647,\"v\":\"\"");
+    check_text(tw_event_attribute(got->events[0], TW_STR_LIT("z")), "-2147483648");
+    check_member(got, "\"x\":2147483648", TW_PROBLEM_attribute_type);
+    check_member(got, "\"x\":1.0", TW_PROBLEM_attribute_type);
+    check_member(got, "\"x\":1e2", TW_PROBLEM_attribute_type);
+    check_member(got, "\"x\":[]", TW_PROBLEM_attribute_type);
+    check_member(got, "\"x\":{}", TW_PROBLEM_attribute_type);
+    check_member(got, "\"orderid\":4711.5", TW_PROBLEM_attribute_type);
+    check_member(got, "\"time\":5", TW_PROBLEM_attribute_type);
+    check_member(got, "\"subject\":true", TW_PROBLEM_attribute_type);
+}
+
+static void cloudevent__attribute_names__are_lower_case(void **state)
+{
+    struct got *got = *state;
+    check_accepted(got, "\"a1\":\"x\",\"9\":\"x\",\"averylongnamethatisonlyadvisedagainst\":\"x\"");
+    check_member(got, "\"Orderid\":\"1\"", TW_PROBLEM_attribute_name);
+    check_member(got, "\"order_id\":\"1\"", TW_PROBLEM_attribute_name);
+    check_member(got, "\"order-id\":null", TW_PROBLEM_attribute_name);
+    check_member(got, "\"\":\"1\"", TW_PROBLEM_attribute_name);
+    check_member(got, "\"\xc3\xbc\":\"1\"", TW_PROBLEM_attribute_name);
+    check_member(got, "\"\\u006frderid\":\"1\",\"orderid\":\"1\"", TW_PROBLEM_json_duplicate);
+    check_accepted(got, "\"\\u006frderid\":\"1\"");
+    check_attr(got->events[0], TW_ATTR_ORDERID, "1");
+}
+
+static void cloudevent__attribute_texts__hold_allowed_characters(void **state)
+{
+    struct got *got = *state;
+    check_accepted(got, "\"x\":\"\xc3\xa9\\u20ac\\ud83d\\ude00\xc2\xa0\"");
+    check_member(got, "\"x\":\"\\t\"", TW_PROBLEM_attribute_text);
+    check_member(got, "\"x\":\"\\u007f\"", TW_PROBLEM_attribute_text);
+    check_member(got, "\"x\":\"\x7f\"", TW_PROBLEM_attribute_text);
+    check_member(got, "\"x\":\"\\u0085\"", TW_PROBLEM_attribute_text);
+    check_member(got, "\"x\":\"\xc2\x85\"", TW_PROBLEM_attribute_text);
+    check_member(got, "\"x\":\"\\ufffe\"", TW_PROBLEM_attribute_text);
+    check_member(got, "\"x\":\"\xef\xbf\xbf\"", TW_PROBLEM_attribute_text);
+    check_member(got, "\"id2\":\"\\u0000\"", TW_PROBLEM_json);
+    check_member(got, "\"x\":\"\\ud800\"", TW_PROBLEM_json);
+    check_member(got, "\"x\":\"\xff\"", TW_PROBLEM_utf8);
+    check_member(got, "\"subject\":\"\"", TW_PROBLEM_attribute_text);
+    check_member(got, "\"dataschema\":\"\"", TW_PROBLEM_attribute_text);
+    check_member(got, "\"datacontenttype\":\"\"", TW_PROBLEM_attribute_text);
+}
+
+static void cloudevent__attribute_size__is_bounded_at_its_edge(void **state)
+{
+    struct got *got = *state;
+    got->cfg.intake.max_attribute_bytes = 20;
+    check_accepted(got, "\"x\":\"12345678901234567890\"");
+    check_member(got, "\"x\":\"123456789012345678901\"", TW_PROBLEM_attribute_size);
+    check_accepted(got, "\"x\":\"\\u0041\\u0041\\u0041\\u0041\\u0041\""); /* as decoded */
+    check_accepted(got, "\"a1234567890123456789\":\"x\"");
+    check_member(got, "\"a12345678901234567890\":\"x\"", TW_PROBLEM_attribute_size);
+}
+
+static void cloudevent__forms__are_checked(void **state)
+{
+    struct got *got = *state;
+    static const char *const outcomes[] = {"ok", "failed", "retrying", "deadletter", "compensated"};
+    for (size_t i = 0; i < 5; i++) {
+        char member[64];
+        (void)snprintf(member, sizeof member, "\"outcome\":\"%s\"", outcomes[i]);
+        check_accepted(got, member);
+    }
+    check_member(got, "\"outcome\":\"OK\"", TW_PROBLEM_outcome);
+    check_member(got, "\"outcome\":\"\"", TW_PROBLEM_outcome);
+    check_member(got, "\"time\":\"2026-11-21\"", TW_PROBLEM_time);
+    check_member(got, "\"time\":\"\"", TW_PROBLEM_time);
+    check_member(got, "\"time\":\"2026-11-21T01:41:19\"", TW_PROBLEM_time);
+    check_member(got, "\"time\":\"1600-01-01T00:00:00Z\"", TW_PROBLEM_time);
+    check_accepted(got, "\"amount\":\"-0.10\",\"currency\":\"JPY\"");
+    check_accepted(got, "\"amount\":12");
+    check_attr(got->events[0], TW_ATTR_AMOUNT, "12");
+    check_member(got, "\"amount\":12.5", TW_PROBLEM_attribute_type);
+    check_member(got, "\"amount\":\"12,5\"", TW_PROBLEM_amount);
+    check_member(got, "\"amount\":true", TW_PROBLEM_amount);
+    check_member(got, "\"currency\":\"eur\"", TW_PROBLEM_amount);
+    check_member(got, "\"currency\":\"EURO\"", TW_PROBLEM_amount);
+}
+
+static void cloudevent__data__is_one_of_two(void **state)
+{
+    struct got *got = *state;
+    check_accepted(got, "\"data\":null");
+    check_accepted(got, "\"data\":\"text\\u0007\",\"data_base64\":null");
+    check_accepted(got, "\"data\":{\"a\":1,\"a\":2}");
+    check_accepted(got, "\"data\":1e999");
+    check_accepted(got, "\"data_base64\":\"\"");
+    check_accepted(got, "\"data_base64\":\"AB\\/+\"");
+    check_member(got, "\"data\":1,\"data_base64\":\"\"", TW_PROBLEM_data);
+    check_member(got, "\"data\":null,\"data_base64\":\"AAAA\"", TW_PROBLEM_data);
+    check_member(got, "\"data_base64\":\"AAA\"", TW_PROBLEM_data);
+    check_member(got, "\"data_base64\":\"A AA\"", TW_PROBLEM_data);
+    check_member(got, "\"data_base64\":5", TW_PROBLEM_data);
+}
+
+static void cloudevent__system__comes_from_the_source(void **state)
+{
+    struct got *got = *state;
+    static const char *const rows[][2] = {
+        {"/pos/store-0042/till-3", "pos"},
+        {"pos/store", "pos"},
+        {"pos", "pos"},
+        {"/", NULL},
+        {"//host/erp/x", "erp"},
+        {"https://shop.example/ecommerce/eu?x=/y", "ecommerce"},
+        {"https://shop.example", NULL},
+        {"urn:pos:0042/3", "pos:0042"},
+        {"?q", NULL},
+        {"/wms#1", "wms"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char body[256];
+        (void)snprintf(body, sizeof body,
+                       "{\"specversion\":\"1.0\",\"id\":\"1\",\"source\":\"%s\",\"type\":\"t\"}",
+                       rows[i][0]);
+        got_body(got, NULL, NULL, tw_str_of(body));
+        assert_int_equal(got->event_count, 1);
+        check_attr(got->events[0], TW_ATTR_SYSTEM, rows[i][1]);
+    }
+    check_accepted(got, "\"system\":\"loyalty\"");
+    check_attr(got->events[0], TW_ATTR_SYSTEM, "loyalty");
+    check_accepted(got, "\"system\":\"\"");
+    check_attr(got->events[0], TW_ATTR_SYSTEM, "pos");
+}
+
+/* MIN_EVENT with `count` extensions x0, x1, ... Owned. */
+static char *with_extras(size_t count)
+{
+    char *body = malloc(sizeof MIN_EVENT + count * 24);
+    assert_non_null(body);
+    char *p =
+        body + snprintf(body, sizeof MIN_EVENT, "%.*s", (int)(sizeof MIN_EVENT - 2), MIN_EVENT);
+    for (size_t i = 0; i < count; i++) {
+        p += snprintf(p, 24, ",\"x%zu\":\"%zu\"", i, i);
+    }
+    (void)snprintf(p, 2, "}");
+    return body;
+}
+
+static void cloudevent__extras__are_bounded_at_their_edge(void **state)
+{
+    struct got *got = *state;
+    static const size_t counts[] = {0, 1, TW_EVENT_MAX_EXTRAS, TW_EVENT_MAX_EXTRAS + 1};
+    for (size_t i = 0; i < 4; i++) {
+        char *body = with_extras(counts[i]);
+        got_body(got, NULL, NULL, tw_str_of(body));
+        assert_int_equal(got->event_count, 1);
+        const struct tw_event *event = got->events[0];
+        size_t kept = counts[i] < TW_EVENT_MAX_EXTRAS ? counts[i] : TW_EVENT_MAX_EXTRAS;
+        assert_int_equal(event->extra_count, kept);
+        assert_true(kept > 0 || event->extras == NULL);
+        for (size_t k = 0; k < kept; k++) {
+            char text[24];
+            (void)snprintf(text, sizeof text, "%zu", k);
+            check_text(event->extras[k].value, text);
+        }
+        check_text(event->json, body); /* all of them */
+        free(body);
+    }
+}
+
+static void cloudevent__members__are_bounded(void **state)
+{
+    struct got *got = *state;
+    got->cfg.intake.max_json_members = 10;
+    char *body = with_extras(6);
+    got_body(got, NULL, NULL, tw_str_of(body));
+    assert_int_equal(got->event_count, 1);
+    free(body);
+    body = with_extras(7);
+    check_refused(got, NULL, body, TW_PROBLEM_json_members);
+    free(body);
+}
+
+/* --- the body decides ------------------------------------------------------------------------- */
+
+static void body__neither_object_nor_array__is_refused(void **state)
+{
+    struct got *got = *state;
+    check_refused(got, NULL, "", TW_PROBLEM_empty);
+    check_refused(got, NULL, " \r\n\t", TW_PROBLEM_empty);
+    check_refused(got, NULL, "\"text\"", TW_PROBLEM_json);
+    check_refused(got, NULL, "\xef\xbb\xbf" MIN_EVENT, TW_PROBLEM_json);
+    check_refused(got, NULL, MIN_EVENT "x", TW_PROBLEM_json);
+    check_refused(got, NULL, MIN_EVENT MIN_EVENT, TW_PROBLEM_json);
+    struct tw_message nothing = {.body = TW_STR_NULL};
+    got_message(got, &nothing);
+    assert_int_equal(got->problem_count, 1);
+    assert_int_equal(got->problems[0]->code, TW_PROBLEM_empty);
+}
+
+static void body__cut_at_every_byte__is_never_accepted(void **state)
+{
+    struct got *got = *state;
+    static const char body[] =
+        "{\"specversion\":\"1.0\",\"id\":\"A\\u0041\",\"source\":\"/pos/\xc3\xa9\",\"type\":\"t\","
+        "\"time\":\"2026-11-21T01:41:19Z\",\"n\":-5,\"b\":true,\"data\":{\"a\":[1.5e3,null]}}";
+    for (size_t len = 0; len < sizeof body - 1; len++) {
+        char *copy = malloc(len + (len == 0));
+        assert_non_null(copy);
+        memcpy(copy, body, len);
+        got_body(got, NULL, NULL, (struct tw_str){copy, len});
+        assert_int_equal(got->event_count, 0);
+        assert_int_equal(got->problem_count, 1);
+        free(copy);
+    }
+    got_body(got, NULL, NULL, TW_STR_LIT(body));
+    assert_int_equal(got->event_count, 1);
+}
+
+static void body__hostile__is_refused_in_bounded_memory(void **state)
+{
+    struct got *got = *state;
+    size_t len = 200000;
+    char *body = malloc(len);
+    assert_non_null(body);
+    memset(body, '[', len);
+    got_body(got, NULL, NULL, (struct tw_str){body, len});
+    assert_int_equal(got->event_count, 0);
+    assert_int_equal(got->problem_count, 1);
+    assert_int_equal(got->problems[0]->code, TW_PROBLEM_json_depth);
+    memset(body, ',', len);
+    body[0] = '['; /* 200,000 elements that are none */
+    got_body(got, NULL, NULL, (struct tw_str){body, len});
+    assert_int_equal(got->event_count, 0);
+    assert_int_equal(got->problem_count, 10001);
+    assert_true(got->arena.used < (size_t)16 << 20);
+    memset(body, '\0', len);
+    got_body(got, NULL, NULL, (struct tw_str){body, len});
+    assert_int_equal(got->problem_count, 1);
+    free(body);
+}
+
+/* --- batches ---------------------------------------------------------------------------------- */
+
+static void batch__bad_events__cost_only_themselves(void **state)
+{
+    struct got *got = *state;
+    static const char body[] = "[" MIN_EVENT ",{\"specversion\":\"1.0\"}, 5,{\"x\":[1}," MIN_EVENT
+                               ",{\"a\":1,\"a\":2}," MIN_EVENT ",{}]";
+    got_body(got, NULL, NULL, TW_STR_LIT(body));
+    assert_int_equal(got->event_count, 3);
+    static const struct {
+        int64_t index;
+        enum tw_problem_code code;
+        const char *raw;
+    } rows[] = {
+        {1, TW_PROBLEM_required, "{\"specversion\":\"1.0\"}"},
+        {2, TW_PROBLEM_unmapped, "5"},
+        {3, TW_PROBLEM_json, "{\"x\":[1}"},
+        {5, TW_PROBLEM_json_duplicate, "{\"a\":1,\"a\":2}"},
+        {7, TW_PROBLEM_unmapped, "{}"},
+    };
+    assert_int_equal(got->problem_count, 5);
+    for (size_t i = 0; i < 5; i++) {
+        assert_int_equal(got->problems[i]->index, rows[i].index);
+        assert_int_equal(got->problems[i]->code, rows[i].code);
+        check_text(got->problems[i]->raw, rows[i].raw);
+    }
+}
+
+static void batch__broken_array__keeps_what_came_before(void **state)
+{
+    struct got *got = *state;
+    static const struct {
+        const char *body;
+        size_t events;
+        const char *raw;
+    } rows[] = {
+        {"[" MIN_EVENT "," MIN_EVENT, 2, ""},
+        {"[" MIN_EVENT ",", 1, ","},
+        {"[" MIN_EVENT " " MIN_EVENT "]", 1, MIN_EVENT "]"},
+        {"[" MIN_EVENT "]x", 1, "x"},
+        {"[" MIN_EVENT "," MIN_EVENT ",{\"id\":\"x]", 2, "{\"id\":\"x]"},
+        {"[", 0, ""},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        got_body(got, NULL, NULL, tw_str_of(rows[i].body));
+        assert_int_equal(got->event_count, rows[i].events);
+        assert_int_equal(got->problem_count, 1);
+        assert_int_equal(got->problems[0]->code, TW_PROBLEM_json);
+        assert_int_equal(got->problems[0]->index, rows[i].events);
+        check_text(got->problems[0]->raw, rows[i].raw);
+    }
+}
+
+static void batch__size__is_bounded_at_its_edge(void **state)
+{
+    struct got *got = *state;
+    for (size_t count = 10000; count <= 10001; count++) {
+        char *body = malloc(count * sizeof MIN_EVENT + 2);
+        assert_non_null(body);
+        char *p = body;
+        for (size_t i = 0; i < count; i++) {
+            *p++ = i == 0 ? '[' : ',';
+            memcpy(p, MIN_EVENT, sizeof MIN_EVENT - 1);
+            p += sizeof MIN_EVENT - 1;
+        }
+        *p++ = ']';
+        got_body(got, NULL, NULL, (struct tw_str){body, (size_t)(p - body)});
+        assert_int_equal(got->event_count, 10000);
+        assert_int_equal(got->problem_count, count - 10000);
+        if (count > 10000) {
+            assert_int_equal(got->problems[0]->code, TW_PROBLEM_batch_size);
+            assert_int_equal(got->problems[0]->index, 10000);
+            check_text(got->problems[0]->raw, MIN_EVENT "]");
+        }
+        free(body);
+    }
+}
+
+/* --- headers ---------------------------------------------------------------------------------- */
+
+#define CE "ce-specversion: 1.0\nce-id: 1\nce-source: /wms/1\nce-type: t\n"
+
+static void headers__content_type__decides_the_mode(void **state)
+{
+    struct got *got = *state;
+    static const char *const structured[] = {
+        "content-type: application/cloudevents+json",
+        "Content-Type: Application/CloudEvents+JSON ; charset=UTF-8\n",
+        "content-type: application/cloudevents-batch+json\n", /* a batch of one */
+        "content-type: application/json\n",
+        "content-type: application/vnd.shop+json\n",
+        "x-other: 1\n",
+        "",
+    };
+    for (size_t i = 0; i < sizeof structured / sizeof structured[0]; i++) {
+        got_body(got, NULL, structured[i], TW_STR_LIT(MIN_EVENT));
+        assert_int_equal(got->event_count, 1);
+        assert_int_equal(got->problem_count, 0);
+    }
+    check_refused(got, "content-type: application/cloudevents+json\n", "[" MIN_EVENT "]",
+                  TW_PROBLEM_json);
+    check_refused(got, "content-type: application/cloudevents+json\n", "text", TW_PROBLEM_json);
+    check_refused(got, "content-type: application/cloudevents+json\n", "", TW_PROBLEM_empty);
+    check_refused(got, "content-type: application/cloudevents-batch+json\n", "5", TW_PROBLEM_json);
+    check_refused(got, "content-type: application/cloudevents+xml\n", "<e/>",
+                  TW_PROBLEM_content_type);
+    check_refused(got, "content-type: application/cloudevents\n", MIN_EVENT,
+                  TW_PROBLEM_content_type);
+    check_refused(got, "content-type: application/cloudevents-batch+avro\n", "x",
+                  TW_PROBLEM_content_type);
+    check_refused(got, "content-type: text/xml\n", "<a/>", TW_PROBLEM_content_type);
+}
+
+static void headers__not_well_formed__refuse_the_message(void **state)
+{
+    struct got *got = *state;
+    static const char *const bad[] = {
+        "content-type application/json\n",
+        ": x\n",
+        "a b: c\n",
+        "\n",
+        "a: 1\n\nb: 2\n",
+        "a: 1\r\n",
+        "a: \x01\n",
+        "a: \t\n",
+        "a: \x7f\n",
+        "A: 1\na: 2\n",
+        "a: 1\nA: 1\n",
+        "content-type: a\nContent-Type: b\n",
+        CE "ce-datacontenttype: x\n",
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        check_refused(got, bad[i], MIN_EVENT, TW_PROBLEM_headers);
+    }
+    check_refused(got, "a: \xff\n", MIN_EVENT, TW_PROBLEM_utf8);
+    check_refused(got, CE "ce-order-id: 1\n", "", TW_PROBLEM_attribute_name);
+    check_refused(got, CE "ce-data: 1\n", "", TW_PROBLEM_attribute_name);
+    check_refused(got, CE "ce-: 1\n", "", TW_PROBLEM_attribute_name);
+    check_refused(got, CE "ce-x: a\xc2\x85\n", "", TW_PROBLEM_attribute_text);
+}
+
+static void headers__size__is_bounded_at_its_edge(void **state)
+{
+    struct got *got = *state;
+    char headers[17000];
+    for (int lines = 64; lines <= 65; lines++) {
+        char *p = headers;
+        for (int i = 0; i < lines; i++) {
+            p += snprintf(p, 32, "h%d: v\n", i);
+        }
+        got_body(got, NULL, headers, TW_STR_LIT(MIN_EVENT));
+        assert_int_equal(got->event_count, lines == 64 ? 1 : 0);
+        assert_int_equal(got->problem_count, lines == 64 ? 0 : 1);
+    }
+    assert_int_equal(got->problems[0]->code, TW_PROBLEM_headers);
+    for (size_t len = 16384; len <= 16385; len++) {
+        memset(headers, 'v', len);
+        memcpy(headers, "h: ", 3);
+        struct tw_message message = {.headers = {headers, len}, .body = TW_STR_LIT(MIN_EVENT)};
+        got_message(got, &message);
+        assert_int_equal(got->event_count, len == 16384 ? 1 : 0);
+    }
+    assert_int_equal(got->problems[0]->code, TW_PROBLEM_headers);
+}
+
+/* --- binary ----------------------------------------------------------------------------------- */
+
+static void check_composed(struct got *got, const char *headers, const char *body,
+                           const char *expected_tail)
+{
+    got_body(got, NULL, headers, tw_str_of(body));
+    if (got->event_count != 1) {
+        fail_msg("%s: %s", headers, got->problems[0]->detail.ptr);
+    }
+    static const char head[] =
+        "{\"specversion\":\"1.0\",\"id\":\"1\",\"source\":\"/wms/1\",\"type\":\"t\"";
+    struct tw_str json = got->events[0]->json;
+    assert_true(tw_str_starts(json, TW_STR_LIT(head)));
+    check_text((struct tw_str){json.ptr + sizeof head - 1, json.len - (sizeof head - 1)},
+               expected_tail);
+}
+
+static void binary__data__is_json_where_it_can_be(void **state)
+{
+    struct got *got = *state;
+    check_composed(got, CE, "", "}");
+    check_composed(got, CE, "{\"a\":1}", ",\"data\":{\"a\":1}}");
+    check_composed(got, CE, "not json", ",\"data_base64\":\"bm90IGpzb24=\"}");
+    check_composed(got, CE "content-type: application/json\n", "\"text\"",
+                   ",\"datacontenttype\":\"application/json\",\"data\":\"text\"}");
+    check_composed(got, CE "content-type: application/json\n", "{\"a\":",
+                   ",\"datacontenttype\":\"application/json\",\"data_base64\":\"eyJhIjo=\"}");
+    check_composed(got, CE "content-type: text/plain\n", "1",
+                   ",\"datacontenttype\":\"text/plain\",\"data_base64\":\"MQ==\"}");
+    check_composed(got, CE "content-type: a/b+JSON; v=1\n", " [1] ",
+                   ",\"datacontenttype\":\"a/b+JSON; v=1\",\"data\":[1]}");
+}
+
+static void binary__values__are_taken_literally(void **state)
+{
+    struct got *got = *state;
+    check_composed(got, CE "ce-x: \"a%20b\\\" \n", "", ",\"x\":\"\\\"a%20b\\\\\\\"\"}");
+    check_text(tw_event_attribute(got->events[0], TW_STR_LIT("x")), "\"a%20b\\\"");
+    check_composed(got, CE "CE-OrderId:4711\n", "", ",\"orderid\":\"4711\"}");
+    check_composed(got, CE "ce-orderid:\n", "", ",\"orderid\":\"\"}");
+    check_refused(got, "ce-id: 1\nce-source: /a\nce-type: t\n", "", TW_PROBLEM_required);
+    check_refused(got, "ce-specversion: 2.0\nce-id: 1\nce-source: /a\nce-type: t\n", "",
+                  TW_PROBLEM_specversion);
+    check_refused(got, CE "ce-time: now\n", "", TW_PROBLEM_time);
+}
+
+/* --- the rest --------------------------------------------------------------------------------- */
+
+static void decode_run__full_arena__reports_instead_of_losing(void **state)
+{
+    struct got *got = *state;
+    for (size_t max = 0; max < 2048; max += 16) {
+        struct tw_arena small;
+        tw_arena_init(&small, max);
+        got_body(got, NULL, NULL, TW_STR_LIT(MIN_EVENT)); /* makes the decoder */
+        got->event_count = 0;
+        got->problem_count = 0;
+        tw_decoder_set_arena(got->decoder, &small);
+        static const char body[] = "{\"specversion\":\"1.0\",\"id\":\"\\u0041\",\"source\":"
+                                   "\"/a\",\"type\":\"t\",\"\\u0061b\":\"c\"}";
+        struct tw_message message = {.body = TW_STR_LIT(body)};
+        const struct tw_decode_sink sink = {got, got_event, got_problem};
+        tw_decoder_run(got->decoder, &message, &sink);
+        assert_int_equal(got->event_count + got->problem_count, 1);
+        tw_decoder_set_arena(got->decoder, &got->arena);
+        tw_arena_fini(&small);
+    }
+    assert_int_equal(got->event_count, 1); /* the last one had room */
+}
+
+static void problem__detail__is_printable_and_short(void **state)
+{
+    struct got *got = *state;
+    char body[4096];
+    (void)snprintf(body, sizeof body, "%.*s,\"time\":\"\xc3\xa9%0500d\"}",
+                   (int)(sizeof MIN_EVENT - 2), MIN_EVENT, 7);
+    got_body(got, NULL, NULL, tw_str_of(body));
+    assert_int_equal(got->problem_count, 1);
+    struct tw_str detail = got->problems[0]->detail;
+    assert_true(detail.len > 0 && detail.len <= 256);
+    for (size_t i = 0; i < detail.len; i++) {
+        assert_true(detail.ptr[i] >= 0x20 && detail.ptr[i] < 0x7f);
+    }
+}
+
+/* Every case has a decoder of its own. */
+#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(decode_run__structured__gives_all_attributes, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(decode_run__batch__gives_each_event, setup, teardown),
-        cmocka_unit_test_setup_teardown(decode_run__binary__composes_the_event, setup, teardown),
+        CASE(decode_run__structured__gives_all_attributes),
+        CASE(decode_run__batch__gives_each_event),
+        CASE(decode_run__binary__composes_the_event),
+        CASE(cloudevent__required_attributes__must_be_there),
+        CASE(cloudevent__attribute_types__are_those_of_the_specification),
+        CASE(cloudevent__attribute_names__are_lower_case),
+        CASE(cloudevent__attribute_texts__hold_allowed_characters),
+        CASE(cloudevent__attribute_size__is_bounded_at_its_edge),
+        CASE(cloudevent__forms__are_checked),
+        CASE(cloudevent__data__is_one_of_two),
+        CASE(cloudevent__system__comes_from_the_source),
+        CASE(cloudevent__extras__are_bounded_at_their_edge),
+        CASE(cloudevent__members__are_bounded),
+        CASE(body__neither_object_nor_array__is_refused),
+        CASE(body__cut_at_every_byte__is_never_accepted),
+        CASE(body__hostile__is_refused_in_bounded_memory),
+        CASE(batch__bad_events__cost_only_themselves),
+        CASE(batch__broken_array__keeps_what_came_before),
+        CASE(batch__size__is_bounded_at_its_edge),
+        CASE(headers__content_type__decides_the_mode),
+        CASE(headers__not_well_formed__refuse_the_message),
+        CASE(headers__size__is_bounded_at_its_edge),
+        CASE(binary__data__is_json_where_it_can_be),
+        CASE(binary__values__are_taken_literally),
+        CASE(decode_run__full_arena__reports_instead_of_losing),
+        CASE(problem__detail__is_printable_and_short),
     };
-    (void)check_member;
-    (void)check_accepted;
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
