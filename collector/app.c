@@ -116,6 +116,15 @@ static bool has_writer_failed(const struct app *self)
     return tw_writer_has_failed(self->writer);
 }
 
+static void log_endpoints(const struct tw_cfg_tap *tap, const char *verb,
+                          const struct tw_cfg_strings *endpoints)
+{
+    for (size_t i = 0; i < endpoints->count; i++) {
+        tw_log(TW_LOG_TAP_BOUND_EVENT, TW_F_CSTR("tap", tap->name),
+               TW_F_CSTR(verb, endpoints->items[i]));
+    }
+}
+
 static int start_intake(struct app *self, struct tw_diag *diag)
 {
     const struct tw_intake_options options = {
@@ -127,7 +136,12 @@ static int start_intake(struct app *self, struct tw_diag *diag)
         .retries = self->retries,
         .retried = self->retried,
     };
-    return tw_intake_new(&options, &self->intake, diag);
+    int rc = tw_intake_new(&options, &self->intake, diag);
+    for (size_t i = 0; rc == TW_OK && i < options.cfg->tap_count; i++) {
+        log_endpoints(&options.cfg->taps[i], "bound", &options.cfg->taps[i].bind);
+        log_endpoints(&options.cfg->taps[i], "connected", &options.cfg->taps[i].connect);
+    }
+    return rc;
 }
 
 static int stop_intake(struct app *self)
@@ -154,12 +168,7 @@ static int stop_clerk(struct app *self)
 
 static int start_web(struct app *self, struct tw_diag *diag)
 {
-    int rc = tw_web_new(self->options->cfg, self->options->clock, &self->web, diag);
-    if (rc == TW_OK) {
-        tw_log(TW_LOG_WEB_BOUND_EVENT, TW_F_CSTR("listen", self->options->cfg->web.listen),
-               TW_F_INT("port", tw_web_port(self->web)));
-    }
-    return rc;
+    return tw_web_new(self->options->cfg, self->options->clock, &self->web, diag);
 }
 
 static int stop_web(struct app *self)
