@@ -17,6 +17,12 @@
  * ones are hashed in two steps. */
 #define IDENTITY_MAX 1024
 
+/* The check of an identity: 30 bits of the content's hash, one bit that is always set (0 means
+ * none), and one that tells a conflict's content from that of the event itself. */
+#define CHECK_BITS     (~UINT32_C(3))
+#define CHECK_EVENT    UINT32_C(1)
+#define CHECK_CONFLICT UINT32_C(2)
+
 /* An effect rule, made ready. */
 struct effect_rule {
     struct tw_str event; /* type, or its beginning */
@@ -211,7 +217,7 @@ int tw_correlate_add(struct tw_correlator *self, struct tw_batch *batch,
     *pending = (struct pending){
         .record = batch->record_count - 1,
         .key = identity_key(self, source_hash, name, event->attr[TW_ATTR_ID]),
-        .check = (uint32_t)body | 1u, /* never 0, which means none */
+        .check = ((uint32_t)body & CHECK_BITS) | CHECK_EVENT,
         .source = source,
         .sequence = event->attr[TW_ATTR_SEQUENCE],
     };
@@ -267,8 +273,8 @@ static enum kinship compare_events(struct tw_str a, struct tw_str b)
 static int judge(struct tw_correlator *self, struct tw_batch *batch, struct tw_record *record,
                  uint64_t of)
 {
-    struct tw_str json = TW_STR_NULL;
-    int rc = self->past.json(self->past.context, of, &batch->arena, &json);
+    struct tw_record first;
+    int rc = self->past.record(self->past.context, of, &batch->arena, &first);
     if (rc == TW_ENOTFOUND) {
         record->kind = TW_RECORD_CONFLICT; /* the first has expired; the bytes did differ */
         record->of = of;
@@ -277,12 +283,28 @@ static int judge(struct tw_correlator *self, struct tw_batch *batch, struct tw_r
     if (rc != TW_OK) {
         return rc;
     }
-    enum kinship kinship = compare_events(json, record->json);
+    enum kinship kinship = compare_events(first.json, record->json);
     if (kinship != STRANGERS) {
         record->kind = kinship == SAME ? TW_RECORD_DUPLICATE : TW_RECORD_CONFLICT;
         record->of = of;
     }
     return TW_OK;
+}
+
+/* The event that an index entry stands for: itself, or the one that a conflict is a conflict of. */
+static int event_of_entry(struct tw_correlator *self, struct tw_batch *batch, uint64_t n,
+                          uint32_t check, uint64_t *ret_of)
+{
+    *ret_of = n;
+    if ((check & CHECK_CONFLICT) == 0) {
+        return TW_OK;
+    }
+    struct tw_record record;
+    int rc = self->past.record(self->past.context, n, &batch->arena, &record);
+    if (rc == TW_OK) {
+        *ret_of = record.of;
+    }
+    return rc == TW_ENOTFOUND ? TW_OK : rc; /* expired: its own number is the best there is */
 }
 
 static int add_ident(struct tw_correlator *self, struct tw_batch *batch, struct tw_ident ident)
@@ -295,31 +317,54 @@ static int add_ident(struct tw_correlator *self, struct tw_batch *batch, struct 
     return tw_ident_add(self->idents, ident.key, ident.check, ident.n);
 }
 
-/* New, duplicate or conflict? A conflict is kept under its own check, so that its repetition is a
- * duplicate, whatever the order. */
+/* Look for the identity: exactly this content as an event, as a conflict, or else any content.
+ * TW_ENOTFOUND: never seen. *ret_is_same: the content was seen, too. */
+static int find_identity(struct tw_correlator *self, const struct pending *pending, uint64_t *ret_n,
+                         uint32_t *ret_check, bool *ret_is_same)
+{
+    int rc = tw_ident_find(self->idents, pending->key, pending->check, ret_n, ret_check);
+    *ret_is_same = rc == TW_OK && *ret_check == pending->check;
+    if (rc != TW_OK || *ret_is_same) {
+        return rc;
+    }
+    uint64_t n = 0;
+    uint32_t check = 0;
+    uint32_t wanted = pending->check | CHECK_CONFLICT;
+    rc = tw_ident_find(self->idents, pending->key, wanted, &n, &check);
+    if (rc == TW_OK && check == wanted) {
+        *ret_n = n;
+        *ret_check = check;
+        *ret_is_same = true;
+    }
+    return rc;
+}
+
+/* New, duplicate or conflict? A conflict is kept under a check of its own, so that its repetition
+ * is a duplicate, whatever the order. */
 static int settle_identity(struct tw_correlator *self, struct tw_batch *batch,
                            const struct pending *pending, struct tw_record *record)
 {
-    uint64_t of = 0;
+    uint64_t n = 0;
     uint32_t check = 0;
-    int rc = tw_ident_find(self->idents, pending->key, pending->check, &of, &check);
-    if (rc != TW_OK && rc != TW_ENOTFOUND) {
+    bool is_same = false;
+    int rc = find_identity(self, pending, &n, &check, &is_same);
+    if (rc == TW_OK) {
+        uint64_t of = 0;
+        rc = event_of_entry(self, batch, n, check, &of);
+        if (rc == TW_OK && is_same) {
+            record->kind = TW_RECORD_DUPLICATE;
+            record->of = of;
+        } else if (rc == TW_OK) {
+            rc = judge(self, batch, record, of);
+        }
+    } else if (rc == TW_ENOTFOUND) {
+        rc = TW_OK;
+    }
+    if (rc != TW_OK || record->kind == TW_RECORD_DUPLICATE) {
         return rc;
     }
-    if (rc == TW_OK && check == pending->check) {
-        record->kind = TW_RECORD_DUPLICATE;
-        record->of = of;
-    } else if (rc == TW_OK) {
-        rc = judge(self, batch, record, of);
-        if (rc != TW_OK) {
-            return rc;
-        }
-    }
-    if (record->kind == TW_RECORD_DUPLICATE) {
-        return TW_OK;
-    }
-    uint64_t first = record->kind == TW_RECORD_EVENT ? record->n : record->of;
-    return add_ident(self, batch, (struct tw_ident){pending->key, pending->check, first});
+    check = pending->check | (record->kind == TW_RECORD_CONFLICT ? CHECK_CONFLICT : 0);
+    return add_ident(self, batch, (struct tw_ident){pending->key, check, record->n});
 }
 
 static int settle_effects(struct tw_correlator *self, struct tw_batch *batch,

@@ -20,11 +20,11 @@
 
 struct tw_correlator;
 
-/* How the correlator sees the JSON of an earlier record n, committed or not: TW_OK, or
- * TW_ENOTFOUND, TW_EIO. The text lives in the arena or in a batch under way. */
+/* How the correlator sees an earlier record n, committed or not: TW_OK, or TW_ENOTFOUND (expired),
+ * TW_EIO. Its strings live in the arena or in a batch under way. */
 struct tw_past {
     void *context;
-    int (*json)(void *context, uint64_t n, struct tw_arena *arena, struct tw_str *ret_json);
+    int (*record)(void *context, uint64_t n, struct tw_arena *arena, struct tw_record *ret_record);
 };
 
 /* Borrows everything. */

@@ -469,6 +469,9 @@ int tw_sources_restore(struct tw_sources *self, const struct tw_source_state *st
     source->state.name = name;
     source->state.gaps = NULL;
     source->is_changed = false;
+    if (state->first_received.ns == 0) {
+        source->state.sequence_base = 1; /* known by name only: no number seen yet */
+    }
     if (state->last_time.ns != 0) {
         source->transit_now_ns = state->transit_min_ns;
         source->transit_since = state->last_received;

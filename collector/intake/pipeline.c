@@ -51,23 +51,24 @@ struct tw_pipeline {
 
 /* --- the past: earlier records by number ------------------------------------------------------ */
 
-static bool find_in_batch(const struct tw_batch *batch, uint64_t n, struct tw_str *ret_json)
+static bool find_in_batch(const struct tw_batch *batch, uint64_t n, struct tw_record *ret_record)
 {
     if (batch == NULL || n < batch->first_n || n - batch->first_n >= batch->record_count) {
         return false;
     }
-    *ret_json = batch->records[n - batch->first_n].json;
+    *ret_record = batch->records[n - batch->first_n];
     return true;
 }
 
-static int past_json(void *context, uint64_t n, struct tw_arena *arena, struct tw_str *ret_json)
+static int past_record(void *context, uint64_t n, struct tw_arena *arena,
+                       struct tw_record *ret_record)
 {
     struct tw_pipeline *self = context;
-    if (find_in_batch(self->batch, n, ret_json)) {
+    if (find_in_batch(self->batch, n, ret_record)) {
         return TW_OK;
     }
     for (size_t i = 0; i < self->in_flight_count; i++) {
-        if (find_in_batch(self->in_flight[i], n, ret_json)) {
+        if (find_in_batch(self->in_flight[i], n, ret_record)) {
             return TW_OK;
         }
     }
@@ -79,11 +80,11 @@ static int past_json(void *context, uint64_t n, struct tw_arena *arena, struct t
     }
     struct tw_stored stored;
     int rc = tw_reader_record(self->reader, arena, n, &stored);
+    if (rc == TW_OK && stored.payload_expired) {
+        return TW_ENOTFOUND; /* what is left of it cannot be compared */
+    }
     if (rc == TW_OK) {
-        if (stored.payload_expired) {
-            return TW_ENOTFOUND; /* what is left of it cannot be compared */
-        }
-        *ret_json = stored.record.json;
+        *ret_record = stored.record;
     }
     return rc;
 }
@@ -186,7 +187,7 @@ int tw_pipeline_new(const struct tw_cfg *cfg, struct tw_store *store,
     self->cfg = cfg;
     self->store = store;
     tw_arena_init(&self->scratch, (size_t)64 << 20);
-    const struct tw_past past = {self, past_json};
+    const struct tw_past past = {self, past_record};
     int rc = taps_new(self);
     if (rc == TW_OK) {
         rc = tw_sources_new(cfg, &self->sources);
