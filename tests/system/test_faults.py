@@ -117,7 +117,7 @@ def judge(tower, client):
 
 def ingest_point(call, action, number):
     """One run: (was the fault met, what was wrong, what the tower did)."""
-    tower = Tower(config=config_with(commit_ms=2, partition_events=1000))
+    tower = Tower(config=config_with(commit_ms=2, partition_events=1000, commit_events=500))
     client = None
     try:
         tower.start()
@@ -150,7 +150,7 @@ def recovery_point(prepared, call, action, number):
         state = os.path.join(base, "state")
         shutil.copytree(os.path.join(prepared.base, "state"), state)
         trace = os.path.join(base, "trace")
-        tower = Tower(state=base, config=config_with(commit_ms=2, partition_events=1000), wrapper=[
+        tower = Tower(state=base, config=config_with(commit_ms=2, partition_events=1000, commit_events=500), wrapper=[
             "strace", "-f", "-qq", "-o", trace, "-e", "trace=" + call, "-e",
             "inject=%s:%s:when=%d" % (call, action, number)]
             + [word for path in state_files(state) for word in ("-P", path)])
@@ -180,7 +180,7 @@ def recovery_point(prepared, call, action, number):
 
 def prepare():
     """A store that was killed, with what it must hold."""
-    tower = Tower(config=config_with(commit_ms=2, partition_events=1000))
+    tower = Tower(config=config_with(commit_ms=2, partition_events=1000, commit_events=500))
     tower.start()
     client = Acked(tower.router)
     send_some(client, 0, 30)

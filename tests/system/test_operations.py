@@ -98,7 +98,7 @@ def check_backup(tap):
     base = tempfile.mkdtemp(prefix="tw-backup-")
     target = os.path.join(base, "state")
     try:
-        with Tower(config=config_with(partition_events=2000)) as tower:
+        with Tower(config=config_with(partition_events=2000, commit_events=500)) as tower:
             load = under_load(tower)
             try:
                 before = load.acknowledged()

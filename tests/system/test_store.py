@@ -46,7 +46,7 @@ def run_once(tower, timeout=20):
 
 def filled_store():
     """A stopped store with two hundred events, all acknowledged."""
-    tower = Tower(config=config_with(partition_events=1000))
+    tower = Tower(config=config_with(partition_events=1000, commit_events=500))
     tower.start()
     client = Acked(tower.router)
     for number in range(0, 200, 10):
@@ -61,7 +61,7 @@ def copy_of(tower):
     """Another tower on a copy of the store."""
     base = tempfile.mkdtemp(prefix="tw-copy-")
     shutil.copytree(tower.state, os.path.join(base, "state"))
-    copy = Tower(state=base, config=config_with(partition_events=1000))
+    copy = Tower(state=base, config=config_with(partition_events=1000, commit_events=500))
     copy.is_temporary = True
     return copy
 
