@@ -121,12 +121,21 @@ tests_unit_test_tap_curve_LDADD = collector/libtap.a collector/libcore.a $(ZMQ_L
     $(CMOCKA_LIBS)
 
 check_PROGRAMS += tests/unit/test_spool
-tests_unit_test_spool_SOURCES = tests/unit/test_spool.c tests/unit/fake_tower.c \
-    tests/unit/fake_tower.h
+spool_wraps = -Wl,--wrap=fsync -Wl,--wrap=fdatasync -Wl,--wrap=ftruncate -Wl,--wrap=rename \
+    -Wl,--wrap=pwrite -Wl,--wrap=pwritev
+tests_unit_test_spool_SOURCES = tests/unit/test_spool.c tests/unit/spool_place.c \
+    tests/unit/spool_place.h
 tests_unit_test_spool_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
 tests_unit_test_spool_LDADD = client/libtillwatch.a $(ZMQ_LIBS) $(CMOCKA_LIBS)
-tests_unit_test_spool_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=fsync -Wl,--wrap=fdatasync \
-    -Wl,--wrap=ftruncate -Wl,--wrap=rename -Wl,--wrap=pwrite -Wl,--wrap=pwritev
+tests_unit_test_spool_LDFLAGS = $(AM_LDFLAGS) $(spool_wraps)
+
+check_PROGRAMS += tests/unit/test_client_spool
+tests_unit_test_client_spool_SOURCES = tests/unit/test_client_spool.c \
+    tests/unit/fake_tower.c tests/unit/fake_tower.h \
+    tests/unit/spool_place.c tests/unit/spool_place.h
+tests_unit_test_client_spool_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
+tests_unit_test_client_spool_LDADD = client/libtillwatch.a $(ZMQ_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_client_spool_LDFLAGS = $(AM_LDFLAGS) $(spool_wraps)
 endif
 
 # The simulated estate: built directly in the build directory, beside tillwatch.
