@@ -46,8 +46,8 @@ static int add_event(struct tw_call *call, const struct tw_record *record, bool 
     int rc = TW_OK;
     tw_buf_init(&masked, MAX_TEXT);
     if (text.ptr == NULL || text.len == 0) {
-        tw_json_set(row, "event", json_null());
-        tw_json_set(row, "text", json_null());
+        tw_out_set(row, "event", json_null());
+        tw_out_set(row, "text", json_null());
         goto out;
     }
     if (!reveal) {
@@ -67,12 +67,12 @@ static int add_event(struct tw_call *call, const struct tw_record *record, bool 
     if (event == NULL) { /* a number of more than 64 bits */
         event = json_loadb(text.ptr, text.len, JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL, &error);
     }
-    tw_json_set(row, "event", event == NULL ? json_null() : event);
-    tw_json_set(row, "is_exact", json_boolean(is_exact));
-    tw_json_set(row, "text", tw_json_text(text));
+    tw_out_set(row, "event", event == NULL ? json_null() : event);
+    tw_out_set(row, "is_exact", json_boolean(is_exact));
+    tw_out_set(row, "text", tw_out_text(text));
 out:
-    tw_json_set(row, "masked", json_boolean(!reveal));
-    tw_json_set(row, "hidden_values", json_integer(hidden));
+    tw_out_set(row, "masked", json_boolean(!reveal));
+    tw_out_set(row, "hidden_values", json_integer(hidden));
     tw_buf_fini(&masked);
     return rc;
 }
@@ -90,9 +90,9 @@ static int add_echoes(struct tw_call *call, const struct tw_stored *stored, json
     }
     json_t *echoes = json_array();
     for (size_t i = 0; i < count; i++) {
-        tw_json_add(echoes, tw_json_count(ns[i]));
+        tw_out_add(echoes, tw_out_count(ns[i]));
     }
-    tw_json_set(row, "echoes", echoes);
+    tw_out_set(row, "echoes", echoes);
     return TW_OK;
 }
 
@@ -104,10 +104,10 @@ static void add_journeys(struct tw_call *call, const struct tw_record *record, j
         const struct tw_object_type *type =
             tw_reader_object_type_by_code(call->reader, record->objects[i].type);
         if (type != NULL && type->is_linking) {
-            tw_json_add(journeys, tw_api_journey_id(call, &record->objects[i]));
+            tw_out_add(journeys, tw_api_journey_id(call, &record->objects[i]));
         }
     }
-    tw_json_set(row, "journeys", journeys);
+    tw_out_set(row, "journeys", journeys);
 }
 
 int tw_api_event(struct tw_call *call)
@@ -140,7 +140,7 @@ int tw_api_event(struct tw_call *call)
         return rc;
     }
     row = tw_event_row(call, &stored, &view);
-    tw_json_set(row, "payload_expired", json_boolean(stored.payload_expired));
+    tw_out_set(row, "payload_expired", json_boolean(stored.payload_expired));
     add_journeys(call, &stored.record, row);
     rc = add_echoes(call, &stored, row);
     if (rc == TW_OK) {

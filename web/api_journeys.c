@@ -44,11 +44,11 @@ static int stores_of(const struct tw_journey *journey, json_t **ret_stores)
         struct tw_event_view view;
         rc = tw_event_view_init(&view, &journey->events[i].record);
         if (rc == TW_OK && view.store.len > 0 && json_array_size(stores) < MAX_STORES) {
-            json_t *text = tw_json_text(view.store);
+            json_t *text = tw_out_text(view.store);
             const char *key = json_string_value(text);
             if (key != NULL && json_object_get(seen, key) == NULL) {
-                tw_json_set(seen, key, json_true());
-                tw_json_add(stores, json_incref(text));
+                tw_out_set(seen, key, json_true());
+                tw_out_add(stores, json_incref(text));
             }
             json_decref(text);
         }
@@ -74,20 +74,20 @@ static int summary_json(struct tw_call *call, const struct tw_journey *journey, 
     const struct tw_object_type *type =
         tw_reader_object_type_by_code(call->reader, journey->object.type);
     json_t *json = json_object();
-    tw_json_set(json, "id", tw_api_journey_id(call, &journey->object));
-    tw_json_set(json, "type", json_string(type == NULL ? "?" : type->name));
-    tw_json_set(json, "identifier", tw_json_text(journey->object.id));
-    tw_json_set(json, "scope", tw_api_scope(type, &journey->object));
-    tw_json_set(json, "objects", objects_by_type(call, journey));
-    tw_json_set(json, "stores", stores);
-    tw_json_set(json, "first", tw_json_time(journey->first));
-    tw_json_set(json, "last", tw_json_time(journey->last));
-    tw_json_set(json, "event_count", tw_json_count(journey->event_count));
-    tw_json_set(json, "duplicates", tw_json_count(journey->duplicates));
-    tw_json_set(json, "conflicts", tw_json_count(journey->conflicts));
-    tw_json_set(json, "duplicate_effects", tw_json_count(journey->duplicate_effects));
-    tw_json_set(json, "partial", json_boolean(journey->is_partial));
-    tw_json_set(json, "runs", json_array()); /* until workflows are tracked there are none */
+    tw_out_set(json, "id", tw_api_journey_id(call, &journey->object));
+    tw_out_set(json, "type", json_string(type == NULL ? "?" : type->name));
+    tw_out_set(json, "identifier", tw_out_text(journey->object.id));
+    tw_out_set(json, "scope", tw_api_scope(type, &journey->object));
+    tw_out_set(json, "objects", objects_by_type(call, journey));
+    tw_out_set(json, "stores", stores);
+    tw_out_set(json, "first", tw_out_time(journey->first));
+    tw_out_set(json, "last", tw_out_time(journey->last));
+    tw_out_set(json, "event_count", tw_out_count(journey->event_count));
+    tw_out_set(json, "duplicates", tw_out_count(journey->duplicates));
+    tw_out_set(json, "conflicts", tw_out_count(journey->conflicts));
+    tw_out_set(json, "duplicate_effects", tw_out_count(journey->duplicate_effects));
+    tw_out_set(json, "partial", json_boolean(journey->is_partial));
+    tw_out_set(json, "runs", json_array()); /* until workflows are tracked there are none */
     *ret_json = json;
     return TW_OK;
 }
@@ -100,15 +100,15 @@ static json_t *related_json(struct tw_call *call, const struct tw_journey *journ
         const struct tw_object_type *type =
             tw_reader_object_type_by_code(call->reader, object->object.type);
         json_t *row = json_object();
-        tw_json_set(row, "id", tw_api_journey_id(call, &object->object));
-        tw_json_set(row, "type", json_string(type == NULL ? "?" : type->name));
-        tw_json_set(row, "identifier", tw_json_text(object->object.id));
-        tw_json_set(row, "scope", tw_api_scope(type, &object->object));
-        tw_json_set(row, "hops", json_integer(object->hops));
-        tw_json_set(row, "links", tw_json_count(object->links));
-        tw_json_set(row, "is_hub", json_boolean(object->is_hub));
-        tw_json_set(row, "is_same_type", json_boolean(object->is_same_type));
-        tw_json_add(related, row);
+        tw_out_set(row, "id", tw_api_journey_id(call, &object->object));
+        tw_out_set(row, "type", json_string(type == NULL ? "?" : type->name));
+        tw_out_set(row, "identifier", tw_out_text(object->object.id));
+        tw_out_set(row, "scope", tw_api_scope(type, &object->object));
+        tw_out_set(row, "hops", json_integer(object->hops));
+        tw_out_set(row, "links", tw_out_count(object->links));
+        tw_out_set(row, "is_hub", json_boolean(object->is_hub));
+        tw_out_set(row, "is_same_type", json_boolean(object->is_same_type));
+        tw_out_add(related, row);
     }
     return related;
 }
@@ -119,9 +119,9 @@ static json_t *links_json(struct tw_call *call, const struct tw_journey *journey
     for (size_t i = 0; i < journey->link_count; i++) {
         const struct tw_journey_link *link = &journey->links[i];
         json_t *pair = json_array();
-        tw_json_add(pair, tw_api_journey_id(call, &journey->objects[link->a].object));
-        tw_json_add(pair, tw_api_journey_id(call, &journey->objects[link->b].object));
-        tw_json_add(links, pair);
+        tw_out_add(pair, tw_api_journey_id(call, &journey->objects[link->a].object));
+        tw_out_add(pair, tw_api_journey_id(call, &journey->objects[link->b].object));
+        tw_out_add(links, pair);
     }
     return links;
 }
@@ -131,7 +131,7 @@ static json_t *hubs_json(struct tw_call *call, const struct tw_journey *journey)
     json_t *hubs = json_array();
     for (size_t i = 0; i < journey->object_count; i++) {
         if (journey->objects[i].is_hub) {
-            tw_json_add(hubs, tw_api_journey_id(call, &journey->objects[i].object));
+            tw_out_add(hubs, tw_api_journey_id(call, &journey->objects[i].object));
         }
     }
     return hubs;
@@ -178,7 +178,7 @@ static int events_page(struct tw_call *call, const struct tw_journey *journey,
         struct tw_event_view view;
         int rc = tw_event_view_init(&view, &stored->record);
         if (rc == TW_OK) {
-            tw_json_add(events, tw_event_row(call, stored, &view));
+            tw_out_add(events, tw_event_row(call, stored, &view));
             *last = (struct position){stored->record.time.ns, stored->record.n};
             rc = tw_call_check_deadline(call);
         }
@@ -235,19 +235,19 @@ int tw_api_journey(struct tw_call *call)
     if (rc != TW_OK) {
         return rc;
     }
-    tw_json_set(json, "related", related_json(call, &journey));
-    tw_json_set(json, "links", links_json(call, &journey));
-    tw_json_set(json, "hubs", hubs_json(call, &journey));
+    tw_out_set(json, "related", related_json(call, &journey));
+    tw_out_set(json, "links", links_json(call, &journey));
+    tw_out_set(json, "hubs", hubs_json(call, &journey));
     events = json_array();
     rc = events_page(call, &journey, &page, events, &next);
-    tw_json_set(json, "events", events);
+    tw_out_set(json, "events", events);
     if (rc != TW_OK) {
         json_decref(json);
         return rc;
     }
     struct tw_str cursor = next.ptr == NULL ? next : tw_base64url(call->arena, next);
-    tw_json_set(json, "next", tw_json_text(cursor));
-    tw_json_set(json, "total", tw_json_count(journey.event_count));
+    tw_out_set(json, "next", tw_out_text(cursor));
+    tw_out_set(json, "total", tw_out_count(journey.event_count));
     return tw_response_json(&call->response, 200, json);
 }
 
@@ -402,7 +402,7 @@ static int list_row(struct tw_call *call, struct tw_str id, const struct tw_page
     json_t *row = NULL;
     rc = summary_json(call, &journey, &row);
     if (rc == TW_OK) {
-        tw_json_set(row, "events", tw_json_count(journey.event_count));
+        tw_out_set(row, "events", tw_out_count(journey.event_count));
         *ret_row = row;
     }
     return rc;
@@ -467,7 +467,7 @@ int tw_api_journeys(struct tw_call *call)
             continue;
         }
         if (row != NULL) {
-            tw_json_add(items, row);
+            tw_out_add(items, row);
             last = found.ids[i];
         }
     }

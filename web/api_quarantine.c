@@ -32,25 +32,25 @@ static json_t *entry_json(struct tw_call *call, const struct tw_quarantine_entry
         raw.len = raw_max;
     }
     json_t *row = json_object();
-    tw_json_set(row, "id", tw_json_count(entry->id));
-    tw_json_set(row, "tap", tw_json_text(tw_str_of(tw_reader_tap_name(call->reader, q->tap))));
-    tw_json_set(row, "peer", tw_json_text(q->peer));
-    tw_json_set(row, "received", tw_json_time(q->received));
-    tw_json_set(row, "reason", json_string(tw_problem_infos[code].name));
-    tw_json_set(row, "title", json_string(tw_problem_infos[code].title));
-    tw_json_set(row, "detail", tw_json_text(q->detail));
-    tw_json_set(row, "index", q->index < 0 ? json_null() : json_integer(q->index));
-    tw_json_set(row, "topic", tw_json_raw(q->topic));
-    tw_json_set(row, "headers", tw_json_raw(q->headers));
-    tw_json_set(row, "raw", tw_json_raw(raw));
-    tw_json_set(row, "raw_base64", tw_json_base64(raw));
-    tw_json_set(row, "raw_shown_bytes", tw_json_count(raw.len));
-    tw_json_set(row, "raw_kept_bytes", tw_json_count(q->raw.len));
-    tw_json_set(row, "raw_bytes", tw_json_count(q->raw_bytes));
-    tw_json_set(row, "retry_of", q->retry_of == 0 ? json_null() : tw_json_count(q->retry_of));
-    tw_json_set(row, "done", json_boolean(entry->is_done));
-    tw_json_set(row, "done_n", entry->done_n == 0 ? json_null() : tw_json_count(entry->done_n));
-    tw_json_set(row, "retries", tw_json_count(entry->retries));
+    tw_out_set(row, "id", tw_out_count(entry->id));
+    tw_out_set(row, "tap", tw_out_text(tw_str_of(tw_reader_tap_name(call->reader, q->tap))));
+    tw_out_set(row, "peer", tw_out_text(q->peer));
+    tw_out_set(row, "received", tw_out_time(q->received));
+    tw_out_set(row, "reason", json_string(tw_problem_infos[code].name));
+    tw_out_set(row, "title", json_string(tw_problem_infos[code].title));
+    tw_out_set(row, "detail", tw_out_text(q->detail));
+    tw_out_set(row, "index", q->index < 0 ? json_null() : json_integer(q->index));
+    tw_out_set(row, "topic", tw_out_raw(q->topic));
+    tw_out_set(row, "headers", tw_out_raw(q->headers));
+    tw_out_set(row, "raw", tw_out_raw(raw));
+    tw_out_set(row, "raw_base64", tw_out_base64(raw));
+    tw_out_set(row, "raw_shown_bytes", tw_out_count(raw.len));
+    tw_out_set(row, "raw_kept_bytes", tw_out_count(q->raw.len));
+    tw_out_set(row, "raw_bytes", tw_out_count(q->raw_bytes));
+    tw_out_set(row, "retry_of", q->retry_of == 0 ? json_null() : tw_out_count(q->retry_of));
+    tw_out_set(row, "done", json_boolean(entry->is_done));
+    tw_out_set(row, "done_n", entry->done_n == 0 ? json_null() : tw_out_count(entry->done_n));
+    tw_out_set(row, "retries", tw_out_count(entry->retries));
     return row;
 }
 
@@ -140,7 +140,7 @@ int tw_api_quarantine(struct tw_call *call)
         for (size_t i = 0; i < count; i++) {
             before = entries[i].id;
             if (tw_page_has_time(&page, entries[i].entry.received)) {
-                tw_json_add(items, entry_json(call, &entries[i], LIST_RAW_BYTES));
+                tw_out_add(items, entry_json(call, &entries[i], LIST_RAW_BYTES));
             }
         }
         is_end = count < room;
@@ -231,8 +231,8 @@ static int add_request(struct tw_call *call, const json_t *body)
         return rc;
     }
     json_t *json = json_object();
-    tw_json_set(json, "request", tw_json_count(id));
-    tw_json_set(json, "state", json_string("waiting"));
+    tw_out_set(json, "request", tw_out_count(id));
+    tw_out_set(json, "state", json_string("waiting"));
     return tw_response_json(&call->response, 202, json);
 }
 
@@ -278,7 +278,7 @@ static json_t *parsed(struct tw_str text)
 {
     json_error_t error;
     json_t *json = text.len == 0 ? NULL : json_loadb(text.ptr, text.len, JSON_DECODE_ANY, &error);
-    return json == NULL ? tw_json_text(text) : json;
+    return json == NULL ? tw_out_text(text) : json;
 }
 
 int tw_api_request(struct tw_call *call)
@@ -297,12 +297,12 @@ int tw_api_request(struct tw_call *call)
         return rc;
     }
     json_t *json = json_object();
-    tw_json_set(json, "request", tw_json_count(request.id));
-    tw_json_set(json, "kind", tw_json_text(request.kind));
-    tw_json_set(json, "by", tw_json_text(request.actor));
-    tw_json_set(json, "created", tw_json_time(request.created));
-    tw_json_set(json, "state", json_string(state_name(request.state)));
-    tw_json_set(json, "body", parsed(request.body));
-    tw_json_set(json, "result", parsed(request.result));
+    tw_out_set(json, "request", tw_out_count(request.id));
+    tw_out_set(json, "kind", tw_out_text(request.kind));
+    tw_out_set(json, "by", tw_out_text(request.actor));
+    tw_out_set(json, "created", tw_out_time(request.created));
+    tw_out_set(json, "state", json_string(state_name(request.state)));
+    tw_out_set(json, "body", parsed(request.body));
+    tw_out_set(json, "result", parsed(request.result));
     return tw_response_json(&call->response, 200, json);
 }

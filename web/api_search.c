@@ -12,14 +12,14 @@ static json_t *hit_json(struct tw_call *call, const struct tw_object_hit *hit)
     const struct tw_object_type *type =
         tw_reader_object_type_by_code(call->reader, hit->object.type);
     json_t *row = json_object();
-    tw_json_set(row, "type", json_string(type == NULL ? "?" : type->name));
-    tw_json_set(row, "id", tw_json_text(hit->object.id));
-    tw_json_set(row, "scope", tw_api_scope(type, &hit->object));
-    tw_json_set(row, "journey", tw_api_journey_id(call, &hit->object));
-    tw_json_set(row, "is_linking", json_boolean(type != NULL && type->is_linking));
-    tw_json_set(row, "events", tw_json_count(hit->events));
-    tw_json_set(row, "first", tw_json_time(hit->first));
-    tw_json_set(row, "last", tw_json_time(hit->last));
+    tw_out_set(row, "type", json_string(type == NULL ? "?" : type->name));
+    tw_out_set(row, "id", tw_out_text(hit->object.id));
+    tw_out_set(row, "scope", tw_api_scope(type, &hit->object));
+    tw_out_set(row, "journey", tw_api_journey_id(call, &hit->object));
+    tw_out_set(row, "is_linking", json_boolean(type != NULL && type->is_linking));
+    tw_out_set(row, "events", tw_out_count(hit->events));
+    tw_out_set(row, "first", tw_out_time(hit->first));
+    tw_out_set(row, "last", tw_out_time(hit->last));
     return row;
 }
 
@@ -41,22 +41,22 @@ static int nothing_json(struct tw_call *call, json_t **ret_json)
         detail = "The disk is full: events wait at their senders.";
     }
     json_t *json = json_object();
-    tw_json_set(json, "reason", json_string(reason));
-    tw_json_set(json, "detail", json_string(detail));
-    tw_json_set(json, "retention_edge", tw_json_time(status.first_received));
-    tw_json_set(json, "is_past_retention_possible", json_boolean(status.first_n > 1));
-    tw_json_set(json, "quarantine_open", tw_json_count(status.quarantine_open));
-    tw_json_set(json, "uncorrelated", tw_json_count(status.totals.v[TW_TOTAL_events_uncorrelated]));
-    tw_json_set(json, "ignored_identifiers",
-                tw_json_count(status.totals.v[TW_TOTAL_objects_ignored] +
-                              status.totals.v[TW_TOTAL_objects_unscoped] +
-                              status.totals.v[TW_TOTAL_objects_over_limit]));
-    tw_json_set(json, "last_commit", tw_json_time(status.last_commit));
+    tw_out_set(json, "reason", json_string(reason));
+    tw_out_set(json, "detail", json_string(detail));
+    tw_out_set(json, "retention_edge", tw_out_time(status.first_received));
+    tw_out_set(json, "is_past_retention_possible", json_boolean(status.first_n > 1));
+    tw_out_set(json, "quarantine_open", tw_out_count(status.quarantine_open));
+    tw_out_set(json, "uncorrelated", tw_out_count(status.totals.v[TW_TOTAL_events_uncorrelated]));
+    tw_out_set(json, "ignored_identifiers",
+               tw_out_count(status.totals.v[TW_TOTAL_objects_ignored] +
+                            status.totals.v[TW_TOTAL_objects_unscoped] +
+                            status.totals.v[TW_TOTAL_objects_over_limit]));
+    tw_out_set(json, "last_commit", tw_out_time(status.last_commit));
     int64_t age = call->now.ns - status.last_commit.ns;
-    tw_json_set(json, "watermark_age_seconds",
-                status.last_commit.ns == 0 ? json_null() : tw_json_seconds(age));
-    tw_json_set(json, "is_behind_possible",
-                json_boolean(status.is_full || age > BEHIND_S * TW_NS_PER_S));
+    tw_out_set(json, "watermark_age_seconds",
+               status.last_commit.ns == 0 ? json_null() : tw_out_seconds(age));
+    tw_out_set(json, "is_behind_possible",
+               json_boolean(status.is_full || age > BEHIND_S * TW_NS_PER_S));
     *ret_json = json;
     return TW_OK;
 }
@@ -80,7 +80,7 @@ static int collect(struct tw_call *call, struct tw_str q, const struct tw_page *
         }
         for (size_t i = 0; i < count; i++) {
             if (hits[i].last.ns >= page->since.ns && hits[i].first.ns < page->until.ns) {
-                tw_json_add(items, hit_json(call, &hits[i]));
+                tw_out_add(items, hit_json(call, &hits[i]));
             }
             after = hits[i].key;
         }
@@ -137,6 +137,6 @@ int tw_api_search(struct tw_call *call)
             return rc;
         }
     }
-    tw_json_set(list, "nothing", nothing);
+    tw_out_set(list, "nothing", nothing);
     return tw_response_json(&call->response, 200, list);
 }

@@ -8,7 +8,7 @@ static json_t *totals_json(const struct tw_totals *totals)
 {
     json_t *json = json_object();
     for (int i = 0; i < TW_TOTAL_COUNT; i++) {
-        tw_json_set(json, tw_total_infos[i].name, tw_json_count(totals->v[i]));
+        tw_out_set(json, tw_total_infos[i].name, tw_out_count(totals->v[i]));
     }
     return json;
 }
@@ -19,7 +19,7 @@ static json_t *problems_json(const uint64_t *problems)
     json_t *json = json_object();
     for (int i = 1; i < TW_PROBLEM_COUNT; i++) {
         if (problems[i] > 0) {
-            tw_json_set(json, tw_problem_infos[i].name, tw_json_count(problems[i]));
+            tw_out_set(json, tw_problem_infos[i].name, tw_out_count(problems[i]));
         }
     }
     return json;
@@ -28,30 +28,30 @@ static json_t *problems_json(const uint64_t *problems)
 static json_t *sources_json(const struct tw_source_summary *summary)
 {
     json_t *json = json_object();
-    tw_json_set(json, "count", tw_json_count(summary->sources));
-    tw_json_set(json, "with_gaps", tw_json_count(summary->with_gaps));
-    tw_json_set(json, "missing", tw_json_count(summary->missing));
-    tw_json_set(json, "filled", tw_json_count(summary->filled));
-    tw_json_set(json, "rewinds", tw_json_count(summary->rewinds));
-    tw_json_set(json, "out_of_order", tw_json_count(summary->out_of_order));
-    tw_json_set(json, "clock_ahead", tw_json_count(summary->clock_ahead));
+    tw_out_set(json, "count", tw_out_count(summary->sources));
+    tw_out_set(json, "with_gaps", tw_out_count(summary->with_gaps));
+    tw_out_set(json, "missing", tw_out_count(summary->missing));
+    tw_out_set(json, "filled", tw_out_count(summary->filled));
+    tw_out_set(json, "rewinds", tw_out_count(summary->rewinds));
+    tw_out_set(json, "out_of_order", tw_out_count(summary->out_of_order));
+    tw_out_set(json, "clock_ahead", tw_out_count(summary->clock_ahead));
     return json;
 }
 
 static json_t *disk_json(const struct tw_store_status *status)
 {
     json_t *json = json_object();
-    tw_json_set(json, "store_bytes", tw_json_count(status->bytes));
-    tw_json_set(json, "free_bytes", tw_json_count(status->free_bytes));
-    tw_json_set(json, "total_bytes", tw_json_count(status->total_bytes));
-    tw_json_set(json, "is_full", json_boolean(status->is_full));
+    tw_out_set(json, "store_bytes", tw_out_count(status->bytes));
+    tw_out_set(json, "free_bytes", tw_out_count(status->free_bytes));
+    tw_out_set(json, "total_bytes", tw_out_count(status->total_bytes));
+    tw_out_set(json, "is_full", json_boolean(status->is_full));
     return json;
 }
 
 static json_t *age_json(const struct tw_call *call, tw_wall_t at)
 {
     int64_t age = call->now.ns - at.ns;
-    return at.ns == 0 ? json_null() : tw_json_seconds(age < 0 ? 0 : age);
+    return at.ns == 0 ? json_null() : tw_out_seconds(age < 0 ? 0 : age);
 }
 
 int tw_api_status(struct tw_call *call)
@@ -71,27 +71,27 @@ int tw_api_status(struct tw_call *call)
         return rc;
     }
     json_t *json = json_object();
-    tw_json_set(json, "version", json_string(PACKAGE_VERSION));
-    tw_json_set(json, "now", tw_json_time(call->now));
-    tw_json_set(json, "started", tw_json_time(web->started));
-    tw_json_set(json, "uptime_seconds",
-                tw_json_seconds(web->clock->mono(web->clock).ns - web->started_mono.ns));
-    tw_json_set(json, "principal", json_string(call->principal->name));
-    tw_json_set(json, "totals", totals_json(&status.totals));
-    tw_json_set(json, "problems", problems_json(status.problems));
-    tw_json_set(json, "quarantine_open", tw_json_count(status.quarantine_open));
-    tw_json_set(json, "watermark", tw_json_time(status.last_commit));
-    tw_json_set(json, "watermark_age_seconds", age_json(call, status.last_commit));
-    tw_json_set(json, "first_received", tw_json_time(status.first_received));
-    tw_json_set(json, "last_received", tw_json_time(status.last_received));
-    tw_json_set(json, "last_received_age_seconds", age_json(call, status.last_received));
-    tw_json_set(json, "last_n", tw_json_count(status.last_n));
-    tw_json_set(json, "first_n", tw_json_count(status.first_n));
-    tw_json_set(json, "retention_edge", tw_json_time(status.first_received));
-    tw_json_set(json, "partitions", tw_json_count(status.partitions));
-    tw_json_set(json, "sealed_partitions", tw_json_count(status.sealed));
-    tw_json_set(json, "disk", disk_json(&status));
-    tw_json_set(json, "sources", sources_json(&summary));
+    tw_out_set(json, "version", json_string(PACKAGE_VERSION));
+    tw_out_set(json, "now", tw_out_time(call->now));
+    tw_out_set(json, "started", tw_out_time(web->started));
+    tw_out_set(json, "uptime_seconds",
+               tw_out_seconds(web->clock->mono(web->clock).ns - web->started_mono.ns));
+    tw_out_set(json, "principal", json_string(call->principal->name));
+    tw_out_set(json, "totals", totals_json(&status.totals));
+    tw_out_set(json, "problems", problems_json(status.problems));
+    tw_out_set(json, "quarantine_open", tw_out_count(status.quarantine_open));
+    tw_out_set(json, "watermark", tw_out_time(status.last_commit));
+    tw_out_set(json, "watermark_age_seconds", age_json(call, status.last_commit));
+    tw_out_set(json, "first_received", tw_out_time(status.first_received));
+    tw_out_set(json, "last_received", tw_out_time(status.last_received));
+    tw_out_set(json, "last_received_age_seconds", age_json(call, status.last_received));
+    tw_out_set(json, "last_n", tw_out_count(status.last_n));
+    tw_out_set(json, "first_n", tw_out_count(status.first_n));
+    tw_out_set(json, "retention_edge", tw_out_time(status.first_received));
+    tw_out_set(json, "partitions", tw_out_count(status.partitions));
+    tw_out_set(json, "sealed_partitions", tw_out_count(status.sealed));
+    tw_out_set(json, "disk", disk_json(&status));
+    tw_out_set(json, "sources", sources_json(&summary));
     return tw_response_json(&call->response, 200, json);
 }
 
@@ -99,8 +99,8 @@ int tw_api_status(struct tw_call *call)
 int tw_api_healthz(struct tw_call *call)
 {
     json_t *json = json_object();
-    tw_json_set(json, "status", json_string("ok"));
-    tw_json_set(json, "version", json_string(PACKAGE_VERSION));
+    tw_out_set(json, "status", json_string("ok"));
+    tw_out_set(json, "version", json_string(PACKAGE_VERSION));
     return tw_response_json(&call->response, 200, json);
 }
 
@@ -110,19 +110,19 @@ int tw_api_readyz(struct tw_call *call)
     struct tw_store_status status;
     json_t *reasons = json_array();
     if (call->reader == NULL) {
-        tw_json_add(reasons, json_string("the store does not exist yet or cannot be opened"));
+        tw_out_add(reasons, json_string("the store does not exist yet or cannot be opened"));
     } else {
         int rc = tw_reader_status(call->reader, &status);
         if (rc != TW_OK) {
-            tw_json_add(reasons, json_string(tw_err_text(rc)));
+            tw_out_add(reasons, json_string(tw_err_text(rc)));
         } else if (status.is_full) {
-            tw_json_add(reasons, json_string("the disk is full: acknowledging has stopped"));
+            tw_out_add(reasons, json_string("the disk is full: acknowledging has stopped"));
         }
     }
     bool is_ready = json_array_size(reasons) == 0;
     json_t *json = json_object();
-    tw_json_set(json, "status", json_string(is_ready ? "ready" : "not ready"));
-    tw_json_set(json, "reasons", reasons);
+    tw_out_set(json, "status", json_string(is_ready ? "ready" : "not ready"));
+    tw_out_set(json, "reasons", reasons);
     if (!is_ready) {
         int rc = tw_response_header(&call->response, "Retry-After", "2");
         if (rc != TW_OK) {

@@ -14,7 +14,7 @@ static json_t *strings_json(const struct tw_cfg_strings *strings)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < strings->count; i++) {
-        tw_json_add(list, tw_json_text(tw_str_of(strings->items[i])));
+        tw_out_add(list, tw_out_text(tw_str_of(strings->items[i])));
     }
     return list;
 }
@@ -35,7 +35,7 @@ static json_t *silence_json(struct tw_call *call, tw_wall_t last)
     if (last.ns == 0) {
         return json_null();
     }
-    return tw_json_seconds(silent_ns < 0 ? 0 : silent_ns);
+    return tw_out_seconds(silent_ns < 0 ? 0 : silent_ns);
 }
 
 /* One tap: `cfg` NULL when it is no longer configured, `state` NULL when it never received. */
@@ -45,22 +45,22 @@ static json_t *tap_json(struct tw_call *call, const char *name, const struct tw_
     static const struct tw_tap_state never = {.tap = 0};
     const struct tw_tap_state *s = state == NULL ? &never : state;
     json_t *row = json_object();
-    tw_json_set(row, "name", tw_json_text(tw_str_of(name)));
-    tw_json_set(row, "is_configured", json_boolean(cfg != NULL));
-    tw_json_set(row, "kind", cfg == NULL ? json_null() : json_string(tw_tap_kind_name(cfg->kind)));
-    tw_json_set(row, "bind", cfg == NULL ? json_array() : strings_json(&cfg->bind));
-    tw_json_set(row, "connect", cfg == NULL ? json_array() : strings_json(&cfg->connect));
-    tw_json_set(row, "is_acknowledged",
-                cfg == NULL ? json_null() : json_boolean(cfg->kind == TW_TAP_ROUTER));
-    tw_json_set(row, "has_curve",
-                cfg == NULL ? json_null() : json_boolean(cfg->curve_server_key_file != NULL));
-    tw_json_set(row, "messages", tw_json_count(s->messages));
-    tw_json_set(row, "bytes", tw_json_count(s->bytes));
-    tw_json_set(row, "events", tw_json_count(s->events));
-    tw_json_set(row, "quarantined", tw_json_count(s->quarantined));
-    tw_json_set(row, "acks", tw_json_count(s->acks));
-    tw_json_set(row, "last_received", tw_json_time(s->last_received));
-    tw_json_set(row, "silent_seconds", silence_json(call, s->last_received));
+    tw_out_set(row, "name", tw_out_text(tw_str_of(name)));
+    tw_out_set(row, "is_configured", json_boolean(cfg != NULL));
+    tw_out_set(row, "kind", cfg == NULL ? json_null() : json_string(tw_tap_kind_name(cfg->kind)));
+    tw_out_set(row, "bind", cfg == NULL ? json_array() : strings_json(&cfg->bind));
+    tw_out_set(row, "connect", cfg == NULL ? json_array() : strings_json(&cfg->connect));
+    tw_out_set(row, "is_acknowledged",
+               cfg == NULL ? json_null() : json_boolean(cfg->kind == TW_TAP_ROUTER));
+    tw_out_set(row, "has_curve",
+               cfg == NULL ? json_null() : json_boolean(cfg->curve_server_key_file != NULL));
+    tw_out_set(row, "messages", tw_out_count(s->messages));
+    tw_out_set(row, "bytes", tw_out_count(s->bytes));
+    tw_out_set(row, "events", tw_out_count(s->events));
+    tw_out_set(row, "quarantined", tw_out_count(s->quarantined));
+    tw_out_set(row, "acks", tw_out_count(s->acks));
+    tw_out_set(row, "last_received", tw_out_time(s->last_received));
+    tw_out_set(row, "silent_seconds", silence_json(call, s->last_received));
     return row;
 }
 
@@ -81,12 +81,12 @@ static int taps_json(struct tw_call *call, json_t *items)
                 state = &taps[j];
             }
         }
-        tw_json_add(items, tap_json(call, cfg->taps[i].name, &cfg->taps[i], state));
+        tw_out_add(items, tap_json(call, cfg->taps[i].name, &cfg->taps[i], state));
     }
     for (size_t j = 0; j < count; j++) {
         const char *name = tw_reader_tap_name(call->reader, taps[j].tap);
         if (configured(cfg, name) == NULL) {
-            tw_json_add(items, tap_json(call, name, NULL, &taps[j]));
+            tw_out_add(items, tap_json(call, name, NULL, &taps[j]));
         }
     }
     return TW_OK;
@@ -97,9 +97,9 @@ static json_t *gaps_json(const struct tw_source_state *source)
     json_t *gaps = json_array();
     for (uint32_t i = 0; i < source->gap_count && i < MAX_GAPS; i++) {
         json_t *gap = json_object();
-        tw_json_set(gap, "first", tw_json_count(source->gaps[i].first));
-        tw_json_set(gap, "last", tw_json_count(source->gaps[i].last));
-        tw_json_add(gaps, gap);
+        tw_out_set(gap, "first", tw_out_count(source->gaps[i].first));
+        tw_out_set(gap, "last", tw_out_count(source->gaps[i].last));
+        tw_out_add(gaps, gap);
     }
     return gaps;
 }
@@ -110,31 +110,31 @@ static json_t *source_json(struct tw_call *call, const struct tw_source_state *s
     /* The least time under way is at most the real one; below zero, the clock must be ahead. */
     int64_t ahead_ns = source->transit_min_ns < 0 ? -source->transit_min_ns : 0;
     json_t *row = json_object();
-    tw_json_set(row, "number", json_integer(source->number));
-    tw_json_set(row, "name", tw_json_text(source->name));
-    tw_json_set(row, "tap", tw_json_text(tw_str_of(tw_reader_tap_name(call->reader, source->tap))));
-    tw_json_set(row, "events", tw_json_count(source->events));
-    tw_json_set(row, "duplicates", tw_json_count(source->duplicates));
-    tw_json_set(row, "conflicts", tw_json_count(source->conflicts));
-    tw_json_set(row, "rate", json_real(source->rate));
-    tw_json_set(row, "first_received", tw_json_time(source->first_received));
-    tw_json_set(row, "last_received", tw_json_time(source->last_received));
-    tw_json_set(row, "last_time", tw_json_time(source->last_time));
-    tw_json_set(row, "silent_seconds", silence_json(call, source->last_received));
-    tw_json_set(row, "is_sequenced", json_boolean(is_sequenced));
-    tw_json_set(row, "sequence_highest",
-                is_sequenced ? tw_json_count(source->sequence_highest) : json_null());
-    tw_json_set(row, "missing", tw_json_count(source->missing));
-    tw_json_set(row, "forgotten", tw_json_count(source->forgotten));
-    tw_json_set(row, "filled", tw_json_count(source->filled));
-    tw_json_set(row, "gap_count", json_integer(source->gap_count));
-    tw_json_set(row, "gaps", gaps_json(source));
-    tw_json_set(row, "rewinds", tw_json_count(source->rewinds));
-    tw_json_set(row, "unreadable", tw_json_count(source->unreadable));
-    tw_json_set(row, "out_of_order", tw_json_count(source->out_of_order));
-    tw_json_set(row, "skew_seconds", tw_json_seconds(ahead_ns));
-    tw_json_set(row, "transit_min_seconds", tw_json_seconds(source->transit_min_ns));
-    tw_json_set(row, "transit_last_seconds", tw_json_seconds(source->transit_last_ns));
+    tw_out_set(row, "number", json_integer(source->number));
+    tw_out_set(row, "name", tw_out_text(source->name));
+    tw_out_set(row, "tap", tw_out_text(tw_str_of(tw_reader_tap_name(call->reader, source->tap))));
+    tw_out_set(row, "events", tw_out_count(source->events));
+    tw_out_set(row, "duplicates", tw_out_count(source->duplicates));
+    tw_out_set(row, "conflicts", tw_out_count(source->conflicts));
+    tw_out_set(row, "rate", json_real(source->rate));
+    tw_out_set(row, "first_received", tw_out_time(source->first_received));
+    tw_out_set(row, "last_received", tw_out_time(source->last_received));
+    tw_out_set(row, "last_time", tw_out_time(source->last_time));
+    tw_out_set(row, "silent_seconds", silence_json(call, source->last_received));
+    tw_out_set(row, "is_sequenced", json_boolean(is_sequenced));
+    tw_out_set(row, "sequence_highest",
+               is_sequenced ? tw_out_count(source->sequence_highest) : json_null());
+    tw_out_set(row, "missing", tw_out_count(source->missing));
+    tw_out_set(row, "forgotten", tw_out_count(source->forgotten));
+    tw_out_set(row, "filled", tw_out_count(source->filled));
+    tw_out_set(row, "gap_count", json_integer(source->gap_count));
+    tw_out_set(row, "gaps", gaps_json(source));
+    tw_out_set(row, "rewinds", tw_out_count(source->rewinds));
+    tw_out_set(row, "unreadable", tw_out_count(source->unreadable));
+    tw_out_set(row, "out_of_order", tw_out_count(source->out_of_order));
+    tw_out_set(row, "skew_seconds", tw_out_seconds(ahead_ns));
+    tw_out_set(row, "transit_min_seconds", tw_out_seconds(source->transit_min_ns));
+    tw_out_set(row, "transit_last_seconds", tw_out_seconds(source->transit_last_ns));
     return row;
 }
 
@@ -205,7 +205,7 @@ static int sources_json(struct tw_call *call, const struct tw_page *page,
                 *ret_next = tw_arena_copy(call->arena, (struct tw_str){text, (size_t)len});
                 return ret_next->ptr == NULL ? TW_ENOMEM : TW_OK;
             }
-            tw_json_add(items, source_json(call, &sources[i]));
+            tw_out_add(items, source_json(call, &sources[i]));
         }
         from = count == 0 ? 0 : (uint64_t)sources[count - 1].number + 1;
     } while (count == AT_ONCE);
@@ -247,7 +247,7 @@ int tw_api_taps(struct tw_call *call)
                     page.until.ns == INT64_MAX;
     int64_t taps_total = (int64_t)json_array_size(taps);
     json_t *json = tw_call_list(call, taps, TW_STR_NULL, taps_total);
-    tw_json_set(json, "sources",
-                tw_call_list(call, sources, next, is_whole ? (int64_t)summary.sources : -1));
+    tw_out_set(json, "sources",
+               tw_call_list(call, sources, next, is_whole ? (int64_t)summary.sources : -1));
     return tw_response_json(&call->response, 200, json);
 }

@@ -4,7 +4,9 @@
 
 #include <stdio.h>
 
-#define TW_SUMMARY_MS   1000 /* every page asks once a second; the sources may be 100,000 */
+#define TW_SUMMARY_MS 1000 /* every page asks once a second; the sources may be 100,000 */
+/* Clocks that are kept in step by NTP differ by milliseconds; more than a second is a fault. */
+#define AHEAD_NS        TW_NS_PER_S
 #define SOURCES_AT_ONCE 1000 /* the most that the reader gives at once */
 
 int tw_call_problem(struct tw_call *call, enum tw_web_problem kind, const char *format, ...)
@@ -119,15 +121,15 @@ int tw_call_page(struct tw_call *call, struct tw_page *ret_page)
 json_t *tw_call_list(struct tw_call *call, json_t *items, struct tw_str next, int64_t total)
 {
     json_t *list = json_object();
-    tw_json_set(list, "items", items);
+    tw_out_set(list, "items", items);
     struct tw_str cursor = next;
     if (next.ptr != NULL) {
         cursor = tw_base64url(call->arena, next);
-        tw_json_set(list, "next", cursor.ptr == NULL ? NULL : tw_json_text(cursor));
+        tw_out_set(list, "next", cursor.ptr == NULL ? NULL : tw_out_text(cursor));
     } else {
-        tw_json_set(list, "next", json_null());
+        tw_out_set(list, "next", json_null());
     }
-    tw_json_set(list, "total", total < 0 ? json_null() : json_integer(total));
+    tw_out_set(list, "total", total < 0 ? json_null() : json_integer(total));
     return list;
 }
 
@@ -157,7 +159,7 @@ static int read_summary(struct tw_call *call, struct tw_source_summary *ret_summ
             sum.filled += source->filled;
             sum.rewinds += source->rewinds;
             sum.out_of_order += source->out_of_order;
-            sum.clock_ahead += source->transit_min_ns < 0 ? 1 : 0;
+            sum.clock_ahead += source->transit_min_ns < -AHEAD_NS ? 1 : 0;
         }
         from = count == 0 ? 0 : sources[count - 1].number + 1;
     } while (count == SOURCES_AT_ONCE);

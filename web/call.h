@@ -13,7 +13,7 @@
 #include "core/clock.h"
 #include "store/reader.h"
 #include "web/http.h"
-#include "web/json.h"
+#include "web/out.h"
 #include "web/problem.h"
 #include "web/response.h"
 #include "web/static.h"
@@ -36,7 +36,7 @@ struct tw_source_summary {
     uint64_t filled;
     uint64_t rewinds;
     uint64_t out_of_order;
-    uint64_t clock_ahead; /* sources whose clock runs ahead of ours */
+    uint64_t clock_ahead; /* sources whose clock is more than a second ahead of ours */
 };
 
 struct tw_web_state {

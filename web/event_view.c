@@ -69,7 +69,7 @@ void tw_event_view_fini(struct tw_event_view *self)
 json_t *tw_api_journey_id(struct tw_call *call, const struct tw_object *object)
 {
     struct tw_str id = tw_journey_format_id(call->reader, call->arena, object);
-    return id.ptr == NULL ? NULL : tw_json_text(id);
+    return id.ptr == NULL ? NULL : tw_out_text(id);
 }
 
 json_t *tw_api_scope(const struct tw_object_type *type, const struct tw_object *object)
@@ -94,7 +94,7 @@ json_t *tw_api_scope(const struct tw_object_type *type, const struct tw_object *
         if (len < sizeof name) {
             memcpy(name, names.ptr, len);
             name[len] = '\0';
-            tw_json_set(scope, name, tw_json_text(value));
+            tw_out_set(scope, name, tw_out_text(value));
         }
         size_t step = slash == NULL ? len : len + 1;
         names = (struct tw_str){names.ptr + step, names.len - step};
@@ -109,7 +109,7 @@ static void add_object(json_t *objects, const char *type, json_t *text)
 {
     json_t *list = json_object_get(objects, type);
     if (list == NULL) {
-        tw_json_set(objects, type, json_array());
+        tw_out_set(objects, type, json_array());
         list = json_object_get(objects, type);
     }
     size_t i = 0;
@@ -120,14 +120,14 @@ static void add_object(json_t *objects, const char *type, json_t *text)
             return;
         }
     }
-    tw_json_add(list, text);
+    tw_out_add(list, text);
 }
 
 /* "0042/88" for a scoped identifier, "4711" for another. */
 static json_t *object_text(struct tw_call *call, const struct tw_object *object)
 {
     if (object->scope.len == 0) {
-        return tw_json_text(object->id);
+        return tw_out_text(object->id);
     }
     size_t len = object->scope.len + 1 + object->id.len;
     char *text = tw_arena_alloc(call->arena, len);
@@ -137,7 +137,7 @@ static json_t *object_text(struct tw_call *call, const struct tw_object *object)
     memcpy(text, object->scope.ptr, object->scope.len);
     text[object->scope.len] = '/';
     memcpy(text + object->scope.len + 1, object->id.ptr, object->id.len);
-    return tw_json_text((struct tw_str){text, len});
+    return tw_out_text((struct tw_str){text, len});
 }
 
 json_t *tw_event_objects(struct tw_call *call, const struct tw_record *record,
@@ -158,7 +158,7 @@ json_t *tw_event_objects(struct tw_call *call, const struct tw_record *record,
         struct tw_str text = tw_event_view_attribute(view, object->attribute);
         if (!object->is_linking && !object->is_indexed && object->scope.count == 0 &&
             text.len > 0) {
-            add_object(objects, object->type, tw_json_text(text));
+            add_object(objects, object->type, tw_out_text(text));
         }
     }
     return objects;
@@ -173,9 +173,9 @@ static json_t *error_of(const struct tw_event_view *view)
         return json_null();
     }
     json_t *error = json_object();
-    tw_json_set(error, "code", tw_json_text(code));
-    tw_json_set(error, "message", tw_json_text(message));
-    tw_json_set(error, "class", tw_json_text(cause));
+    tw_out_set(error, "code", tw_out_text(code));
+    tw_out_set(error, "message", tw_out_text(message));
+    tw_out_set(error, "class", tw_out_text(cause));
     return error;
 }
 
@@ -198,32 +198,32 @@ json_t *tw_event_row(struct tw_call *call, const struct tw_stored *stored,
 {
     const struct tw_record *record = &stored->record;
     json_t *row = json_object();
-    tw_json_set(row, "n", tw_json_count(record->n));
-    tw_json_set(row, "kind", json_string(kind_name(record->kind)));
-    tw_json_set(row, "of", record->of == 0 ? json_null() : tw_json_count(record->of));
-    tw_json_set(row, "id", tw_json_text(view->id));
-    tw_json_set(row, "source", tw_json_text(view->source));
-    tw_json_set(row, "type", tw_json_text(view->type));
-    tw_json_set(row, "system", tw_json_text(view->system));
-    tw_json_set(row, "subject", tw_json_text(tw_event_view_attribute(view, "subject")));
-    tw_json_set(row, "time", tw_json_time(record->time));
-    tw_json_set(row, "has_time", json_boolean(record->has_time));
-    tw_json_set(row, "received", tw_json_time(record->received));
-    tw_json_set(row, "transit_seconds",
-                record->has_time ? tw_json_seconds(record->received.ns - record->time.ns)
-                                 : json_null());
-    tw_json_set(row, "outcome", tw_json_text(view->outcome));
-    tw_json_set(row, "error", error_of(view));
-    tw_json_set(row, "amount", tw_json_text(tw_event_view_attribute(view, "amount")));
-    tw_json_set(row, "currency", tw_json_text(tw_event_view_attribute(view, "currency")));
-    tw_json_set(row, "objects", tw_event_objects(call, record, view));
-    tw_json_set(row, "duplicates", tw_json_count(stored->duplicates));
-    tw_json_set(row, "conflicts", tw_json_count(stored->conflicts));
-    tw_json_set(row, "effect_of",
-                record->effect_of == 0 ? json_null() : tw_json_count(record->effect_of));
-    tw_json_set(row, "replayid", tw_json_text(tw_event_view_attribute(view, "replayid")));
-    tw_json_set(row, "attempt", tw_json_text(tw_event_view_attribute(view, "attempt")));
-    tw_json_set(row, "tap", tw_json_text(tw_str_of(tw_reader_tap_name(call->reader, record->tap))));
-    tw_json_set(row, "peer", tw_json_text(record->peer));
+    tw_out_set(row, "n", tw_out_count(record->n));
+    tw_out_set(row, "kind", json_string(kind_name(record->kind)));
+    tw_out_set(row, "of", record->of == 0 ? json_null() : tw_out_count(record->of));
+    tw_out_set(row, "id", tw_out_text(view->id));
+    tw_out_set(row, "source", tw_out_text(view->source));
+    tw_out_set(row, "type", tw_out_text(view->type));
+    tw_out_set(row, "system", tw_out_text(view->system));
+    tw_out_set(row, "subject", tw_out_text(tw_event_view_attribute(view, "subject")));
+    tw_out_set(row, "time", tw_out_time(record->time));
+    tw_out_set(row, "has_time", json_boolean(record->has_time));
+    tw_out_set(row, "received", tw_out_time(record->received));
+    tw_out_set(row, "transit_seconds",
+               record->has_time ? tw_out_seconds(record->received.ns - record->time.ns)
+                                : json_null());
+    tw_out_set(row, "outcome", tw_out_text(view->outcome));
+    tw_out_set(row, "error", error_of(view));
+    tw_out_set(row, "amount", tw_out_text(tw_event_view_attribute(view, "amount")));
+    tw_out_set(row, "currency", tw_out_text(tw_event_view_attribute(view, "currency")));
+    tw_out_set(row, "objects", tw_event_objects(call, record, view));
+    tw_out_set(row, "duplicates", tw_out_count(stored->duplicates));
+    tw_out_set(row, "conflicts", tw_out_count(stored->conflicts));
+    tw_out_set(row, "effect_of",
+               record->effect_of == 0 ? json_null() : tw_out_count(record->effect_of));
+    tw_out_set(row, "replayid", tw_out_text(tw_event_view_attribute(view, "replayid")));
+    tw_out_set(row, "attempt", tw_out_text(tw_event_view_attribute(view, "attempt")));
+    tw_out_set(row, "tap", tw_out_text(tw_str_of(tw_reader_tap_name(call->reader, record->tap))));
+    tw_out_set(row, "peer", tw_out_text(record->peer));
     return row;
 }

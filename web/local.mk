@@ -13,7 +13,7 @@ web_libweb_a_SOURCES = \
     web/event_view.c \
     web/guard.c web/guard.h \
     web/http.c web/http.h \
-    web/json.c web/json.h \
+    web/out.c web/out.h \
     web/mask.c web/mask.h \
     web/metrics.c web/metrics.h \
     web/problem.c web/problem.h \

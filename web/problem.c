@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "web/json.h"
+#include "web/out.h"
 
 #define TYPE_PREFIX "urn:problem-type:tillwatch:"
 #define CONTENT     "application/problem+json"
@@ -65,18 +65,18 @@ void tw_problem_fill(struct tw_response *response, enum tw_web_problem kind, con
                      struct tw_str instance)
 {
     int status = kinds[kind].status;
-    (void)tw_json_take_failure(); /* of the answer that this one replaces */
+    (void)tw_out_take_failure(); /* of the answer that this one replaces */
     json_t *json = json_object();
-    tw_json_set(json, "type", json_string(kinds[kind].type));
-    tw_json_set(json, "title", json_string(kinds[kind].title));
-    tw_json_set(json, "status", json_integer(status));
+    tw_out_set(json, "type", json_string(kinds[kind].type));
+    tw_out_set(json, "title", json_string(kinds[kind].title));
+    tw_out_set(json, "status", json_integer(status));
     if (detail != NULL && detail[0] != '\0') {
-        tw_json_set(json, "detail", tw_json_text(tw_str_of(detail)));
+        tw_out_set(json, "detail", tw_out_text(tw_str_of(detail)));
     }
     if (instance.ptr != NULL) {
-        tw_json_set(json, "instance", tw_json_text(instance));
+        tw_out_set(json, "instance", tw_out_text(instance));
     }
-    char *text = tw_json_take_failure() ? NULL : json_dumps(json, JSON_COMPACT);
+    char *text = tw_out_take_failure() ? NULL : json_dumps(json, JSON_COMPACT);
     json_decref(json);
     if (text != NULL) {
         tw_response_take(response, status, CONTENT, text, strlen(text));

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "web/json.h"
+#include "web/out.h"
 
 void tw_response_init(struct tw_response *self)
 {
@@ -53,7 +53,7 @@ int tw_response_json(struct tw_response *self, int status, json_t *json)
 {
     /* 15 digits show every duration in microseconds and every amount as it was written; 17 would
      * show 1.1 as 1.1000000000000001. */
-    bool has_failed = tw_json_take_failure() || json == NULL;
+    bool has_failed = tw_out_take_failure() || json == NULL;
     char *text = has_failed ? NULL : json_dumps(json, JSON_COMPACT | JSON_REAL_PRECISION(15));
     json_decref(json);
     if (text == NULL) {

@@ -9,11 +9,11 @@
 
 #include <cmocka.h>
 
-#include "web/json.h"
+#include "web/out.h"
 
 static void check_text(struct tw_str text, const char *wanted)
 {
-    json_t *json = tw_json_text(text);
+    json_t *json = tw_out_text(text);
     assert_non_null(json);
     assert_string_equal(json_string_value(json), wanted);
     json_decref(json);
@@ -35,17 +35,17 @@ static void json_text__bytes_that_are_no_utf8__are_escaped(void **state)
     check_text(TW_STR_LIT("\xf0\x8f\xbf\xbf"), "\\xf0\\x8f\\xbf\\xbf"); /* overlong */
     check_text(TW_STR_LIT("\xe2\x82"), "\\xe2\\x82");                   /* cut */
     check_text(TW_STR_LIT("\xc3"), "\\xc3");
-    json_t *json = tw_json_text(TW_STR_NULL);
+    json_t *json = tw_out_text(TW_STR_NULL);
     assert_true(json_is_null(json));
 }
 
 static void json_raw__control_bytes__are_shown(void **state)
 {
     (void)state;
-    json_t *json = tw_json_raw((struct tw_str){"a\0b\x1b[1m\n\tc\x7f\xff", 12});
+    json_t *json = tw_out_raw((struct tw_str){"a\0b\x1b[1m\n\tc\x7f\xff", 12});
     assert_string_equal(json_string_value(json), "a\\x00b\\x1b[1m\n\tc\\x7f\\xff");
     json_decref(json);
-    json = tw_json_raw(TW_STR_NULL);
+    json = tw_out_raw(TW_STR_NULL);
     assert_true(json_is_null(json));
 }
 
@@ -60,7 +60,7 @@ static void json_base64__rfc_vectors(void **state)
                                           {"fooba", "Zm9vYmE="},
                                           {"foobar", "Zm9vYmFy"}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        json_t *json = tw_json_base64(tw_str_of(rows[i][0]));
+        json_t *json = tw_out_base64(tw_str_of(rows[i][0]));
         assert_string_equal(json_string_value(json), rows[i][1]);
         json_decref(json);
     }
@@ -105,14 +105,14 @@ static void json_base64url_decode__other_characters__are_refused(void **state)
 static void json_numbers__times_and_durations(void **state)
 {
     (void)state;
-    json_t *json = tw_json_time((tw_wall_t){INT64_C(1762790592123456789)});
+    json_t *json = tw_out_time((tw_wall_t){INT64_C(1762790592123456789)});
     assert_string_equal(json_string_value(json), "2025-11-10T16:03:12.123456Z");
     json_decref(json);
-    assert_true(json_is_null(tw_json_time((tw_wall_t){0})));
-    json = tw_json_seconds(-1500000999);
+    assert_true(json_is_null(tw_out_time((tw_wall_t){0})));
+    json = tw_out_seconds(-1500000999);
     assert_float_equal(json_real_value(json), -1.5, 1e-9);
     json_decref(json);
-    json = tw_json_count(UINT64_MAX);
+    json = tw_out_count(UINT64_MAX);
     assert_true(json_integer_value(json) == INT64_MAX);
     json_decref(json);
 }
@@ -123,11 +123,11 @@ static void json_set__null_value__fails_the_answer(void **state)
     struct tw_response response;
     tw_response_init(&response);
     json_t *json = json_object();
-    tw_json_set(json, "a", NULL);
+    tw_out_set(json, "a", NULL);
     assert_int_equal(tw_response_json(&response, 200, json), TW_ENOMEM);
     assert_null(response.owned);
     json = json_object();
-    tw_json_set(json, "a", json_true());
+    tw_out_set(json, "a", json_true());
     assert_int_equal(tw_response_json(&response, 200, json), TW_OK);
     assert_string_equal(response.owned, "{\"a\":true}");
     assert_int_equal(response.status, 200);

@@ -186,7 +186,7 @@ static int test_handler(struct tw_call *call)
     if (handler_result == TW_OK) {
         return tw_response_json(&call->response, 200, json_object());
     }
-    tw_json_set(NULL, "lost", json_true()); /* a half-built answer that is thrown away */
+    tw_out_set(NULL, "lost", json_true()); /* a half-built answer that is thrown away */
     (void)tw_response_header(&call->response, "ETag", "\"of the answer that failed\"");
     return tw_diag_set(&call->diag, handler_result, "told by the handler");
 }

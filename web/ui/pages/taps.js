@@ -49,7 +49,7 @@ function sourceRow(source) {
     h("td", { class: "num" }, count(source.duplicates)),
     h("td", { class: "num" }, source.conflicts > 0 ? badge("bad", count(source.conflicts)) : "0"),
     h("td", { class: "num" }, count(source.out_of_order)),
-    h("td", { class: "num" }, source.skew_seconds > 0
+    h("td", { class: "num" }, source.skew_seconds > 1
       ? badge("warn", "+" + duration(source.skew_seconds)) : "–"));
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config.h"
-#include "web/json.h"
+#include "web/out.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -70,7 +70,7 @@ static json_t *escaped(struct tw_str text, bool with_controls)
     return json;
 }
 
-json_t *tw_json_text(struct tw_str text)
+json_t *tw_out_text(struct tw_str text)
 {
     if (text.ptr == NULL) {
         return json_null();
@@ -78,7 +78,7 @@ json_t *tw_json_text(struct tw_str text)
     return is_plain(text) ? json_stringn_nocheck(text.ptr, text.len) : escaped(text, false);
 }
 
-json_t *tw_json_raw(struct tw_str bytes)
+json_t *tw_out_raw(struct tw_str bytes)
 {
     if (bytes.ptr == NULL) {
         return json_null();
@@ -113,7 +113,7 @@ static const char plain_alphabet[] =
 static const char url_alphabet[] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-json_t *tw_json_base64(struct tw_str bytes)
+json_t *tw_out_base64(struct tw_str bytes)
 {
     if (bytes.ptr == NULL) {
         return json_null();
@@ -167,7 +167,7 @@ int tw_base64url_decode(struct tw_arena *arena, struct tw_str text, struct tw_st
     return TW_OK;
 }
 
-json_t *tw_json_time(tw_wall_t at)
+json_t *tw_out_time(tw_wall_t at)
 {
     if (at.ns == 0) {
         return json_null();
@@ -177,12 +177,12 @@ json_t *tw_json_time(tw_wall_t at)
     return json_string_nocheck(text);
 }
 
-json_t *tw_json_seconds(int64_t ns)
+json_t *tw_out_seconds(int64_t ns)
 {
     return json_real((double)(ns / TW_NS_PER_US) / 1e6);
 }
 
-json_t *tw_json_count(uint64_t value)
+json_t *tw_out_count(uint64_t value)
 {
     return json_integer(value > INT64_MAX ? INT64_MAX : (json_int_t)value);
 }
@@ -190,21 +190,21 @@ json_t *tw_json_count(uint64_t value)
 /* Whether a part of the answer under way could not be built. */
 static _Thread_local bool has_failed;
 
-void tw_json_set(json_t *object, const char *key, json_t *value)
+void tw_out_set(json_t *object, const char *key, json_t *value)
 {
     if (value == NULL || json_object_set_new_nocheck(object, key, value) != 0) {
         has_failed = true;
     }
 }
 
-void tw_json_add(json_t *array, json_t *value)
+void tw_out_add(json_t *array, json_t *value)
 {
     if (value == NULL || json_array_append_new(array, value) != 0) {
         has_failed = true;
     }
 }
 
-bool tw_json_take_failure(void)
+bool tw_out_take_failure(void)
 {
     bool result = has_failed;
     has_failed = false;
