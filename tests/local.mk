@@ -216,3 +216,8 @@ tests_unit_test_problem_LDADD = $(WEB_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_router_SOURCES = tests/unit/test_router.c
 tests_unit_test_router_LDADD = $(WEB_LIBS) $(CMOCKA_LIBS)
 endif
+
+bench_programs += tests/bench/bench_lookup
+tests_bench_bench_lookup_SOURCES = tests/bench/bench_lookup.c
+tests_bench_bench_lookup_LDADD = collector/libstore.a collector/libcore.a $(SQLITE_LIBS) \
+    $(ZSTD_LIBS) $(XXHASH_LIBS)

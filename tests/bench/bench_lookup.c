@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Journeys out of a store that is there already: the first time (the files' pages dropped from
+ * the page cache before) and again. Prints one figure a line: name value unit.
+ *   bench_lookup DIR [LOOKUPS [TYPE]]     (default 1000 objects of type order)
+ */
+#include "config.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "store/journey.h"
+
+#define LOOKUPS_MAX 100000u
+#define ARENA_BYTES ((size_t)256 << 20)
+/* Records looked at for one object of the type, before the type is taken for absent. */
+#define TRIES 10000u
+
+static const struct tw_journey_limits limits = {.max_hops = 4, .max_links = 64, .max_events = 2000};
+
+static uint64_t seed = UINT64_C(88172645463325252);
+
+static uint64_t below(uint64_t bound)
+{
+    seed ^= seed << 13;
+    seed ^= seed >> 7;
+    seed ^= seed << 17;
+    return seed % bound;
+}
+
+static void must(int err, const char *what)
+{
+    if (err != TW_OK) {
+        (void)fprintf(stderr, "bench_lookup: %s: %s\n", what, tw_err_text(err));
+        exit(1);
+    }
+}
+
+/* An object of the type that a random record carries. */
+static struct tw_object sample(struct tw_reader *reader, struct tw_arena *scratch,
+                               struct tw_arena *kept, uint16_t type,
+                               const struct tw_store_status *status)
+{
+    for (size_t i = 0; i < TRIES; i++) {
+        struct tw_stored stored;
+        uint64_t n = status->first_n + below(status->last_n - status->first_n + 1);
+        tw_arena_reset(scratch);
+        must(tw_reader_record(reader, scratch, n, &stored), "a record");
+        for (uint32_t k = 0; k < stored.record.object_count; k++) {
+            const struct tw_object *object = &stored.record.objects[k];
+            if (object->type == type && stored.record.kind == TW_RECORD_EVENT) {
+                return (struct tw_object){type, tw_arena_copy(kept, object->id),
+                                          tw_arena_copy(kept, object->scope)};
+            }
+        }
+    }
+    must(TW_ENOTFOUND, "an object of the type");
+    return (struct tw_object){0};
+}
+
+/* Let the kernel forget the store's files. (The pages that the reader itself keeps stay.) */
+static void drop_cache(const char *path)
+{
+    DIR *dir = opendir(path);
+    if (dir == NULL) {
+        return;
+    }
+    for (const struct dirent *item = readdir(dir); item != NULL; item = readdir(dir)) {
+        /* sealed files only: opening and closing another one would drop SQLite's locks */
+        if (strstr(item->d_name, ".sealed") == NULL) {
+            continue;
+        }
+        int fd = openat(dirfd(dir), item->d_name, O_RDONLY | O_CLOEXEC);
+        if (fd >= 0) {
+            (void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED); /* a wish */
+            (void)close(fd);
+        }
+    }
+    (void)closedir(dir);
+}
+
+static int compare(const void *a, const void *b)
+{
+    int64_t left = *(const int64_t *)a;
+    int64_t right = *(const int64_t *)b;
+    return left < right ? -1 : left > right;
+}
+
+static void print(const char *name, int64_t *took_ns, size_t count)
+{
+    int64_t sum = 0;
+    for (size_t i = 0; i < count; i++) {
+        sum += took_ns[i];
+    }
+    qsort(took_ns, count, sizeof *took_ns, compare);
+    printf("lookup.%s_p50 %.3f ms\n", name, (double)took_ns[count / 2] / 1e6);
+    printf("lookup.%s_p99 %.3f ms\n", name, (double)took_ns[count * 99 / 100] / 1e6);
+    printf("lookup.%s_max %.3f ms\n", name, (double)took_ns[count - 1] / 1e6);
+    printf("lookup.%s_rate %.0f journeys/s\n", name, (double)count * 1e9 / (double)sum);
+}
+
+static void run(const char *dir, size_t lookups, const char *type_name)
+{
+    struct tw_diag diag = {{0}};
+    struct tw_reader *reader = NULL;
+    struct tw_store_status status;
+    struct tw_arena scratch;
+    struct tw_arena kept;
+    struct tw_clock *clock = tw_clock_system();
+    tw_arena_init(&scratch, ARENA_BYTES);
+    tw_arena_init(&kept, ARENA_BYTES);
+    int64_t *first = calloc(lookups, sizeof *first);
+    int64_t *again = calloc(lookups, sizeof *again);
+    struct tw_object *objects = calloc(lookups, sizeof *objects);
+    must(first == NULL || again == NULL || objects == NULL ? TW_ENOMEM : TW_OK, "memory");
+    int err = tw_reader_open(dir, &reader, &diag);
+    must(err, diag.text[0] != '\0' ? diag.text : dir);
+    must(tw_reader_status(reader, &status), "status");
+    const struct tw_object_type *type = tw_reader_object_type(reader, tw_str_of(type_name));
+    must(type == NULL || status.last_n == 0 ? TW_ENOTFOUND : TW_OK, type_name);
+    for (size_t i = 0; i < lookups; i++) {
+        objects[i] = sample(reader, &scratch, &kept, type->code, &status);
+    }
+    drop_cache(dir);
+    uint64_t events = 0;
+    for (size_t i = 0; i < lookups; i++) {
+        for (size_t k = 0; k < 2; k++) {
+            struct tw_journey journey;
+            tw_arena_reset(&scratch);
+            int64_t start = clock->mono(clock).ns;
+            must(tw_journey_read(reader, &scratch, &objects[i], &limits, &journey), "a journey");
+            (k == 0 ? first : again)[i] = clock->mono(clock).ns - start;
+            events += k == 0 ? journey.event_count : 0;
+        }
+    }
+    printf("lookup.events_stored %llu events\n", (unsigned long long)status.last_n);
+    printf("lookup.partitions %llu partitions\n", (unsigned long long)status.partitions);
+    printf("lookup.journey_events %.1f events\n", (double)events / (double)lookups);
+    print("first", first, lookups);
+    print("warm", again, lookups);
+    tw_reader_close(&reader);
+    tw_arena_fini(&scratch);
+    tw_arena_fini(&kept);
+    free(first);
+    free(again);
+    free(objects);
+}
+
+int main(int argc, char **argv)
+{
+    size_t lookups = argc > 2 ? strtoul(argv[2], NULL, 10) : 1000;
+    if (argc < 2 || argc > 4 || lookups == 0 || lookups > LOOKUPS_MAX) {
+        (void)fprintf(stderr, "usage: bench_lookup DIR [LOOKUPS [TYPE]]\n");
+        return 2;
+    }
+    run(argv[1], lookups, argc > 3 ? argv[3] : "order");
+    return 0;
+}
