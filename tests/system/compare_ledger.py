@@ -263,7 +263,7 @@ def sample(ledger, wanted):
     for name in names:
         of_type[name.split(":", 1)[0]].append(name)
     lot = random.Random(ledger.started["seed"])
-    each = max(1, int(wanted) // len(of_type)) if of_type else 0
+    each = -(-int(wanted) // len(of_type)) if of_type else 0
     return [name for kind in sorted(of_type)
             for name in lot.sample(of_type[kind], min(each, len(of_type[kind])))]
 

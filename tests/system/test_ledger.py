@@ -10,7 +10,7 @@ import sys
 import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from compare_ledger import Api, Ledger, compare, sample  # noqa: E402
+from compare_ledger import Api, Ledger, compare, compare_journey, sample  # noqa: E402
 from tap import Tap  # noqa: E402
 from tower import Tower, program_path  # noqa: E402
 
@@ -43,6 +43,24 @@ def agree(tap, tower, ledger, name, journeys):
     tap.ok(not wrong, name, "\n".join(wrong))
 
 
+def notices(tap, tower, path, name):
+    """A comparison that finds nothing must be able to find something: each lie is noticed."""
+    ledger = Ledger(path)
+    source = next(fact for fact in ledger.sources.values() if fact["missing"])
+    source["missing"] = source["missing"][1:] + [[source["last"] + 1, source["last"] + 1]]
+    ledger.finished["duplicates"] += 1
+    reason = sorted(ledger.garbage)[0]
+    ledger.garbage[reason] += 1
+    order = next(name for name in sorted(ledger.by_object) if name.startswith("order:"))
+    ledger.by_object[order] = ledger.by_object[order][1:]
+    said = list(compare(ledger, Api(tower.url), "0")) + list(
+        compare_journey(ledger, Api(tower.url), order))
+    wanted = ["total events_duplicate:", "source %s: missing numbers:" % source["source"],
+              "quarantine %s:" % reason, "journey %s:" % order]
+    unnoticed = [start for start in wanted if not any(text.startswith(start) for text in said)]
+    tap.ok(not unnoticed, name + ": a ledger that lies is noticed", unnoticed)
+
+
 def run(tap, name, events, *arguments):
     """One estate against one tower that was empty."""
     with tempfile.TemporaryDirectory(prefix="tw-ledger-") as directory, Tower() as tower:
@@ -60,6 +78,7 @@ def run(tap, name, events, *arguments):
         tap.ok(finished["resent"] == 0, name + ": nothing had to be sent again", finished)
         tap.note("%d journeys are compared" % len(sample(ledger, JOURNEYS)))
         agree(tap, tower, ledger, name + ": the tower's answers equal the ledger", JOURNEYS)
+        notices(tap, tower, path, name)
         tap.equal(tower.stop(), 0, name + ": the tower stops cleanly")
         tower.start()
         agree(tap, tower, ledger, name + ": so they do after a restart", "60")
