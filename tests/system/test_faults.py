@@ -35,6 +35,11 @@ FAULTS = {
 }
 
 
+def small_config():
+    """Small commits and small partitions."""
+    return config_with(commit_ms=2, partition_events=1000, commit_events=500)
+
+
 class Injector:
     """strace on a tower that runs already."""
 
@@ -117,7 +122,7 @@ def judge(tower, client):
 
 def ingest_point(call, action, number):
     """One run: (was the fault met, what was wrong, what the tower did)."""
-    tower = Tower(config=config_with(commit_ms=2, partition_events=1000, commit_events=500))
+    tower = Tower(config=small_config())
     client = None
     try:
         tower.start()
@@ -150,7 +155,7 @@ def recovery_point(prepared, call, action, number):
         state = os.path.join(base, "state")
         shutil.copytree(os.path.join(prepared.base, "state"), state)
         trace = os.path.join(base, "trace")
-        tower = Tower(state=base, config=config_with(commit_ms=2, partition_events=1000, commit_events=500), wrapper=[
+        tower = Tower(state=base, config=small_config(), wrapper=[
             "strace", "-f", "-qq", "-o", trace, "-e", "trace=" + call, "-e",
             "inject=%s:%s:when=%d" % (call, action, number)]
             + [word for path in state_files(state) for word in ("-P", path)])
@@ -180,7 +185,7 @@ def recovery_point(prepared, call, action, number):
 
 def prepare():
     """A store that was killed, with what it must hold."""
-    tower = Tower(config=config_with(commit_ms=2, partition_events=1000, commit_events=500))
+    tower = Tower(config=small_config())
     tower.start()
     client = Acked(tower.router)
     send_some(client, 0, 30)

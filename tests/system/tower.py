@@ -318,8 +318,10 @@ def main():
     parser.add_argument("--state", help="directory; temporary when not given (run only)")
     parser.add_argument("--config", help="configuration file")
     parser.add_argument("--program", help="instead of build/tillwatch")
-    parser.add_argument("command", nargs="*")
-    options = parser.parse_args()
+    words = sys.argv[1:]
+    cut = words.index("--") if "--" in words else len(words)
+    options = parser.parse_args(words[:cut])
+    options.command = words[cut + 1:]
     config = None
     if options.config:
         with open(options.config, encoding="utf-8") as f:
