@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "app.h"
 #include "core/err.h"
@@ -107,6 +108,7 @@ int tw_cmd_keygen(const struct tw_cli_command *command, int argc, char **argv)
     if (code != TW_EXIT_OK || args.wants_help) {
         return code;
     }
+    (void)umask(022); /* the public key is for everybody; the secret one is made 0600 */
     int rc = tw_keypair_write(args.rest[0], args.rest[1], &diag);
     if (rc != TW_OK) {
         return tw_cli_fail(command, TW_EXIT_FAILED, "%s",

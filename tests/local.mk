@@ -221,3 +221,4 @@ bench_programs += tests/bench/bench_lookup
 tests_bench_bench_lookup_SOURCES = tests/bench/bench_lookup.c
 tests_bench_bench_lookup_LDADD = collector/libstore.a collector/libcore.a $(SQLITE_LIBS) \
     $(ZSTD_LIBS) $(XXHASH_LIBS)
+EXTRA_DIST += tests/system/test_cli.sh
