@@ -170,15 +170,20 @@ static int object_compare(const struct tw_object *a, const struct tw_object *b)
     return order != 0 ? order : tw_str_compare(a->scope, b->scope);
 }
 
-/* Where an object is, or would be: its key in node_map. The seed is an address: a sender cannot
- * know which identifiers collide. */
+/* Never 0. The seed is an address: a sender cannot know which identifiers collide. */
+static uint64_t hash_object(const struct walk *self, const struct tw_object *object)
+{
+    uint64_t seed = (uint64_t)(uintptr_t)self->reader;
+    uint64_t key = XXH3_64bits_withSeed(object->id.ptr, object->id.len, seed);
+    return XXH3_64bits_withSeed(object->scope.ptr, object->scope.len, key + object->type) | 1;
+}
+
+/* Where an object is, or would be: its key in node_map. */
 static bool find(const struct walk *self, const struct tw_object *object, uint64_t *ret_key,
                  uint32_t *ret_index)
 {
-    uint64_t seed = (uint64_t)(uintptr_t)self;
-    uint64_t key = XXH3_64bits_withSeed(object->id.ptr, object->id.len, seed);
-    key = XXH3_64bits_withSeed(object->scope.ptr, object->scope.len, key + object->type);
-    for (key |= 1; map_get(&self->node_map, key, ret_index); key += 2) {
+    uint64_t key = hash_object(self, object);
+    for (; map_get(&self->node_map, key, ret_index); key += 2) {
         if (object_equal(&self->nodes[*ret_index].object, object)) {
             return true;
         }
@@ -338,60 +343,94 @@ static int read_events(struct walk *self, uint32_t of, const uint64_t *ns, size_
     return TW_OK;
 }
 
+static struct tw_hub *hub_slot(const struct walk *self, uint64_t key)
+{
+    return &self->reader->hubs[key >> 1 & (TW_READER_HUBS - 1)];
+}
+
+/* Was the object found to be a hub before, with the same limits? */
+static bool is_known_hub(struct walk *self, uint32_t of)
+{
+    uint64_t key = hash_object(self, &self->nodes[of].object);
+    const struct tw_hub *hub = hub_slot(self, key);
+    if (hub->key != key || hub->max_links != self->limits->max_links ||
+        hub->max_events != self->limits->max_events) {
+        return false;
+    }
+    self->nodes[of].is_hub = true;
+    self->nodes[of].links = hub->links;
+    return true;
+}
+
+static void remember_hub(struct walk *self, uint32_t of)
+{
+    uint64_t key = hash_object(self, &self->nodes[of].object);
+    *hub_slot(self, key) = (struct tw_hub){.key = key,
+                                           .max_links = self->limits->max_links,
+                                           .max_events = self->limits->max_events,
+                                           .links = self->nodes[of].links};
+}
+
+/* The numbers of an object's events. One with more than a journey may have is a hub. */
+static int fetch_postings(struct walk *self, uint32_t of, const uint64_t **ret_ns,
+                          size_t *ret_count)
+{
+    bool has_more = false;
+    const struct tw_object object = self->nodes[of].object;
+    int err = tw_reader_postings(self->reader, self->arena, &object, self->limits->max_events,
+                                 ret_ns, ret_count, &has_more);
+    if (err == TW_EDAMAGED && of != 0) {
+        self->is_partial = true;
+        *ret_count = 0;
+        return TW_OK;
+    }
+    if (err == TW_OK && has_more) {
+        self->nodes[of].is_hub = true;
+        self->is_partial = self->is_partial || of == 0;
+    }
+    return err;
+}
+
+/* Make the fresh events part of the journey, and the neighbours in all events of `of`. */
+static int take_all(struct walk *self, uint32_t of, const uint64_t *ns, size_t count)
+{
+    int err = keep_fresh(self);
+    for (size_t i = 0; err == TW_OK && !self->nodes[of].is_hub && i < count; i++) {
+        uint32_t index = 0;
+        if (map_get(&self->event_map, ns[i], &index)) {
+            err = admit_neighbours(self, of, &self->events[index]);
+        }
+    }
+    return err;
+}
+
 /* Take one object's events into the journey, and its neighbours, unless it is a hub or its events
  * do not fit any more. */
 static int expand(struct walk *self, uint32_t of)
 {
     const uint64_t *ns = NULL;
     size_t count = 0;
-    bool has_more = false;
-    const struct tw_object object = self->nodes[of].object;
-    int err = tw_reader_postings(self->reader, self->arena, &object, self->limits->max_events, &ns,
-                                 &count, &has_more);
-    if (err == TW_EDAMAGED && of != 0) {
-        self->is_partial = true;
+    bool fits = true;
+    bool is_own = of == 0;
+    if (!is_own && is_known_hub(self, of)) {
         return TW_OK;
     }
-    if (err != TW_OK) {
-        return err == TW_ENOTFOUND && of != 0 ? TW_OK : err;
-    }
-    if (has_more) {
-        self->nodes[of].is_hub = true;
-        if (of != 0) {
-            return TW_OK;
-        }
-        self->is_partial = true;
-    }
-    bool fits = true;
     self->fresh_count = 0;
-    err = read_events(self, of, ns, count, &fits);
-    if (err != TW_OK || (self->nodes[of].is_hub && of != 0)) {
+    int err = fetch_postings(self, of, &ns, &count);
+    if (err == TW_OK && (is_own || !self->nodes[of].is_hub)) {
+        err = read_events(self, of, ns, count, &fits);
+    }
+    if (err != TW_OK) {
         return err;
+    }
+    if (!is_own && self->nodes[of].is_hub) {
+        remember_hub(self, of);
+        return TW_OK;
     }
     if (!fits) {
         self->is_partial = true;
-        if (of != 0) {
-            return TW_OK;
-        }
-        self->fresh_count = self->fresh_count > self->limits->max_events ? self->limits->max_events
-                                                                         : self->fresh_count;
     }
-    size_t first_fresh = self->event_count;
-    err = keep_fresh(self);
-    if (self->nodes[of].is_hub) {
-        return err;
-    }
-    for (size_t i = first_fresh; err == TW_OK && i < self->event_count; i++) {
-        err = admit_neighbours(self, of, &self->events[i]);
-    }
-    /* events that came with an object of an earlier level may name neighbours of this one only */
-    for (size_t i = 0; err == TW_OK && i < count; i++) {
-        uint32_t index = 0;
-        if (map_get(&self->event_map, ns[i], &index) && index < first_fresh) {
-            err = admit_neighbours(self, of, &self->events[index]);
-        }
-    }
-    return err;
+    return fits || is_own ? take_all(self, of, ns, count) : TW_OK;
 }
 
 struct level_entry {

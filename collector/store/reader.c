@@ -457,7 +457,7 @@ static int list_parts(struct tw_reader *self, const struct timespec *mtime)
     self->parts = parts;
     self->part_count = count;
     if (has_lost) {
-        tw_reader_forget_blocks(self); /* what was expired must not be shown any more */
+        tw_reader_forget(self); /* what was expired must not be shown any more */
     }
     self->listed_mtime = *mtime;
     int64_t age = (now.tv_sec - mtime->tv_sec) * TW_NS_PER_S + (now.tv_nsec - mtime->tv_nsec);

@@ -16,6 +16,9 @@
 #define TW_READER_CONNECTIONS 64
 /* Decoded blocks kept: the events of a journey lie in few. About 450 KB each. */
 #define TW_READER_BLOCKS 12
+/* Hubs remembered: telling one apart costs max_links records, and it stays one while nothing
+ * expires. */
+#define TW_READER_HUBS 256
 /* Attempts when the list of partitions changes under a query. */
 #define TW_READER_ATTEMPTS 4
 
@@ -94,6 +97,13 @@ struct tw_cached_block {
     size_t capacity;
 };
 
+struct tw_hub {
+    uint64_t key; /* hash of the object with a seed of the reader's; 0: empty slot */
+    uint32_t max_links;
+    uint32_t max_events;
+    uint64_t links;
+};
+
 struct tw_dictionary;
 
 struct tw_reader {
@@ -112,6 +122,7 @@ struct tw_reader {
     size_t open_count;
     uint64_t tick;
     struct tw_cached_block blocks[TW_READER_BLOCKS];
+    struct tw_hub hubs[TW_READER_HUBS]; /* by the lower bits of the key */
 };
 
 int tw_reader_open_catalogue(struct tw_reader *self);
@@ -163,7 +174,8 @@ void tw_reader_free_dictionary(struct tw_reader *self);
 
 /* ---- records (records.c) ---- */
 
-void tw_reader_forget_blocks(struct tw_reader *self);
+/* After a partition has gone. */
+void tw_reader_forget(struct tw_reader *self);
 void tw_reader_free_blocks(struct tw_reader *self);
 
 #endif

@@ -19,11 +19,12 @@
 
 /* ---- blocks --------------------------------------------------------------------------------- */
 
-void tw_reader_forget_blocks(struct tw_reader *self)
+void tw_reader_forget(struct tw_reader *self)
 {
     for (size_t i = 0; i < TW_READER_BLOCKS; i++) {
         self->blocks[i].count = 0;
     }
+    memset(self->hubs, 0, sizeof self->hubs);
 }
 
 void tw_reader_free_blocks(struct tw_reader *self)
