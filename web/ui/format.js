@@ -15,6 +15,7 @@ export function plural(n, word) {
 
 export function rate(perSecond) {
   if (perSecond === null || perSecond === undefined) return "–";
+  if (perSecond > 0 && perSecond < 0.05) return "<0.1";
   return perSecond > 0 && perSecond < 9.95 ? perSecond.toFixed(1) : whole.format(perSecond);
 }
 
@@ -75,6 +76,11 @@ export function journeyPath(id) {
 
 export function journeyCall(id) {
   return "/journeys/" + pathOf(id);
+}
+
+// Long names break behind their dots and slashes, not within a word.
+export function breakable(text) {
+  return (text || "").split(/(?<=[./_-])/).map((part) => [part, h("wbr")]);
 }
 
 export function typeMark(type) {

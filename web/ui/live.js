@@ -22,7 +22,7 @@ export function onStatus(listener) {
 const CELLS = [
   ["state", "Tower"], ["rate", "Events/s"], ["accepted", "Accepted"], ["duplicates", "Duplicates"],
   ["quarantine", "In quarantine", "/quarantine"], ["sources", "Sources", "/taps"],
-  ["missing", "Missing", "/taps?missing=1"], ["disk", "Disk free"], ["watermark", "Last commit"],
+  ["missing", "Missing", "/taps?missing=1"], ["disk", "Disk free"], ["watermark", "Since last commit"],
 ];
 const cells = {};
 
@@ -63,7 +63,7 @@ function showStrip(s) {
   setText(cells.disk, bytes(s.disk.free_bytes));
   mark("disk", isFull ? "bad" : free < 0.2 ? "warn" : "");
   setText(cells.watermark, s.watermark_age_seconds === null ? "never"
-    : duration(s.watermark_age_seconds) + " ago");
+    : duration(s.watermark_age_seconds));
 }
 
 function showBanner(error) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // One record of the journal, by its number.
 import { h, replace } from "../dom.js";
-import { badge, outcome, systemMark } from "../format.js";
+import { badge, breakable, outcome, systemMark } from "../format.js";
 import { showPayload } from "./payload.js";
 
 export function show(view, { rest, signal }) {
@@ -11,7 +11,7 @@ export function show(view, { rest, signal }) {
   replace(view, head, place);
   showPayload(place, encodeURIComponent(rest), signal, (event) => {
     replace(head, "Event " + event.n + " ", event.system ? systemMark(event.system) : null, " ",
-      event.type || "", " ", event.kind === "event" ? outcome(event.outcome)
+      breakable(event.type), " ", event.kind === "event" ? outcome(event.outcome)
         : badge(event.kind === "conflict" ? "bad" : "unknown", event.kind));
   });
   return null;

@@ -2,7 +2,7 @@
 // A journey: everything that concerns one object, in order of time, while it happens.
 import { get } from "../api.js";
 import { h, replace } from "../dom.js";
-import { badge, count, fact, journeyCall, journeyLink, outcome, plural, scoped, systemMark,
+import { badge, breakable, count, fact, journeyCall, journeyLink, outcome, plural, scoped, systemMark,
   typeMark } from "../format.js";
 import { onStatus } from "../live.js";
 import { failed, loading } from "../state.js";
@@ -47,7 +47,7 @@ function eventRow(event, before, state) {
   "aria-hidden": "true" }),
   h("span", { class: "e-system" }, systemMark(event.system)),
   h("span", { class: "e-what" },
-    h("span", { class: "e-type" }, event.type), outcome(event.outcome), badges(event),
+    h("span", { class: "e-type" }, breakable(event.type)), outcome(event.outcome), badges(event),
     event.error ? h("span", { class: "e-error" }, [event.error.class, event.error.code, event.error.message].filter(Boolean).join(" · ")) : null,
     h("span", { class: "e-objects" }, eventObjects(event, state.own))),
   h("span", { class: "e-more", "aria-hidden": "true" }));
@@ -68,16 +68,15 @@ function eventRow(event, before, state) {
 }
 
 function notices(journey) {
-  return [
-    journey.duplicate_effects ? h("p", { class: "note bad" }, badge("bad", "double effect"), " ",
-      plural(journey.duplicate_effects, "event") + " repeated a business effect of this journey.") : null,
-    journey.conflicts ? h("p", { class: "note bad" }, badge("bad", "conflict"), " ",
-      plural(journey.conflicts, "event") + " came again with other content; the first counts, the other is kept.") : null,
-    journey.partial ? h("p", { class: "note warn" }, badge("warn", "partial"),
-      " This journey is not shown whole: a limit was reached, or retention has cut it.") : null,
-    journey.hubs.length ? h("p", { class: "note" }, badge("unknown", "hub"), " ",
-      journey.hubs.join(", "), " links more objects than a journey follows; what lies behind it is left out.") : null,
-  ];
+  return h("div", { class: "notices" },
+    journey.duplicate_effects ? h("p", null, badge("bad", "double effect"),
+      h("span", null, plural(journey.duplicate_effects, "event") + " repeated a business effect of this journey.")) : null,
+    journey.conflicts ? h("p", null, badge("bad", "conflict"),
+      h("span", null, plural(journey.conflicts, "event") + " came again with other content; the first counts, the other is kept.")) : null,
+    journey.partial ? h("p", null, badge("warn", "partial"),
+      h("span", null, "This journey is not shown whole: a limit was reached, or retention has cut it.")) : null,
+    journey.hubs.length ? h("p", null, badge("unknown", "hub"),
+      h("span", null, journey.hubs.join(", "), " links more objects than a journey follows; what lies behind is left out.")) : null);
 }
 
 function relatedLinks(journey) {

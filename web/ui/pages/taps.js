@@ -2,7 +2,7 @@
 // The taps, and every source that was heard on them: silence, gaps, disorder, clocks.
 import { get } from "../api.js";
 import { h, replace } from "../dom.js";
-import { badge, bytes, count, plural, rate } from "../format.js";
+import { badge, breakable, bytes, count, plural, rate } from "../format.js";
 import { empty, failed, loading } from "../state.js";
 import { duration, timeElement } from "../time.js";
 
@@ -37,7 +37,7 @@ function gapText(source) {
 
 function sourceRow(source) {
   return h("tr", null,
-    h("th", { scope: "row", class: "wrap" }, source.name),
+    h("th", { scope: "row", class: "wrap" }, breakable(source.name)),
     h("td", null, source.tap),
     h("td", { class: "num" }, count(source.events)),
     h("td", { class: "num" }, rate(source.rate)),
