@@ -10,3 +10,9 @@ include_HEADERS = client/tillwatch.h
 pkgconfigdir = $(libdir)/pkgconfig
 pkgconfig_DATA = client/libtillwatch.pc
 EXTRA_DIST += client/libtillwatch.pc.in
+dist_man_MANS += client/libtillwatch.3
+
+# Built with the rest, so that the manual's example stays true.
+noinst_PROGRAMS += client/example
+client_example_SOURCES = client/example.c
+client_example_LDADD = client/libtillwatch.a $(ZMQ_LIBS)

@@ -33,6 +33,9 @@ static void free_chain(struct tw_hold_chunk *chunk)
 void tw_hold_fini(struct tw_hold *self)
 {
     tw_hold_release(self, self->tail);
+    if (self->newest != NULL) {
+        (void)zmq_msg_close(tw_hold_slot(self)); /* a frame that was received but not kept */
+    }
     free_chain(self->oldest);
     free_chain(self->spare);
     *self = (struct tw_hold){0};
