@@ -158,14 +158,18 @@ static bool step(struct nesting *nesting, char c)
 /* Behind the quote that ends the string which begins at p; NULL: it does not end. */
 static const char *skip_string(const char *p, const char *end)
 {
-    for (p++; p < end; p++) {
-        if (*p == '\\') {
-            p++;
-        } else if (*p == '"') {
+    p++;
+    while (p < end) {
+        if (*p == '"') {
             return p + 1;
-        } else if ((unsigned char)*p < 0x20) {
+        }
+        if ((unsigned char)*p < 0x20) {
             return NULL;
         }
+        if (*p == '\\' && end - p < 2) {
+            return NULL;
+        }
+        p += *p == '\\' ? 2 : 1;
     }
     return NULL;
 }

@@ -176,8 +176,11 @@ tests_bench_bench_scan_SOURCES = tests/bench/bench_scan.c
 tests_bench_bench_scan_LDADD = collector/libevent.a collector/libcore.a $(JANSSON_LIBS)
 
 if HAVE_CMOCKA
-check_PROGRAMS += tests/unit/test_config
-tests_unit_test_config_SOURCES = tests/unit/test_config.c
+check_PROGRAMS += tests/unit/test_config tests/unit/test_config_faults
+tests_unit_test_config_faults_SOURCES = tests/unit/test_config_faults.c tests/unit/config_support.h
+tests_unit_test_config_faults_LDADD = collector/libconfig.a collector/libcore.a $(YAML_LIBS) \
+    $(CMOCKA_LIBS)
+tests_unit_test_config_SOURCES = tests/unit/test_config.c tests/unit/config_support.h
 # Calls of the allocator from config/ pass through the test, which lets each of them fail once.
 tests_unit_test_config_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc -Wl,--wrap=calloc \
     -Wl,--wrap=realloc -Wl,--wrap=strdup -Wl,--wrap=strndup
@@ -222,3 +225,11 @@ tests_bench_bench_lookup_SOURCES = tests/bench/bench_lookup.c
 tests_bench_bench_lookup_LDADD = collector/libstore.a collector/libcore.a $(SQLITE_LIBS) \
     $(ZSTD_LIBS) $(XXHASH_LIBS)
 EXTRA_DIST += tests/system/test_cli.sh
+
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/test_cli
+tests_unit_test_cli_SOURCES = tests/unit/test_cli.c collector/cli.c collector/cli.h \
+    collector/import_lines.c collector/import_lines.h collector/import_progress.c \
+    collector/import_progress.h
+tests_unit_test_cli_LDADD = collector/libconfig.a collector/libcore.a $(YAML_LIBS) $(CMOCKA_LIBS)
+endif

@@ -51,17 +51,32 @@ misuse() {
 # ---- wrong arguments: status 2
 
 t=$tillwatch
-misuse "no command" 2 "tillwatch: a command is missing; start with: tillwatch run, or see tillwatch --help" "$t"
-misuse "unknown command" 2 "tillwatch: unknown command \"rnu\"; tillwatch --help lists them" "$t" rnu
-misuse "unknown option" 2 "tillwatch run: unknown option --frob; see tillwatch run --help" "$t" run --frob
-misuse "value missing" 2 "tillwatch check: -c needs a value: FILE; see tillwatch check --help" "$t" check -c
+p=tillwatch
+misuse "no command" 2 \
+    "tillwatch: a command is missing; start with: tillwatch run, or see tillwatch --help" \
+    "$t"
+misuse "unknown command" 2 \
+    "tillwatch: unknown command \"rnu\"; tillwatch --help lists them" \
+    "$t" rnu
+misuse "unknown option" 2 \
+    "tillwatch run: unknown option --frob; see tillwatch run --help" \
+    "$t" run --frob
+misuse "value missing" 2 \
+    "tillwatch check: -c needs a value: FILE; see tillwatch check --help" \
+    "$t" check -c
 misuse "value for a switch" 2 \
-    "tillwatch print-config: no value is expected by --reference; see tillwatch print-config --help" \
+    "$p print-config: no value is expected by --reference; see $p print-config --help" \
     "$t" print-config --reference=yes
-misuse "argument too many" 2 "tillwatch run: unexpected argument now; see tillwatch run --help" "$t" run now
-misuse "argument missing" 2 "tillwatch backup: missing argument: DIRECTORY; see tillwatch backup --help" "$t" backup
+misuse "argument too many" 2 \
+    "tillwatch run: unexpected argument now; see tillwatch run --help" \
+    "$t" run now
+misuse "argument missing" 2 \
+    "tillwatch backup: missing argument: DIRECTORY; see tillwatch backup --help" \
+    "$t" backup
 misuse "wrong half" 2 "tillwatch run: --only is collector or web, not \"both\"" "$t" run --only both
-misuse "wrong log format" 2 "tillwatch run: --log-format is text or json, not \"xml\"" "$t" run --log-format=xml
+misuse "wrong log format" 2 \
+    "tillwatch run: --log-format is text or json, not \"xml\"" \
+    "$t" run --log-format=xml
 misuse "wrong log level" 2 "tillwatch run: --log-level is error, warn, info or debug, not \"all\"" \
     "$t" run --log-level all
 misuse "wrong time" 2 \
@@ -75,7 +90,7 @@ misuse "retry of nothing" 2 \
     "tillwatch quarantine retry: say what to try again: ids, or --all, or --reason REASON" \
     "$t" quarantine retry
 misuse "unknown reason" 2 \
-    "tillwatch quarantine list: there is no reason \"bad\"; docs/reference/quarantine.md lists them" \
+    "$p quarantine list: there is no reason \"bad\"; docs/reference/quarantine.md lists them" \
     "$t" quarantine list --reason bad
 misuse "progress file for two files" 2 "tillwatch import: --progress-file is for a single FILE" \
     "$t" import --progress-file p a b
@@ -84,14 +99,17 @@ misuse "control bytes are not repeated" 2 \
 
 # ---- what cannot be done: status 1
 
-misuse "configuration that is missing" 1 "/nonexistent/t.yaml: cannot be read: No such file or directory" \
+misuse "configuration that is missing" 1 \
+    "/nonexistent/t.yaml: cannot be read: No such file or directory" \
     "$t" run -c /nonexistent/t.yaml
-misuse "file to import that is missing" 1 "tillwatch import: none.ndjson: No such file or directory" \
+misuse "file to import that is missing" 1 \
+    "tillwatch import: none.ndjson: No such file or directory" \
     "$t" import none.ndjson
 misuse "directory to import" 1 "tillwatch import: $work is a directory; name its files" \
     "$t" import "$work"
 printf 'store:\n  commit-ms: 0\n  retain-dyas: 3\nwbe: {}\n' >t.yaml
-misuse "all faults at once" 1 "t.yaml:2: store.commit-ms: 0 is out of range, allowed are 1 to 1000 ms
+misuse "all faults at once" 1 "\
+t.yaml:2: store.commit-ms: 0 is out of range, allowed are 1 to 1000 ms
 t.yaml:3: store: unknown key \"retain-dyas\", did you mean \"retain-days\"?
 t.yaml:4: unknown section \"wbe\", did you mean \"web\"?" "$t" check -c t.yaml
 misuse "environment that is wrong" 1 \
@@ -111,7 +129,9 @@ for command in run check print-config import export quarantine "quarantine list"
 done
 is "--version" "$("$t" --version)" "tillwatch $(cat "$root/VERSION")"
 "$t" print-config >p.yaml && "$t" print-config -c p.yaml >q.yaml
-is "print-config reads back the same" "$? $(tail -n +2 p.yaml | cksum)" "0 $(tail -n +2 q.yaml | cksum)"
+is "print-config reads back the same" \
+    "$? $(tail -n +2 p.yaml | cksum)" \
+    "0 $(tail -n +2 q.yaml | cksum)"
 "$t" print-config >/dev/full 2>err
 is "output that cannot be written" "$? $(cat err)" \
     "1 tillwatch print-config: the output could not be written (disk full, or its reader has gone)"
@@ -130,7 +150,8 @@ for s in held:
     s.bind(("127.0.0.1", 0))
     print(s.getsockname()[1])')
 export TILLWATCH_STATE=$work/state TILLWATCH_WEB=127.0.0.1:${ports[0]}
-export TILLWATCH_TAP_PULL=tcp://127.0.0.1:${ports[1]} TILLWATCH_TAP_ROUTER=tcp://127.0.0.1:${ports[2]}
+export TILLWATCH_TAP_PULL=tcp://127.0.0.1:${ports[1]}
+export TILLWATCH_TAP_ROUTER=tcp://127.0.0.1:${ports[2]}
 export TILLWATCH_TAP_SUB=tcp://127.0.0.1:${ports[3]}
 misuse "export without a store" 1 "$("$t" export 2>&1 >/dev/null)" "$t" export
 is "export without a store says which" "$("$t" export 2>&1 | grep -c "$work/state")" 1
@@ -163,7 +184,8 @@ is "store that is no directory" "$? $(wc -l <err) $(grep -c "t.yaml is no direct
 awk 'BEGIN {
     for (i = 0; i < 1000; i++) {
         printf "{\"specversion\":\"1.0\",\"id\":\"%d\",\"source\":\"/pos/store-1/till-1\"," \
-            "\"type\":\"t\",\"time\":\"2026-11-20T10:%02d:00Z\",\"orderid\":\"%d\"}\n", i, i / 100, i / 2
+            "\"type\":\"t\",\"time\":\"2026-11-20T10:%02d:00Z\",\"orderid\":\"%d\"}\n", \
+            i, i / 100, i / 2
         if (i % 100 == 0) print ""
         if (i == 500) print "{\"specversion\":\"1.0\",\"id\":\"broken\""
         if (i == 600) print "{\"foreign\":true}"
@@ -175,32 +197,41 @@ is "import" "$? $(grep -c 'done, 1012 lines acknowledged (100 %).* 2 messages' e
 is "import again sends nothing" "$? $(grep -c 'everything was acknowledged before' err)" "0 1"
 printf '{"specversion":"1.0","id":"late","source":"/pos/store-1/till-1","type":"t"}' >>h.ndjson
 "$t" import h.ndjson 2>err
-is "import of a file that has grown" "$? $(grep -c 'continues behind' err) $(grep -c ' 1013 lines' err)" "0 1 1"
+is "import of a file that has grown" \
+    "$? $(grep -c 'continues behind' err) $(grep -c ' 1013 lines' err)" \
+    "0 1 1"
 echo rubbish >h.ndjson.tillwatch-import
 "$t" import h.ndjson 2>err
 is "import with a damaged progress file" "$? $(grep -c 'starting from the beginning' err)" "0 1"
 "$t" import --from-start - <h.ndjson 2>err
 is "import of standard input" "$? $(grep -c '(standard input): done, 1013 lines' err)" "0 1"
 "$t" export >all.ndjson 2>err
-is "export has every event once" "$? $(wc -l <all.ndjson) $(sort -u all.ndjson | wc -l)" "0 1001 1001"
+is "export has every event once" \
+    "$? $(wc -l <all.ndjson) $(sort -u all.ndjson | wc -l)" \
+    "0 1001 1001"
 is "what is exported is what came" \
     "$(grep -c . all.ndjson) $(grep specversion h.ndjson | grep -v broken | sort | cksum)" \
     "1001 $(sort all.ndjson | cksum)"
 is "export of an object" "$("$t" export --object order:7 | wc -l)" 2
-is "export of a time" "$("$t" export --since 2026-11-20T10:02:00Z --until 2026-11-20T10:03:00Z | wc -l)" 100
+is "export of a time" \
+    "$("$t" export --since 2026-11-20T10:02:00Z --until 2026-11-20T10:03:00Z | wc -l)" \
+    100
 "$t" export --out e.ndjson 2>err
 is "export to a file" "$? $(cksum <e.ndjson) $(ls e.ndjson*)" "0 $(cksum <all.ndjson) e.ndjson"
+type="object type of this store"
 misuse "export of an unknown type" 2 \
-    "tillwatch export: --object is like order:4711 or transaction:0042/88; \"car:1\" names no object type of this store" \
+    "$p export: --object is like order:4711 or transaction:0042/88; \"car:1\" names no $type" \
     "$t" export --object car:1
 "$t" quarantine list >out 2>err
 is "quarantine list" "$? $(tail -n +2 out | grep -c acked)" "0 6"
 id=$(tail -n 1 out | cut -d' ' -f1)
 "$t" quarantine show "$id" >out 2>err
 is "quarantine show" "$? $(grep -c '"broken"' out)" "0 1"
-is "quarantine show --raw" "$("$t" quarantine show --raw "$id")" '{"specversion":"1.0","id":"broken"'
+is "quarantine show --raw" \
+    "$("$t" quarantine show --raw "$id")" \
+    '{"specversion":"1.0","id":"broken"'
 misuse "quarantine show of nothing" 1 \
-    "tillwatch quarantine show: there is no entry 1; see tillwatch quarantine list" "$t" quarantine show 1
+    "$p quarantine show: there is no entry 1; see $p quarantine list" "$t" quarantine show 1
 "$t" quarantine retry "$id" >out 2>err
 is "quarantine retry" "$? $(grep -c '"tried":1,"solved":0,"failed":1' out)" "0 1"
 "$t" backup copy >out 2>err
