@@ -326,7 +326,11 @@ static void watch_disk(struct tw_store *store)
     uint64_t free_bytes = (uint64_t)info.f_bavail * info.f_frsize;
     uint64_t total_bytes = (uint64_t)info.f_blocks * info.f_frsize;
     enum tw_disk_state before = state->disk;
-    state->disk = tw_retain_disk(store->cfg, before, free_bytes, total_bytes);
+    /* The writer may hit the end in spite of the watch: a quota, a limit of file sizes, somebody
+     * who fills the disk between two looks. It goes on trying; until it succeeds this is full. */
+    state->disk = atomic_load(&store->has_no_space)
+                      ? TW_DISK_FULL
+                      : tw_retain_disk(store->cfg, before, free_bytes, total_bytes);
     if (state->disk == before) {
         return;
     }

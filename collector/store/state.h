@@ -42,6 +42,7 @@ struct tw_store {
     int failed; /* the final error, for ever */
     /* shared flags and counters */
     atomic_bool is_full;
+    atomic_bool has_no_space;       /* the last attempt to commit found none */
     atomic_bool has_idents;         /* somebody empties ident_news */
     atomic_uint sealable_below;     /* partitions below this number will not be written again */
     _Atomic int64_t last_closed_ns; /* `closed` of the last batch committed; 0: none */

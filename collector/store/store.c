@@ -351,6 +351,7 @@ int tw_store_commit(struct tw_store *self, const struct tw_batch *batch, struct 
     }
     int rc = batch->starts_partition ? start_partition(self, batch, diag) : TW_OK;
     rc = rc == TW_OK ? tw_part_writer_commit(self->active, batch, diag) : rc;
+    atomic_store(&self->has_no_space, rc == TW_ENOSPACE);
     if (rc != TW_OK) {
         self->failed = may_retry(rc) ? TW_OK : rc;
         return rc;

@@ -46,6 +46,10 @@ static void copy_file(int fd, const char *copy)
 {
     static char buf[1 << 16];
     char part[PATH_MAX];
+    const char *slash = strrchr(copy, '/');
+    if (slash != NULL && snprintf(part, sizeof part, "%.*s", (int)(slash - copy), copy) > 0) {
+        (void)mkdir(part, 0700); /* there already, or open() says what is wrong */
+    }
     int written = snprintf(part, sizeof part, "%s.shadow-part", copy);
     int out = written > 0 && (size_t)written < sizeof part
                   ? open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600)
