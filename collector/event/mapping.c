@@ -353,7 +353,7 @@ static int tame_message(struct tw_decoder *self, struct tw_str *text)
 static int map_row(struct tw_decoder *self, const struct tw_mapping *mapping,
                    const struct scope *scope, struct row *row, struct tw_pair *ret_pair)
 {
-    struct tw_str text;
+    struct tw_str text = TW_STR_NULL;
     int rc = row_text(self, scope, row, &text);
     if (rc != TW_OK) {
         return rc;

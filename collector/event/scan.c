@@ -445,6 +445,7 @@ static struct tw_json_member *new_member(const struct scan *s, const char *p)
     if (scanner->count == scanner->capacity) {
         size_t capacity = scanner->capacity * 2;
         capacity = capacity < scanner->max_members ? capacity : scanner->max_members;
+        TW_ASSERT(capacity > scanner->count); /* there is room below max_members */
         void *members = realloc(scanner->members, capacity * sizeof *scanner->members);
         if (members == NULL) {
             (void)fail(s, p, TW_PROBLEM_oversize, "no memory for the members of an object");

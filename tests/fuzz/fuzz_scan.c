@@ -47,7 +47,9 @@ static struct tw_str string_of(const json_t *json)
 static struct tw_str pointer_to(struct tw_str name)
 {
     char *out = tw_arena_alloc(&arena, name.len * 2 + 1);
-    TW_ASSERT(out != NULL);
+    if (out == NULL) {
+        abort();
+    }
     size_t len = 0;
     out[len++] = '/';
     for (size_t i = 0; i < name.len; i++) {
