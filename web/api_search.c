@@ -3,8 +3,8 @@
 #include "config.h"
 #include "web/api.h"
 
-/* A store whose last commit is older than this while it has something to commit is behind; an idle
- * one is not, so this is a hint, never a verdict. */
+/* The collector commits each second, also when nothing arrives: a last commit older than this means
+ * that what was sent meanwhile may not be here yet. */
 #define BEHIND_S 10
 
 static json_t *hit_json(struct tw_call *call, const struct tw_object_hit *hit)
@@ -31,6 +31,7 @@ static int nothing_json(struct tw_call *call, json_t **ret_json)
     if (rc != TW_OK) {
         return rc;
     }
+    int64_t age = call->now.ns - status.last_commit.ns;
     const char *reason = "never_seen";
     const char *detail = "No event that is stored carries such an identifier.";
     if (status.last_n == 0) {
@@ -39,6 +40,9 @@ static int nothing_json(struct tw_call *call, json_t **ret_json)
     } else if (status.is_full) {
         reason = "store_behind";
         detail = "The disk is full: events wait at their senders.";
+    } else if (age > BEHIND_S * TW_NS_PER_S) {
+        reason = "store_behind";
+        detail = "The collector has not committed anything lately: it may still be on its way.";
     }
     json_t *json = json_object();
     tw_out_set(json, "reason", json_string(reason));
@@ -52,7 +56,6 @@ static int nothing_json(struct tw_call *call, json_t **ret_json)
                             status.totals.v[TW_TOTAL_objects_unscoped] +
                             status.totals.v[TW_TOTAL_objects_over_limit]));
     tw_out_set(json, "last_commit", tw_out_time(status.last_commit));
-    int64_t age = call->now.ns - status.last_commit.ns;
     tw_out_set(json, "watermark_age_seconds",
                status.last_commit.ns == 0 ? json_null() : tw_out_seconds(age));
     tw_out_set(json, "is_behind_possible",

@@ -104,6 +104,22 @@ int tw_api_healthz(struct tw_call *call)
     return tw_response_json(&call->response, 200, json);
 }
 
+/* The collector commits each second, also when nothing arrives; a slow disk may take longer. */
+#define STALE_S 15
+
+static void add_commit_reason(const struct tw_call *call, const struct tw_store_status *status,
+                              json_t *reasons)
+{
+    int64_t age_ns = call->now.ns - status->last_commit.ns;
+    if (status->last_commit.ns == 0) {
+        tw_out_add(reasons, json_string("nothing was ever committed: the collector does not run"));
+    } else if (age_ns > STALE_S * TW_NS_PER_S) {
+        tw_out_add(reasons, json_sprintf("nothing was committed for %d s: the collector does not "
+                                         "run, or the disk does not answer",
+                                         (int)(age_ns / TW_NS_PER_S)));
+    }
+}
+
 /* Routes that do not need the store open it here, so that "not yet" is an answer and no error. */
 int tw_api_readyz(struct tw_call *call)
 {
@@ -117,6 +133,8 @@ int tw_api_readyz(struct tw_call *call)
             tw_out_add(reasons, json_string(tw_err_text(rc)));
         } else if (status.is_full) {
             tw_out_add(reasons, json_string("the disk is full: acknowledging has stopped"));
+        } else {
+            add_commit_reason(call, &status, reasons);
         }
     }
     bool is_ready = json_array_size(reasons) == 0;

@@ -8,6 +8,7 @@ import { duration, timeElement } from "./time.js";
 
 const EVERY_MS = 1000;
 const RATE_WINDOW_MS = 5000; // a rate over less would only show how commits fall into seconds
+const STALE_S = 10; // the collector commits each second, also when nothing arrives
 const listeners = new Set();
 const samples = []; // {at, received}
 let lost = null; // since when nobody answers
@@ -51,7 +52,10 @@ function showStrip(s) {
   const perSecond = ratePerSecond();
   const free = s.disk.total_bytes > 0 ? s.disk.free_bytes / s.disk.total_bytes : 1;
   const isFull = s.disk.is_full;
-  replace(cells.state, isFull ? badge("bad", "disk full") : badge("ok", perSecond > 0 ? "live" : "idle"));
+  const isStale = s.watermark_age_seconds === null || s.watermark_age_seconds > STALE_S;
+  replace(cells.state, isFull ? badge("bad", "disk full")
+    : isStale ? badge("bad", "behind", "The collector does not commit: it does not run, or is stuck")
+      : badge("ok", perSecond > 0 ? "live" : "idle"));
   setText(cells.rate, rate(perSecond));
   setText(cells.accepted, count(s.totals.events_accepted));
   setText(cells.duplicates, count(s.totals.events_duplicate));
@@ -64,6 +68,7 @@ function showStrip(s) {
   mark("disk", isFull ? "bad" : free < 0.2 ? "warn" : "");
   setText(cells.watermark, s.watermark_age_seconds === null ? "never"
     : duration(s.watermark_age_seconds));
+  mark("watermark", isStale ? "bad" : "");
 }
 
 function showBanner(error) {

@@ -38,7 +38,7 @@ function nothing(q, n) {
   }
   if (n.is_behind_possible && n.watermark_age_seconds !== null) {
     reasons.push("The last commit was " + duration(n.watermark_age_seconds)
-      + " ago: it may still be on its way, or nothing has happened since.");
+      + " ago: the collector does not run or is behind, so it may still be on its way.");
   }
   return empty("Nothing found for “" + q + "”, because …",
     h("ul", null, reasons.map((reason) => h("li", null, reason))));
