@@ -12,16 +12,39 @@
     "nothing was changed: restore a backup, or move the file aside and salvage it with " \
     "`sqlite3 FILE .recover`"
 
+static bool is_space_errno(int error)
+{
+    return error == ENOSPC || error == EDQUOT || error == EFBIG;
+}
+
+/* errno of the last failed call on the database or its journal. sqlite3_system_errno() is what
+ * errno happens to be when SQLite is done with cleaning up. */
+static bool last_write_lacked_space(sqlite3 *db)
+{
+    sqlite3_file *journal = NULL;
+    int error = 0;
+    if (sqlite3_file_control(db, "main", SQLITE_FCNTL_LAST_ERRNO, &error) == SQLITE_OK &&
+        is_space_errno(error)) {
+        return true;
+    }
+    error = 0;
+    return sqlite3_file_control(db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &journal) == SQLITE_OK &&
+           journal != NULL && journal->pMethods != NULL &&
+           journal->pMethods->xFileControl(journal, SQLITE_FCNTL_LAST_ERRNO, &error) == SQLITE_OK &&
+           is_space_errno(error);
+}
+
 /* Out of space in any of its forms: the disk, a quota, the process's own file size limit. */
 static bool is_space_error(sqlite3 *db, int rc)
 {
     if ((rc & 0xff) == SQLITE_FULL) {
         return true;
     }
-    int system = db == NULL ? 0 : sqlite3_system_errno(db);
     bool while_writing = rc == SQLITE_IOERR_WRITE || rc == SQLITE_IOERR_TRUNCATE ||
-                         rc == SQLITE_IOERR_SHMSIZE || (rc & 0xff) == SQLITE_CANTOPEN;
-    return while_writing && (system == ENOSPC || system == EDQUOT || system == EFBIG);
+                         rc == SQLITE_IOERR_SHMSIZE || rc == SQLITE_IOERR_SHMOPEN ||
+                         (rc & 0xff) == SQLITE_CANTOPEN;
+    return db != NULL && while_writing &&
+           (is_space_errno(sqlite3_system_errno(db)) || last_write_lacked_space(db));
 }
 
 static int code_of(sqlite3 *db, int rc)

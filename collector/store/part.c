@@ -535,7 +535,8 @@ int tw_part_writer_checkpoint(struct tw_part_writer *self, bool now, struct tw_d
     if (!now && self->wal_frames < CHECKPOINT_FRAMES) {
         return TW_OK;
     }
-    int rc = sqlite3_wal_checkpoint_v2(self->db, "main", SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    int mode = now ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE;
+    int rc = sqlite3_wal_checkpoint_v2(self->db, "main", mode, NULL, NULL);
     if (rc == SQLITE_OK || rc == SQLITE_BUSY) {
         return TW_OK; /* what readers still need stays in the journal */
     }
