@@ -83,7 +83,7 @@ def push_round(tower, first, events, per_message):
     cpu = cpu_seconds(pid)
     start = time.monotonic()
     limits("push", tower.pull, events, per_message, first)
-    wait_until(lambda: accepted(tower) >= before + events, "all events committed", 600, 0.005)
+    wait_until(lambda: accepted(tower) >= before + events, "all events committed", 600, 0.05)
     seconds = time.monotonic() - start
     return events / seconds, (cpu_seconds(pid) - cpu) / events * 1e6
 
