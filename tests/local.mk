@@ -9,6 +9,16 @@ check_PROGRAMS += tests/unit/test_format
 tests_unit_test_format_SOURCES = tests/unit/test_format.c
 tests_unit_test_format_LDADD = collector/libstore.a collector/libcore.a $(CMOCKA_LIBS) \
     $(ZSTD_LIBS) $(XXHASH_LIBS)
+check_PROGRAMS += tests/unit/test_ident
+tests_unit_test_ident_SOURCES = tests/unit/test_ident.c tests/unit/store_kit.c \
+    tests/unit/store_kit.h
+tests_unit_test_ident_LDADD = collector/libstore.a collector/libcore.a $(CMOCKA_LIBS) \
+    $(SQLITE_LIBS) $(ZSTD_LIBS) $(XXHASH_LIBS)
+check_PROGRAMS += tests/unit/test_writer
+tests_unit_test_writer_SOURCES = tests/unit/test_writer.c tests/unit/store_kit.c \
+    tests/unit/store_kit.h
+tests_unit_test_writer_LDADD = collector/libstore.a collector/libcore.a $(CMOCKA_LIBS) \
+    $(SQLITE_LIBS) $(ZSTD_LIBS) $(XXHASH_LIBS)
 check_PROGRAMS += tests/unit/test_store
 tests_unit_test_store_SOURCES = tests/unit/test_store.c tests/unit/store_kit.c \
     tests/unit/store_kit.h

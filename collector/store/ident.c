@@ -416,7 +416,6 @@ static int load_sealed(struct tw_idents *self, uint32_t number, struct tw_diag *
                                                         .filter = filter,
                                                         .lines = meta.ident_lines,
                                                         .pages = meta.ident_pages};
-        enforce_bound(self);
     }
     return rc;
 }
@@ -436,7 +435,8 @@ int tw_ident_new(struct tw_store *store, struct tw_idents **ret_idents, struct t
     for (size_t i = 0; i < count && rc == TW_OK; i++) {
         rc = parts[i].is_sealed ? load_sealed(self, parts[i].number, diag)
                                 : load_table(self, parts[i].number, diag);
-        if (rc == TW_OK && self->part_count > 0) {
+        if (rc == TW_OK) {
+            enforce_bound(self);
             self->floor = self->parts[0].first_n;
         }
     }
