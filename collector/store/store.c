@@ -203,20 +203,19 @@ static int open_newest(struct tw_store *self, const struct tw_part *parts, size_
     return rc;
 }
 
-static int check_mark(struct tw_store *self, struct tw_diag *diag)
+/* Whether the store ends where the mark says that it was committed to, or behind it. */
+static int check_mark(const struct tw_store *self, uint64_t mark, uint64_t last_n,
+                      struct tw_diag *diag)
 {
-    uint64_t mark = 0;
-    int rc = tw_mark_open(self->dir, &self->mark_fd, &mark, diag);
-    const struct tw_part_meta *meta = tw_part_writer_meta(self->active);
-    if (rc == TW_OK && mark > meta->last_n) {
-        return tw_diag_set(diag, TW_EDAMAGED,
-                           "%s: damaged: records %llu to %llu were committed and are missing (a "
-                           "journal, *-wal, is cut or lost); nothing was changed: restore it, or "
-                           "a backup; to go on without them remove the file %s/%s",
-                           self->dir, (unsigned long long)meta->last_n + 1,
-                           (unsigned long long)mark, self->dir, TW_MARK_NAME);
+    if (mark <= last_n) {
+        return TW_OK;
     }
-    return rc;
+    return tw_diag_set(diag, TW_EDAMAGED,
+                       "%s: damaged: records %llu to %llu were committed and are missing (a "
+                       "partition or its journal, *-wal, is cut or lost); nothing was changed: "
+                       "restore it, or a backup; to go on without them remove the file %s/%s",
+                       self->dir, (unsigned long long)last_n + 1, (unsigned long long)mark,
+                       self->dir, TW_MARK_NAME);
 }
 
 static int open_parts(struct tw_store *self, struct tw_diag *diag)
@@ -227,10 +226,13 @@ static int open_parts(struct tw_store *self, struct tw_diag *diag)
     rc = rc == TW_OK ? check_files(self->dir, parts, count, diag) : rc;
     rc = rc == TW_OK ? tw_catalogue_open(self, count == 0, diag) : rc;
     rc = rc == TW_OK ? remove_drafts(self->dir, diag) : rc;
+    uint64_t mark = 0;
+    rc = rc == TW_OK ? tw_mark_open(self->dir, &self->mark_fd, &mark, diag) : rc;
     if (rc == TW_OK && count == 0) {
         free(parts);
         parts = NULL;
-        rc = create_first(self, diag);
+        rc = check_mark(self, mark, 0, diag);
+        rc = rc == TW_OK ? create_first(self, diag) : rc;
         rc = rc == TW_OK ? tw_parts_list(self->dir, &parts, &count, diag) : rc;
     }
     rc = rc == TW_OK ? open_newest(self, parts, &count, diag) : rc;
@@ -239,9 +241,10 @@ static int open_parts(struct tw_store *self, struct tw_diag *diag)
         rc = check_chain(self, parts, count, meta->first_n, diag);
         atomic_store(&self->sealable_below, meta->commits == 0 ? 0 : meta->number);
         atomic_store(&self->last_closed_ns, meta->commits == 0 ? 0 : meta->closed.ns);
+        rc = rc == TW_OK ? check_mark(self, mark, meta->last_n, diag) : rc;
     }
     free(parts);
-    return rc == TW_OK ? check_mark(self, diag) : rc;
+    return rc;
 }
 
 int tw_store_open(const struct tw_cfg *cfg, struct tw_clock *clock, struct tw_store **ret_store,

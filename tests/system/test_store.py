@@ -27,7 +27,9 @@ def digest(directory):
         if name == "lock" or name.endswith("-shm"):
             continue
         with open(os.path.join(directory, name), "rb") as f:
-            found[name] = hashlib.sha256(f.read()).hexdigest()
+            data = f.read()
+        if data or not name.endswith("-wal"):  # an empty log comes and goes
+            found[name] = hashlib.sha256(data).hexdigest()
     return found
 
 
@@ -124,7 +126,7 @@ DAMAGES = [
     ("partition of a newer version",
      lambda t: sql(partition(t), "PRAGMA user_version = 9999"), "newer"),
     ("partition cut in its middle", lambda t: truncate_half(partition(t)), "part-000001.db"),
-    ("partition that is missing", remove_partition, "part-000001"),
+    ("partition that is missing", remove_partition, "missing"),
 ]
 
 
