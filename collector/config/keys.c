@@ -66,7 +66,7 @@ static const struct tw_cfg_key intake_keys[] = {
     INT_KEY(IN_CFG(intake.batches), "batches", "batches", 2, 64, 4,
             "Batches under way between intake and store. When all are, receiving stops."),
     INT_KEY(IN_CFG(intake.max_batch_events), "max-batch-events", "events", 1, 10000, 10000,
-            "Events in one message; a message with more is quarantined."),
+            "Events in one message; of a message with more the rest is quarantined as one piece."),
     INT_KEY(IN_CFG(intake.max_json_depth), "max-json-depth", "levels", 4, 10000, 64,
             "Nesting of JSON; deeper messages are quarantined."),
     INT_KEY(IN_CFG(intake.max_json_members), "max-json-members", "members", 16, 65536, 256,

@@ -78,12 +78,12 @@ static void check_refused(struct fixture *f, const char *topic, const char *body
     check_text(f->got->problems[0]->raw, body);
 }
 
-static char *read_fixture(const char *name)
+/* A text file of the tree, terminated; owned. */
+static char *read_file(const char *name)
 {
     const char *root = getenv("TW_TEST_SRCDIR");
     char path[1024];
-    (void)snprintf(path, sizeof path, "%s/tests/fixtures/%s", root == NULL ? TW_SRCDIR : root,
-                   name);
+    (void)snprintf(path, sizeof path, "%s/%s", root == NULL ? TW_SRCDIR : root, name);
     FILE *file = fopen(path, "rb");
     assert_non_null(file);
     char *text = calloc(1, 65536);
@@ -102,7 +102,7 @@ struct expected {
 };
 
 static const struct expected shipped[] = {
-    {"shopify/order-create.json",
+    {"tests/fixtures/shopify/order-create.json",
      "shopify.orders/create",
      {"type",        "com.shopify.order.created",
       "id",          "order-890088186047892319-created",
@@ -116,79 +116,83 @@ static const struct expected shipped[] = {
       "channel",     "web",
       "system",      "ecommerce",
       "source",      "/ecommerce/shopify"}},
-    {"shopify/order-cancelled.json",
+    {"tests/fixtures/shopify/order-cancelled.json",
      "shopify.orders/cancelled",
      {"type", "com.shopify.order.cancelled", "time", "2026-11-27T19:00:00-05:00", "storeid", "42",
       "customerref", "-", "channel", "pos"}},
-    {"shopify/order-create.json",
+    {"tests/fixtures/shopify/order-create.json",
      "shopify.orders/paid",
      {"type", "com.shopify.order.updated", "id",
       "order-890088186047892319-2026-11-27T18:02:12-05:00"}},
-    {"shopify/refund-create.json",
+    {"tests/fixtures/shopify/refund-create.json",
      "shopify.refunds/create",
      {"type", "com.shopify.refund.created", "orderid", "890088186047892319", "returnid",
       "509562969", "amount", "64.95", "currency", "EUR"}},
-    {"shopify/fulfillment-create.json",
+    {"tests/fixtures/shopify/fulfillment-create.json",
      "shopify.fulfillments/create",
      {"type", "com.shopify.fulfillment.created", "shipmentid", "255858046", "orderid",
       "890088186047892319", "trackingnumber", "00340434161094000001 00340434161094000002",
       "outcome", "ok", "storeid", "42"}},
-    {"shopify/fulfillment-create.json",
+    {"tests/fixtures/shopify/fulfillment-create.json",
      "shopify.fulfillments/update",
      {"type", "com.shopify.fulfillment.updated", "id",
       "fulfillment-255858046-2026-11-28T06:30:01Z"}},
-    {"shopify/fulfillment-event-create.json",
+    {"tests/fixtures/shopify/fulfillment-event-create.json",
      "shopify.fulfillment_events/create",
      {"type", "com.shopify.fulfillment.attempted_delivery", "outcome", "retrying", "errormessage",
       "Nobody at home, left a card", "shipmentid", "255858046"}},
-    {"shopify/inventory-level-update.json",
+    {"tests/fixtures/shopify/inventory-level-update.json",
      "shopify.inventory_levels/update",
      {"type", "com.shopify.inventory_level.updated", "storeid", "24826418", "inventoryitemid",
       "271878346596884015"}},
-    {"shopify/customer-create.json",
+    {"tests/fixtures/shopify/customer-create.json",
      "shopify.customers/create",
      {"type", "com.shopify.customer.created", "customerref", "706405506930370084"}},
-    {"shopify/customer-create.json",
+    {"tests/fixtures/shopify/customer-create.json",
      "shopify.customers/update",
      {"type", "com.shopify.customer.updated"}},
-    {"shopify/transaction-create.json",
+    {"tests/fixtures/shopify/transaction-create.json",
      "shopify.order_transactions/create",
      {"type", "com.shopify.transaction.capture", "outcome", "failed", "errorcode", "card_declined",
       "paymentid", "120560818172775265", "id", "transaction-120560818172775265-failure"}},
-    {"adyen/authorisation.json", NULL, {"type",         "com.adyen.payment.authorised",
-                                        "outcome",      "ok",
-                                        "amount",       "129.90",
-                                        "currency",     "EUR",
-                                        "orderid",      "4711",
-                                        "errormessage", "-",
-                                        "errorcode",    "-",
-                                        "storeid",      "0042",
-                                        "source",       "/payment/adyen/ExampleShop",
-                                        "system",       "payment"}},
-    {"adyen/authorisation-refused.json",
+    {"tests/fixtures/adyen/authorisation.json",
+     NULL,
+     {"type",         "com.adyen.payment.authorised",
+      "outcome",      "ok",
+      "amount",       "129.90",
+      "currency",     "EUR",
+      "orderid",      "4711",
+      "errormessage", "-",
+      "errorcode",    "-",
+      "storeid",      "0042",
+      "source",       "/payment/adyen/ExampleShop",
+      "system",       "payment"}},
+    {"tests/fixtures/adyen/authorisation-refused.json",
      NULL,
      {"type", "com.adyen.payment.authorised", "outcome", "failed", "errormessage",
       "Not enough balance", "errorcode", "51"}},
-    {"adyen/capture-refused.json",
+    {"tests/fixtures/adyen/capture-refused.json",
      NULL,
      {"type", "com.adyen.payment.captured", "outcome", "failed", "amount", "5000", "currency",
       "JPY", "paymentid", "8810", "errormessage", "Insufficient balance on payment"}},
-    {"adyen/capture-failed.json",
+    {"tests/fixtures/adyen/capture-failed.json",
      NULL,
      {"type", "com.adyen.payment.capture_failed", "outcome", "failed", "amount", "1234.567",
       "currency", "KWD", "errormessage", "Capture failed at the scheme"}},
-    {"adyen/refund.json",
+    {"tests/fixtures/adyen/refund.json",
      NULL,
      {"type", "com.adyen.payment.refunded", "outcome", "ok", "amount", "0.05", "errormessage",
       "-"}},
-    {"adyen/cancellation.json",
+    {"tests/fixtures/adyen/cancellation.json",
      NULL,
      {"type", "com.adyen.payment.cancelled", "orderid", "-", "paymentid", "8810"}},
-    {"adyen/chargeback.json",
+    {"tests/fixtures/adyen/chargeback.json",
      NULL,
      {"type", "com.adyen.payment.chargeback", "errorcode", "10.4", "errormessage", "Fraud",
       "amount", "1.00"}},
-    {"adyen/report.json", NULL, {"type", "com.adyen.REPORT_AVAILABLE", "orderid", "-"}},
+    {"tests/fixtures/adyen/report.json",
+     NULL,
+     {"type", "com.adyen.REPORT_AVAILABLE", "orderid", "-"}},
 };
 
 static void shipped__each_payload__gives_its_attributes(void **state)
@@ -197,7 +201,7 @@ static void shipped__each_payload__gives_its_attributes(void **state)
     struct fixture f;
     open_yaml(&f, "");
     for (size_t i = 0; i < sizeof shipped / sizeof shipped[0]; i++) {
-        char *body = read_fixture(shipped[i].file);
+        char *body = read_file(shipped[i].file);
         const struct tw_event *event = map_one(&f, shipped[i].topic, body);
         for (size_t k = 0; k < 24 && shipped[i].attributes[k] != NULL; k += 2) {
             const char *value = shipped[i].attributes[k + 1];
@@ -214,7 +218,7 @@ static void shipped__list_with_one_bad_item__costs_that_item(void **state)
     (void)state;
     struct fixture f;
     open_yaml(&f, "");
-    char *body = read_fixture("shopify/rest-orders.json");
+    char *body = read_file("tests/fixtures/shopify/rest-orders.json");
     got_body(f.got, NULL, NULL, tw_str_of(body));
     assert_int_equal(f.got->event_count, 2);
     check_attr(f.got->events[0], "orderid", "1");
@@ -429,6 +433,37 @@ static void decoder_new__bad_pointer__is_refused(void **state)
     check_not_compiled(TW_VALUE_TEMPLATE, "a}");
 }
 
+/* The example of docs/reference/mappings.md does what its text says. */
+static void mapping__example_of_the_documentation__works(void **state)
+{
+    (void)state;
+    char *page = read_file("docs/reference/mappings.md");
+    char *yaml = strstr(page, "```yaml\n");
+    assert_non_null(yaml);
+    yaml += strlen("```yaml\n");
+    char *end = strstr(yaml, "```");
+    assert_non_null(end);
+    *end = '\0';
+    struct fixture f;
+    open_yaml(&f, yaml);
+    got_body(
+        f.got, "carrier.example", NULL,
+        TW_STR_LIT("{\"kind\":\"scan\",\"run\":7,\"scans\":[{\"seq\":1,\"status\":\"D\",\"at\":"
+                   "\"2026-11-21T08:00:00Z\",\"parcel\":\"P1\",\"orders\":[4711,4712],"
+                   "\"cod\":{\"cents\":1999,\"currency\":\"EUR\"}},{\"seq\":2,\"status\":\"X\","
+                   "\"at\":\"2026-11-21T09:00:00Z\",\"parcel\":\"P2\"}]}"));
+    assert_int_equal(f.got->problem_count, 0);
+    assert_int_equal(f.got->event_count, 2);
+    check_attr(f.got->events[0], "id", "7-1");
+    check_attr(f.got->events[0], "type", "com.example.parcel.delivered");
+    check_attr(f.got->events[0], "orderid", "4711 4712");
+    check_attr(f.got->events[0], "amount", "19.99");
+    check_attr(f.got->events[1], "type", "com.example.parcel.scanned");
+    check_attr(f.got->events[1], "orderid", NULL);
+    free(page);
+    close_yaml(&f);
+}
+
 /* --- pointers --------------------------------------------------------------------------------- */
 
 static void check_pointer(const char *json, const char *pointer, const char *expected)
@@ -639,6 +674,7 @@ int main(void)
         cmocka_unit_test(mapping__each_over_the_limit__keeps_the_first),
         cmocka_unit_test(mapping__error_message__is_tamed),
         cmocka_unit_test(mapping__batch_of_foreign_objects__maps_each),
+        cmocka_unit_test(mapping__example_of_the_documentation__works),
         cmocka_unit_test(decoder_new__bad_pointer__is_refused),
         cmocka_unit_test(json_pointer__rfc_6901__finds_raw_ranges),
         cmocka_unit_test(json_pointer_is_valid__bad_pointers__are_told),
