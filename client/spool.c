@@ -24,6 +24,9 @@
 #define COPY_BYTES    (256u * 1024u)
 #define SPOOL_VERSION 1
 
+/* No sender gets there: 2^62 messages. */
+#define TICKET_MAX (UINT64_MAX >> 2)
+
 /* Below these, giving space back costs more than it gains. */
 #define TRUNCATE_MIN_BYTES (64u * 1024u)
 #define REWRITE_MIN_BYTES  (1024u * 1024u)
@@ -158,7 +161,8 @@ static void read_slots(struct twc_spool *self, const uint8_t head[DATA_START])
     for (size_t i = 0; i < 2; i++) {
         const uint8_t *slot = head + HEAD_BYTES + i * SLOT_BYTES;
         uint64_t count = get64(slot);
-        if (get32(slot + 28) == twc_crc32c(0, slot, 28) && count > self->slot_count) {
+        if (get32(slot + 28) == twc_crc32c(0, slot, 28) && count > self->slot_count &&
+            get64(slot + 8) <= TICKET_MAX) {
             self->slot_count = count;
             self->acked = get64(slot + 8);
         }
@@ -372,7 +376,8 @@ static int scan(struct twc_spool *self, struct twc_span *ret_span)
             }
             break;
         }
-        if (record.ticket == 0 || (last_ticket != 0 && record.ticket != last_ticket + 1)) {
+        if (record.ticket == 0 || record.ticket > TICKET_MAX ||
+            (last_ticket != 0 && record.ticket != last_ticket + 1)) {
             return TILLWATCH_DAMAGED;
         }
         last_ticket = record.ticket;

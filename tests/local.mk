@@ -248,3 +248,14 @@ tests_unit_test_cli_SOURCES = tests/unit/test_cli.c collector/cli.c collector/cl
     collector/import_progress.h
 tests_unit_test_cli_LDADD = collector/libconfig.a collector/libcore.a $(YAML_LIBS) $(CMOCKA_LIBS)
 endif
+
+tests_fuzz_fuzz_spool_SOURCES = tests/fuzz/fuzz_spool.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_spool_LDADD = client/libtillwatch.a collector/libcore.a $(ZMQ_LIBS)
+if FUZZING
+noinst_PROGRAMS += tests/fuzz/fuzz_spool
+tests_fuzz_fuzz_spool_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+else
+check_PROGRAMS += tests/fuzz/fuzz_spool
+tests_fuzz_fuzz_spool_SOURCES += tests/fuzz/replay_main.c
+endif
+EXTRA_DIST += tests/fuzz/seeds/spool
