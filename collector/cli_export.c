@@ -101,12 +101,12 @@ static int open_output(const struct tw_cli_command *command, const char *out, ch
         *ret_file = stdout;
         return TW_EXIT_OK;
     }
-    char text[128];
     if (asprintf(ret_part, "%s.part", out) < 0) {
         *ret_part = NULL;
         return tw_cli_fail(command, TW_EXIT_FAILED, "out of memory");
     }
     *ret_file = fopen(*ret_part, "we");
+    char text[128];
     return *ret_file != NULL ? TW_EXIT_OK
                              : tw_cli_fail(command, TW_EXIT_FAILED, "%s: %s", *ret_part,
                                            tw_errno_text(errno, text, sizeof(text)));
@@ -115,13 +115,13 @@ static int open_output(const struct tw_cli_command *command, const char *out, ch
 static int finish_output(const struct tw_cli_command *command, const char *out, const char *part,
                          FILE *file)
 {
-    char text[128];
     if (out == NULL) {
         return tw_cli_finish(command, TW_EXIT_OK);
     }
     bool is_good = fflush(file) == 0 && fsync(fileno(file)) == 0;
     is_good = fclose(file) == 0 && is_good;
     if (!is_good || rename(part, out) != 0) {
+        char text[128];
         return tw_cli_fail(command, TW_EXIT_FAILED, "%s: %s", out,
                            tw_errno_text(errno, text, sizeof(text)));
     }

@@ -279,7 +279,6 @@ static int take_up(struct import *self, int fd)
 {
     struct tw_import_progress old;
     struct tw_import_identity same;
-    char text[128];
     if (self->args.values[IMPORT_FROM_START] != NULL) {
         return TW_EXIT_OK;
     }
@@ -288,6 +287,7 @@ static int take_up(struct import *self, int fd)
         return TW_EXIT_OK;
     }
     if (rc == TW_EIO) {
+        char text[128];
         return tw_cli_fail(self->command, TW_EXIT_FAILED, "%s: %s", self->progress_path,
                            tw_errno_text(errno, text, sizeof(text)));
     }

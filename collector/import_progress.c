@@ -16,7 +16,7 @@
 
 int tw_import_identify(int fd, uint64_t head_bytes, struct tw_import_identity *ret_identity)
 {
-    unsigned char head[HEAD_BYTES];
+    unsigned char head[HEAD_BYTES] = {0};
     size_t wanted = head_bytes > HEAD_BYTES ? HEAD_BYTES : (size_t)head_bytes;
     size_t len = 0;
     uint64_t hash = UINT64_C(14695981039346656037);

@@ -403,8 +403,7 @@ static size_t distance(const char *a, const char *b)
 
 struct best {
     size_t edits;
-    char *buf;
-    size_t size;
+    char text[NAME_MAX_BYTES + 1];
 };
 
 /* `len` bytes of candidate, when they are nearer than the best so far. */
@@ -420,14 +419,14 @@ static void consider(struct best *best, const char *name, const char *candidate,
     /* Two edits in a word of three letters are another word. */
     if (edits < best->edits && edits * 2 <= len) {
         best->edits = edits;
-        (void)snprintf(best->buf, best->size, "%s", text);
+        memcpy(best->text, text, len + 1);
     }
 }
 
 const char *tw_cfg_nearest(const struct tw_cfg_section *section, const char *prefix,
                            const char *name, char *buf, size_t size)
 {
-    struct best best = {.edits = NEAR_EDITS + 1, .buf = buf, .size = size};
+    struct best best = {.edits = NEAR_EDITS + 1};
     size_t skip = strlen(prefix);
     for (size_t i = 0; i < section->key_count; i++) {
         const char *key = section->keys[i].name;
@@ -435,17 +434,19 @@ const char *tw_cfg_nearest(const struct tw_cfg_section *section, const char *pre
             consider(&best, name, key + skip, strcspn(key + skip, "."));
         }
     }
+    (void)snprintf(buf, size, "%s", best.text);
     return best.edits <= NEAR_EDITS ? buf : NULL;
 }
 
 const char *tw_cfg_nearest_section(const char *name, char *buf, size_t size)
 {
-    struct best best = {.edits = NEAR_EDITS + 1, .buf = buf, .size = size};
+    struct best best = {.edits = NEAR_EDITS + 1};
     for (size_t i = 0; i < TW_CFG_SECTION_COUNT; i++) {
         consider(&best, name, tw_cfg_sections[i].name, strlen(tw_cfg_sections[i].name));
     }
     for (size_t i = 0; i < COUNT(top_keys); i++) {
         consider(&best, name, top_keys[i].name, strlen(top_keys[i].name));
     }
+    (void)snprintf(buf, size, "%s", best.text);
     return best.edits <= NEAR_EDITS ? buf : NULL;
 }
