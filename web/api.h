@@ -12,6 +12,7 @@ tw_handler tw_api_search;
 tw_handler tw_api_journeys;
 tw_handler tw_api_journey;
 tw_handler tw_api_event;
+tw_handler tw_api_events;
 tw_handler tw_api_quarantine;
 tw_handler tw_api_quarantine_entry;
 tw_handler tw_api_quarantine_retry;

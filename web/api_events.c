@@ -3,6 +3,9 @@
 #include "config.h"
 #include "web/api.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "core/log.h"
 #include "web/mask.h"
 
@@ -96,20 +99,6 @@ static int add_echoes(struct tw_call *call, const struct tw_stored *stored, json
     return TW_OK;
 }
 
-/* The objects that link, as the ids of their journeys. */
-static void add_journeys(struct tw_call *call, const struct tw_record *record, json_t *row)
-{
-    json_t *journeys = json_array();
-    for (uint32_t i = 0; i < record->object_count; i++) {
-        const struct tw_object_type *type =
-            tw_reader_object_type_by_code(call->reader, record->objects[i].type);
-        if (type != NULL && type->is_linking) {
-            tw_out_add(journeys, tw_api_journey_id(call, &record->objects[i]));
-        }
-    }
-    tw_out_set(row, "journeys", journeys);
-}
-
 int tw_api_event(struct tw_call *call)
 {
     static const char *const names[] = {"reveal", "reason", NULL};
@@ -141,7 +130,6 @@ int tw_api_event(struct tw_call *call)
     }
     row = tw_event_row(call, &stored, &view);
     tw_out_set(row, "payload_expired", json_boolean(stored.payload_expired));
-    add_journeys(call, &stored.record, row);
     rc = add_echoes(call, &stored, row);
     if (rc == TW_OK) {
         rc = add_event(call, &stored.record, reveal, row);
@@ -157,4 +145,85 @@ int tw_api_event(struct tw_call *call)
                TW_F_STR("reason", tw_http_param(call->request, "reason")));
     }
     return tw_response_json(&call->response, 200, row);
+}
+
+/* ---- GET /events: the newest first */
+
+struct listing {
+    struct tw_call *call;
+    json_t *items; /* oldest first; turned round at the end */
+    uint64_t end;  /* records from this number on do not belong to the page */
+};
+
+static int add_row(void *context, const struct tw_stored *stored)
+{
+    struct listing *listing = context;
+    struct tw_event_view view;
+    if (stored->record.n >= listing->end) {
+        return TW_ECLOSED;
+    }
+    int rc = tw_event_view_init(&view, &stored->record);
+    if (rc == TW_OK) {
+        tw_out_add(listing->items, tw_event_row(listing->call, stored, &view));
+    }
+    tw_event_view_fini(&view);
+    return rc;
+}
+
+/* The records of [from, end), newest first. */
+static int list_records(struct tw_call *call, uint64_t from, uint64_t end, json_t **ret_items)
+{
+    struct listing listing = {.call = call, .items = json_array(), .end = end};
+    int rc = tw_reader_scan(call->reader, from, (tw_wall_t){INT64_MIN}, (tw_wall_t){INT64_MAX},
+                            NULL, add_row, &listing);
+    if (rc != TW_OK && rc != TW_ECLOSED) {
+        json_decref(listing.items);
+        return rc;
+    }
+    json_t *items = json_array();
+    for (size_t i = json_array_size(listing.items); i > 0; i--) {
+        tw_out_add(items, json_incref(json_array_get(listing.items, i - 1)));
+    }
+    json_decref(listing.items);
+    *ret_items = items;
+    return TW_OK;
+}
+
+int tw_api_events(struct tw_call *call)
+{
+    static const char *const names[] = {"limit", "cursor", NULL};
+    struct tw_page page;
+    struct tw_store_status status;
+    uint64_t end = 0;
+    json_t *items = NULL;
+    int rc = tw_call_allow(call, names);
+    if (rc == TW_OK) {
+        rc = tw_call_page(call, &page);
+    }
+    if (rc == TW_OK && page.cursor.ptr != NULL && tw_parse_number(page.cursor, &end) != TW_OK) {
+        rc = tw_diag_set(&call->diag, TW_EINVAL, "'cursor' is not of this list");
+    }
+    if (rc == TW_OK) {
+        rc = tw_reader_status(call->reader, &status);
+    }
+    if (rc != TW_OK) {
+        return rc;
+    }
+    if (page.cursor.ptr == NULL || end > status.last_n + 1) {
+        end = status.last_n + 1;
+    }
+    uint64_t from = end > page.limit ? end - page.limit : 1;
+    from = from < status.first_n ? status.first_n : from;
+    struct tw_str next = TW_STR_NULL;
+    if (from > status.first_n) {
+        char text[24];
+        int len = snprintf(text, sizeof text, "%" PRIu64, from);
+        next = tw_arena_copy(call->arena, (struct tw_str){text, (size_t)len});
+    }
+    rc = list_records(call, from, end, &items);
+    if (rc != TW_OK) {
+        return rc;
+    }
+    int64_t total = (int64_t)(status.last_n + 1 - status.first_n);
+    return tw_response_json(&call->response, 200, tw_call_list(call, items, next, total));
 }

@@ -179,6 +179,20 @@ static json_t *error_of(const struct tw_event_view *view)
     return error;
 }
 
+/* The objects that link, as the ids of their journeys. */
+static void add_journeys(struct tw_call *call, const struct tw_record *record, json_t *row)
+{
+    json_t *journeys = json_array();
+    for (uint32_t i = 0; i < record->object_count; i++) {
+        const struct tw_object_type *type =
+            tw_reader_object_type_by_code(call->reader, record->objects[i].type);
+        if (type != NULL && type->is_linking) {
+            tw_out_add(journeys, tw_api_journey_id(call, &record->objects[i]));
+        }
+    }
+    tw_out_set(row, "journeys", journeys);
+}
+
 static const char *kind_name(enum tw_record_kind kind)
 {
     switch (kind) {
@@ -217,6 +231,7 @@ json_t *tw_event_row(struct tw_call *call, const struct tw_stored *stored,
     tw_out_set(row, "amount", tw_out_text(tw_event_view_attribute(view, "amount")));
     tw_out_set(row, "currency", tw_out_text(tw_event_view_attribute(view, "currency")));
     tw_out_set(row, "objects", tw_event_objects(call, record, view));
+    add_journeys(call, record, row);
     tw_out_set(row, "duplicates", tw_out_count(stored->duplicates));
     tw_out_set(row, "conflicts", tw_out_count(stored->conflicts));
     tw_out_set(row, "effect_of",

@@ -10,6 +10,7 @@ static const struct tw_route table[] = {
     {TW_METHOD_GET, API "/search", TW_ROUTE_NEEDS_STORE, tw_api_search},
     {TW_METHOD_GET, API "/journeys", TW_ROUTE_NEEDS_STORE, tw_api_journeys},
     {TW_METHOD_GET, API "/journeys/*", TW_ROUTE_NEEDS_STORE, tw_api_journey},
+    {TW_METHOD_GET, API "/events", TW_ROUTE_NEEDS_STORE, tw_api_events},
     {TW_METHOD_GET, API "/events/*", TW_ROUTE_NEEDS_STORE, tw_api_event},
     {TW_METHOD_GET, API "/quarantine", TW_ROUTE_NEEDS_STORE, tw_api_quarantine},
     {TW_METHOD_POST, API "/quarantine/retry", TW_ROUTE_NEEDS_STORE, tw_api_quarantine_retry},

@@ -54,12 +54,16 @@ export function outcome(text) {
 }
 
 // A system keeps its colour wherever it appears; the hues are none of those that mean a state.
+// Those of one flow differ; unknown systems take the hue of their name.
 const HUES = 8;
+const KNOWN = { pos: 0, ecommerce: 2, middleware: 5, erp: 3, crm: 7, cdp: 7, loyalty: 1, wms: 1,
+  inventory: 6, payment: 4, service: 5 };
 
 export function systemMark(name) {
-  let hash = 7;
-  for (const c of name || "") hash = (hash * 31 + c.codePointAt(0)) % 65521;
-  return h("span", { class: "system hue" + hash % HUES }, name || "unknown");
+  let hue = 0;
+  if (Object.hasOwn(KNOWN, name || "")) hue = KNOWN[name];
+  else for (const c of name || "") hue = (hue * 31 + c.codePointAt(0)) % 65521;
+  return h("span", { class: "system hue" + hue % HUES }, name || "unknown");
 }
 
 // Ids are encoded once more for a URL, but ':' and '/' stay readable where that is safe.
@@ -90,6 +94,18 @@ export function typeMark(type) {
 // "order:4711" as a link, the type in words and the identifier as text.
 export function journeyLink(id, type, label, className) {
   return h("a", { class: "object " + (className || ""), href: journeyPath(id) }, typeMark(type), label);
+}
+
+// The same from nothing but the id of the journey.
+export function linkTo(id) {
+  const colon = id.indexOf(":");
+  let label = id.slice(colon + 1);
+  try {
+    label = label.split("/").map(decodeURIComponent).join("/");
+  } catch {
+    // bytes that are no UTF-8: the encoded form is the readable one
+  }
+  return journeyLink(id, id.slice(0, colon), label);
 }
 
 // "0042/88" from a scope and an identifier.

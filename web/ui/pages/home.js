@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The first page: what one can look for, and what the tower says of itself.
 import { h, replace } from "../dom.js";
-import { badge, bytes, count, fact, plural } from "../format.js";
+import { get } from "../api.js";
+import { badge, breakable, bytes, count, fact, linkTo, outcome, plural, systemMark } from "../format.js";
 import { onStatus } from "../live.js";
 import { duration, timeElement } from "../time.js";
 import { loading } from "../state.js";
@@ -57,10 +58,46 @@ function facts(s) {
     fact("Running for", duration(s.uptime_seconds)));
 }
 
-export function show(view) {
+const NEWEST = 12;
+const EVERY_MS = 1000;
+
+function newestRow(event) {
+  return h("tr", null,
+    h("td", null, timeElement(event.received)),
+    h("td", null, event.system ? systemMark(event.system) : null),
+    h("td", { class: "wrap" }, event.kind === "event"
+      ? h("a", { href: "/event/" + event.n }, breakable(event.type))
+      : h("a", { href: "/event/" + event.n }, event.kind + " of event " + event.of)),
+    h("td", null, event.kind === "event" ? outcome(event.outcome)
+      : badge(event.kind === "conflict" ? "bad" : "unknown", event.kind)),
+    h("td", { class: "links" }, event.journeys.filter((id) => !/^(trace|correlation):/.test(id)).slice(0, 3).map(linkTo)));
+}
+
+// The newest records, again whenever something was committed. While somebody points at the list or
+// is in it, it stands still.
+function followNewest(body, signal) {
+  let last = -1;
+  let at = 0;
+  return onStatus(async (s) => {
+    if (s.last_n === last || performance.now() - at < EVERY_MS || body.matches(":hover, :focus-within")) return;
+    last = s.last_n;
+    at = performance.now();
+    try {
+      const answer = await get("/events", { limit: NEWEST }, signal);
+      const rows = answer.items.map(newestRow);
+      while (rows.length < NEWEST) rows.push(h("tr", { "aria-hidden": "true" }, h("td", { colspan: "5" }, "\u00a0")));
+      replace(body, rows);
+    } catch {
+      last = -1; // the banner tells when the tower is away
+    }
+  });
+}
+
+export function show(view, { signal }) {
   document.title = "Tillwatch";
   const checks = h("ul", { class: "judgements" }, h("li", null, loading("the state of the tower")));
   const numbers = h("div");
+  const newest = h("tbody");
   replace(view,
     h("section", { class: "hero" },
       h("h1", null, "Where is it?"),
@@ -71,9 +108,15 @@ export function show(view) {
       h("section", { class: "panel", "aria-label": "What the tower sees" },
         h("h2", null, "What the tower sees"), checks),
       h("section", { class: "panel", "aria-label": "Since the beginning" },
-        h("h2", null, "Since the beginning"), numbers)));
+        h("h2", null, "Since the beginning"), numbers)),
+    h("section", { class: "panel", "aria-label": "Just arrived" },
+      h("h2", null, "Just arrived"),
+      h("div", { class: "scroll" }, h("table", { class: "newest" }, h("thead", null, h("tr", null,
+        ["Received", "System", "Event", "Outcome", "Belongs to"].map((text) => h("th", { scope: "col" }, text)))),
+      newest))));
   let shown = "";
-  return onStatus((s) => {
+  const endNewest = followNewest(newest, signal);
+  const end = onStatus((s) => {
     const rows = judgements(s);
     const text = JSON.stringify(rows);
     if (text !== shown && !checks.contains(document.activeElement)) {
@@ -82,4 +125,8 @@ export function show(view) {
     }
     replace(numbers, facts(s));
   });
+  return () => {
+    end();
+    endNewest();
+  };
 }

@@ -2,23 +2,10 @@
 // The whole of one event: what it says, and its JSON, masked until somebody gives a reason.
 import { get } from "../api.js";
 import { h, replace } from "../dom.js";
-import { badge, fact, journeyLink, plural } from "../format.js";
+import { badge, fact, linkTo, plural } from "../format.js";
 import { jsonBlock } from "../json.js";
 import { failed, loading } from "../state.js";
 import { duration, timeElement } from "../time.js";
-
-function objectLinks(event) {
-  return event.journeys.map((id) => {
-    const colon = id.indexOf(":");
-    let label = id.slice(colon + 1);
-    try {
-      label = label.split("/").map(decodeURIComponent).join("/");
-    } catch {
-      // bytes that are no UTF-8: the encoded form is the readable one
-    }
-    return journeyLink(id, id.slice(0, colon), label);
-  });
-}
 
 function revealForm(n, again) {
   const reason = h("input", { type: "text", maxlength: "500", placeholder: "Why? (it is kept)",
@@ -78,7 +65,7 @@ export function showPayload(place, n, signal, onEvent) {
     try {
       const event = await get("/events/" + n, params, signal);
       replace(place, errorNote(event.error), facts(event),
-        event.journeys.length ? h("div", { class: "objects" }, objectLinks(event)) : null,
+        event.journeys.length ? h("div", { class: "objects" }, event.journeys.map(linkTo)) : null,
         body(event, load));
       if (onEvent) onEvent(event);
     } catch (error) {
