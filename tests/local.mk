@@ -100,6 +100,11 @@ tests_scenario_run_SOURCES = tests/scenario/run.c tests/scenario/expect.c tests/
 tests_scenario_run_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
 tests_scenario_run_LDADD = $(PIPELINE_LIBS)
 
+check_PROGRAMS += tests/unit/test_objects
+tests_unit_test_objects_SOURCES = tests/unit/test_objects.c
+tests_unit_test_objects_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
+tests_unit_test_objects_LDADD = $(PIPELINE_LIBS) $(CMOCKA_LIBS)
+
 check_PROGRAMS += tests/unit/test_permutations
 tests_unit_test_permutations_SOURCES = tests/unit/test_permutations.c
 tests_unit_test_permutations_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests

@@ -30,6 +30,7 @@ struct tw_object_rules {
     const struct tw_cfg *cfg;
     struct rule *rules;
     size_t rule_count;
+    uint64_t ignored_lengths; /* bit n: a word of n bytes (63: or more) says nothing */
 };
 
 /* What one extraction works on. */
@@ -45,6 +46,11 @@ static struct attribute attribute_of(const char *name)
 {
     struct tw_str text = tw_str_of(name);
     return (struct attribute){tw_attribute_find(text), text};
+}
+
+static uint64_t length_bit(size_t len)
+{
+    return UINT64_C(1) << (len < 63 ? len : 63);
 }
 
 int tw_object_rules_new(const struct tw_cfg *cfg, const struct tw_store *store,
@@ -75,6 +81,9 @@ int tw_object_rules_new(const struct tw_cfg *cfg, const struct tw_store *store,
             rule->scope[rule->scope_count++] = attribute_of(object->scope.items[j]);
         }
     }
+    for (size_t i = 0; i < cfg->correlate.ignore.count; i++) {
+        self->ignored_lengths |= length_bit(strlen(cfg->correlate.ignore.items[i]));
+    }
     *ret_rules = self;
     return TW_OK;
 }
@@ -95,12 +104,16 @@ static struct tw_str value_of(const struct tw_event *event, const struct attribu
                                  : tw_event_attribute(event, attribute->name);
 }
 
-/* True for identifiers that say nothing. */
-static bool is_ignored(const struct tw_cfg *cfg, struct tw_str id)
+/* True for identifiers that say nothing. Most are told apart by their length alone. */
+static bool is_ignored(const struct tw_object_rules *self, struct tw_str id)
 {
     if (id.len == 0) {
         return true;
     }
+    if ((self->ignored_lengths & length_bit(id.len)) == 0) {
+        return false;
+    }
+    const struct tw_cfg *cfg = self->cfg;
     for (size_t i = 0; i < cfg->correlate.ignore.count; i++) {
         const char *word = cfg->correlate.ignore.items[i];
         if (strlen(word) == id.len && strncasecmp(word, id.ptr, id.len) == 0) {
@@ -147,7 +160,7 @@ static int scope_of(const struct extraction *x, const struct rule *rule, struct 
     struct tw_str values[SCOPE_MAX];
     for (size_t i = 0; i < rule->scope_count; i++) {
         values[i] = value_of(x->event, &rule->scope[i]);
-        if (values[i].ptr == NULL || is_ignored(x->rules->cfg, values[i])) {
+        if (values[i].ptr == NULL || is_ignored(x->rules, values[i])) {
             return TW_ENOTFOUND;
         }
         len += values[i].len + (i > 0 ? 1 : 0);
@@ -189,7 +202,7 @@ static bool is_known(const struct extraction *x, const struct tw_object *object)
 
 static int add_object(struct extraction *x, const struct rule *rule, struct tw_str id)
 {
-    if (is_ignored(x->rules->cfg, id)) {
+    if (is_ignored(x->rules, id)) {
         x->found.ignored++;
         return TW_OK;
     }
