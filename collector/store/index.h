@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The object index of one partition, writing side: a sorted run per commit, merged upwards.
- * Twelve runs of a level become one of the next. Level 0 is merged at once; higher levels advance by
- * a bounded number of entries with each commit, so that no commit waits for a large merge.
+ * Twelve runs of a level become one of the next. Level 0 is merged at once; higher levels advance
+ * by a bounded number of entries with each commit, so that no commit waits for a large merge.
  * Thread:  the writer's; the run writer and the merge are also used by the keeper on its own
  *          connection.
  * Limits:  TW_INDEX_FAN_IN runs in one merge.

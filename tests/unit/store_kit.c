@@ -410,7 +410,8 @@ static uint64_t check_row(struct kit *self, sqlite3_stmt *stmt, struct tw_block_
             assert_int_equal(tw_block_next(reader, &record), TW_OK);
             assert_true(n <= self->record_count);
             if (stripped) {
-                assert_null(memmem(record.json.ptr, record.json.len, "\"v\"", 3));
+                assert_true(record.json.ptr == NULL ||
+                            memmem(record.json.ptr, record.json.len, "\"v\"", 3) == NULL);
                 record.json = self->records[n - 1].json;
             }
             kit_check_record(&self->records[n - 1], &record);
@@ -561,6 +562,9 @@ static void check_part_index(struct kit *self, const struct tw_part *part)
     tw_db_close(&db);
     expect_postings(self, first_n, last_n, &expected);
     assert_int_equal(found.count, expected.count);
+    if (found.count == 0) {
+        return; /* nothing was allocated */
+    }
     qsort(found.items, found.count, sizeof *found.items, compare_postings);
     qsort(expected.items, expected.count, sizeof *expected.items, compare_postings);
     for (size_t i = 0; i < found.count; i++) {
