@@ -28,7 +28,7 @@
 #define BATCH_BYTES   ((size_t)256 << 10)  /* of one message */
 #define STALL_NS      (60 * TW_NS_PER_S)   /* without any acknowledgement: give up */
 #define PATIENCE_NS   (5 * TW_NS_PER_S)    /* ... say that we are waiting */
-#define SAVE_NS       (1 * TW_NS_PER_S)    /* between two progress files */
+#define SAVE_NS       (TW_NS_PER_S / 4)    /* between two progress files */
 #define REPORT_NS     (2 * TW_NS_PER_S)    /* between two lines on the terminal */
 #define KEY_BYTES     41
 
