@@ -46,7 +46,8 @@ struct exchange {
     char *target; /* path and query as sent, cut behind TW_HTTP_MAX_URL */
     size_t target_len;
     struct tw_http_request request;
-    const struct tw_route *route; /* NULL until the header lines are there */
+    const struct tw_route *route; /* NULL until the header lines are there, and when refused */
+    struct tw_response refusal;   /* when refused */
     bool is_begun;
     char *body; /* room for the announced length */
     size_t body_len;
@@ -158,6 +159,7 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **co
     *context = NULL;
     tw_guard_awaiting(self->guard, guarded(connection));
     if (ex != NULL) {
+        tw_response_fini(&ex->refusal);
         free(ex->target);
         free(ex->body);
         free(ex);
@@ -172,10 +174,33 @@ static enum MHD_Result take_header(void *cls, enum MHD_ValueKind kind, const cha
     return MHD_YES;
 }
 
+/* The bytes that the header lines take in their plain form, against those that came: what is more
+ * was not seen by us (the library reads a value up to its first NUL, and joins folded lines), but
+ * may be seen by a proxy. */
+static void check_unseen(struct MHD_Connection *connection, struct exchange *ex, const char *method,
+                         const char *version)
+{
+    struct tw_http_head *head = &ex->request.head;
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+    size_t plain = strlen(method) + ex->target_len + strlen(version) + 4 /* blanks, CR LF */ +
+                   head->bytes + head->count * 4 /* ": " and CR LF */ + 2;
+    if (info != NULL && info->header_size > plain && head->status == 0) {
+        head->status = 400;
+        head->why = "the header lines hold bytes that are not read: NUL, folded lines, blanks";
+    }
+}
+
+/* Answer a refusal. Before the request is read to its end, the library closes the connection with
+ * the answer; where it may live on, the answer waits for the end. */
+static enum MHD_Result refuse(struct MHD_Connection *connection, struct exchange *ex)
+{
+    return ex->refusal.must_close ? queue(connection, &ex->refusal) : MHD_YES;
+}
+
 static enum MHD_Result begin(struct tw_web *self, struct MHD_Connection *connection,
                              struct exchange *ex, const char *method, const char *version)
 {
-    struct tw_response response;
     struct tw_http_request *request = &ex->request;
     size_t kept = strlen(ex->target);
     const char *mark = memchr(ex->target, '?', kept);
@@ -184,25 +209,24 @@ static enum MHD_Result begin(struct tw_web *self, struct MHD_Connection *connect
     request->path = (struct tw_str){ex->target, mark == NULL ? kept : (size_t)(mark - ex->target)};
     (void)MHD_get_connection_values_n(connection, MHD_HEADER_KIND, take_header, &request->head);
     tw_http_head_finish(&request->head);
-    tw_response_init(&response);
+    check_unseen(connection, ex, method, version);
+    tw_response_init(&ex->refusal);
     if (strcmp(version, MHD_HTTP_VERSION_1_1) != 0 && strcmp(version, MHD_HTTP_VERSION_1_0) != 0) {
-        response.must_close = true;
-        tw_problem_fill(&response, TW_WEB_PROBLEM_VERSION, NULL, request->path);
-        return queue(connection, &response);
+        ex->refusal.must_close = true;
+        tw_problem_fill(&ex->refusal, TW_WEB_PROBLEM_VERSION, NULL, request->path);
+        return refuse(connection, ex);
     }
-    ex->route = tw_router_accept(self->cfg, request, ex->target_len, &response);
-    if (ex->route == NULL) {
-        return queue(connection, &response);
-    }
-    if (request->head.length > 0) {
+    ex->route = tw_router_accept(self->cfg, request, ex->target_len, &ex->refusal);
+    if (ex->route != NULL && request->head.length > 0) {
         ex->body = malloc(request->head.length); /* bounded by web.max_body_bytes */
         if (ex->body == NULL) {
-            response.must_close = true;
-            tw_problem_fill(&response, TW_WEB_PROBLEM_UNAVAILABLE, "out of memory", request->path);
-            return queue(connection, &response);
+            ex->route = NULL;
+            ex->refusal.must_close = true;
+            tw_problem_fill(&ex->refusal, TW_WEB_PROBLEM_UNAVAILABLE, "out of memory",
+                            request->path);
         }
     }
-    return MHD_YES;
+    return ex->route == NULL ? refuse(connection, ex) : MHD_YES;
 }
 
 /* Did the reader meet an error that a fresh one may not have? */
@@ -265,7 +289,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
     if (*upload_data_size > 0) {
         /* The library hands over no more than Content-Length says; a mistake there must not
          * become one here. */
-        if (*upload_data_size > ex->request.head.length - ex->body_len) {
+        if (ex->body == NULL || *upload_data_size > ex->request.head.length - ex->body_len) {
             return MHD_NO;
         }
         memcpy(ex->body + ex->body_len, upload_data, *upload_data_size);
@@ -274,6 +298,9 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
         return MHD_YES;
     }
     tw_guard_sending(self->guard, guarded(connection));
+    if (ex->route == NULL) {
+        return queue(connection, &ex->refusal);
+    }
     return answer(self, connection, ex);
 }
 
