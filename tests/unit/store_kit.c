@@ -69,7 +69,8 @@ uint64_t kit_rnd(struct kit *self, uint64_t below)
 int kit_open(struct kit *self)
 {
     self->diag.text[0] = 0;
-    return tw_store_open(&self->cfg, &self->clock.clock, &self->store, &self->diag);
+    struct tw_clock *clock = self->has_threads ? tw_clock_system() : &self->clock.clock;
+    return tw_store_open(&self->cfg, clock, &self->store, &self->diag);
 }
 
 void kit_close(struct kit *self)

@@ -24,6 +24,7 @@ struct kit {
     char dir[128];
     struct tw_cfg cfg;
     struct tw_clock_manual clock;
+    bool has_threads; /* the store gets the system's clock: a manual one is for one thread */
     struct tw_store *store;
     struct tw_diag diag;
     uint64_t seed;

@@ -258,6 +258,7 @@ static void keeper__beside_the_writer__seals_what_is_closed(void **state)
 {
     (void)state;
     struct tw_keeper *keeper = NULL;
+    kit.has_threads = true;
     assert_int_equal(kit_open(&kit), TW_OK);
     assert_int_equal(tw_keeper_new(kit.store, &keeper), TW_OK);
     for (int i = 0; i < 60; i++) {
