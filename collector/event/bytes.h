@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #if defined(__SSE2__)
 #include <emmintrin.h>
@@ -57,6 +58,30 @@ static inline const char *tw_bytes_blank(const char *p, const char *end)
         p++;
     }
     return p;
+}
+
+/* A hash of a name, fast for short ones: from its length, first and last eight bytes. */
+static inline uint32_t tw_bytes_hash(const char *name, size_t len)
+{
+    uint64_t first = 0;
+    uint64_t last = 0;
+    if (len >= 8) {
+        memcpy(&first, name, 8);
+        memcpy(&last, name + len - 8, 8);
+    } else if (len >= 4) {
+        uint32_t half = 0;
+        memcpy(&half, name, 4);
+        first = half;
+        memcpy(&half, name + len - 4, 4);
+        last = half;
+    } else if (len > 0) {
+        first = (uint8_t)name[0];
+        last = (uint64_t)(uint8_t)name[len / 2] << 8 | (uint8_t)name[len - 1];
+    }
+    /* Odd constants of splitmix64 and wyhash; nothing but spread is asked of them. */
+    uint64_t mixed = (first ^ len) * UINT64_C(0x9e3779b97f4a7c15);
+    mixed = (mixed ^ mixed >> 32 ^ last) * UINT64_C(0xbf58476d1ce4e5b9);
+    return (uint32_t)(mixed >> 32);
 }
 
 static inline bool tw_byte_is_digit(char byte)

@@ -209,11 +209,12 @@ MELT const char *scan_scalar(const struct scan *s, const char *p, struct tw_json
     if (p == s->end) {
         return unexpected(s, p, NULL);
     }
-    const char *begin = p;
-    switch (*p) {
-    case '"':
+    if (*p == '"') { /* most values are */
         p = scan_string(s, p + 1, value);
         return p == NULL ? NULL : p + 1;
+    }
+    const char *begin = p;
+    switch (*p) {
     case 't':
         value->kind = TW_JSON_TRUE;
         p = scan_word(s, p, "true", 4);
@@ -364,25 +365,7 @@ static inline const char *scan_any(const struct scan *s, const char *p, unsigned
 
 uint32_t tw_name_hash(struct tw_str name)
 {
-    uint64_t first = 0;
-    uint64_t last = 0;
-    if (name.len >= 8) {
-        memcpy(&first, name.ptr, 8);
-        memcpy(&last, name.ptr + name.len - 8, 8);
-    } else if (name.len >= 4) {
-        uint32_t half = 0;
-        memcpy(&half, name.ptr, 4);
-        first = half;
-        memcpy(&half, name.ptr + name.len - 4, 4);
-        last = half;
-    } else if (name.len > 0) {
-        first = (uint8_t)name.ptr[0];
-        last = (uint64_t)(uint8_t)name.ptr[name.len / 2] << 8 | (uint8_t)name.ptr[name.len - 1];
-    }
-    /* Odd constants of splitmix64 and wyhash; nothing but spread is asked of them. */
-    uint64_t mixed = (first ^ name.len) * UINT64_C(0x9e3779b97f4a7c15);
-    mixed = (mixed ^ mixed >> 32 ^ last) * UINT64_C(0xbf58476d1ce4e5b9);
-    return (uint32_t)(mixed >> 32);
+    return tw_bytes_hash(name.ptr, name.len);
 }
 
 static bool same_name(const struct tw_json_member *a, const struct tw_json_member *b)
@@ -475,7 +458,7 @@ static inline const char *scan_member(const struct scan *s, const char *p, uint6
     if (member->name.ptr == NULL) {
         return fail(s, p, TW_PROBLEM_oversize, "no memory for a name");
     }
-    member->hash = tw_name_hash(member->name);
+    member->hash = tw_bytes_hash(member->name.ptr, member->name.len);
     uint64_t bit = UINT64_C(1) << (member->hash & 63);
     if (scanner->count < FEW_MEMBERS && (*filter & bit) != 0 && seen_before(scanner, member)) {
         return fail(s, begin, TW_PROBLEM_json_duplicate, "the same name stands twice");
