@@ -10,6 +10,7 @@
 
 #include "tap/clients.h"
 #include "tap/tap.h"
+#include "tap/zap.h"
 
 #ifndef ZMQ_ZAP_ENFORCE_DOMAIN
 /* zmq.h shows it to draft builds only; the library takes it since 4.3.0. */
@@ -100,6 +101,9 @@ static int set_curve(void *socket, const struct tw_cfg_tap *tap, struct tw_diag 
     failed |= zmq_setsockopt(socket, ZMQ_CURVE_SECRETKEY, secret, sizeof secret);
     failed |= zmq_setsockopt(socket, ZMQ_ZAP_DOMAIN, tap->name, strlen(tap->name));
     failed |= set_int(socket, ZMQ_ZAP_ENFORCE_DOMAIN, 1);
+    char monitor[128];
+    (void)snprintf(monitor, sizeof monitor, TW_ZAP_MONITOR "%s", tap->name);
+    failed |= zmq_socket_monitor(socket, monitor, TW_ZAP_EVENTS);
     explicit_bzero(secret, sizeof secret);
     return failed == 0 ? TW_OK : option_error(tap, diag);
 }
@@ -177,6 +181,13 @@ static int attach_all(void *socket, const struct tw_cfg_tap *tap, size_t index,
     return TW_OK;
 }
 
+void tw_tap_socket_close(void *socket)
+{
+    /* first, or libzmq's io thread would wait for a reader of its events */
+    (void)zmq_socket_monitor(socket, NULL, 0);
+    (void)zmq_close(socket); /* both fail on something that is no socket only */
+}
+
 int tw_tap_socket_open(void *zmq_context, const struct tw_cfg *cfg, size_t index, void **ret_socket,
                        char ret_endpoint[TW_TAP_ENDPOINT_SIZE], struct tw_diag *diag)
 {
@@ -199,7 +210,7 @@ int tw_tap_socket_open(void *zmq_context, const struct tw_cfg *cfg, size_t index
         rc = attach_all(socket, tap, index, diag);
     }
     if (rc != TW_OK) {
-        (void)zmq_close(socket); /* fails on something that is no socket only */
+        tw_tap_socket_close(socket);
         return rc;
     }
     size_t size = TW_TAP_ENDPOINT_SIZE;

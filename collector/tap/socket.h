@@ -17,5 +17,7 @@
  * open and the diag names tap, endpoint and what to do. */
 int tw_tap_socket_open(void *zmq_context, const struct tw_cfg *cfg, size_t index, void **ret_socket,
                        char ret_endpoint[TW_TAP_ENDPOINT_SIZE], struct tw_diag *diag);
+/* Accepts any socket of tw_tap_socket_open; what a linger allows is still sent. */
+void tw_tap_socket_close(void *socket);
 
 #endif

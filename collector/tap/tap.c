@@ -141,7 +141,7 @@ void tw_taps_destroy(struct tw_taps **self_p)
     }
     for (size_t i = 0; self->taps != NULL && i < self->tap_count; i++) {
         if (self->taps[i].socket != NULL) {
-            (void)zmq_close(self->taps[i].socket); /* fails on something that is no socket only */
+            tw_tap_socket_close(self->taps[i].socket);
         }
     }
     tw_hold_fini(&self->hold);

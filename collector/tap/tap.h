@@ -56,7 +56,7 @@ const char *tw_taps_endpoint(const struct tw_taps *self, size_t tap_index);
 /* Read the client keys again (SIGHUP). A fault in them is logged and the old ones stay. Any
  * thread. */
 void tw_taps_reload_clients(struct tw_taps *self);
-/* Clients refused by CURVE so far. Any thread. */
+/* Clients refused by CURVE taps so far: unknown key, no CURVE. Any thread. */
 uint64_t tw_taps_refused(const struct tw_taps *self);
 
 /* Wait until a tap can be read (unless !want_taps), one of the fds is readable, or timeout_ms

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,10 +25,13 @@
 #define ZAP_FRAMES     7   /* up to the client key; other mechanisms have more or fewer */
 #define ZAP_FRAME_SIZE 256 /* longest is the routing id, 255; longer ones are cut, thus refused */
 
+#define FIRST_MONITOR 2 /* of the poll items */
+
 struct domain {
     const char *name; /* the tap's; borrowed from cfg */
     const char *dir;
     struct tw_clients *clients; /* owned */
+    void *monitor;              /* owned by the actor */
 };
 
 struct tw_zap {
@@ -37,9 +41,10 @@ struct tw_zap {
     size_t domain_count;
     /* owned by the actor */
     void *socket;
+    zmq_pollitem_t *items; /* socket, stop, monitors */
     /* shared */
     _Atomic uint64_t refused;
-    /* guarded by mtx */
+    /* guarded by mtx: the clients of a domain, the rest is fixed or the actor's */
     pthread_mutex_t mtx;
     struct domain *domains;
 };
@@ -149,7 +154,56 @@ static void answer(struct tw_zap *self)
     }
 }
 
-static int open_socket(struct tw_zap *self)
+/* What libzmq refused by itself. It does not tell the address. */
+static void note_refusal(struct tw_zap *self, const struct domain *domain, uint32_t error)
+{
+    const char *reason = error == ZMQ_PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH ? "no CURVE"
+                         : error == ZMQ_PROTOCOL_ERROR_ZMTP_CRYPTOGRAPHIC
+                             ? "another server key than the tap's"
+                             : "handshake not well formed";
+    atomic_fetch_add(&self->refused, 1);
+    tw_log(TW_LOG_CLIENT_REFUSED_EVENT, TW_F_CSTR("tap", domain->name),
+           TW_F_CSTR("reason", reason));
+}
+
+/* Events of one monitor: [u16 event, u32 value] [endpoint], in the machine's byte order. */
+static void take_events(struct tw_zap *self, const struct domain *domain)
+{
+    for (;;) {
+        char frame[6] = {0};
+        char discarded[1];
+        uint32_t value = 0;
+        int n = zmq_recv(domain->monitor, frame, sizeof frame, ZMQ_DONTWAIT);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n < 0) {
+            return;
+        }
+        (void)zmq_recv(domain->monitor, discarded, sizeof discarded, ZMQ_DONTWAIT); /* endpoint */
+        memcpy(&value, frame + 2, sizeof value);
+        note_refusal(self, domain, value);
+    }
+}
+
+/* Connected before the tap binds it, which inproc allows. No bound: libzmq's io thread would stop
+ * at a full queue, and each event is answered with a line of the log at most. */
+static int open_monitor(struct tw_zap *self, struct domain *domain)
+{
+    int zero = 0;
+    char endpoint[128];
+    (void)snprintf(endpoint, sizeof endpoint, TW_ZAP_MONITOR "%s", domain->name);
+    domain->monitor = zmq_socket(self->zmq_context, ZMQ_PAIR);
+    if (domain->monitor == NULL ||
+        zmq_setsockopt(domain->monitor, ZMQ_RCVHWM, &zero, sizeof zero) != 0 ||
+        zmq_setsockopt(domain->monitor, ZMQ_LINGER, &zero, sizeof zero) != 0 ||
+        zmq_connect(domain->monitor, endpoint) != 0) {
+        return TW_ESYSTEM;
+    }
+    return TW_OK;
+}
+
+static int open_sockets(struct tw_zap *self)
 {
     int linger = 0;
     self->socket = zmq_socket(self->zmq_context, ZMQ_REP);
@@ -160,29 +214,47 @@ static int open_socket(struct tw_zap *self)
     if (zmq_bind(self->socket, ZAP_ENDPOINT) != 0) {
         return errno == EADDRINUSE ? TW_EEXISTS : TW_ESYSTEM;
     }
-    return TW_OK;
+    self->items[0] = (zmq_pollitem_t){.socket = self->socket, .events = ZMQ_POLLIN};
+    int rc = TW_OK;
+    for (size_t i = 0; rc == TW_OK && i < self->domain_count; i++) {
+        rc = open_monitor(self, &self->domains[i]);
+        self->items[FIRST_MONITOR + i] =
+            (zmq_pollitem_t){.socket = self->domains[i].monitor, .events = ZMQ_POLLIN};
+    }
+    return rc;
+}
+
+/* Closing fails on something that is no socket only. */
+static void close_sockets(struct tw_zap *self)
+{
+    for (size_t i = 0; i < self->domain_count; i++) {
+        if (self->domains[i].monitor != NULL) {
+            (void)zmq_close(self->domains[i].monitor);
+        }
+    }
+    if (self->socket != NULL) {
+        (void)zmq_close(self->socket);
+    }
 }
 
 static int zap_body(struct tw_actor *actor, void *arg)
 {
     struct tw_zap *self = arg;
-    int rc = open_socket(self);
+    int rc = open_sockets(self);
+    self->items[1] = (zmq_pollitem_t){.fd = tw_actor_stop_fd(actor), .events = ZMQ_POLLIN};
     tw_actor_ready(actor, rc);
     while (rc == TW_OK && !tw_actor_is_stopping(actor)) {
-        zmq_pollitem_t items[] = {
-            {.socket = self->socket, .events = ZMQ_POLLIN},
-            {.fd = tw_actor_stop_fd(actor), .events = ZMQ_POLLIN},
-        };
-        int n = zmq_poll(items, 2, -1);
+        int n = zmq_poll(self->items, (int)(FIRST_MONITOR + self->domain_count), -1);
         if (n < 0 && errno != EINTR) {
             rc = TW_ESYSTEM;
         } else {
             answer(self);
+            for (size_t i = 0; i < self->domain_count; i++) {
+                take_events(self, &self->domains[i]);
+            }
         }
     }
-    if (self->socket != NULL) {
-        (void)zmq_close(self->socket); /* fails on something that is no socket only */
-    }
+    close_sockets(self);
     return rc;
 }
 
@@ -233,6 +305,10 @@ int tw_zap_new(void *zmq_context, const struct tw_cfg *cfg, struct tw_zap **ret_
     self->zmq_context = zmq_context;
     int rc = load_domains(cfg, &self->domains, &self->domain_count, diag);
     if (rc == TW_OK) {
+        self->items = calloc(FIRST_MONITOR + self->domain_count, sizeof *self->items);
+        rc = self->items == NULL ? TW_ENOMEM : TW_OK;
+    }
+    if (rc == TW_OK) {
         rc = tw_actor_new("zap", zap_body, self, &self->actor);
         if (rc != TW_OK) {
             rc = tw_diag_set(diag, rc, "the ZAP handler cannot start: %s", tw_err_text(rc));
@@ -256,6 +332,7 @@ void tw_zap_destroy(struct tw_zap **self_p)
     (void)tw_actor_destroy(&self->actor); /* it ended early only if poll failed: nothing to do */
     free_domains(self->domains, self->domain_count);
     (void)pthread_mutex_destroy(&self->mtx);
+    free(self->items);
     free(self);
 }
 

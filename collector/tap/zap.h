@@ -17,6 +17,11 @@
 
 struct tw_zap;
 
+/* Where the handler listens for what libzmq refuses without asking it (no CURVE, a wrong server
+ * key): the monitor of the tap called NAME is bound to this and NAME, for TW_ZAP_EVENTS. */
+#define TW_ZAP_MONITOR "inproc://tillwatch-refused-"
+#define TW_ZAP_EVENTS  ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL
+
 /* Start the handler in `zmq_context` for those taps of cfg that have CURVE; the domain of a tap is
  * its name. Borrows both. TW_OK, or the errors of tw_clients_new, TW_EEXISTS (the context has a
  * handler), TW_ESYSTEM. */

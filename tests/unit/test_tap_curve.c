@@ -227,9 +227,21 @@ static void taps__client_without_curve__stays_outside(void **state)
     assert_int_equal(zmq_setsockopt(plain, ZMQ_PLAIN_USERNAME, "till", 4), 0);
     assert_int_equal(zmq_setsockopt(plain, ZMQ_PLAIN_PASSWORD, "till", 4), 0);
     wait_for_failure(house, plain, "inproc://plain", endpoint);
+    wait_for_refusals(house, 2);
+    /* a client with the key of another tower */
+    char other_public[41];
+    char other_secret[41];
+    assert_int_equal(tw_keypair(other_public, other_secret), TW_OK);
+    (void)snprintf(house->server_public, sizeof house->server_public, "%s", other_public);
+    uint64_t refused = tw_taps_refused(house->bench.self);
+    (void)connect_client(house, ZMQ_PUSH, 0, "till");
+    wait_for_refusals(house, refused + 1);
     assert_int_equal(zmq_send(open, "{}", 2, ZMQ_DONTWAIT), 2);
     assert_true(tap_bench_is_quiet(&house->bench, 50));
     /* and the right one still gets in */
+    char file[96];
+    (void)snprintf(file, sizeof file, "%s/server.pub", house->dir);
+    assert_int_equal(tw_curve_key_read(file, "public-key", house->server_public, NULL), TW_OK);
     void *push = connect_client(house, ZMQ_PUSH, 0, "till");
     tap_bench_send(push, 1, "{0}");
     assert_true(tw_str_is(tap_bench_receive(&house->bench).peer, "till"));
