@@ -109,12 +109,12 @@ void tw_actor_stop(struct tw_actor *self)
 int tw_actor_destroy(struct tw_actor **self_p)
 {
     struct tw_actor *self = *self_p;
-    *self_p = NULL;
     if (self == NULL) {
         return TW_OK;
     }
     tw_actor_stop(self);
     (void)pthread_join(self->thread, NULL);
+    *self_p = NULL; /* not before: the body may look at the same field while it still runs */
     int result = self->result;
     actor_free(self);
     return result;
