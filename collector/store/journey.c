@@ -74,24 +74,27 @@ static size_t map_slot(const struct map *self, uint64_t key)
 
 static int map_grow(struct map *self)
 {
-    struct map bigger = {.slots = self->slots == 0 ? 64 : self->slots * 2, .count = self->count};
-    bigger.keys = calloc(bigger.slots, sizeof *bigger.keys);
-    bigger.values = calloc(bigger.slots, sizeof *bigger.values);
-    if (bigger.keys == NULL || bigger.values == NULL) {
-        free(bigger.keys);
-        free(bigger.values);
+    const struct map old = *self;
+    size_t slots = old.slots == 0 ? 64 : old.slots * 2;
+    uint64_t *keys = calloc(slots, sizeof *keys);
+    uint32_t *values = calloc(slots, sizeof *values);
+    if (keys == NULL || values == NULL) {
+        free(keys);
+        free(values);
         return TW_ENOMEM;
     }
-    for (size_t i = 0; i < self->slots; i++) {
-        if (self->keys[i] != 0) {
-            size_t slot = map_slot(&bigger, self->keys[i]);
-            bigger.keys[slot] = self->keys[i];
-            bigger.values[slot] = self->values[i];
+    self->keys = keys;
+    self->values = values;
+    self->slots = slots;
+    for (size_t i = 0; i < old.slots; i++) {
+        if (old.keys[i] != 0) {
+            size_t slot = map_slot(self, old.keys[i]);
+            keys[slot] = old.keys[i];
+            values[slot] = old.values[i];
         }
     }
-    free(self->keys);
-    free(self->values);
-    *self = bigger;
+    free(old.keys);
+    free(old.values);
     return TW_OK;
 }
 

@@ -211,7 +211,7 @@ static int each_echo(struct tw_reader *self, size_t from_part, uint64_t low, uin
 /* ---- one record ----------------------------------------------------------------------------- */
 
 /* The bytes of `text` behind `*at`, or where its bytes already are in the copy of the json. */
-static struct tw_str place(struct tw_str text, struct tw_str json, char *json_copy, char **at)
+static struct tw_str place(struct tw_str text, struct tw_str json, const char *json_copy, char **at)
 {
     if (text.ptr == NULL) {
         return TW_STR_NULL;

@@ -440,7 +440,7 @@ static int quarantine_attempt(struct tw_reader *self, void *context)
     at.count = 0;
     for (size_t i = self->part_count; i > 0 && at.count < at.limit;) {
         struct tw_view *part = self->parts[i - 1];
-        struct tw_quarantine_entry row;
+        struct tw_quarantine_entry row = {0};
         bool is_above = at.before <= (uint64_t)part->number << TW_QUARANTINE_SHIFT;
         int err = is_above ? TW_ENOTFOUND : next_entry(self, part, &at, &row);
         if (err == TW_ENOTFOUND) {
