@@ -264,3 +264,5 @@ check_PROGRAMS += tests/fuzz/fuzz_spool
 tests_fuzz_fuzz_spool_SOURCES += tests/fuzz/replay_main.c
 endif
 EXTRA_DIST += tests/fuzz/seeds/spool
+EXTRA_DIST += tests/system/test_web.py tests/browser/fill.py tests/browser/package-lock.json \
+    tests/browser/package.json tests/browser/test_pages.mjs

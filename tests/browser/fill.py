@@ -1,0 +1,88 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Events for the browser tests, through the acknowledged tap of TILLWATCH_TAP_ROUTER.
+Usage: fill.py estate|more|hostile   (what is sent is committed when it ends)"""
+
+import json
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "system"))
+from publish import Acked, body, event  # noqa: E402
+
+# Strings that become code where somebody forgets that they are text.
+HOSTILE = [
+    "<script>document.title='owned'</script>",
+    "<img src=x onerror=document.title='owned'>",
+    "\"><svg onload=document.title='owned'>",
+    "javascript:document.title='owned'",
+    "';document.title='owned';//",
+    "{{constructor.constructor('document.title=1')()}}",
+    "</title><script>document.title='owned'</script>",
+    "%3Cscript%3Edocument.title='owned'%3C/script%3E",
+    "\u202egnp.exe \u0000 \ufeff\u2028",
+    "../../../../etc/passwd",
+]
+
+
+def estate():
+    """One order with a shared parcel, a failure, a duplicate, a conflict and a double effect."""
+    order = {"orderid": "W-1001", "transactionid": None, "storeid": None}
+    made = [
+        event("/ecommerce/web", 1, type="com.example.order.created", customerref="C-7",
+              amount="129.90", currency="EUR",
+              data={"customer": {"email": "jane@example.com", "name": "Jane Doe"}}, **order),
+        event("/payment/psp", 2, type="com.example.payment.authorized", paymentid="PAY-1", **order),
+        event("/erp/core", 3, type="com.example.order.posted", outcome="failed", errorcode="429",
+              errorclass="throttled", errormessage="Too many requests", **order),
+        event("/erp/core", 4, type="com.example.order.posted", **order),
+        event("/wms/dc", 5, type="com.example.parcel.packed", orderid="W-1001 W-1002",
+              shipmentid="PARCEL-9", transactionid=None),
+        event("/payment/psp", 6, type="com.tillwatch.payment.captured", paymentid="PAY-1", **order),
+        event("/payment/psp", 7, type="com.tillwatch.payment.captured", paymentid="PAY-1", **order),
+    ]
+    made.append(made[1])
+    made.append({**made[3], "data": {"total": "99.99"}})
+    made += [event("/pos/store-%04d" % s, n, storeid="%04d" % s, transactionid=str(n),
+                   type="com.example.sale.completed") for s in range(1, 13) for n in range(1, 6)]
+    made.append(event("/pos/store-0001", 6, storeid="0001", transactionid="6",
+                      type="com.example.sale.completed", sequence="00000001"))
+    made.append(event("/pos/store-0001", 7, storeid="0001", transactionid="7",
+                      type="com.example.sale.completed", sequence="00000009"))
+    broken = [b'{"specversion":"1.0","id":"x"', b"\x00\xff bytes",
+              b'{"foreign":"' + b"y" * 6000 + b'"}']
+    return [body(one) for one in made] + broken
+
+
+def more():
+    """Later events of the same order."""
+    return [body(event("/wms/dc", 50 + n, type="com.example.parcel.scanned", orderid="W-1001",
+                       transactionid=None)) for n in range(3)]
+
+
+def hostile():
+    """The same strings in every place that a page shows."""
+    sent = []
+    for n, text in enumerate(HOSTILE):
+        plain = text.replace("\u0000", "").replace(" ", "_")
+        sent.append(body(event("/bad/" + plain, 100 + n, type=plain, subject=plain,
+                               orderid="X-%d" % n,
+                               shipmentid=plain, storeid=plain, system=plain, outcome="failed",
+                               errorcode=plain, errormessage=plain, errorclass=plain,
+                               channel=plain, customerref=plain, transactionid=None,
+                               data={text: text, "nested": [{text: [text]}]})))
+        sent.append(json.dumps({"unmapped": text}).encode())
+        sent.append(text.encode())
+    return sent
+
+
+def main():
+    link = Acked(os.environ["TILLWATCH_TAP_ROUTER"])
+    for message in {"estate": estate, "more": more, "hostile": hostile}[sys.argv[1]]():
+        link.send(message)
+    link.flush()
+    link.close()
+
+
+if __name__ == "__main__":
+    main()
