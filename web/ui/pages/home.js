@@ -73,6 +73,12 @@ function newestRow(event) {
     h("td", { class: "links" }, event.journeys.filter((id) => !/^(trace|correlation):/.test(id)).slice(0, 3).map(linkTo)));
 }
 
+// The list has its height before there is anything in it.
+function blankRows(n) {
+  return Array.from({ length: n }, () => h("tr", { "aria-hidden": "true" },
+    h("td", { colspan: "5" }, "\u00a0")));
+}
+
 // The newest records, again whenever something was committed. While somebody points at the list or
 // is in it, it stands still.
 function followNewest(body, signal) {
@@ -85,8 +91,7 @@ function followNewest(body, signal) {
     try {
       const answer = await get("/events", { limit: NEWEST }, signal);
       const rows = answer.items.map(newestRow);
-      while (rows.length < NEWEST) rows.push(h("tr", { "aria-hidden": "true" }, h("td", { colspan: "5" }, "\u00a0")));
-      replace(body, rows);
+      replace(body, rows, blankRows(NEWEST - rows.length));
     } catch {
       last = -1; // the banner tells when the tower is away
     }
@@ -97,7 +102,7 @@ export function show(view, { signal }) {
   document.title = "Tillwatch";
   const checks = h("ul", { class: "judgements" }, h("li", null, loading("the state of the tower")));
   const numbers = h("div");
-  const newest = h("tbody");
+  const newest = h("tbody", null, blankRows(NEWEST));
   replace(view,
     h("section", { class: "hero" },
       h("h1", null, "Where is it?"),
