@@ -207,14 +207,16 @@ tests_unit_test_config_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc -Wl,--wrap=call
 tests_unit_test_config_LDADD = collector/libconfig.a collector/libcore.a $(YAML_LIBS) \
     $(CMOCKA_LIBS)
 endif
-EXTRA_DIST += tests/fuzz/seeds/config/curve.yaml tests/fuzz/seeds/config/default.yaml \
-    tests/fuzz/seeds/config/whole.yaml
+tests_fuzz_fuzz_config_SOURCES = tests/fuzz/fuzz_config.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_config_LDADD = collector/libconfig.a collector/libcore.a $(YAML_LIBS)
 if FUZZING
 noinst_PROGRAMS += tests/fuzz/fuzz_config
-tests_fuzz_fuzz_config_SOURCES = tests/fuzz/fuzz_config.c
-tests_fuzz_fuzz_config_LDADD = collector/libconfig.a collector/libcore.a $(YAML_LIBS)
 tests_fuzz_fuzz_config_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+else
+check_PROGRAMS += tests/fuzz/fuzz_config
+tests_fuzz_fuzz_config_SOURCES += tests/fuzz/replay_main.c
 endif
+EXTRA_DIST += tests/fuzz/seeds/config
 
 noinst_PROGRAMS += tests/bench/bench_store
 tests_bench_bench_store_SOURCES = tests/bench/bench_store.c
