@@ -21,6 +21,7 @@
 
 #define TABLE_MIN      (1u << 16) /* slots: 1 MB */
 #define TABLE_MAX      (1u << 28) /* slots: 4 GB, beyond any store.partition_events */
+#define EXPECTED_MAX   (1u << 24) /* entries for which room is made before they are read */
 #define HUGE_PAGE      (2u * 1024u * 1024u)
 #define READ_CACHE_KIB 256 /* of each sealed partition that has been read from */
 #define PARTS_MAX      4096
@@ -300,17 +301,22 @@ static void enforce_bound(struct tw_idents *self)
     }
 }
 
-static int add_table(struct tw_idents *self, uint32_t number, uint64_t first_n)
+/* `expected` entries go in without growing. */
+static int add_table(struct tw_idents *self, uint32_t number, uint64_t first_n, uint64_t expected)
 {
     if (self->part_count == PARTS_MAX) {
         forget_oldest(self);
     }
-    struct slot *slots = new_slots(TABLE_MIN);
+    size_t count = TABLE_MIN;
+    while (count < TABLE_MAX && count / 4 * 3 <= expected) {
+        count *= 2;
+    }
+    struct slot *slots = new_slots(count);
     if (slots == NULL) {
         return TW_ENOMEM;
     }
     self->parts[self->part_count++] =
-        (struct part){.number = number, .first_n = first_n, .slots = slots, .mask = TABLE_MIN - 1};
+        (struct part){.number = number, .first_n = first_n, .slots = slots, .mask = count - 1};
     return TW_OK;
 }
 
@@ -320,7 +326,7 @@ int tw_ident_start_partition(struct tw_idents *self, uint64_t first_n)
     if (active->count == 0 && active->first_n == first_n) {
         return TW_OK; /* the store is empty: the first batch begins what is there */
     }
-    return add_table(self, active->number + 1, first_n);
+    return add_table(self, active->number + 1, first_n, 0);
 }
 
 static void take_sealed(struct tw_idents *self, struct tw_ident_news *news)
@@ -387,7 +393,10 @@ static int load_table(struct tw_idents *self, uint32_t number, struct tw_diag *d
     int rc = tw_part_path(self->store->dir, number, false, path);
     rc = rc == TW_OK ? tw_db_open(path, TW_DB_READ, READ_CACHE_KIB, &db, diag) : rc;
     rc = rc == TW_OK ? tw_part_meta_read(db, &meta, diag) : rc;
-    rc = rc == TW_OK ? add_table(self, number, meta.first_n) : rc;
+    /* mostly one identity a record; an estimate is enough, and a damaged one is bounded */
+    uint64_t expected = rc == TW_OK ? meta.last_n + 1 - meta.first_n : 0;
+    expected = expected > EXPECTED_MAX ? EXPECTED_MAX : expected;
+    rc = rc == TW_OK ? add_table(self, number, meta.first_n, expected) : rc;
     rc = rc == TW_OK ? tw_db_prepare(db, "SELECT data FROM ident ORDER BY id", &stmt, diag) : rc;
     while (rc == TW_OK) {
         rc = tw_db_row(stmt, diag);

@@ -329,9 +329,17 @@ static int start_partition(struct tw_store *self, const struct tw_batch *batch,
     memcpy(meta.store_id, self->store_id, TW_STORE_ID_BYTES);
     memcpy(meta.problems, old->problems, sizeof meta.problems);
     int rc = tw_part_create(self->dir, &meta, tw_part_writer_db(self->active), diag);
+    /* made by an attempt that then found no space to open it */
+    rc = rc == TW_EEXISTS ? TW_OK : rc;
     struct tw_part_writer *next = NULL;
     rc =
         rc == TW_OK ? tw_part_writer_open(self->dir, meta.number, self->store_id, &next, diag) : rc;
+    if (rc == TW_OK && (tw_part_writer_meta(next)->commits != 0 ||
+                        tw_part_writer_meta(next)->first_n != batch->first_n)) {
+        tw_part_writer_close(&next);
+        rc = tw_diag_set(diag, TW_EDAMAGED, "%s: partition %u is there already and is not empty",
+                         self->dir, meta.number);
+    }
     if (rc == TW_OK) {
         tw_part_writer_close(&self->active);
         self->active = next;

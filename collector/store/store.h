@@ -57,8 +57,9 @@ struct tw_recovery {
 /* Read the state back. Main thread, before the actors start. The caller sets the callbacks. */
 int tw_store_recover(struct tw_store *self, struct tw_recovery *recovery, struct tw_diag *diag);
 
-/* Commit one batch whole. Blocks (fsync). TW_OK: it is durable. TW_ENOSPACE: rolled back, may be
- * tried again with the same batch later. Any other error is final for this process: the state of
+/* Commit one batch whole. Blocks (fsync). TW_OK: it is durable. TW_ENOSPACE, TW_EBUSY (another
+ * program holds the lock of the file for longer than 5 s): rolled back, may be tried again with
+ * the same batch later. Any other error is final for this process: the state of
  * the file is unknown until the next start recovers it (fsync is never retried). */
 int tw_store_commit(struct tw_store *self, const struct tw_batch *batch, struct tw_diag *diag);
 

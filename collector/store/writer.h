@@ -13,8 +13,8 @@
 
 struct tw_writer;
 
-/* Borrows everything. Batches come from `in` and go back through `out`, in order. On stop it
- * commits what is waiting in `in` first. */
+/* Borrows everything. Batches come from `in` and go back through `out`, in order; `out` must have
+ * room for every batch there is. On stop it commits what is waiting in `in` first. */
 int tw_writer_new(struct tw_store *store, struct tw_chan *in, struct tw_chan *out,
                   struct tw_writer **ret_writer);
 /* Stop, join; TW_OK, or why it ended. */
