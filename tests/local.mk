@@ -26,6 +26,8 @@ tests_unit_test_store_LDADD = collector/libstore.a collector/libcore.a $(CMOCKA_
     $(SQLITE_LIBS) $(ZSTD_LIBS) $(XXHASH_LIBS)
 check_PROGRAMS += tests/unit/test_decode
 tests_unit_test_decode_SOURCES = tests/unit/test_decode.c tests/unit/decode_support.h
+tests_unit_test_decode_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc -Wl,--wrap=calloc \
+    -Wl,--wrap=realloc
 tests_unit_test_decode_LDADD = collector/libevent.a collector/libcore.a $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/test_scan
 tests_unit_test_scan_SOURCES = tests/unit/test_scan.c

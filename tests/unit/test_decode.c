@@ -15,6 +15,38 @@
 
 #define MIN_EVENT "{\"specversion\":\"1.0\",\"id\":\"1\",\"source\":\"/pos/1\",\"type\":\"t\"}"
 
+/* Allocations of the code under test come through here (see local.mk): the n-th one fails. */
+static size_t allocations;
+static size_t failing;
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *old, size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *old, size_t size);
+
+static bool must_fail(void)
+{
+    allocations++;
+    return allocations == failing;
+}
+
+void *__wrap_malloc(size_t size)
+{
+    return must_fail() ? NULL : __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+    return must_fail() ? NULL : __real_calloc(count, size);
+}
+
+void *__wrap_realloc(void *old, size_t size)
+{
+    return must_fail() ? NULL : __real_realloc(old, size);
+}
+
 static int setup(void **state)
 {
     *state = got_new();
@@ -531,6 +563,7 @@ static void headers__not_well_formed__refuse_the_message(void **state)
 {
     struct got *got = *state;
     static const char *const bad[] = {
+        "content-type",
         "content-type application/json\n",
         ": x\n",
         "a b: c\n",
@@ -606,6 +639,8 @@ static void binary__data__is_json_where_it_can_be(void **state)
                    ",\"datacontenttype\":\"application/json\",\"data\":\"text\"}");
     check_composed(got, CE "content-type: application/json\n", "{\"a\":",
                    ",\"datacontenttype\":\"application/json\",\"data_base64\":\"eyJhIjo=\"}");
+    check_composed(got, CE "content-type: text/json\n", "[1]x",
+                   ",\"datacontenttype\":\"text/json\",\"data_base64\":\"WzFdeA==\"}");
     check_composed(got, CE "content-type: text/plain\n", "1",
                    ",\"datacontenttype\":\"text/plain\",\"data_base64\":\"MQ==\"}");
     check_composed(got, CE "content-type: a/b+JSON; v=1\n", " [1] ",
@@ -678,6 +713,53 @@ static void decode_run__full_arena__reports_instead_of_losing(void **state)
     tw_decoder_destroy(&got->decoder);
 }
 
+/* The n-th allocation fails, for every n: no decoder, nothing leaks. */
+static void decoder_new__each_allocation_fails__gives_no_decoder(void **state)
+{
+    struct got *got = *state;
+    struct tw_cfg_attr row = {
+        .attribute = (char[]){"id"}, .kind = TW_VALUE_TEMPLATE, .text = (char[]){"a{/b}c{{{/d}}}"}};
+    struct tw_cfg_mapping mapping = {
+        .name = (char[]){"m"}, .topic = (char[]){"x"}, .attributes = &row, .attribute_count = 1};
+    got->cfg.mappings = &mapping;
+    got->cfg.mapping_count = 1;
+    int rc = TW_ENOMEM;
+    size_t n = 0;
+    while (rc != TW_OK) {
+        n++;
+        allocations = 0;
+        failing = n;
+        rc = tw_decoder_new(&got->cfg, &got->arena, &got->decoder);
+        failing = 0;
+        assert_true(rc == TW_OK || rc == TW_ENOMEM);
+        assert_int_equal(got->decoder != NULL, rc == TW_OK);
+    }
+    assert_true(n > 8);
+    tw_decoder_destroy(&got->decoder);
+    tw_decoder_destroy(&got->decoder); /* nothing there: nothing happens */
+}
+
+static void decode_run__each_allocation_fails__loses_nothing(void **state)
+{
+    struct got *got = *state;
+    char *body = with_extras(150); /* more members than the scanner has at first */
+    got_body(got, NULL, NULL, TW_STR_LIT("{}"));
+    for (size_t n = 1; n <= 5; n++) {
+        struct got *fresh = got_new();
+        assert_int_equal(tw_decoder_new(&fresh->cfg, &fresh->arena, &fresh->decoder), TW_OK);
+        allocations = 0;
+        failing = n;
+        got_body(fresh, NULL, NULL, tw_str_of(body));
+        failing = 0;
+        assert_int_equal(fresh->event_count + fresh->problem_count, 1);
+        assert_int_equal(fresh->event_count, n < 5 ? 0 : 1); /* members, order, arena */
+        got_body(fresh, NULL, NULL, tw_str_of(body));  /* and it goes on */
+        assert_int_equal(fresh->event_count, 1);
+        got_free(fresh);
+    }
+    free(body);
+}
+
 static void problem__detail__is_printable_and_short(void **state)
 {
     struct got *got = *state;
@@ -724,6 +806,8 @@ int main(void)
         CASE(binary__data__is_json_where_it_can_be),
         CASE(binary__values__are_taken_literally),
         CASE(decode_run__full_arena__reports_instead_of_losing),
+        CASE(decoder_new__each_allocation_fails__gives_no_decoder),
+        CASE(decode_run__each_allocation_fails__loses_nothing),
         CASE(problem__detail__is_printable_and_short),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

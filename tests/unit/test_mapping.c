@@ -356,6 +356,42 @@ static void mapping__each__makes_an_event_of_every_item(void **state)
     close_yaml(&f);
 }
 
+static void mapping__each_with_bad_items__tells_the_first(void **state)
+{
+    (void)state;
+    struct fixture f;
+    open_yaml(&f, "mappings:\n- name: e\n  topic: x\n  each: /l\n  attributes:\n"
+                  "    source: {constant: /s/1}\n    type: {constant: t}\n"
+                  "    id: {pointer: /id}\n    outcome: {pointer: /o, optional: true}\n");
+    static const char body[] = "{\"l\":[{\"id\":1},{\"id\":2,\"o\":\"bad\"},{},{\"id\":4}]}";
+    got_body(f.got, "x", NULL, TW_STR_LIT(body));
+    assert_int_equal(f.got->event_count, 2);
+    check_attr(f.got->events[1], "id", "4");
+    assert_int_equal(f.got->problem_count, 1);
+    assert_int_equal(f.got->problems[0]->code, TW_PROBLEM_outcome);
+    assert_int_equal(f.got->problems[0]->index, 1);
+    check_text(f.got->problems[0]->raw, body);
+    got_body(f.got, "x", NULL, TW_STR_LIT("[{\"l\":[{\"id\":1}]},{\"l\":[{},{\"id\":2}]}]"));
+    assert_int_equal(f.got->event_count, 2);
+    assert_int_equal(f.got->problem_count, 1);
+    assert_int_equal(f.got->problems[0]->code, TW_PROBLEM_mapping);
+    assert_int_equal(f.got->problems[0]->index, 1); /* of the batch */
+    check_text(f.got->problems[0]->raw, "{\"l\":[{},{\"id\":2}]}");
+    close_yaml(&f);
+}
+
+static void mapping__array_value__is_joined(void **state)
+{
+    (void)state;
+    struct fixture f;
+    open_yaml(&f, HEAD "    id: {constant: i}\n    orderid: {pointer: /o, optional: true}\n");
+    check_attr(map_one(&f, "x", "{\"o\":[\"a\\u0062\", 17 ,null,\"\",true]}"), "orderid",
+               "ab 17 true");
+    check_attr(map_one(&f, "x", "{\"o\":[null,\"\"]}"), "orderid", NULL);
+    check_refused(&f, "x", "{\"o\":[{}]}", TW_PROBLEM_mapping);
+    close_yaml(&f);
+}
+
 static void mapping__each_over_the_limit__keeps_the_first(void **state)
 {
     (void)state;
@@ -671,6 +707,8 @@ int main(void)
         cmocka_unit_test(mapping__translation__has_rows_and_a_rest),
         cmocka_unit_test(mapping__minor_units__follow_the_currency),
         cmocka_unit_test(mapping__each__makes_an_event_of_every_item),
+        cmocka_unit_test(mapping__each_with_bad_items__tells_the_first),
+        cmocka_unit_test(mapping__array_value__is_joined),
         cmocka_unit_test(mapping__each_over_the_limit__keeps_the_first),
         cmocka_unit_test(mapping__error_message__is_tamed),
         cmocka_unit_test(mapping__batch_of_foreign_objects__maps_each),
