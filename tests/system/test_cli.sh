@@ -276,5 +276,43 @@ is "nothing but the expected warnings in the log" \
 is "files are for their owner only" \
     "$(find state -type f ! -perm 600 ! -perm 400 | wc -l) $(stat -c %a state)" "0 700"
 
+# ---- another tower: CURVE, JSON log, the collector alone
+
+mkdir clients && "$t" keygen "$work" tower >out && mv till.pub clients/till.pub
+cat >curve.yaml <<END
+store: {dir: $work/curve}
+taps:
+  - name: acked
+    kind: router
+    bind: $TILLWATCH_TAP_ROUTER
+    curve: {server-key-file: $work/tower.secret, clients: $work/clients}
+END
+unset TILLWATCH_STATE TILLWATCH_TAP_ROUTER
+"$t" run -c curve.yaml --only collector --log-format json 2>tower.log &
+tower=$!
+wait_for '"started"'
+is "JSON log" "$(python3 -c '
+import json, sys
+print(all(isinstance(json.loads(line), dict) for line in sys.stdin))' <tower.log)" True
+head -n 10 k.ndjson >c.ndjson
+misuse "import without keys" 2 \
+    "$p import: tap acked speaks CURVE: give --server-key FILE.pub and --client-key NAME" \
+    "$t" import -c curve.yaml c.ndjson
+cp clients/till.pub till.pub
+"$t" import -c curve.yaml --server-key tower.pub --client-key till c.ndjson 2>err
+is "import with keys" "$? $(grep -c 'done, 10 lines' err)" "0 1"
+is "export of a named configuration" "$("$t" export -c curve.yaml | cksum)" "$(cksum <c.ndjson)"
+chmod 640 tower.secret
+misuse "secret that others may read" 1 "\
+curve.yaml:3: taps.curve.server-key-file: $work/tower.secret may be read by others (mode 0640); \
+chmod 600 $work/tower.secret" "$t" check -c curve.yaml
+kill -HUP "$tower"
+wait_for '"reload_refused"'
+ok "SIGHUP with a fault is refused"
+kill -INT "$tower"
+wait "$tower"
+is "SIGINT" "$? $(grep -c '"stopped"' tower.log)" "0 1"
+tower=
+
 printf '1..%d\n' "$count"
 exit "$failed"
