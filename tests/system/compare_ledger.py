@@ -129,7 +129,7 @@ class Api:
     def raw(self, path):
         request = urllib.request.Request(self.url + path, headers=self.headers)
         try:
-            with urllib.request.urlopen(request, timeout=60) as answer:
+            with urllib.request.urlopen(request, timeout=120) as answer:
                 return answer.read().decode()
         except urllib.error.HTTPError as error:
             raise RuntimeError("GET %s: %d %s" % (path, error.code, error.read()[:300])) from None
