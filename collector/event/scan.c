@@ -293,7 +293,7 @@ static inline void nest_pop(struct nest *nest)
 static inline const char *open_bracket(const struct scan *s, const char *p, struct nest *nest)
 {
     if (nest->depth >= s->scanner->max_depth) {
-        return fail(s, p, TW_PROBLEM_json_depth, "nested deeper than intake.max_json_depth");
+        return fail(s, p, TW_PROBLEM_json_depth, "nested deeper than intake.max-json-depth");
     }
     nest_push(nest, *p == '{');
     p = tw_bytes_blank(p + 1, s->end);
@@ -422,7 +422,7 @@ static struct tw_json_member *new_member(const struct scan *s, const char *p)
 {
     struct tw_json_scanner *scanner = s->scanner;
     if (scanner->count == scanner->max_members) {
-        (void)fail(s, p, TW_PROBLEM_json_members, "more members than intake.max_json_members");
+        (void)fail(s, p, TW_PROBLEM_json_members, "more members than intake.max-json-members");
         return NULL;
     }
     if (scanner->count == scanner->capacity) {
