@@ -122,9 +122,8 @@ json_t *tw_call_list(struct tw_call *call, json_t *items, struct tw_str next, in
 {
     json_t *list = json_object();
     tw_out_set(list, "items", items);
-    struct tw_str cursor = next;
     if (next.ptr != NULL) {
-        cursor = tw_base64url(call->arena, next);
+        struct tw_str cursor = tw_base64url(call->arena, next);
         tw_out_set(list, "next", cursor.ptr == NULL ? NULL : tw_out_text(cursor));
     } else {
         tw_out_set(list, "next", json_null());

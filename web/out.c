@@ -179,7 +179,8 @@ json_t *tw_out_time(tw_wall_t at)
 
 json_t *tw_out_seconds(int64_t ns)
 {
-    return json_real((double)(ns / TW_NS_PER_US) / 1e6);
+    int64_t us = ns / TW_NS_PER_US; /* whole microseconds: what the clock is good for */
+    return json_real((double)us / 1e6);
 }
 
 json_t *tw_out_count(uint64_t value)

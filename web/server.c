@@ -273,6 +273,7 @@ static enum MHD_Result answer(struct tw_web *self, struct MHD_Connection *connec
     return result;
 }
 
+// NOLINTNEXTLINE(readability-function-size): the library's signature
 static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, const char *url,
                                   const char *method, const char *version, const char *upload_data,
                                   size_t *upload_data_size, void **context)
