@@ -687,6 +687,7 @@ int tw_journey_read(struct tw_reader *reader, struct tw_arena *arena,
                             .id = tw_arena_copy(arena, object->id),
                             .scope = tw_arena_copy(arena, object->scope)};
     uint32_t index = 0;
+    tw_reader_hold(reader);
     int err = own.id.ptr == NULL ? TW_ENOMEM : intern(&walk, &own, &index);
     if (err == TW_OK) {
         walk.nodes[0].hops = 0;
@@ -695,6 +696,7 @@ int tw_journey_read(struct tw_reader *reader, struct tw_arena *arena,
     if (err == TW_OK) {
         err = finish(&walk, ret_journey);
     }
+    tw_reader_release(reader);
     free(walk.nodes);
     free(walk.events);
     free(walk.fresh);

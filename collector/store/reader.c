@@ -27,8 +27,10 @@
 /* Virtual machine steps of SQLite between two looks at the clock: about 20 us. */
 #define PROGRESS_STEPS 1000
 /* Page cache of one connection, KiB: inner pages of its trees, and what is read again. */
-#define CACHE_SEALED_KIB 256
+#define CACHE_SEALED_KIB 512
 #define CACHE_OPEN_KIB   2048
+/* Stored bytes of one block; a record is bounded far below it. */
+#define PACKED_MAX ((size_t)256 << 20)
 /* The file system's clock moves in ticks: a change within this time of the last listing may
  * not have changed the directory's time. */
 #define RACY_NS (INT64_C(50) * TW_NS_PER_MS)
@@ -115,6 +117,8 @@ static void close_part(struct tw_reader *self, struct tw_view *part)
         (void)sqlite3_finalize(part->stmts[i]); /* repeats an error that was reported */
         part->stmts[i] = NULL;
     }
+    (void)sqlite3_blob_close(part->extent); /* only read */
+    part->extent = NULL;
     if (part->db != NULL) {
         tw_db_close(&part->db);
         self->open_count--;
@@ -339,9 +343,22 @@ static int read_meta(struct tw_view *part)
     return TW_OK;
 }
 
+static void end_snapshot(struct tw_reader *self, struct tw_view *part)
+{
+    if (part->in_snapshot && !sqlite3_get_autocommit(part->db)) {
+        sqlite3_progress_handler(part->db, 0, NULL, NULL); /* the end must not be interrupted */
+        (void)run(part, TW_STMT_END);                      /* nothing to undo */
+        sqlite3_progress_handler(part->db, PROGRESS_STEPS, on_progress, self);
+    }
+    part->in_snapshot = false;
+}
+
 int tw_view_enter(struct tw_reader *self, struct tw_view *part)
 {
     int err = tw_reader_check(self);
+    if (err == TW_OK && part->in_snapshot) {
+        return TW_OK; /* held */
+    }
     if (err == TW_OK) {
         err = open_part(self, part);
     }
@@ -359,7 +376,7 @@ int tw_view_enter(struct tw_reader *self, struct tw_view *part)
         err = read_meta(part);
     }
     if (err != TW_OK) {
-        tw_view_leave(self, part);
+        end_snapshot(self, part);
         if (err != TW_ETIMEOUT && err != TW_ENOMEM) {
             close_part(self, part);
         }
@@ -369,19 +386,30 @@ int tw_view_enter(struct tw_reader *self, struct tw_view *part)
 
 void tw_view_leave(struct tw_reader *self, struct tw_view *part)
 {
-    (void)self;
     /* a statement left in the middle of its rows would keep the snapshot */
     for (size_t i = 0; i < TW_STMT_COUNT; i++) {
         if (part->stmts[i] != NULL && sqlite3_stmt_busy(part->stmts[i])) {
             (void)sqlite3_reset(part->stmts[i]); /* repeats an error that was reported */
         }
     }
-    if (part->in_snapshot && !sqlite3_get_autocommit(part->db)) {
-        sqlite3_progress_handler(part->db, 0, NULL, NULL); /* the end must not be interrupted */
-        (void)run(part, TW_STMT_END);                      /* nothing to undo */
-        sqlite3_progress_handler(part->db, PROGRESS_STEPS, on_progress, self);
+    if (self->held == 0) {
+        end_snapshot(self, part);
     }
-    part->in_snapshot = false;
+}
+
+void tw_reader_hold(struct tw_reader *self)
+{
+    self->held++;
+}
+
+void tw_reader_release(struct tw_reader *self)
+{
+    TW_ASSERT(self->held > 0);
+    self->held--;
+    for (size_t i = 0; self->held == 0 && i < self->part_count; i++) {
+        end_snapshot(self, self->parts[i]);
+    }
+    self->held_is_listed = self->held_is_listed && self->held > 0;
 }
 
 int tw_view_know(struct tw_reader *self, struct tw_view *part)
@@ -471,15 +499,21 @@ int tw_reader_begin(struct tw_reader *self)
     if (err != TW_OK) {
         return err;
     }
+    if (self->held_is_listed) {
+        return TW_OK;
+    }
     struct stat st;
     if (stat(self->dir, &st) != 0) {
         return errno == ENOENT ? TW_ENOTFOUND : TW_EIO;
     }
     if (self->is_listed && st.st_mtim.tv_sec == self->listed_mtime.tv_sec &&
         st.st_mtim.tv_nsec == self->listed_mtime.tv_nsec) {
+        self->held_is_listed = self->held > 0;
         return TW_OK;
     }
-    return list_parts(self, &st.st_mtim);
+    err = list_parts(self, &st.st_mtim);
+    self->held_is_listed = err == TW_OK && self->held > 0;
+    return err;
 }
 
 int tw_reader_query(struct tw_reader *self, int (*attempt)(struct tw_reader *self, void *context),
@@ -489,6 +523,7 @@ int tw_reader_query(struct tw_reader *self, int (*attempt)(struct tw_reader *sel
     for (int i = 0; i < TW_READER_ATTEMPTS && err == TW_EAGAIN; i++) {
         if (i > 0) {
             self->is_listed = false;
+            self->held_is_listed = false;
         }
         err = tw_reader_begin(self);
         if (err == TW_OK) {
@@ -578,6 +613,7 @@ int tw_reader_open(const char *dir, struct tw_reader **ret_reader, struct tw_dia
     }
     self->dir = strdup(dir);
     self->tick = 1;
+    tw_buf_init(&self->packed, PACKED_MAX);
     int err = self->dir == NULL ? TW_ENOMEM : tw_reader_open_catalogue(self);
     if (err == TW_OK) {
         err =

@@ -68,7 +68,8 @@ struct tw_view {
     uint64_t bytes; /* sealed: of its file */
     sqlite3 *db;    /* NULL: not open */
     sqlite3_stmt *stmts[TW_STMT_COUNT];
-    bool is_frozen; /* opened with immutable=1 */
+    sqlite3_blob *extent; /* sealed: block.data of the row read last; kept, nothing is locked */
+    bool is_frozen;       /* opened with immutable=1 */
     bool in_snapshot;
     bool has_meta;
     struct tw_view_meta meta;
@@ -93,7 +94,8 @@ struct tw_cached_block {
     size_t count; /* 0: empty slot */
     uint64_t used_at;
     struct tw_block_reader *reader;
-    struct tw_record *records;
+    struct tw_record *records; /* the first `parsed` of them */
+    size_t parsed;
     size_t capacity;
 };
 
@@ -115,6 +117,8 @@ struct tw_reader {
     uint8_t store_id[16];
     tw_mono_t deadline;
     bool has_deadline;
+    unsigned held;                /* snapshots are kept while it is above 0 */
+    bool held_is_listed;          /* the directory was looked at since */
     struct timespec listed_mtime; /* of the directory when it was listed */
     bool is_listed;               /* the list below is as of listed_mtime */
     struct tw_view **parts;       /* by number */
@@ -122,12 +126,17 @@ struct tw_reader {
     size_t open_count;
     uint64_t tick;
     struct tw_cached_block blocks[TW_READER_BLOCKS];
+    struct tw_buf packed;               /* the block being unpacked */
     struct tw_hub hubs[TW_READER_HUBS]; /* by the lower bits of the key */
 };
 
 int tw_reader_open_catalogue(struct tw_reader *self);
 /* Begin a query: checks the deadline and lists the directory again if it changed. */
 int tw_reader_begin(struct tw_reader *self);
+/* Between these, every query sees the same snapshot of each partition and the same list of them:
+ * consistent, and without the cost of beginning anew. Not for longer than one deadline. */
+void tw_reader_hold(struct tw_reader *self);
+void tw_reader_release(struct tw_reader *self);
 /* TW_ETIMEOUT once the deadline has passed. */
 int tw_reader_check(struct tw_reader *self);
 /* Open a partition's connection if need be and start a snapshot with its meta row read.

@@ -34,6 +34,7 @@ void tw_reader_free_blocks(struct tw_reader *self)
         free(self->blocks[i].records);
         self->blocks[i] = (struct tw_cached_block){0};
     }
+    tw_buf_fini(&self->packed);
 }
 
 static struct tw_cached_block *find_cached(struct tw_reader *self, uint64_t n)
@@ -89,16 +90,65 @@ static int unpack(struct tw_reader *self, const struct tw_extent_block *at, stru
     if (err == TW_OK) {
         err = tw_block_open(slot->reader, at->first_n, data.ptr + at->offset, at->bytes);
     }
-    for (size_t i = 0; err == TW_OK && i < at->count; i++) {
-        err = tw_block_next(slot->reader, &slot->records[i]);
-    }
     if (err != TW_OK) {
         return err == TW_ENOTFOUND ? TW_EDAMAGED : err;
     }
+    slot->parsed = 0;
     slot->first_n = at->first_n;
     slot->count = (size_t)at->count;
     slot->used_at = ++self->tick;
     *ret_block = slot;
+    return TW_OK;
+}
+
+/* Record n of its block. They are parsed as far as they are asked for. */
+static int record_of(struct tw_cached_block *block, uint64_t n, const struct tw_record **ret_record)
+{
+    size_t index = (size_t)(n - block->first_n);
+    while (block->parsed <= index) {
+        int err = tw_block_next(block->reader, &block->records[block->parsed]);
+        if (err != TW_OK) {
+            return err == TW_ENOTFOUND ? TW_EDAMAGED : err;
+        }
+        block->parsed++;
+    }
+    *ret_record = &block->records[index];
+    return TW_OK;
+}
+
+/* The stored bytes of one block of a sealed partition. An extent is a chain of pages: this reads
+ * no further than the block. (On a file in WAL mode the kept handle would pin a snapshot.) */
+static int read_sealed(struct tw_reader *self, struct tw_view *part, int64_t row,
+                       const struct tw_extent_block *at, struct tw_str *ret_data)
+{
+    int rc = SQLITE_OK;
+    if (part->extent != NULL) {
+        rc = sqlite3_blob_reopen(part->extent, row);
+        if (rc != SQLITE_OK) {
+            (void)sqlite3_blob_close(part->extent); /* it is of no use any more */
+            part->extent = NULL;
+        }
+    }
+    if (part->extent == NULL) {
+        rc = sqlite3_blob_open(part->db, "main", "block", "data", row, 0, &part->extent);
+    }
+    if (rc != SQLITE_OK) {
+        return tw_db_error(part->db, rc, NULL);
+    }
+    size_t bytes = (size_t)sqlite3_blob_bytes(part->extent);
+    if (at->offset > bytes || at->bytes > bytes - at->offset) {
+        return TW_EDAMAGED;
+    }
+    tw_buf_clear(&self->packed);
+    char *to = tw_buf_reserve(&self->packed, at->bytes);
+    if (to == NULL) {
+        return TW_ENOMEM;
+    }
+    rc = sqlite3_blob_read(part->extent, to, (int)at->bytes, (int)at->offset);
+    if (rc != SQLITE_OK) {
+        return tw_db_error(part->db, rc, NULL);
+    }
+    *ret_data = (struct tw_str){to, at->bytes};
     return TW_OK;
 }
 
@@ -116,16 +166,24 @@ static int read_block(struct tw_reader *self, struct tw_view *part, uint64_t n,
     }
     tw_db_bind_int(stmt, 1, (int64_t)n);
     err = tw_db_row(stmt, NULL);
-    if (err == TW_OK) {
-        struct tw_extent_block at;
-        err = tw_extent_find((uint64_t)sqlite3_column_int64(stmt, 0), tw_db_column_bytes(stmt, 2),
-                             n, &at);
-        if (err == TW_OK) {
-            err = unpack(self, &at, tw_db_column_bytes(stmt, 3), ret_block);
-        }
-        (void)sqlite3_reset(stmt); /* it gave its row */
+    if (err != TW_OK) {
+        return err == TW_ENOTFOUND ? TW_EDAMAGED : err; /* numbers have no holes */
     }
-    return err == TW_ENOTFOUND ? TW_EDAMAGED : err; /* numbers have no holes */
+    struct tw_extent_block at;
+    int64_t row = sqlite3_column_int64(stmt, 0);
+    err = tw_extent_find((uint64_t)row, tw_db_column_bytes(stmt, 2), n, &at);
+    struct tw_str data = TW_STR_NULL;
+    if (err == TW_OK && part->is_sealed) {
+        err = read_sealed(self, part, row, &at, &data);
+        at.offset = 0;
+    } else if (err == TW_OK) {
+        data = tw_db_column_bytes(stmt, 3);
+    }
+    if (err == TW_OK) {
+        err = unpack(self, &at, data, ret_block);
+    }
+    (void)sqlite3_reset(stmt); /* it gave its row */
+    return err == TW_ENOTFOUND ? TW_EDAMAGED : err;
 }
 
 static int load_block(struct tw_reader *self, struct tw_view *part, uint64_t n,
@@ -287,9 +345,12 @@ static int record_attempt(struct tw_reader *self, void *context)
     if (err == TW_OK) {
         err = load_block(self, self->parts[index], query->n, &block);
     }
+    const struct tw_record *record = NULL;
     if (err == TW_OK) {
-        err = copy_record(query->arena, &block->records[query->n - block->first_n],
-                          &query->stored.record);
+        err = record_of(block, query->n, &record);
+    }
+    if (err == TW_OK) {
+        err = copy_record(query->arena, record, &query->stored.record);
     }
     if (err != TW_OK) {
         return err;
@@ -420,7 +481,32 @@ static int count_echoes(struct tw_reader *self, struct scan *scan, size_t index,
                      scan);
 }
 
-/* After a damaged block: go on with the next row of blocks, or the next partition. */
+/* Number behind the block that holds n: by the directory of its row, else the next row. */
+static uint64_t behind_block(struct tw_view *part, uint64_t n)
+{
+    int err = TW_OK;
+    uint64_t next = part->meta.last_n + 1;
+    struct tw_extent_block at = {0};
+    sqlite3_stmt *stmt = tw_view_stmt(part, TW_STMT_BLOCK, &err);
+    if (stmt != NULL) {
+        tw_db_bind_int(stmt, 1, (int64_t)n);
+        if (tw_db_row(stmt, NULL) == TW_OK &&
+            tw_extent_find((uint64_t)sqlite3_column_int64(stmt, 0), tw_db_column_bytes(stmt, 2), n,
+                           &at) == TW_OK) {
+            return at.first_n + at.count;
+        }
+    }
+    stmt = tw_view_stmt(part, TW_STMT_BLOCKS_FROM, &err);
+    if (stmt != NULL) {
+        tw_db_bind_int(stmt, 1, (int64_t)n);
+        if (tw_db_row(stmt, NULL) == TW_OK) {
+            next = (uint64_t)sqlite3_column_int64(stmt, 0);
+        }
+    }
+    return next;
+}
+
+/* Go on behind a damaged block. */
 static int skip_damage(struct tw_reader *self, struct scan *scan, struct tw_view *part)
 {
     scan->was_damaged = true;
@@ -428,16 +514,8 @@ static int skip_damage(struct tw_reader *self, struct scan *scan, struct tw_view
     if (err != TW_OK) {
         return err;
     }
-    uint64_t next = part->meta.last_n + 1;
-    sqlite3_stmt *stmt = tw_view_stmt(part, TW_STMT_BLOCKS_FROM, &err);
-    if (stmt != NULL) {
-        tw_db_bind_int(stmt, 1, (int64_t)scan->next_n);
-        if (tw_db_row(stmt, NULL) == TW_OK) {
-            next = (uint64_t)sqlite3_column_int64(stmt, 0);
-            (void)sqlite3_reset(stmt); /* it gave its row */
-        }
-    }
-    tw_view_leave(self, part);
+    uint64_t next = behind_block(part, scan->next_n);
+    tw_view_leave(self, part); /* resets what is left in the middle */
     scan->next_n = next > scan->next_n ? next : scan->next_n + 1;
     return TW_OK;
 }
@@ -493,7 +571,15 @@ static int scan_attempt(struct tw_reader *self, void *context)
         return err;
     }
     for (size_t i = (size_t)(scan->next_n - block->first_n); i < block->count; i++) {
-        struct tw_stored stored = {.record = block->records[i],
+        const struct tw_record *record = NULL;
+        err = record_of(block, block->first_n + i, &record);
+        if (err == TW_EDAMAGED) {
+            return skip_damage(self, scan, part);
+        }
+        if (err != TW_OK) {
+            return err;
+        }
+        struct tw_stored stored = {.record = *record,
                                    .duplicates = scan->counts[2 * i],
                                    .conflicts = scan->counts[2 * i + 1],
                                    .payload_expired = part->meta.payload_expired};
