@@ -105,7 +105,8 @@ def grow(base, per_message, events):
 def report_rounds(rounds, per_message):
     suffix = "" if per_message == 1 else "_%d" % per_message
     say("ingest%s" % suffix, statistics.mean(r["rate"] for r in rounds), "events/s")
-    say("ingest%s_raw_sqlite" % suffix, statistics.mean(r["raw_sqlite"] for r in rounds), "events/s")
+    say("ingest%s_raw_sqlite" % suffix, statistics.mean(r["raw_sqlite"] for r in rounds),
+        "events/s")
     say("ingest%s_ratio_to_raw_sqlite" % suffix,
         statistics.mean(r["rate"] / r["raw_sqlite"] for r in rounds), "x")
     say("ingest%s_ratio_to_raw_zmq" % suffix,
