@@ -204,8 +204,12 @@ int tw_decoder_new(const struct tw_cfg *cfg, struct tw_arena *arena,
     }
     self->cfg = cfg;
     self->arena = arena;
-    int rc = tw_json_scanner_init(&self->scanner, arena, (unsigned)cfg->intake.max_json_depth,
-                                  (size_t)cfg->intake.max_json_members);
+    unsigned max_depth = (unsigned)cfg->intake.max_json_depth;
+    size_t max_members = (size_t)cfg->intake.max_json_members;
+    int rc = tw_json_scanner_init(&self->scanner, arena, max_depth, max_members);
+    for (size_t i = 0; i < TW_VIEWS && rc == TW_OK; i++) {
+        rc = tw_json_scanner_init(&self->views[i].scanner, arena, max_depth, max_members);
+    }
     if (rc == TW_OK) {
         rc = tw_mappings_compile(cfg, &self->mappings);
         self->mapping_count = rc == TW_OK ? cfg->mapping_count : 0;
@@ -226,6 +230,9 @@ void tw_decoder_destroy(struct tw_decoder **self_p)
     }
     tw_mappings_destroy(&self->mappings, self->mapping_count);
     tw_json_scanner_fini(&self->scanner);
+    for (size_t i = 0; i < TW_VIEWS; i++) {
+        tw_json_scanner_fini(&self->views[i].scanner);
+    }
     free(self);
     *self_p = NULL;
 }
@@ -234,4 +241,7 @@ void tw_decoder_set_arena(struct tw_decoder *self, struct tw_arena *arena)
 {
     self->arena = arena;
     self->scanner.arena = arena;
+    for (size_t i = 0; i < TW_VIEWS; i++) {
+        self->views[i].scanner.arena = arena;
+    }
 }

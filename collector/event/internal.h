@@ -13,13 +13,22 @@
 
 struct tw_mapping;
 
+/* The members of an object that several pointers of a mapping lead into, found once. */
+struct tw_view {
+    struct tw_json_scanner scanner;
+    const char *object; /* where the object stands that was looked at last; NULL: none */
+    bool is_indexed;    /* it could be scanned (few members, none twice) */
+};
+#define TW_VIEWS 2 /* the item of a list, and an object in the document or item */
+
 struct tw_decoder {
     const struct tw_cfg *cfg;
     struct tw_arena *arena;
     struct tw_json_scanner scanner;
     struct tw_mapping *mappings; /* owned, compiled; in the order of the configuration */
     size_t mapping_count;
-    uint64_t document; /* number of the foreign document being mapped, from 1 */
+    uint64_t document;              /* number of the foreign document being mapped, from 1 */
+    struct tw_view views[TW_VIEWS]; /* of that document */
     /* for the run */
     const struct tw_message *message;
     const struct tw_decode_sink *sink;

@@ -170,6 +170,48 @@ static bool is_something(const struct tw_json_value *value)
     return value->kind != TW_JSON_NULL;
 }
 
+/* The members of a value, if it is an object that can be indexed; else NULL. */
+static const struct tw_json_scanner *members_of(struct tw_view *view,
+                                                const struct tw_json_value *value)
+{
+    if (value->kind != TW_JSON_OBJECT) {
+        return NULL;
+    }
+    if (view->object != value->text.ptr) {
+        struct tw_json_value ignored;
+        view->object = value->text.ptr;
+        view->is_indexed = tw_json_scan_object(&view->scanner, value->text, &ignored) == TW_OK;
+    }
+    return view->is_indexed ? &view->scanner : NULL;
+}
+
+/* Follow a pointer from the document (whose members are in the scanner) or from an item of it.
+ * The rows of a mapping mostly share their first token: what is below it is looked at once. */
+static int follow(struct tw_decoder *self, const struct tw_json_value *root, bool is_document,
+                  struct tw_str pointer, struct tw_json_value *ret_value)
+{
+    const struct tw_json_scanner *members =
+        is_document ? &self->scanner : members_of(&self->views[0], root);
+    if (members == NULL || pointer.len == 0) {
+        return tw_json_pointer(root, pointer, ret_value);
+    }
+    const char *slash = memchr(pointer.ptr + 1, '/', pointer.len - 1);
+    size_t len = slash == NULL ? pointer.len : (size_t)(slash - pointer.ptr);
+    struct tw_json_value value;
+    int rc = tw_json_pointer_members(members, root, (struct tw_str){pointer.ptr, len}, &value);
+    if (rc != TW_OK) {
+        return rc;
+    }
+    if (slash == NULL) {
+        *ret_value = value;
+        return TW_OK;
+    }
+    struct tw_str rest = {slash, pointer.len - len};
+    members = members_of(&self->views[1], &value);
+    return members == NULL ? tw_json_pointer(&value, rest, ret_value)
+                           : tw_json_pointer_members(members, &value, rest, ret_value);
+}
+
 /* The value of a pointer part; false: there is none, or null. */
 static bool resolve(struct tw_decoder *self, const struct scope *scope, struct part *part,
                     struct tw_json_value *ret_value)
@@ -180,9 +222,8 @@ static bool resolve(struct tw_decoder *self, const struct scope *scope, struct p
         return part->is_found;
     }
     struct tw_json_value value = {.kind = TW_JSON_NULL};
-    int rc = is_document
-                 ? tw_json_pointer_members(&self->scanner, scope->document, part->text, &value)
-                 : tw_json_pointer(scope->element, part->text, &value);
+    int rc = follow(self, is_document ? scope->document : scope->element, is_document, part->text,
+                    &value);
     bool is_found = rc == TW_OK && is_something(&value);
     if (is_document) {
         part->document = self->document;
@@ -453,8 +494,7 @@ static int map_each(struct tw_decoder *self, struct tw_mapping *mapping,
                     const struct tw_json_value *document, int64_t *ret_index)
 {
     struct tw_json_value array;
-    if (tw_json_pointer_members(&self->scanner, document, tw_str_of(mapping->cfg->each), &array) !=
-            TW_OK ||
+    if (follow(self, document, true, tw_str_of(mapping->cfg->each), &array) != TW_OK ||
         array.kind != TW_JSON_ARRAY) {
         return refuse_each(self, mapping, "is not an array");
     }
@@ -493,8 +533,7 @@ static bool matches(struct tw_decoder *self, const struct tw_cfg_mapping *cfg,
         return cfg->topic != NULL;
     }
     struct tw_json_value value;
-    if (tw_json_pointer_members(&self->scanner, document, tw_str_of(cfg->match_pointer), &value) !=
-            TW_OK ||
+    if (follow(self, document, true, tw_str_of(cfg->match_pointer), &value) != TW_OK ||
         !is_something(&value)) {
         return false;
     }
@@ -509,6 +548,9 @@ void tw_mappings_run(struct tw_decoder *self, const struct tw_json_value *object
                      int64_t index)
 {
     self->document++;
+    for (size_t i = 0; i < TW_VIEWS; i++) {
+        self->views[i].object = NULL;
+    }
     for (size_t i = 0; i < self->mapping_count; i++) {
         struct tw_mapping *mapping = &self->mappings[i];
         if (!matches(self, mapping->cfg, object)) {
