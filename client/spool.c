@@ -584,7 +584,7 @@ static int write_record(struct twc_spool *self, uint8_t head[RECORD_BYTES],
     for (size_t i = 0; i < TWC_FRAMES; i++) {
         if (frames[i].len != TWC_ABSENT && frames[i].len > 0) {
             union {
-                const void *from;
+                const void *from; /* cppcheck-suppress unusedStructMember ; set below */
                 void *to;
             } bytes = {.from = frames[i].bytes}; /* pwritev only reads */
             parts[count++] = (struct iovec){.iov_base = bytes.to, .iov_len = frames[i].len};

@@ -332,7 +332,7 @@ static void open__with_curve_keys__reaches_a_curve_tower(void **state)
 static void answer_zap(void *handler, const char *code)
 {
     char id[256] = "";
-    char frame[256];
+    char frame[256] = "";
     int id_len = 0;
     int more = 1;
     size_t size = sizeof more;

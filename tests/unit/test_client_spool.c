@@ -180,14 +180,17 @@ static void poll__spool_damaged_under_way__says_so(void **state)
     fake_tower_stop(&tower);
 }
 
+/* What the parent tells the sender of the kill test. */
+struct order {
+    char endpoint[128];
+    int first;
+};
+
 /* The sender of the kill test: takes messages into the spool from number `first` on, and writes
  * each number to `promises` when tillwatch_send has returned. Never returns. */
 _Noreturn static void run_victim(const struct place *place, int orders, int promises)
 {
-    struct {
-        char endpoint[128];
-        int first;
-    } order;
+    struct order order;
     if (read(orders, &order, sizeof order) != (ssize_t)sizeof order) {
         _exit(1);
     }
@@ -257,10 +260,7 @@ static void kill_cycle(struct kill_test *self, const struct place *place, unsign
     assert_int_equal(fcntl(promises[0], F_SETFL, O_NONBLOCK), 0);
     struct fake_tower tower;
     fake_tower_start(&tower, NULL);
-    struct {
-        char endpoint[128];
-        int first;
-    } order = {.first = self->promised + 1};
+    struct order order = {.first = self->promised + 1};
     memcpy(order.endpoint, tower.endpoint, sizeof order.endpoint);
     assert_int_equal(write(orders[1], &order, sizeof order), sizeof order);
     for (unsigned i = 0; i < 40 + 17 * cycle; i++) {

@@ -43,7 +43,7 @@ static struct twc_spool *open_spool(const struct place *place, uint64_t max, str
 static void check_span(struct twc_spool *spool, const struct twc_span *span, uint64_t first,
                        uint64_t next, size_t len)
 {
-    static char topic[16];
+    static char topic[16] = "";
     static char body[200000];
     void *buffers[TWC_FRAMES] = {topic, NULL, body};
     assert_int_equal(span->first_ticket, first);
