@@ -27,20 +27,28 @@ static const char *const personal_parts[] = {
     "shoppername", "useragent",  "expirydate",      "creditcard",
 };
 
-#define KEY_MAX 64 /* longer keys are compared by their first bytes */
+/* Bytes of a key without '_', '-', '.' and ' '; a longer one is no name that we could know, and its
+ * value is hidden. */
+#define KEY_MAX 128
+
+static bool is_separator(char c)
+{
+    return c == '_' || c == '-' || c == '.' || c == ' ' || c == '\0';
+}
 
 bool tw_mask_is_personal(struct tw_str key)
 {
     char plain[KEY_MAX + 1];
     size_t len = 0;
-    for (size_t i = 0; i < key.len && len < KEY_MAX; i++) {
+    for (size_t i = 0; i < key.len; i++) {
         char c = key.ptr[i];
-        if (c >= 'A' && c <= 'Z') {
-            c = (char)(c - 'A' + 'a');
+        if (is_separator(c)) {
+            continue;
         }
-        if (c != '_' && c != '-' && c != '.' && c != ' ' && c != '\0') {
-            plain[len++] = c;
+        if (len == KEY_MAX) {
+            return true;
         }
+        plain[len++] = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
     }
     plain[len] = '\0';
     for (size_t i = 0; i < sizeof personal_keys / sizeof personal_keys[0]; i++) {
@@ -108,22 +116,27 @@ static int hex4(const char *p)
     return value;
 }
 
-/* The key of a raw string as far as it matters: ASCII escapes resolved ("\u0065mail" is email). */
+/* The key of a raw string as far as it matters: ASCII escapes resolved ("\u0065mail" is email),
+ * separators left out. `buf` has KEY_MAX + 1 bytes; a longer key fills it, and is hidden so. */
 static struct tw_str plain_key(struct tw_str raw, char *buf)
 {
     size_t len = 0;
-    for (size_t i = 1; i + 1 < raw.len && len < KEY_MAX; i++) {
+    for (size_t i = 1; i + 1 < raw.len && len <= KEY_MAX; i++) {
         char c = raw.ptr[i];
         if (c == '\\') {
             i++;
             c = raw.ptr[i];
             if (c == 'u' && raw.len - i > 5) {
                 int code = hex4(raw.ptr + i + 1);
-                c = code > 0 && code < 0x80 ? (char)code : '?';
+                c = code >= 0 && code < 0x80 ? (char)code : '?';
                 i += 4;
+            } else if (strchr("bfnrt", c) != NULL) {
+                c = '?'; /* a control character, not this letter */
             }
         }
-        buf[len++] = c;
+        if (!is_separator(c)) {
+            buf[len++] = c;
+        }
     }
     return (struct tw_str){buf, len};
 }
@@ -150,7 +163,7 @@ static void value_done(struct scan *s)
 
 static int read_key(struct scan *s)
 {
-    char buf[KEY_MAX];
+    char buf[KEY_MAX + 1];
     struct tw_str raw = read_string(s);
     if (raw.ptr == NULL) {
         return TW_ESYNTAX;
@@ -159,7 +172,7 @@ static int read_key(struct scan *s)
     (void)tw_buf_append_str(s->out, raw);
     s->levels[s->depth].is_key = false;
     if (s->depth == 1) {
-        s->is_in_data = tw_str_is(key, "data") || tw_str_is(key, "data_base64");
+        s->is_in_data = tw_str_is(key, "data") || tw_str_is(key, "database64");
         /* of the attributes only extensions can be personal; the standard ones never match */
         s->is_next_hidden = s->is_in_data || tw_mask_is_personal(key);
     } else {

@@ -6,6 +6,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -71,6 +72,28 @@ static void mask_event__escaped_keys__are_recognised(void **state)
     (void)state;
     check("{\"data\":{\"\\u0065mail\":\"a\",\"na\\u006De\":\"b\",\"na\\\"me\":\"c\"}}",
           "{\"data\":{\"\\u0065mail\":\"***\",\"na\\u006De\":\"***\",\"na\\\"me\":\"c\"}}", 2);
+}
+
+static void mask_event__long_keys__hide_their_values(void **state)
+{
+    (void)state;
+    check(
+        "{\"data\":{\"________________________________________________________________________"
+        "________________________________________________________________________email\":1}}",
+        "{\"data\":{\"________________________________________________________________________"
+        "________________________________________________________________________email\":\"***\"}}",
+        1);
+    char json[400];
+    char wanted[400];
+    char key[200];
+    for (int len = 127; len <= 130; len++) {
+        memset(key, 'x', sizeof key);
+        key[len] = '\0';
+        (void)snprintf(json, sizeof json, "{\"data\":{\"%s\":1}}", key);
+        (void)snprintf(wanted, sizeof wanted, "{\"data\":{\"%s\":%s}}", key,
+                       len > 128 ? "\"***\"" : "1");
+        check(json, wanted, len > 128 ? 1 : 0);
+    }
 }
 
 static void mask_event__structure_in_strings__is_no_structure(void **state)
@@ -162,6 +185,7 @@ int main(void)
         cmocka_unit_test(mask_event__attributes__stay_except_personal_extensions),
         cmocka_unit_test(mask_event__numbers_keep_their_digits),
         cmocka_unit_test(mask_event__escaped_keys__are_recognised),
+        cmocka_unit_test(mask_event__long_keys__hide_their_values),
         cmocka_unit_test(mask_event__structure_in_strings__is_no_structure),
         cmocka_unit_test(mask_event__not_an_object__shows_nothing),
         cmocka_unit_test(mask_event__depth__is_bounded),
