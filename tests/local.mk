@@ -119,7 +119,7 @@ EXTRA_DIST += tests/bench/bench_ingest.py
 tests_bench_limits_SOURCES = tests/bench/limits.c
 tests_bench_limits_LDADD = $(ZMQ_LIBS) $(SQLITE_LIBS) -lpthread
 
-noinst_PROGRAMS += tests/bench/bench_tap
+bench_programs += tests/bench/bench_tap
 tests_bench_bench_tap_SOURCES = tests/bench/bench_tap.c
 tests_bench_bench_tap_LDADD = collector/libtap.a collector/libcore.a $(ZMQ_LIBS)
 
