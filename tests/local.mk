@@ -229,7 +229,7 @@ if HAVE_CMOCKA
 WEB_LIBS = web/libweb.a collector/libstore.a collector/libcore.a $(MHD_LIBS) $(SQLITE_LIBS) \
     $(JANSSON_LIBS) $(ZSTD_LIBS) $(XXHASH_LIBS) -lm -lpthread
 check_PROGRAMS += tests/unit/test_guard tests/unit/test_http tests/unit/test_mask \
-    tests/unit/test_metrics tests/unit/test_problem tests/unit/test_router
+    tests/unit/test_metrics tests/unit/test_problem tests/unit/test_router tests/unit/test_web
 tests_unit_test_guard_SOURCES = tests/unit/test_guard.c
 tests_unit_test_guard_LDADD = $(WEB_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_http_SOURCES = tests/unit/test_http.c
@@ -242,6 +242,8 @@ tests_unit_test_problem_SOURCES = tests/unit/test_problem.c
 tests_unit_test_problem_LDADD = $(WEB_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_router_SOURCES = tests/unit/test_router.c
 tests_unit_test_router_LDADD = $(WEB_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_web_SOURCES = tests/unit/test_web.c
+tests_unit_test_web_LDADD = $(WEB_LIBS) $(CMOCKA_LIBS)
 endif
 
 bench_programs += tests/bench/bench_lookup
