@@ -68,6 +68,8 @@ check_PROGRAMS += $(fuzz_drivers)
 tests_fuzz_fuzz_decode_SOURCES += tests/fuzz/replay_main.c
 tests_fuzz_fuzz_scan_SOURCES += tests/fuzz/replay_main.c
 endif
+EXTRA_DIST += docs/decisions/0010-json-scanner.md docs/reference/events.md \
+    docs/reference/mappings.md
 EXTRA_DIST += tests/fuzz/seeds/decode tests/fuzz/seeds/scan tests/fixtures/adyen \
     tests/fixtures/shopify tests/fixtures/json-cases.txt
 
