@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The index of the partition being written. A batch's objects are sorted by the first 16 bytes of
- * their keys held in registers, with a stable merge sort: equal keys stay in order of record.
+ * The index of the partition being written. A batch's objects are sorted by the first eight
+ * bytes of their keys with a radix sort, what is equal there by the whole key with a merge sort.
+ * Both are stable, so that equal keys stay in order of record.
  */
 #include "config.h"
 #include "store/index.h"
@@ -22,6 +23,11 @@ struct sort_item {
     uint32_t offset;   /* of the key in `keys` */
     uint16_t len;
     uint32_t record;
+};
+
+struct sort_order {
+    uint64_t key; /* upper half of the prefix */
+    uint32_t item;
 };
 
 struct run {
@@ -53,6 +59,8 @@ struct tw_index {
     struct tw_buf keys;
     struct sort_item *items;
     struct sort_item *spare;
+    struct sort_order *order;
+    struct sort_order *order_spare;
     size_t item_count;
     size_t item_capacity;
     struct tw_entry entry; /* under construction */
@@ -113,6 +121,8 @@ void tw_index_destroy(struct tw_index **self_p)
     tw_buf_fini(&self->keys);
     free(self->items);
     free(self->spare);
+    free(self->order);
+    free(self->order_spare);
     free(self);
 }
 
@@ -161,7 +171,11 @@ static int reserve_items(struct tw_index *self, size_t count)
     self->items = items == NULL ? self->items : items;
     struct sort_item *spare = realloc(self->spare, capacity * sizeof *spare);
     self->spare = spare == NULL ? self->spare : spare;
-    if (items == NULL || spare == NULL) {
+    struct sort_order *order = realloc(self->order, capacity * sizeof *order);
+    self->order = order == NULL ? self->order : order;
+    struct sort_order *other = realloc(self->order_spare, capacity * sizeof *other);
+    self->order_spare = other == NULL ? self->order_spare : other;
+    if (items == NULL || spare == NULL || order == NULL || other == NULL) {
         return TW_ENOMEM;
     }
     self->item_capacity = capacity;
@@ -249,23 +263,101 @@ static void merge_halves(const char *keys, const struct sort_item *a,
     memcpy(to + left, b, (size_t)(end - b) * sizeof *b);
 }
 
-static void sort_items(struct tw_index *self)
+/* Merge sort of a range; stable. Uses the same range of `spare`. */
+static void merge_sort(const char *keys, struct sort_item *items, struct sort_item *spare,
+                       size_t count)
 {
-    const char *keys = self->keys.data;
-    size_t count = self->item_count;
+    struct sort_item *from = items;
+    struct sort_item *to = spare;
     for (size_t i = 0; i < count; i += SORT_BASE) {
-        sort_base(keys, self->items + i, count - i < SORT_BASE ? count - i : SORT_BASE);
+        sort_base(keys, from + i, count - i < SORT_BASE ? count - i : SORT_BASE);
     }
     for (size_t width = SORT_BASE; width < count; width *= 2) {
         for (size_t i = 0; i < count; i += width * 2) {
             size_t middle = i + width < count ? i + width : count;
             size_t end = middle + width < count ? middle + width : count;
-            merge_halves(keys, self->items + i, self->items + middle, self->items + end,
-                         self->spare + i);
+            merge_halves(keys, from + i, from + middle, from + end, to + i);
         }
-        struct sort_item *swap = self->items;
-        self->items = self->spare;
-        self->spare = swap;
+        struct sort_item *swap = from;
+        from = to;
+        to = swap;
+    }
+    if (from != items) {
+        memcpy(items, from, count * sizeof *items);
+    }
+}
+
+/* Radix sort by the first eight bytes of the keys, a byte a pass from the last; stable. Bytes that
+ * all keys have in common cost nothing. Leaves the order in `*order_p`. */
+static void radix_sort(const struct sort_item *items, size_t count, struct sort_order **order_p,
+                       struct sort_order **other_p)
+{
+    uint32_t counts[8][256] = {{0}};
+    struct sort_order *from = *order_p;
+    struct sort_order *to = *other_p;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t key = (uint64_t)(items[i].prefix >> 64);
+        from[i] = (struct sort_order){key, (uint32_t)i};
+        for (unsigned byte = 0; byte < 8; byte++) {
+            counts[byte][key >> (8 * byte) & 0xff]++;
+        }
+    }
+    for (unsigned byte = 0; byte < 8; byte++) {
+        uint32_t starts[256];
+        uint32_t sum = 0;
+        unsigned shift = 8 * byte;
+        if (counts[byte][from[0].key >> shift & 0xff] == count) {
+            continue;
+        }
+        for (unsigned i = 0; i < 256; i++) {
+            starts[i] = sum;
+            sum += counts[byte][i];
+        }
+        for (size_t i = 0; i < count; i++) {
+            to[starts[from[i].key >> shift & 0xff]++] = from[i];
+        }
+        struct sort_order *swap = from;
+        from = to;
+        to = swap;
+    }
+    *order_p = from;
+    *other_p = to;
+}
+
+static bool is_sorted(const char *keys, const struct sort_item *items, size_t count)
+{
+    for (size_t i = 1; i < count; i++) {
+        if (is_above(keys, &items[i - 1], &items[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void sort_items(struct tw_index *self)
+{
+    const char *keys = self->keys.data;
+    size_t count = self->item_count;
+    if (count < 2) {
+        return;
+    }
+    radix_sort(self->items, count, &self->order, &self->order_spare);
+    for (size_t i = 0; i < count; i++) {
+        self->spare[i] = self->items[self->order[i].item];
+    }
+    struct sort_item *swap = self->items;
+    self->items = self->spare;
+    self->spare = swap;
+    /* those with eight bytes in common, mostly one object again and again, in order already */
+    for (size_t i = 0; i < count;) {
+        size_t end = i + 1;
+        while (end < count && self->order[end].key == self->order[i].key) {
+            end++;
+        }
+        if (!is_sorted(keys, self->items + i, end - i)) {
+            merge_sort(keys, self->items + i, self->spare + i, end - i);
+        }
+        i = end;
     }
 }
 
