@@ -7,7 +7,6 @@
 #include <strings.h>
 
 #define MAX_GAPS   100 /* ranges shown of one source; `gap_count` says how many there are */
-#define AT_ONCE    500
 #define MAX_FILTER 255
 
 static json_t *strings_json(const struct tw_cfg_strings *strings)
@@ -176,40 +175,68 @@ static bool passes(const struct source_filter *filter, const struct tw_page *pag
            tw_page_has_time(page, source->last_received);
 }
 
+struct source_page {
+    const struct tw_page *page;
+    const struct source_filter *filter;
+    json_t *items;
+    uint64_t from;  /* the number to go on from */
+    bool has_more;  /* the page is full and another source passes: `from` */
+    bool is_at_end; /* no source is left */
+};
+
+/* One reading of sources into the page. The JSON has copies of all texts, so that the memory of the
+ * reading can be used again. */
+static int read_sources(struct tw_call *call, struct tw_arena *memory, struct source_page *state)
+{
+    const struct tw_source_state *sources = NULL;
+    size_t count = 0;
+    int rc = tw_reader_sources(call->reader, memory, (uint32_t)state->from, TW_SOURCES_AT_ONCE,
+                               &sources, &count);
+    rc = rc == TW_OK ? tw_call_check_deadline(call) : rc;
+    if (rc != TW_OK) {
+        return rc;
+    }
+    for (size_t i = 0; i < count; i++) {
+        state->from = sources[i].number;
+        if (!passes(state->filter, state->page, &sources[i])) {
+            continue;
+        }
+        if (json_array_size(state->items) == state->page->limit) {
+            state->has_more = true;
+            return TW_OK;
+        }
+        tw_out_add(state->items, source_json(call, &sources[i]));
+    }
+    state->from++;
+    state->is_at_end = count < TW_SOURCES_AT_ONCE;
+    return TW_OK;
+}
+
 /* Sources in order of their numbers, those that pass; *ret_next absent at the end. */
 static int sources_json(struct tw_call *call, const struct tw_page *page,
                         const struct source_filter *filter, json_t *items, struct tw_str *ret_next)
 {
-    uint64_t from = 0;
+    struct source_page state = {.page = page, .filter = filter, .items = items};
+    struct tw_arena memory;
+    int rc = TW_OK;
+    *ret_next = TW_STR_NULL;
     if (page->cursor.ptr != NULL &&
-        (tw_parse_number(page->cursor, &from) != TW_OK || from > UINT32_MAX)) {
+        (tw_parse_number(page->cursor, &state.from) != TW_OK || state.from > UINT32_MAX)) {
         return tw_diag_set(&call->diag, TW_EINVAL, "'cursor' is not of this list");
     }
-    const struct tw_source_state *sources = NULL;
-    size_t count = 0;
-    *ret_next = TW_STR_NULL;
-    do {
-        int rc =
-            tw_reader_sources(call->reader, call->arena, (uint32_t)from, AT_ONCE, &sources, &count);
-        rc = rc == TW_OK ? tw_call_check_deadline(call) : rc;
-        if (rc != TW_OK) {
-            return rc;
-        }
-        for (size_t i = 0; i < count; i++) {
-            if (!passes(filter, page, &sources[i])) {
-                continue;
-            }
-            if (json_array_size(items) == page->limit) {
-                char text[16];
-                int len = snprintf(text, sizeof text, "%u", (unsigned)sources[i].number);
-                *ret_next = tw_arena_copy(call->arena, (struct tw_str){text, (size_t)len});
-                return ret_next->ptr == NULL ? TW_ENOMEM : TW_OK;
-            }
-            tw_out_add(items, source_json(call, &sources[i]));
-        }
-        from = count == 0 ? 0 : (uint64_t)sources[count - 1].number + 1;
-    } while (count == AT_ONCE);
-    return TW_OK;
+    tw_arena_init(&memory, TW_SOURCES_BYTES);
+    while (rc == TW_OK && !state.has_more && !state.is_at_end) {
+        tw_arena_reset(&memory);
+        rc = read_sources(call, &memory, &state);
+    }
+    tw_arena_fini(&memory);
+    if (rc == TW_OK && state.has_more) {
+        char text[24];
+        int len = snprintf(text, sizeof text, "%llu", (unsigned long long)state.from);
+        *ret_next = tw_arena_copy(call->arena, (struct tw_str){text, (size_t)len});
+        rc = ret_next->ptr == NULL ? TW_ENOMEM : TW_OK;
+    }
+    return rc;
 }
 
 int tw_api_taps(struct tw_call *call)

@@ -4,10 +4,12 @@
 
 #include <stdio.h>
 
-#define TW_SUMMARY_MS 1000 /* every page asks once a second; the sources may be 100,000 */
+/* Every page asks once a second, and the sources may be 200,000: their sum is kept for a second, or
+ * so long that reading it takes no more than a twentieth of one thread. */
+#define SUMMARY_MS    1000
+#define SUMMARY_SHARE 20
 /* Clocks that are kept in step by NTP differ by milliseconds; more than a second is a fault. */
-#define AHEAD_NS        TW_NS_PER_S
-#define SOURCES_AT_ONCE 1000 /* the most that the reader gives at once */
+#define AHEAD_NS TW_NS_PER_S
 
 int tw_call_problem(struct tw_call *call, enum tw_web_problem kind, const char *format, ...)
 {
@@ -137,33 +139,40 @@ int tw_call_check_deadline(struct tw_call *call)
     return call->web->clock->mono(call->web->clock).ns >= call->deadline.ns ? TW_ETIMEOUT : TW_OK;
 }
 
-/* Through all sources, page by page; the arena is given back by the caller's end. */
+static void add_source(struct tw_source_summary *sum, const struct tw_source_state *source)
+{
+    sum->sources++;
+    sum->with_gaps += source->missing > 0 ? 1 : 0;
+    sum->missing += source->missing;
+    sum->filled += source->filled;
+    sum->rewinds += source->rewinds;
+    sum->out_of_order += source->out_of_order;
+    sum->clock_ahead += source->transit_min_ns < -AHEAD_NS ? 1 : 0;
+}
+
+/* Through all sources, page by page, each in memory of its own. */
 static int read_summary(struct tw_call *call, struct tw_source_summary *ret_summary)
 {
     struct tw_source_summary sum = {0};
     const struct tw_source_state *sources = NULL;
+    struct tw_arena page;
     size_t count = 0;
     uint32_t from = 0;
+    int rc = TW_OK;
+    tw_arena_init(&page, TW_SOURCES_BYTES);
     do {
-        int rc =
-            tw_reader_sources(call->reader, call->arena, from, SOURCES_AT_ONCE, &sources, &count);
-        if (rc != TW_OK) {
-            return rc;
+        tw_arena_reset(&page);
+        rc = tw_reader_sources(call->reader, &page, from, TW_SOURCES_AT_ONCE, &sources, &count);
+        for (size_t i = 0; i < count && rc == TW_OK; i++) {
+            add_source(&sum, &sources[i]);
+            from = sources[i].number + 1;
         }
-        for (size_t i = 0; i < count; i++) {
-            const struct tw_source_state *source = &sources[i];
-            sum.sources++;
-            sum.with_gaps += source->missing > 0 ? 1 : 0;
-            sum.missing += source->missing;
-            sum.filled += source->filled;
-            sum.rewinds += source->rewinds;
-            sum.out_of_order += source->out_of_order;
-            sum.clock_ahead += source->transit_min_ns < -AHEAD_NS ? 1 : 0;
-        }
-        from = count == 0 ? 0 : sources[count - 1].number + 1;
-    } while (count == SOURCES_AT_ONCE);
-    *ret_summary = sum;
-    return TW_OK;
+    } while (rc == TW_OK && count == TW_SOURCES_AT_ONCE);
+    tw_arena_fini(&page);
+    if (rc == TW_OK) {
+        *ret_summary = sum;
+    }
+    return rc;
 }
 
 int tw_call_summary(struct tw_call *call, struct tw_source_summary *ret_summary)
@@ -171,8 +180,7 @@ int tw_call_summary(struct tw_call *call, struct tw_source_summary *ret_summary)
     struct tw_web_state *web = call->web;
     tw_mono_t now = web->clock->mono(web->clock);
     (void)pthread_mutex_lock(&web->mtx); /* cannot fail: a plain mutex, locked once */
-    bool is_fresh =
-        web->summary_at.ns != 0 && now.ns - web->summary_at.ns < TW_SUMMARY_MS * TW_NS_PER_MS;
+    bool is_fresh = now.ns < web->summary_until.ns;
     *ret_summary = web->summary;
     (void)pthread_mutex_unlock(&web->mtx);
     if (is_fresh) {
@@ -180,9 +188,12 @@ int tw_call_summary(struct tw_call *call, struct tw_source_summary *ret_summary)
     }
     int rc = read_summary(call, ret_summary);
     if (rc == TW_OK) {
+        tw_mono_t end = web->clock->mono(web->clock);
+        int64_t keep_ns = SUMMARY_SHARE * (end.ns - now.ns);
+        keep_ns = keep_ns < SUMMARY_MS * TW_NS_PER_MS ? SUMMARY_MS * TW_NS_PER_MS : keep_ns;
         (void)pthread_mutex_lock(&web->mtx);
         web->summary = *ret_summary;
-        web->summary_at = now;
+        web->summary_until = (tw_mono_t){end.ns + keep_ns};
         (void)pthread_mutex_unlock(&web->mtx);
     }
     return rc;

@@ -28,7 +28,12 @@ struct tw_principal {
     bool may_reveal;  /* see payloads unmasked */
 };
 
-/* What all sources together come to; read at most once in TW_SUMMARY_MS. */
+/* Sources of one reading: the most that the reader gives at once, and memory for them when each has
+ * the most gaps that are remembered (correlate.max-gap-ranges, at most 4096 of 16 bytes). */
+#define TW_SOURCES_AT_ONCE 1000
+#define TW_SOURCES_BYTES   (80u * 1024u * 1024u)
+
+/* What all sources together come to. */
 struct tw_source_summary {
     uint64_t sources;
     uint64_t with_gaps;
@@ -50,7 +55,7 @@ struct tw_web_state {
     /* guarded by mtx */
     pthread_mutex_t mtx;
     struct tw_source_summary summary;
-    tw_mono_t summary_at; /* 0: not read yet */
+    tw_mono_t summary_until; /* it is read again after */
 };
 
 struct tw_call {
@@ -99,7 +104,7 @@ int tw_parse_number(struct tw_str text, uint64_t *ret_number);
 /* TW_ETIMEOUT once the call has used up its time. */
 int tw_call_check_deadline(struct tw_call *call);
 
-/* The summary of all sources, at most a second old. */
+/* The summary of all sources, mostly not older than a second. */
 int tw_call_summary(struct tw_call *call, struct tw_source_summary *ret_summary);
 
 /* "pull", "sub", "router" */
