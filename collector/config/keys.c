@@ -86,7 +86,7 @@ static const struct tw_cfg_key correlate_keys[] = {
             "Links between an object and the events of its journey."),
     INT_KEY(IN_CFG(correlate.max_journey_events), "max-journey-events", "events", 10, 1000000,
             10000, "Events of one journey; one with more is shown in part, and says so."),
-    INT_KEY(IN_CFG(correlate.max_sources), "max-sources", "sources", 1, 10000000, 200000,
+    INT_KEY(IN_CFG(correlate.max_sources), "max-sources", "sources", 1, 500000, 200000,
             "Sources whose sequence and clock are watched; events of further ones are taken and "
             "counted."),
     INT_KEY(IN_CFG(correlate.max_gap_ranges), "max-gap-ranges", "ranges", 1, 4096, 64,

@@ -266,6 +266,10 @@ static int receive_some(struct tw_intake *self, tw_wall_t wall, tw_mono_t mono, 
            self->batch->record_count < (size_t)cfg->store.commit_events) {
         struct tw_tap_message received;
         rc = tw_taps_receive(self->taps, &self->batch->arena, &received);
+        if (rc == TW_ELIMIT && baggage->messages > 0) {
+            baggage->bytes = INTAKE_BATCH_BYTES; /* the arena is full: hand it over */
+            rc = TW_EAGAIN;
+        }
         if (rc != TW_OK) {
             break;
         }

@@ -74,8 +74,9 @@ int tw_reader_postings(struct tw_reader *self, struct tw_arena *arena,
 
 /* Records in order of n from `from_n`, those with time in [since, until) and (if object is not
  * NULL) of that object, all kinds; for export and lists. Calls back until it returns other than
- * TW_OK, which is then the result; the row is borrowed for the call, which must not use this reader. Goes on
- * behind damaged blocks and says TW_EDAMAGED at the end. No snapshot is held between rows. */
+ * TW_OK, which is then the result; the row is borrowed for the call, which must not use this
+ * reader. Goes on behind damaged blocks and says TW_EDAMAGED at the end. No snapshot is held
+ * between rows. */
 int tw_reader_scan(struct tw_reader *self, uint64_t from_n, tw_wall_t since, tw_wall_t until,
                    const struct tw_object *object,
                    int (*row)(void *context, const struct tw_stored *stored), void *context);
