@@ -89,8 +89,8 @@ struct tw_source_state {
     uint64_t conflicts;
     uint64_t sequence_base;    /* lowest and highest number of the present count; base above */
     uint64_t sequence_highest; /* highest: no number was seen yet */
-    uint64_t missing;   /* numbers missing now: the sum of the gaps and of forgotten ones */
-    uint64_t forgotten; /* missing numbers whose gap was given up (max_gap_ranges) */
+    uint64_t missing;          /* numbers missing now: the sum of the gaps and of forgotten ones */
+    uint64_t forgotten;        /* missing numbers whose gap was given up (max_gap_ranges) */
     uint64_t filled;
     uint64_t rewinds;
     uint64_t unreadable;

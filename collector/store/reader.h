@@ -109,7 +109,7 @@ struct tw_quarantine_entry {
     uint64_t id;
     struct tw_quarantined entry; /* retry_of: the entry that this one is a part of */
     bool is_done;
-    uint64_t done_n; /* the record it became */
+    uint64_t done_n;  /* the record it became */
     uint64_t retries; /* times it was tried again and failed as a whole */
 };
 /* Newest first, ids below `before` (0: from the newest). `reason` none: all. Without with_done:

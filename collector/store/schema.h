@@ -16,7 +16,7 @@
 #define TW_PART_APP_ID       0x54575074         /* "TWPt" */
 #define TW_CATALOGUE_VERSION 1                  /* user_version */
 #define TW_PART_VERSION      1
-#define TW_DB_PAGE_SIZE 16384
+#define TW_DB_PAGE_SIZE      16384
 #define TW_EXTENT_BYTES      65536u /* stored bytes of blocks in one row, before the one over it */
 #define TW_QUARANTINE_SHIFT  32     /* id = partition number << 32 | counter from 1 */
 

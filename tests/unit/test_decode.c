@@ -753,7 +753,7 @@ static void decode_run__each_allocation_fails__loses_nothing(void **state)
         failing = 0;
         assert_int_equal(fresh->event_count + fresh->problem_count, 1);
         assert_int_equal(fresh->event_count, n < 5 ? 0 : 1); /* members, order, arena */
-        got_body(fresh, NULL, NULL, tw_str_of(body));  /* and it goes on */
+        got_body(fresh, NULL, NULL, tw_str_of(body));        /* and it goes on */
         assert_int_equal(fresh->event_count, 1);
         got_free(fresh);
     }

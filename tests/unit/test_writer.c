@@ -210,7 +210,8 @@ static void seal__killed_at_any_time__is_repeated(void **state)
             rc = rc == TW_OK ? tw_keeper_run_once(kit.store, &kit.diag) : rc;
             _exit(rc == TW_OK ? 0 : 1);
         }
-        (void)usleep((useconds_t)kit_rnd(&kit, 25000)); /* another point each time */
+        /* to kill it at another point each time */
+        (void)usleep((useconds_t)kit_rnd(&kit, 25000)); /* banned ok: no wait for a thing */
         (void)kill(pid, SIGKILL);
         int status = 0;
         assert_int_equal(waitpid(pid, &status, 0), pid);
