@@ -24,6 +24,9 @@ tests_unit_test_store_SOURCES = tests/unit/test_store.c tests/unit/store_kit.c \
     tests/unit/store_kit.h
 tests_unit_test_store_LDADD = collector/libstore.a collector/libcore.a $(CMOCKA_LIBS) \
     $(SQLITE_LIBS) $(ZSTD_LIBS) $(XXHASH_LIBS)
+check_PROGRAMS += tests/unit/test_binary
+tests_unit_test_binary_SOURCES = tests/unit/test_binary.c tests/unit/decode_support.h
+tests_unit_test_binary_LDADD = collector/libevent.a collector/libcore.a $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/test_decode
 tests_unit_test_decode_SOURCES = tests/unit/test_decode.c tests/unit/decode_support.h
 tests_unit_test_decode_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc -Wl,--wrap=calloc \

@@ -4,11 +4,18 @@
 #ifndef TW_TESTS_DECODE_SUPPORT_H
 #define TW_TESTS_DECODE_SUPPORT_H
 
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
 #include <stdlib.h>
+
+#include <cmocka.h>
 
 #include "event/decode.h"
 
-#define GOT_MAX 64
+#define CE        "ce-specversion: 1.0\nce-id: 1\nce-source: /wms/1\nce-type: t\n"
+#define MIN_EVENT "{\"specversion\":\"1.0\",\"id\":\"1\",\"source\":\"/pos/1\",\"type\":\"t\"}"
+#define GOT_MAX   64
 
 struct got {
     struct tw_cfg cfg;
@@ -79,6 +86,46 @@ static inline void got_body(struct got *got, const char *topic, const char *head
     struct tw_message message = {
         .topic = tw_str_of(topic), .headers = tw_str_of(headers), .body = body};
     got_message(got, &message);
+}
+
+static inline int got_setup(void **state)
+{
+    *state = got_new();
+    return 0;
+}
+
+static inline int got_teardown(void **state)
+{
+    got_free(*state);
+    return 0;
+}
+
+static inline void check_text(struct tw_str text, const char *expected)
+{
+    if (expected == NULL) {
+        assert_null(text.ptr);
+        return;
+    }
+    assert_non_null(text.ptr);
+    assert_int_equal(text.len, strlen(expected));
+    assert_memory_equal(text.ptr, expected, text.len);
+}
+
+/* The body is refused whole, for this reason. */
+static inline void check_refused(struct got *got, const char *headers, const char *body,
+                                 enum tw_problem_code code)
+{
+    got_body(got, NULL, headers, tw_str_of(body));
+    if (got->event_count != 0 || got->problem_count != 1 || got->problems[0]->code != code) {
+        print_error("%s\n%zu events, %zu problems, first %s\n", body, got->event_count,
+                    got->problem_count,
+                    got->problem_count > 0 ? tw_problem_infos[got->problems[0]->code].name : "-");
+        fail();
+    }
+    assert_int_equal(got->problems[0]->index, -1);
+    check_text(got->problems[0]->raw, body);
+    assert_true(got->problems[0]->detail.len > 0);
+    assert_true(got->problems[0]->detail.len <= 256);
 }
 
 #endif

@@ -13,8 +13,6 @@
 #include "core/err.h"
 #include "decode_support.h"
 
-#define MIN_EVENT "{\"specversion\":\"1.0\",\"id\":\"1\",\"source\":\"/pos/1\",\"type\":\"t\"}"
-
 /* Allocations of the code under test come through here (see local.mk): the n-th one fails. */
 static size_t allocations;
 static size_t failing;
@@ -47,50 +45,10 @@ void *__wrap_realloc(void *old, size_t size)
     return must_fail() ? NULL : __real_realloc(old, size);
 }
 
-static int setup(void **state)
-{
-    *state = got_new();
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    got_free(*state);
-    return 0;
-}
-
-static void check_text(struct tw_str text, const char *expected)
-{
-    if (expected == NULL) {
-        assert_null(text.ptr);
-        return;
-    }
-    assert_non_null(text.ptr);
-    assert_int_equal(text.len, strlen(expected));
-    assert_memory_equal(text.ptr, expected, text.len);
-}
-
 static void check_attr(const struct tw_event *event, enum tw_attribute attribute,
                        const char *expected)
 {
     check_text(event->attr[attribute], expected);
-}
-
-/* The body is refused whole, for this reason. */
-static void check_refused(struct got *got, const char *headers, const char *body,
-                          enum tw_problem_code code)
-{
-    got_body(got, NULL, headers, tw_str_of(body));
-    if (got->event_count != 0 || got->problem_count != 1 || got->problems[0]->code != code) {
-        print_error("%s\n%zu events, %zu problems, first %s\n", body, got->event_count,
-                    got->problem_count,
-                    got->problem_count > 0 ? tw_problem_infos[got->problems[0]->code].name : "-");
-        fail();
-    }
-    assert_int_equal(got->problems[0]->index, -1);
-    check_text(got->problems[0]->raw, body);
-    assert_true(got->problems[0]->detail.len > 0);
-    assert_true(got->problems[0]->detail.len <= 256);
 }
 
 /* The minimal event with more members is refused for this reason. */
@@ -524,142 +482,6 @@ static void batch__size__is_bounded_at_its_edge(void **state)
     }
 }
 
-/* --- headers ---------------------------------------------------------------------------------- */
-
-#define CE "ce-specversion: 1.0\nce-id: 1\nce-source: /wms/1\nce-type: t\n"
-
-static void headers__content_type__decides_the_mode(void **state)
-{
-    struct got *got = *state;
-    static const char *const structured[] = {
-        "content-type: application/cloudevents+json",
-        "Content-Type: Application/CloudEvents+JSON ; charset=UTF-8\n",
-        "content-type: application/cloudevents-batch+json\n", /* a batch of one */
-        "content-type: application/json\n",
-        "content-type: application/vnd.shop+json\n",
-        "x-other: 1\n",
-        "",
-    };
-    for (size_t i = 0; i < sizeof structured / sizeof structured[0]; i++) {
-        got_body(got, NULL, structured[i], TW_STR_LIT(MIN_EVENT));
-        assert_int_equal(got->event_count, 1);
-        assert_int_equal(got->problem_count, 0);
-    }
-    check_refused(got, "content-type: application/cloudevents+json\n", "[" MIN_EVENT "]",
-                  TW_PROBLEM_json);
-    check_refused(got, "content-type: application/cloudevents+json\n", "text", TW_PROBLEM_json);
-    check_refused(got, "content-type: application/cloudevents+json\n", "", TW_PROBLEM_empty);
-    check_refused(got, "content-type: application/cloudevents-batch+json\n", "5", TW_PROBLEM_json);
-    check_refused(got, "content-type: application/cloudevents+xml\n", "<e/>",
-                  TW_PROBLEM_content_type);
-    check_refused(got, "content-type: application/cloudevents\n", MIN_EVENT,
-                  TW_PROBLEM_content_type);
-    check_refused(got, "content-type: application/cloudevents-batch+avro\n", "x",
-                  TW_PROBLEM_content_type);
-    check_refused(got, "content-type: text/xml\n", "<a/>", TW_PROBLEM_content_type);
-}
-
-static void headers__not_well_formed__refuse_the_message(void **state)
-{
-    struct got *got = *state;
-    static const char *const bad[] = {
-        "content-type",
-        "content-type application/json\n",
-        ": x\n",
-        "a b: c\n",
-        "\n",
-        "a: 1\n\nb: 2\n",
-        "a: 1\r\n",
-        "a: \x01\n",
-        "a: \t\n",
-        "a: \x7f\n",
-        "A: 1\na: 2\n",
-        "a: 1\nA: 1\n",
-        "content-type: a\nContent-Type: b\n",
-    };
-    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        check_refused(got, bad[i], MIN_EVENT, TW_PROBLEM_headers);
-    }
-    check_refused(got, "a: \xff\n", MIN_EVENT, TW_PROBLEM_utf8);
-    check_refused(got, CE "ce-datacontenttype: x\n", "", TW_PROBLEM_headers);
-    check_refused(got, CE "ce-order-id: 1\n", "", TW_PROBLEM_attribute_name);
-    check_refused(got, CE "ce-data: 1\n", "", TW_PROBLEM_attribute_name);
-    check_refused(got, CE "ce-: 1\n", "", TW_PROBLEM_attribute_name);
-    check_refused(got, CE "ce-x: a\xc2\x85\n", "", TW_PROBLEM_attribute_text);
-}
-
-static void headers__size__is_bounded_at_its_edge(void **state)
-{
-    struct got *got = *state;
-    char headers[17000];
-    for (int lines = 64; lines <= 65; lines++) {
-        char *p = headers;
-        for (int i = 0; i < lines; i++) {
-            p += snprintf(p, 32, "h%d: v\n", i);
-        }
-        got_body(got, NULL, headers, TW_STR_LIT(MIN_EVENT));
-        assert_int_equal(got->event_count, lines == 64 ? 1 : 0);
-        assert_int_equal(got->problem_count, lines == 64 ? 0 : 1);
-    }
-    assert_int_equal(got->problems[0]->code, TW_PROBLEM_headers);
-    for (size_t len = 16384; len <= 16385; len++) {
-        memset(headers, 'v', len);
-        memcpy(headers, "h: ", 3);
-        struct tw_message message = {.headers = {headers, len}, .body = TW_STR_LIT(MIN_EVENT)};
-        got_message(got, &message);
-        assert_int_equal(got->event_count, len == 16384 ? 1 : 0);
-    }
-    assert_int_equal(got->problems[0]->code, TW_PROBLEM_headers);
-}
-
-/* --- binary ----------------------------------------------------------------------------------- */
-
-static void check_composed(struct got *got, const char *headers, const char *body,
-                           const char *expected_tail)
-{
-    got_body(got, NULL, headers, tw_str_of(body));
-    if (got->event_count != 1) {
-        fail_msg("%s: %s", headers, got->problems[0]->detail.ptr);
-    }
-    static const char head[] =
-        "{\"specversion\":\"1.0\",\"id\":\"1\",\"source\":\"/wms/1\",\"type\":\"t\"";
-    struct tw_str json = got->events[0]->json;
-    assert_true(tw_str_starts(json, TW_STR_LIT(head)));
-    check_text((struct tw_str){json.ptr + sizeof head - 1, json.len - (sizeof head - 1)},
-               expected_tail);
-}
-
-static void binary__data__is_json_where_it_can_be(void **state)
-{
-    struct got *got = *state;
-    check_composed(got, CE, "", "}");
-    check_composed(got, CE, "{\"a\":1}", ",\"data\":{\"a\":1}}");
-    check_composed(got, CE, "not json", ",\"data_base64\":\"bm90IGpzb24=\"}");
-    check_composed(got, CE "content-type: application/json\n", "\"text\"",
-                   ",\"datacontenttype\":\"application/json\",\"data\":\"text\"}");
-    check_composed(got, CE "content-type: application/json\n", "{\"a\":",
-                   ",\"datacontenttype\":\"application/json\",\"data_base64\":\"eyJhIjo=\"}");
-    check_composed(got, CE "content-type: text/json\n", "[1]x",
-                   ",\"datacontenttype\":\"text/json\",\"data_base64\":\"WzFdeA==\"}");
-    check_composed(got, CE "content-type: text/plain\n", "1",
-                   ",\"datacontenttype\":\"text/plain\",\"data_base64\":\"MQ==\"}");
-    check_composed(got, CE "content-type: a/b+JSON; v=1\n", " [1] ",
-                   ",\"datacontenttype\":\"a/b+JSON; v=1\",\"data\":[1]}");
-}
-
-static void binary__values__are_taken_literally(void **state)
-{
-    struct got *got = *state;
-    check_composed(got, CE "ce-x: \"a%20b\\\" \n", "", ",\"x\":\"\\\"a%20b\\\\\\\"\"}");
-    check_text(tw_event_attribute(got->events[0], TW_STR_LIT("x")), "\"a%20b\\\"");
-    check_composed(got, CE "CE-OrderId:4711\n", "", ",\"orderid\":\"4711\"}");
-    check_composed(got, CE "ce-orderid:\n", "", ",\"orderid\":\"\"}");
-    check_refused(got, "ce-id: 1\nce-source: /a\nce-type: t\n", "", TW_PROBLEM_required);
-    check_refused(got, "ce-specversion: 2.0\nce-id: 1\nce-source: /a\nce-type: t\n", "",
-                  TW_PROBLEM_specversion);
-    check_refused(got, CE "ce-time: now\n", "", TW_PROBLEM_time);
-}
-
 /* --- the rest --------------------------------------------------------------------------------- */
 
 /* With less and less room in the arena: something is always told. */
@@ -776,7 +598,7 @@ static void problem__detail__is_printable_and_short(void **state)
 }
 
 /* Every case has a decoder of its own. */
-#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define CASE(name) cmocka_unit_test_setup_teardown(name, got_setup, got_teardown)
 
 int main(void)
 {
@@ -800,11 +622,6 @@ int main(void)
         CASE(batch__bad_events__cost_only_themselves),
         CASE(batch__broken_array__keeps_what_came_before),
         CASE(batch__size__is_bounded_at_its_edge),
-        CASE(headers__content_type__decides_the_mode),
-        CASE(headers__not_well_formed__refuse_the_message),
-        CASE(headers__size__is_bounded_at_its_edge),
-        CASE(binary__data__is_json_where_it_can_be),
-        CASE(binary__values__are_taken_literally),
         CASE(decode_run__full_arena__reports_instead_of_losing),
         CASE(decoder_new__each_allocation_fails__gives_no_decoder),
         CASE(decode_run__each_allocation_fails__loses_nothing),
