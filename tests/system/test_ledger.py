@@ -19,14 +19,17 @@ JOURNEYS = os.environ.get("LEDGER_JOURNEYS", "600")
 FAULTS = ("duplicate:p=0.005", "conflict:p=0.001", "out-of-order:p=0.003", "loss:p=0.0004",
           "garbage:p=0.001", "garbage-id:p=0.002", "double-posting:p=0.005",
           "bad-master-data:p=0.005", "throttling:p=0.05", "clock-skew:stores=5,offset=90",
-          "store-offline:stores=5,from=5,for=20", "hub:p=0.02,id=NIGHTLY")
+          "store-offline:stores=5,from=5,for=20")
 
 
-def play(tower, directory, *more):
+def play(tower, directory, events, *more):
     """Run the estate against the tower; (status, what it said, path of the ledger)."""
     path = os.path.join(directory, "ledger.ndjson")
-    arguments = [program_path("retail-sim"), "--ledger", path, "--ledger-journeys", *more]
-    for fault in FAULTS:
+    arguments = [program_path("retail-sim"), "--ledger", path, "--ledger-journeys",
+                 "--events", str(events), *more]
+    # Some 3,000 events share an identifier: well beyond the 1,000 links of a hub. Below them it
+    # would join their journeys, as it should, and the comparison would take minutes.
+    for fault in FAULTS + ("hub:p=%g,id=NIGHTLY" % min(0.5, 5000 / events),):
         arguments += ["--fault", fault]
     done = subprocess.run(arguments, env=tower.environment(), stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, check=False)
@@ -67,7 +70,7 @@ def run(tap, name, events, *arguments):
     config = config_with(**{"query-deadline-ms": 60000})
     with tempfile.TemporaryDirectory(prefix="tw-ledger-") as directory, \
             Tower(config=config) as tower:
-        status, said, path = play(tower, directory, "--events", str(events), *arguments)
+        status, said, path = play(tower, directory, events, *arguments)
         tap.note(said)
         if not tap.ok(status == 0, name + ": the estate ran to its end", said):
             tap.note(tower.log()[-2000:])
