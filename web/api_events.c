@@ -67,7 +67,7 @@ static int add_event(struct tw_call *call, const struct tw_record *record, bool 
     json_error_t error;
     json_t *event = json_loadb(text.ptr, text.len, JSON_ALLOW_NUL, &error);
     bool is_exact = event != NULL;
-    if (event == NULL) { /* a number of more than 64 bits */
+    if (event == NULL) { /* a number of more than 64 bits; one that fits no double (1e999): null */
         event = json_loadb(text.ptr, text.len, JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL, &error);
     }
     tw_out_set(row, "event", event == NULL ? json_null() : event);

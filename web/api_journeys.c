@@ -137,38 +137,51 @@ static json_t *hubs_json(struct tw_call *call, const struct tw_journey *journey)
     return hubs;
 }
 
-/* The cursor of a timeline: time and number of the last event shown. */
+/* The cursor of a timeline: the last event shown, and its time for when it is no longer there. */
 struct position {
     int64_t time_ns;
     uint64_t n;
 };
 
-static bool is_behind(const struct tw_record *record, const struct position *at)
+/* Where the page begins: behind the cursor's event, whatever orders events of one time. */
+static int page_start(struct tw_call *call, const struct tw_journey *journey,
+                      const struct tw_page *page, size_t *ret_start)
 {
-    return record->time.ns != at->time_ns ? record->time.ns > at->time_ns : record->n > at->n;
+    struct position at;
+    *ret_start = 0;
+    if (page->cursor.ptr == NULL) {
+        return TW_OK;
+    }
+    if (page->cursor.len != sizeof at) {
+        return tw_diag_set(&call->diag, TW_EINVAL, "'cursor' is not of this list");
+    }
+    memcpy(&at, page->cursor.ptr, sizeof at);
+    size_t start = journey->event_count;
+    for (size_t i = 0; i < journey->event_count; i++) {
+        const struct tw_record *record = &journey->events[i].record;
+        if (record->n == at.n) {
+            *ret_start = i + 1;
+            return TW_OK;
+        }
+        if (record->time.ns > at.time_ns && i < start) {
+            start = i;
+        }
+    }
+    *ret_start = start;
+    return TW_OK;
 }
 
 /* The events of one page; *ret_next is absent when they are the last. */
 static int events_page(struct tw_call *call, const struct tw_journey *journey,
                        const struct tw_page *page, json_t *events, struct tw_str *ret_next)
 {
-    struct position from = {INT64_MIN, 0};
-    if (page->cursor.ptr != NULL) {
-        if (page->cursor.len != sizeof from) {
-            return tw_diag_set(&call->diag, TW_EINVAL, "'cursor' is not of this list");
-        }
-        memcpy(&from, page->cursor.ptr, sizeof from);
-    }
+    size_t start = 0;
     struct position *last = tw_arena_zalloc(call->arena, sizeof *last);
-    if (last == NULL) {
-        return TW_ENOMEM;
-    }
+    int rc = last == NULL ? TW_ENOMEM : page_start(call, journey, page, &start);
     *ret_next = TW_STR_NULL;
-    for (size_t i = 0; i < journey->event_count; i++) {
+    for (size_t i = start; i < journey->event_count && rc == TW_OK; i++) {
         const struct tw_stored *stored = &journey->events[i];
-        bool is_first_page = page->cursor.ptr == NULL;
-        if ((!is_first_page && !is_behind(&stored->record, &from)) ||
-            !tw_page_has_time(page, stored->record.time)) {
+        if (!tw_page_has_time(page, stored->record.time)) {
             continue;
         }
         if (json_array_size(events) == page->limit) {
@@ -176,18 +189,15 @@ static int events_page(struct tw_call *call, const struct tw_journey *journey,
             return TW_OK;
         }
         struct tw_event_view view;
-        int rc = tw_event_view_init(&view, &stored->record);
+        rc = tw_event_view_init(&view, &stored->record);
         if (rc == TW_OK) {
             tw_out_add(events, tw_event_row(call, stored, &view));
             *last = (struct position){stored->record.time.ns, stored->record.n};
             rc = tw_call_check_deadline(call);
         }
         tw_event_view_fini(&view);
-        if (rc != TW_OK) {
-            return rc;
-        }
     }
-    return TW_OK;
+    return rc;
 }
 
 /* The object of the path. A '%' in the path is decoded once, as in every URL; whoever put the id

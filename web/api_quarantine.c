@@ -222,6 +222,9 @@ static int add_request(struct tw_call *call, const json_t *body)
         tw_request_add(call->web->cfg->store.dir, TW_STR_LIT("quarantine-retry"), tw_str_of(text),
                        tw_str_of(call->principal->name), call->now, &id, &call->diag);
     free(text);
+    if (rc == TW_EPERM || rc == TW_EIO) { /* the store's files, not the one who asks */
+        return tw_call_problem(call, TW_WEB_PROBLEM_UNAVAILABLE, "%s", call->diag.text);
+    }
     if (rc != TW_OK) {
         return rc;
     }

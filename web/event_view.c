@@ -3,6 +3,8 @@
 #include "config.h"
 #include "web/api.h"
 
+#include "web/mask.h"
+
 static struct tw_str text_of(const json_t *json)
 {
     if (!json_is_string(json)) {
@@ -30,16 +32,31 @@ static struct tw_str first_segment(struct tw_str source)
     return source;
 }
 
+/* An event for reading its texts. Numbers of more than 64 bits lose digits here, and those that fit
+ * no double become 0, where none is shown; NUL is a character. */
+static json_t *parse(struct tw_str text)
+{
+    static const size_t flags = JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL;
+    json_error_t error;
+    json_t *json = json_loadb(text.ptr, text.len, flags, &error);
+    if (json == NULL) {
+        struct tw_buf plain;
+        tw_buf_init(&plain, text.len + 1); /* it never grows: a number has one byte at least */
+        if (tw_mask_numbers(text, &plain) == TW_OK) {
+            json = json_loadb(plain.data, plain.len, flags, &error);
+        }
+        tw_buf_fini(&plain);
+    }
+    return json;
+}
+
 int tw_event_view_init(struct tw_event_view *self, const struct tw_record *record)
 {
     *self = (struct tw_event_view){.json = NULL};
     if (record->json.ptr == NULL || record->json.len == 0) {
         return TW_OK;
     }
-    /* Numbers beyond 64 bits lose digits here only, where none is shown; NUL is a character. */
-    json_error_t error;
-    self->json = json_loadb(record->json.ptr, record->json.len,
-                            JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL, &error);
+    self->json = parse(record->json);
     if (!json_is_object(self->json)) {
         json_decref(self->json);
         self->json = NULL;

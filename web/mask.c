@@ -75,7 +75,8 @@ struct scan {
     const char *end;
     struct tw_buf *out;
     unsigned hidden;
-    int depth; /* levels open; the event itself is 1 */
+    bool is_zeroing; /* numbers become 0 and nothing is hidden */
+    int depth;       /* levels open; the event itself is 1 */
     struct level levels[TW_MASK_MAX_DEPTH + 1];
     bool is_next_hidden; /* the value after the key just read */
     bool is_in_data;     /* below `data`; at depth 1: the key just read was `data` */
@@ -229,7 +230,10 @@ static int plain_value(struct scan *s)
     if (raw.len == 0) {
         return TW_ESYNTAX;
     }
-    if (is_hidden(s) && !tw_str_is(raw, "null")) {
+    bool is_number = raw.ptr[0] == '-' || (raw.ptr[0] >= '0' && raw.ptr[0] <= '9');
+    if (s->is_zeroing) {
+        (void)tw_buf_append_str(s->out, is_number ? TW_STR_LIT("0") : raw);
+    } else if (is_hidden(s) && !tw_str_is(raw, "null")) {
         hide(s);
     } else {
         (void)tw_buf_append_str(s->out, raw);
@@ -263,26 +267,37 @@ static int token(struct scan *s)
     return plain_value(s);
 }
 
-int tw_mask_event(struct tw_str json, struct tw_buf *out, unsigned *ret_hidden)
+static int scan_whole(struct scan *s)
 {
-    struct scan s = {.p = json.ptr, .end = json.ptr + json.len, .out = out};
-    skip_space(&s);
-    if (s.p >= s.end || *s.p != '{') {
+    skip_space(s);
+    if (s->p >= s->end || *s->p != '{') {
         return TW_ESYNTAX;
     }
     do {
-        int rc = token(&s);
+        int rc = token(s);
         if (rc != TW_OK) {
             return rc;
         }
-        skip_space(&s);
-    } while (s.depth > 0 && s.p < s.end);
-    if (s.depth != 0 || s.p != s.end) {
+        skip_space(s);
+    } while (s->depth > 0 && s->p < s->end);
+    if (s->depth != 0 || s->p != s->end) {
         return TW_ESYNTAX;
     }
-    if (out->error != TW_OK) {
-        return out->error;
+    return s->out->error;
+}
+
+int tw_mask_event(struct tw_str json, struct tw_buf *out, unsigned *ret_hidden)
+{
+    struct scan s = {.p = json.ptr, .end = json.ptr + json.len, .out = out};
+    int rc = scan_whole(&s);
+    if (rc == TW_OK) {
+        *ret_hidden = s.hidden;
     }
-    *ret_hidden = s.hidden;
-    return TW_OK;
+    return rc;
+}
+
+int tw_mask_numbers(struct tw_str json, struct tw_buf *out)
+{
+    struct scan s = {.p = json.ptr, .end = json.ptr + json.len, .out = out, .is_zeroing = true};
+    return scan_whole(&s);
 }

@@ -24,4 +24,8 @@ bool tw_mask_is_personal(struct tw_str key);
  * values were replaced. TW_OK, TW_ESYNTAX, TW_ELIMIT, TW_ENOMEM. */
 int tw_mask_event(struct tw_str json, struct tw_buf *out, unsigned *ret_hidden);
 
+/* Append `json`, an object, with 0 in the place of every number: for reading the texts of JSON
+ * whose numbers (1e999) fit no type that the JSON library has. Errors as above. */
+int tw_mask_numbers(struct tw_str json, struct tw_buf *out);
+
 #endif

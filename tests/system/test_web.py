@@ -454,6 +454,9 @@ def fill(tower):
     ]
     for one in made:
         link.send(body(one))
+    for number in (b"1e999", b"-1E400", b"1" * 400):
+        link.send(b'{"specversion":"1.0","id":"n' + number[:3] + b'","source":"/odd","type":"t",'
+                  b'"orderid":"ODD","data":{"x":' + number + b'}}')
     for raw in (b'{"specversion":"1.0","id":"x"', b"\x00\xff binary",
                 b'{"x":"' + b"y" * 5000 + b'"}'):
         link.send(raw)
@@ -502,6 +505,17 @@ def check_api(tap, tower, web):
     tap.equal(web.get("/api/v1/journeys/order:nope").status, 404, "a journey that is not there")
     tap.equal(web.get("/api/v1/journeys/nonsense:1").status, 404, "a type that is not there")
     check_event(tap, tower, web, journey["events"][0]["n"])
+    odd = tower.get("/api/v1/journeys/order:ODD")["events"]
+    paged, cursor = [], ""
+    while cursor is not None:
+        page = tower.get("/api/v1/journeys/order:ODD?limit=1&cursor=" + cursor)
+        paged += page["events"]
+        cursor = page["next"]
+    tap.equal([e["n"] for e in paged], [e["n"] for e in odd], "events of one time come in pages")
+    tap.equal(len(odd), 3, "numbers that fit no double do not hide their journey")
+    tap.ok(all(tower.get("/api/v1/events/%d" % e["n"])["is_exact"] is False for e in odd)
+           and any("1e999" in tower.get("/api/v1/events/%d" % e["n"])["text"] for e in odd),
+           "they are shown as text")
     newest = tower.get("/api/v1/events?limit=2")
     tap.ok(newest["items"][0]["n"] == newest["items"][1]["n"] + 1 and newest["next"],
            "events, the newest first")
@@ -516,7 +530,7 @@ def check_api(tap, tower, web):
               "only sources of a name")
     status = tower.get("/api/v1/status")
     tap.equal([status["totals"][k] for k in ("events_accepted", "events_duplicate",
-                                             "events_quarantined")], [6, 1, 3],
+                                             "events_quarantined")], [9, 1, 3],
               "/status counts what happened")
     tap.equal(tower.get("/readyz")["status"], "ready", "/readyz")
 
@@ -575,7 +589,7 @@ def check_metrics(tap, web):
     plain = web.get("/metrics")
     tap.equal(plain.header("content-type"), "text/plain; version=0.0.4; charset=utf-8",
               "text 0.0.4")
-    tap.ok(b"tillwatch_events_accepted_total 6\n" in plain.body, "with the counters",
+    tap.ok(b"tillwatch_events_accepted_total 9\n" in plain.body, "with the counters",
            plain.body.decode()[:2000])
     openmetrics = web.get("/metrics",
                           "Accept: application/openmetrics-text;version=1.0.0,text/plain;q=0.5")

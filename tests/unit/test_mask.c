@@ -159,6 +159,23 @@ static void mask_event__buffer_full__says_so(void **state)
     tw_buf_fini(&out);
 }
 
+static void mask_numbers__become_zero__texts_stay(void **state)
+{
+    (void)state;
+    struct tw_buf out;
+    tw_buf_init(&out, 4096);
+    assert_int_equal(tw_mask_numbers(TW_STR_LIT("{\"id\":\"7\",\"email\":\"x\",\"data\":[1e999,-1,"
+                                                "true,null,\"-2\",{\"3\":4.5}]}"),
+                                     &out),
+                     TW_OK);
+    assert_int_equal(tw_buf_append_byte(&out, 0), TW_OK);
+    assert_string_equal(out.data, "{\"id\":\"7\",\"email\":\"x\",\"data\":[0,0,true,null,\"-2\","
+                                  "{\"3\":0}]}");
+    tw_buf_clear(&out);
+    assert_int_equal(tw_mask_numbers(TW_STR_LIT("[1]"), &out), TW_ESYNTAX);
+    tw_buf_fini(&out);
+}
+
 static void mask_is_personal__table(void **state)
 {
     (void)state;
@@ -190,6 +207,7 @@ int main(void)
         cmocka_unit_test(mask_event__not_an_object__shows_nothing),
         cmocka_unit_test(mask_event__depth__is_bounded),
         cmocka_unit_test(mask_event__buffer_full__says_so),
+        cmocka_unit_test(mask_numbers__become_zero__texts_stay),
         cmocka_unit_test(mask_is_personal__table),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
