@@ -104,7 +104,7 @@ int tw_call_page(struct tw_call *call, struct tw_page *ret_page)
         page.limit = (size_t)number;
     }
     struct tw_str cursor = tw_http_param(call->request, "cursor");
-    if (cursor.ptr != NULL) {
+    if (cursor.len > 0) { /* an empty one begins at the start, like none */
         int rc = tw_base64url_decode(call->arena, cursor, &page.cursor);
         if (rc != TW_OK) {
             return tw_diag_set(&call->diag, rc, "'cursor' is not one that a list gave as 'next'");
