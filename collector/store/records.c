@@ -108,6 +108,7 @@ static int record_of(struct tw_cached_block *block, uint64_t n, const struct tw_
     while (block->parsed <= index) {
         int err = tw_block_next(block->reader, &block->records[block->parsed]);
         if (err != TW_OK) {
+            block->count = 0; /* the parser may stand in the middle of a record */
             return err == TW_ENOTFOUND ? TW_EDAMAGED : err;
         }
         block->parsed++;
@@ -172,6 +173,10 @@ static int read_block(struct tw_reader *self, struct tw_view *part, uint64_t n,
     struct tw_extent_block at;
     int64_t row = sqlite3_column_int64(stmt, 0);
     err = tw_extent_find((uint64_t)row, tw_db_column_bytes(stmt, 2), n, &at);
+    if (err == TW_OK && (at.first_n < part->meta.first_n || at.count > part->meta.last_n ||
+                         at.first_n > part->meta.last_n + 1 - at.count)) {
+        err = TW_EDAMAGED; /* it would answer for records of other partitions */
+    }
     struct tw_str data = TW_STR_NULL;
     if (err == TW_OK && part->is_sealed) {
         err = read_sealed(self, part, row, &at, &data);
@@ -252,8 +257,12 @@ static int each_echo(struct tw_reader *self, size_t from_part, uint64_t low, uin
             tw_db_bind_int(stmt, 2, (int64_t)high);
             err = tw_db_row(stmt, NULL);
             while (err == TW_OK) {
-                err = echo(context, (uint64_t)sqlite3_column_int64(stmt, 0),
-                           (uint64_t)sqlite3_column_int64(stmt, 1), sqlite3_column_int(stmt, 2));
+                uint64_t of = (uint64_t)sqlite3_column_int64(stmt, 0);
+                /* a damaged index can give rows that were not asked for */
+                err = of < low || of > high
+                          ? TW_EDAMAGED
+                          : echo(context, of, (uint64_t)sqlite3_column_int64(stmt, 1),
+                                 sqlite3_column_int(stmt, 2));
                 if (err == TW_OK) {
                     err = tw_db_row(stmt, NULL);
                 }
