@@ -581,6 +581,9 @@ static size_t shared_prefix(struct tw_str a, struct tw_str b)
 {
     size_t max = a.len < b.len ? a.len : b.len;
     size_t i = 0;
+    if (a.ptr == NULL || b.ptr == NULL) {
+        return 0; /* absent: the first entry of a page */
+    }
     while (i + 8 <= max) {
         uint64_t x = 0;
         uint64_t y = 0;

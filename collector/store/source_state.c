@@ -107,10 +107,10 @@ int tw_source_decode(const void *bytes, size_t len, struct tw_arena *arena,
     if (cursor.failed || tap > UINT16_MAX) {
         return TW_EDAMAGED;
     }
-    uint64_t rate = 0;
-    memcpy(&rate, rate_bytes.ptr, sizeof rate);
-    rate = le64toh(rate);
-    memcpy(&source.rate, &rate, sizeof rate);
+    uint64_t stored = 0;
+    memcpy(&stored, rate_bytes.ptr, sizeof stored);
+    const uint64_t rate = le64toh(stored);
+    memcpy(&source.rate, &rate, sizeof source.rate);
     int rc = get_gaps(&cursor, arena, &source);
     if (rc != TW_OK || cursor.failed || cursor.p != cursor.end) {
         return rc == TW_ENOMEM ? rc : TW_EDAMAGED;

@@ -312,9 +312,9 @@ static void commit__quarantine_and_echoes__are_rows(void **state)
     assert_int_equal(kit_number(&kit, first, "SELECT n FROM quarantine_done"), 7);
     int64_t entries = kit_number(&kit, first, "SELECT count(*) FROM quarantine");
     assert_true(entries > 0);
-    assert_int_equal(kit_number(&kit, first, "SELECT min(id) FROM quarantine"), (1ll << 32) | 1);
+    assert_int_equal(kit_number(&kit, first, "SELECT min(id) FROM quarantine"), (1LL << 32) | 1);
     assert_int_equal(kit_number(&kit, first, "SELECT max(id) FROM quarantine"),
-                     (1ll << 32) | entries);
+                     (1LL << 32) | entries);
     assert_int_equal(
         kit_number(&kit, first, "SELECT count(*) FROM quarantine WHERE raw = x'ff007b'"), entries);
 }
