@@ -126,8 +126,10 @@ static void print(struct round *round)
     const char *name = round->name;
     size_t count = round->count;
     qsort(round->took_ns, count, sizeof *round->took_ns, compare);
-    printf("lookup.%s_p50 %.3f ms\n", name, (double)round->took_ns[count / 2] / 1e6);
-    printf("lookup.%s_p99 %.3f ms\n", name, (double)round->took_ns[count * 99 / 100] / 1e6);
+    size_t half = count / 2;
+    size_t most = count * 99 / 100;
+    printf("lookup.%s_p50 %.3f ms\n", name, (double)round->took_ns[half] / 1e6);
+    printf("lookup.%s_p99 %.3f ms\n", name, (double)round->took_ns[most] / 1e6);
     printf("lookup.%s_max %.3f ms\n", name, (double)round->took_ns[count - 1] / 1e6);
     printf("lookup.%s_cpu %.3f ms\n", name, (double)round->cpu_ns / 1e6 / (double)count);
 }

@@ -138,23 +138,23 @@ static void sync_directory(const char *path, const char *copy)
 
 static int shadow_sync(int fd)
 {
-    char fd_name[64];
-    char path[PATH_MAX];
+    char link_path[64];
+    char name[PATH_MAX];
     char copy[PATH_MAX];
     const char *lie = getenv("TW_SHADOW_LIE");
-    (void)snprintf(fd_name, sizeof fd_name, "/proc/self/fd/%d", fd);
-    ssize_t len = readlink(fd_name, path, sizeof path - 1);
+    (void)snprintf(link_path, sizeof link_path, "/proc/self/fd/%d", fd);
+    ssize_t len = readlink(link_path, name, sizeof name - 1);
     if (len <= 0 || (lie != NULL && access(lie, F_OK) == 0)) {
         return 0;
     }
-    path[len] = '\0';
-    if (!shadow_path(path, copy, sizeof copy) || strstr(path, " (deleted)") != NULL) {
+    name[len] = '\0';
+    if (!shadow_path(name, copy, sizeof copy) || strstr(name, " (deleted)") != NULL) {
         return 0;
     }
     struct stat info;
     (void)pthread_mutex_lock(&mtx); /* a plain mutex, locked once: cannot fail */
     if (fstat(fd, &info) == 0 && S_ISDIR(info.st_mode)) {
-        sync_directory(path, copy);
+        sync_directory(name, copy);
     } else {
         copy_file(fd, copy);
     }
