@@ -231,7 +231,7 @@ tests_fuzz_fuzz_config_SOURCES += tests/fuzz/replay_main.c
 endif
 EXTRA_DIST += tests/fuzz/seeds/config
 
-noinst_PROGRAMS += tests/bench/bench_store
+bench_programs += tests/bench/bench_store
 tests_bench_bench_store_SOURCES = tests/bench/bench_store.c
 tests_bench_bench_store_LDADD = collector/libstore.a collector/libcore.a $(SQLITE_LIBS) \
     $(ZSTD_LIBS) $(XXHASH_LIBS)
@@ -257,9 +257,9 @@ tests_unit_test_web_SOURCES = tests/unit/test_web.c
 tests_unit_test_web_LDADD = $(WEB_LIBS) $(CMOCKA_LIBS)
 endif
 
-bench_programs += tests/bench/bench_lookup
-tests_bench_bench_lookup_SOURCES = tests/bench/bench_lookup.c
-tests_bench_bench_lookup_LDADD = collector/libstore.a collector/libcore.a $(SQLITE_LIBS) \
+bench_programs += tests/bench/lookup
+tests_bench_lookup_SOURCES = tests/bench/lookup.c
+tests_bench_lookup_LDADD = collector/libstore.a collector/libcore.a $(SQLITE_LIBS) \
     $(ZSTD_LIBS) $(XXHASH_LIBS)
 EXTRA_DIST += tests/system/test_cli.sh
 

@@ -3,7 +3,7 @@
  * the files' pages dropped from the page cache (cold), as the page cache is (first), and the same
  * again (warm). Wall time, and CPU time which a busy machine does not spoil. Prints one figure a
  * line: name value unit.
- *   bench_lookup DIR [LOOKUPS [TYPE]]     (default 1000 objects of type order)
+ *   lookup DIR [LOOKUPS [TYPE]]     (default 1000 objects of type order)
  */
 #include "config.h"
 
@@ -37,7 +37,7 @@ static uint64_t below(uint64_t bound)
 static void must(int err, const char *what)
 {
     if (err != TW_OK) {
-        (void)fprintf(stderr, "bench_lookup: %s: %s\n", what, tw_err_text(err));
+        (void)fprintf(stderr, "lookup: %s: %s\n", what, tw_err_text(err));
         exit(1);
     }
 }
@@ -183,7 +183,7 @@ int main(int argc, char **argv)
 {
     size_t lookups = argc > 2 ? strtoul(argv[2], NULL, 10) : 1000;
     if (argc < 2 || argc > 4 || lookups == 0 || lookups > LOOKUPS_MAX) {
-        (void)fprintf(stderr, "usage: bench_lookup DIR [LOOKUPS [TYPE]]\n");
+        (void)fprintf(stderr, "usage: lookup DIR [LOOKUPS [TYPE]]\n");
         return 2;
     }
     run(argv[1], lookups, argc > 3 ? argv[3] : "order");
