@@ -338,12 +338,17 @@ int main(int argc, char **argv)
     printf("store.seal_wall %.2f s\n", now_s(CLOCK_MONOTONIC) - t0);
     tw_store_destroy(&store);
     bench_restart(&cfg);
-    remove_store(dir, argc <= 2);
     printf("store.bytes_closed %.1f bytes/event\n", (double)dir_bytes(dir) / events);
     (void)sqlite3_finalize(plain_stmt);
     (void)sqlite3_close(plain_db);
     tw_batch_destroy(&batch);
     free(latency);
-    (void)fprintf(stderr, "left in %s\n", dir);
+    remove_store(dir, argc <= 2);
+    for (size_t i = 0; i < 3; i++) {
+        static const char *const suffixes[] = {"", "-wal", "-shm"};
+        char path[4200];
+        (void)snprintf(path, sizeof path, "%s%s", plain, suffixes[i]);
+        (void)unlink(path); /* made by us beside the store, whoever named it */
+    }
     return 0;
 }
