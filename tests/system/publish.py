@@ -132,6 +132,6 @@ class Load(threading.Thread):
             self.is_flushed = self.client.flush(60)
         self.client.close()
 
-    def acknowledged(self):
-        """Ids of all events whose message was answered."""
-        return [i for ref, _, _ in self.client.acked for i in self.ids_of[ref]]
+    def acknowledged(self, first=0):
+        """Ids of all events whose message was answered, from that answer on."""
+        return [i for ref, _, _ in self.client.acked[first:] for i in self.ids_of[ref]]

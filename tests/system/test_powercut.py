@@ -140,6 +140,10 @@ class Run:
         self.statuses = []
         self.start_failure = ""
         self.acked = self.lost = self.twice = ()
+        # Acknowledged after the power was ordered off. Real power takes the program with it; here
+        # it lives on for a moment, and ext4 may say yes to a sync that was under way when it was
+        # shut down, though nothing is written any more. Such an answer proves nothing.
+        self.unjudged = set()
         self.logs = tempfile.mkdtemp(prefix="tw-power-")  # outside of the disk that dies
         self.tower = Tower(
             state=self.logs,
@@ -170,9 +174,11 @@ class Run:
                 self.load.abandon = True
                 self.load.finish.set()
                 self.load.join()
+            before = len(self.load.client.acked)
             status = self.disk.cut(self.tower)
             if status is not None:
                 self.statuses.append(status)
+                self.unjudged.update(self.load.acknowledged(before))
         self.judge()
 
     def judge(self):
@@ -188,7 +194,7 @@ class Run:
         self.load.join()
         stored = self.tower.stored_ids()
         self.acked = self.load.acknowledged()
-        self.lost = [i for i in self.acked if stored[i] == 0]
+        self.lost = [i for i in self.acked if stored[i] == 0 and i not in self.unjudged]
         self.twice = [i for i, count in stored.items() if count > 1]
         self.tower.stop()
 
@@ -208,7 +214,9 @@ def check(tap, name, make_disk):
         honest.cuts(CYCLES)
     finally:
         honest.close()
-    tap.note("%s: %d events acknowledged over %d power cuts" % (name, len(honest.acked), CYCLES))
+    tap.note("%s: %d events acknowledged over %d power cuts, %d of them in mid-cut and not judged"
+             % (name, len(honest.acked), CYCLES, len(honest.unjudged)))
+    tap.ok(len(honest.unjudged) < len(honest.acked) / 2, name + ": most answers are judged")
     tap.equal(honest.start_failure, "", name + ": the tower starts after every cut")
     tap.equal(honest.lost[:10], [], name + ": acknowledged and lost: 0")
     tap.equal(list(honest.twice)[:10], [], name + ": stored twice: 0")
