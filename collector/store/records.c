@@ -231,10 +231,38 @@ static int read_echo_bounds(struct tw_view *part)
     return TW_OK;
 }
 
+typedef int echo_fn(void *context, uint64_t of, uint64_t n, int kind);
+
+/* The rows of one partition that repeat the events `low` to `high`. */
+static int each_echo_row(struct tw_view *part, uint64_t low, uint64_t high, echo_fn *echo,
+                         void *context)
+{
+    int err = TW_OK;
+    sqlite3_stmt *stmt = tw_view_stmt(part, TW_STMT_ECHOES, &err);
+    if (stmt == NULL) {
+        return err;
+    }
+    tw_db_bind_int(stmt, 1, (int64_t)low);
+    tw_db_bind_int(stmt, 2, (int64_t)high);
+    err = tw_db_row(stmt, NULL);
+    while (err == TW_OK) {
+        uint64_t of = (uint64_t)sqlite3_column_int64(stmt, 0);
+        /* a damaged index can give rows that were not asked for */
+        err = of < low || of > high ? TW_EDAMAGED
+                                    : echo(context, of, (uint64_t)sqlite3_column_int64(stmt, 1),
+                                           sqlite3_column_int(stmt, 2));
+        if (err == TW_OK) {
+            err = tw_db_row(stmt, NULL);
+        }
+    }
+    (void)sqlite3_reset(stmt); /* an error of the step is known */
+    return err == TW_ENOTFOUND ? TW_OK : err;
+}
+
 /* Calls `echo` for what repeats the events `low` to `high`, partition by partition. Repeats stand
  * in the event's own partition or a later one. */
 static int each_echo(struct tw_reader *self, size_t from_part, uint64_t low, uint64_t high,
-                     int (*echo)(void *context, uint64_t of, uint64_t n, int kind), void *context)
+                     echo_fn *echo, void *context)
 {
     int err = TW_OK;
     for (size_t i = from_part; err == TW_OK && i < self->part_count; i++) {
@@ -248,27 +276,8 @@ static int each_echo(struct tw_reader *self, size_t from_part, uint64_t low, uin
             return err;
         }
         err = read_echo_bounds(part);
-        sqlite3_stmt *stmt = NULL;
         if (err == TW_OK && high >= part->echo_min && low <= part->echo_max) {
-            stmt = tw_view_stmt(part, TW_STMT_ECHOES, &err);
-        }
-        if (stmt != NULL) {
-            tw_db_bind_int(stmt, 1, (int64_t)low);
-            tw_db_bind_int(stmt, 2, (int64_t)high);
-            err = tw_db_row(stmt, NULL);
-            while (err == TW_OK) {
-                uint64_t of = (uint64_t)sqlite3_column_int64(stmt, 0);
-                /* a damaged index can give rows that were not asked for */
-                err = of < low || of > high
-                          ? TW_EDAMAGED
-                          : echo(context, of, (uint64_t)sqlite3_column_int64(stmt, 1),
-                                 sqlite3_column_int(stmt, 2));
-                if (err == TW_OK) {
-                    err = tw_db_row(stmt, NULL);
-                }
-            }
-            (void)sqlite3_reset(stmt); /* an error of the step is known */
-            err = err == TW_ENOTFOUND ? TW_OK : err;
+            err = each_echo_row(part, low, high, echo, context);
         }
         tw_view_leave(self, part);
     }

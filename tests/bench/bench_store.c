@@ -268,9 +268,82 @@ static void remove_store(const char *dir, bool is_own)
     (void)rmdir(dir);
 }
 
+/* What the rounds came to. */
+struct tally {
+    double *latency; /* of each batch, seconds */
+    size_t batches;
+    double wall;
+    double cpu;
+    double plain_wall;
+    double plain_cpu;
+    size_t plain_batches;
+    uint64_t json_bytes;
+};
+
+/* Commits into the store, and every fourth round into the plain table as well. */
+static void run_rounds(struct tw_store *store, sqlite3 *plain_db, sqlite3_stmt *plain_stmt,
+                       struct tally *tally)
+{
+    struct tw_diag diag = {{0}};
+    struct tw_batch *batch = NULL;
+    must(tw_batch_new(64u << 20, &batch), &diag);
+    for (size_t i = 0; i < tally->batches; i++) {
+        fill_batch(batch, i * EVENTS + 1);
+        for (size_t k = 0; k < batch->record_count; k++) {
+            tally->json_bytes += batch->records[k].json.len;
+        }
+        double t0 = now_s(CLOCK_MONOTONIC);
+        double c0 = now_s(CLOCK_PROCESS_CPUTIME_ID);
+        must(tw_store_commit(store, batch, &diag), &diag);
+        tally->latency[i] = now_s(CLOCK_MONOTONIC) - t0;
+        tally->wall += tally->latency[i];
+        tally->cpu += now_s(CLOCK_PROCESS_CPUTIME_ID) - c0;
+        if (i / ROUND % 4 == 3 && tally->plain_batches < 200) {
+            t0 = now_s(CLOCK_MONOTONIC);
+            c0 = now_s(CLOCK_PROCESS_CPUTIME_ID);
+            commit_plain(plain_db, plain_stmt, batch);
+            tally->plain_wall += now_s(CLOCK_MONOTONIC) - t0;
+            tally->plain_cpu += now_s(CLOCK_PROCESS_CPUTIME_ID) - c0;
+            tally->plain_batches++;
+        }
+    }
+    tw_batch_destroy(&batch);
+}
+
+static void print_rounds(const struct tally *tally, const char *dir)
+{
+    double events = (double)tally->batches * EVENTS;
+    qsort(tally->latency, tally->batches, sizeof *tally->latency, compare_doubles);
+    printf("store.events %.0f events\n", events);
+    printf("store.event_bytes %.1f bytes\n", (double)tally->json_bytes / events);
+    printf("store.commit_rate %.0f events/s\n", events / tally->wall);
+    printf("store.commit_cpu %.3f us/event\n", tally->cpu / events * 1e6);
+    printf("store.commit_p50 %.2f ms\n", tally->latency[tally->batches / 2] * 1e3);
+    printf("store.commit_p99 %.2f ms\n", tally->latency[tally->batches * 99 / 100] * 1e3);
+    printf("store.commit_max %.2f ms\n", tally->latency[tally->batches - 1] * 1e3);
+    printf("store.bytes_unsealed %.1f bytes/event\n", (double)dir_bytes(dir) / events);
+    if (tally->plain_batches > 0) {
+        double plain_events = (double)tally->plain_batches * EVENTS;
+        printf("store.plain_rate %.0f events/s\n", plain_events / tally->plain_wall);
+        printf("store.plain_cpu %.3f us/event\n", tally->plain_cpu / plain_events * 1e6);
+        printf("store.ratio_to_plain %.2f x\n",
+               events / tally->wall / (plain_events / tally->plain_wall));
+    }
+}
+
+static void remove_plain(const char *plain)
+{
+    static const char *const suffixes[] = {"", "-wal", "-shm"};
+    for (size_t i = 0; i < 3; i++) {
+        char path[4200];
+        (void)snprintf(path, sizeof path, "%s%s", plain, suffixes[i]);
+        (void)unlink(path); /* made by us beside the store, whoever named it */
+    }
+}
+
 int main(int argc, char **argv)
 {
-    size_t batches = argc > 1 ? strtoul(argv[1], NULL, 10) : 500;
+    struct tally tally = {.batches = argc > 1 ? strtoul(argv[1], NULL, 10) : 500};
     char dir[3000];
     (void)snprintf(dir, sizeof dir, "%s", argc > 2 ? argv[2] : "/tmp/bench-store-XXXXXX");
     if (argc <= 2 && mkdtemp(dir) == NULL) {
@@ -288,67 +361,23 @@ int main(int argc, char **argv)
         start_flow(&flows[i]);
         flows[i].step = (unsigned)rnd(8);
     }
-    struct tw_batch *batch = NULL;
-    must(tw_batch_new(64u << 20, &batch), &diag);
-    double *latency = calloc(batches + 1, sizeof *latency);
-    double wall = 0;
-    double cpu = 0;
-    double plain_wall = 0;
-    double plain_cpu = 0;
-    size_t plain_batches = 0;
-    uint64_t json_bytes = 0;
-    for (size_t i = 0; i < batches; i++) {
-        fill_batch(batch, i * EVENTS + 1);
-        for (size_t k = 0; k < batch->record_count; k++) {
-            json_bytes += batch->records[k].json.len;
-        }
-        double t0 = now_s(CLOCK_MONOTONIC);
-        double c0 = now_s(CLOCK_PROCESS_CPUTIME_ID);
-        must(tw_store_commit(store, batch, &diag), &diag);
-        latency[i] = now_s(CLOCK_MONOTONIC) - t0;
-        wall += latency[i];
-        cpu += now_s(CLOCK_PROCESS_CPUTIME_ID) - c0;
-        if (i / ROUND % 4 == 3 && plain_batches < 200) {
-            t0 = now_s(CLOCK_MONOTONIC);
-            c0 = now_s(CLOCK_PROCESS_CPUTIME_ID);
-            commit_plain(plain_db, plain_stmt, batch);
-            plain_wall += now_s(CLOCK_MONOTONIC) - t0;
-            plain_cpu += now_s(CLOCK_PROCESS_CPUTIME_ID) - c0;
-            plain_batches++;
-        }
+    tally.latency = calloc(tally.batches + 1, sizeof *tally.latency);
+    if (tally.latency == NULL) {
+        return 1;
     }
-    double events = (double)batches * EVENTS;
-    qsort(latency, batches, sizeof *latency, compare_doubles);
-    printf("store.events %.0f events\n", events);
-    printf("store.event_bytes %.1f bytes\n", (double)json_bytes / events);
-    printf("store.commit_rate %.0f events/s\n", events / wall);
-    printf("store.commit_cpu %.3f us/event\n", cpu / events * 1e6);
-    printf("store.commit_p50 %.2f ms\n", latency[batches / 2] * 1e3);
-    printf("store.commit_p99 %.2f ms\n", latency[batches * 99 / 100] * 1e3);
-    printf("store.commit_max %.2f ms\n", latency[batches - 1] * 1e3);
-    printf("store.bytes_unsealed %.1f bytes/event\n", (double)dir_bytes(dir) / events);
-    if (plain_batches > 0) {
-        double plain_events = (double)plain_batches * EVENTS;
-        printf("store.plain_rate %.0f events/s\n", plain_events / plain_wall);
-        printf("store.plain_cpu %.3f us/event\n", plain_cpu / plain_events * 1e6);
-        printf("store.ratio_to_plain %.2f x\n", events / wall / (plain_events / plain_wall));
-    }
+    run_rounds(store, plain_db, plain_stmt, &tally);
+    print_rounds(&tally, dir);
     double t0 = now_s(CLOCK_MONOTONIC);
     must(tw_keeper_run_once(store, &diag), &diag);
     printf("store.seal_wall %.2f s\n", now_s(CLOCK_MONOTONIC) - t0);
     tw_store_destroy(&store);
     bench_restart(&cfg);
-    printf("store.bytes_closed %.1f bytes/event\n", (double)dir_bytes(dir) / events);
+    printf("store.bytes_closed %.1f bytes/event\n",
+           (double)dir_bytes(dir) / ((double)tally.batches * EVENTS));
     (void)sqlite3_finalize(plain_stmt);
     (void)sqlite3_close(plain_db);
-    tw_batch_destroy(&batch);
-    free(latency);
+    free(tally.latency);
     remove_store(dir, argc <= 2);
-    for (size_t i = 0; i < 3; i++) {
-        static const char *const suffixes[] = {"", "-wal", "-shm"};
-        char path[4200];
-        (void)snprintf(path, sizeof path, "%s%s", plain, suffixes[i]);
-        (void)unlink(path); /* made by us beside the store, whoever named it */
-    }
+    remove_plain(plain);
     return 0;
 }

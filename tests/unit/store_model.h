@@ -180,11 +180,14 @@ static inline struct tw_object model_object(const struct model *self, enum model
         .type = (uint16_t)self->codes[type], .id = tw_str_of(id), .scope = tw_str_of(scope)};
 }
 
-/* One more record; objects are copied. */
-static inline struct tw_record *model_add(struct model *self, enum tw_record_kind kind, uint64_t of,
-                                          int64_t time_ns, struct tw_str json,
-                                          const struct tw_object *objects, size_t object_count)
+/* One more record; objects are copied. An event (of is 0), or a duplicate (json absent) or a
+ * conflict of event `of`. */
+static inline struct tw_record *model_add(struct model *self, uint64_t of, int64_t time_ns,
+                                          struct tw_str json, const struct tw_object *objects,
+                                          size_t object_count)
 {
+    enum tw_record_kind repeat = json.ptr == NULL ? TW_RECORD_DUPLICATE : TW_RECORD_CONFLICT;
+    enum tw_record_kind kind = of == 0 ? TW_RECORD_EVENT : repeat;
     assert_true(self->count < MODEL_RECORDS_MAX);
     struct tw_object *copies = tw_arena_zalloc(&self->arena, (object_count + 1) * sizeof *copies);
     assert_non_null(copies);
@@ -203,7 +206,7 @@ static inline struct tw_record *model_add(struct model *self, enum tw_record_kin
         .has_time = true,
         .source = (uint32_t)(self->count % 3),
         .peer = TW_STR_LIT("127.0.0.1"),
-        .json = kind == TW_RECORD_DUPLICATE ? TW_STR_NULL : model_text(self, json),
+        .json = json.ptr == NULL ? TW_STR_NULL : model_text(self, json),
         .objects = copies,
         .object_count = (uint32_t)object_count,
     };
@@ -215,8 +218,8 @@ static inline struct tw_record *model_add(struct model *self, enum tw_record_kin
 static inline struct tw_record *model_event(struct model *self, int64_t time_s, const char *json,
                                             const struct tw_object *objects, size_t count)
 {
-    return model_add(self, TW_RECORD_EVENT, 0, MODEL_START_NS + time_s * TW_NS_PER_S,
-                     tw_str_of(json), objects, count);
+    return model_add(self, 0, MODEL_START_NS + time_s * TW_NS_PER_S, tw_str_of(json), objects,
+                     count);
 }
 
 /* Commit what was added since the last commit. */
@@ -334,8 +337,8 @@ static inline void model_add_random(struct model *self)
         size_t of = model_below(self, self->count);
         if (self->records[of].kind == TW_RECORD_EVENT) {
             (void)snprintf(json, sizeof json, "{\"id\":\"other %zu\"}", self->count);
-            (void)model_add(self, dice < 11 ? TW_RECORD_DUPLICATE : TW_RECORD_CONFLICT, of + 1,
-                            MODEL_START_NS, tw_str_of(json), NULL, 0);
+            (void)model_add(self, of + 1, MODEL_START_NS, dice < 11 ? TW_STR_NULL : tw_str_of(json),
+                            NULL, 0);
             return;
         }
     }
@@ -350,9 +353,9 @@ static inline void model_add_random(struct model *self)
     }
     (void)snprintf(json, sizeof json, "{\"id\":\"e%zu\",\"fill\":\"%0*d\"}", self->count,
                    (int)model_below(self, 300) + 1, 0);
-    struct tw_record *record = model_add(
-        self, TW_RECORD_EVENT, 0, MODEL_START_NS + (int64_t)model_below(self, 3600) * TW_NS_PER_S,
-        tw_str_of(json), objects, count);
+    struct tw_record *record =
+        model_add(self, 0, MODEL_START_NS + (int64_t)model_below(self, 3600) * TW_NS_PER_S,
+                  tw_str_of(json), objects, count);
     record->effect_of = dice > 95 && record->n > 1 ? record->n - 1 : 0;
     record->has_time = dice != 50;
     if (!record->has_time) {

@@ -326,7 +326,7 @@ static struct model *shuffled(const struct model *from, uint64_t seed)
     }
     for (size_t i = 0; i < count; i++) {
         const struct tw_record *record = &from->records[order[i]];
-        (void)model_add(model, TW_RECORD_EVENT, 0, record->time.ns, record->json, record->objects,
+        (void)model_add(model, 0, record->time.ns, record->json, record->objects,
                         record->object_count);
         if (model_below(model, 30) == 0) {
             model->starts_partition = model->committed > model->partition_first;
@@ -567,13 +567,13 @@ static void journey__repetitions__are_summed(void **state)
     struct model *model = model_new(304);
     struct tw_object order = model_object(model, ORDER, "", "7");
     (void)model_event(model, 5, "{\"e\":2}", &order, 1);
-    (void)model_add(model, TW_RECORD_DUPLICATE, 1, MODEL_START_NS, TW_STR_NULL, NULL, 0);
+    (void)model_add(model, 1, MODEL_START_NS, TW_STR_NULL, NULL, 0);
     struct tw_record *again = model_event(model, 5, "{\"e\":1}", &order, 1);
     again->effect_of = 1;
     model_commit(model);
     model->starts_partition = true;
-    (void)model_add(model, TW_RECORD_DUPLICATE, 1, MODEL_START_NS, TW_STR_NULL, NULL, 0);
-    (void)model_add(model, TW_RECORD_CONFLICT, 3, MODEL_START_NS, tw_str_of("{}"), NULL, 0);
+    (void)model_add(model, 1, MODEL_START_NS, TW_STR_NULL, NULL, 0);
+    (void)model_add(model, 3, MODEL_START_NS, tw_str_of("{}"), NULL, 0);
     model_commit(model);
     struct tw_reader *reader = open_reader(model);
     struct tw_arena arena;

@@ -392,7 +392,7 @@ static bool check_events(const struct world *self, const struct found *model,
         int e = (int)strtol(json_string_value(json_object_get(json, "id")) + 1, NULL, 10);
         json_decref(json);
         const struct event *event = &self->events[e];
-        uint64_t copies = (uint64_t)(event->copies[0] + event->copies[1]);
+        uint64_t copies = (uint64_t)event->copies[0] + (uint64_t)event->copies[1];
         bool is_right = model->events[e] && e > previous &&
                         journey->events[i].conflicts == (uint64_t)event->variants - 1 &&
                         journey->events[i].duplicates == copies - (uint64_t)event->variants;
