@@ -21,15 +21,20 @@ MAY_INCLUDE = {
     "collector/config/": ["core/", "config/"],
     "collector/event/": ["core/", "config/config.h", "event/"],
     "collector/tap/": ["core/", "config/config.h", "tap/"],
-    "collector/store/": ["core/", "config/config.h", "store/"],
+    "collector/store/": ["core/", "config/config.h", "store/", "track/track.h"],
+    "collector/workflow/": ["core/", "config/", "workflow/"],
+    # Runs, lag, objectives: the records of correlation in, records for the store out.
+    "collector/track/": ["core/", "config/config.h", "event/event.h", "store/batch.h",
+                         "workflow/workflow.h", "track/"],
     "collector/correlate/": ["core/", "config/config.h", "event/event.h", "event/decode.h",
                              "store/batch.h", "store/ident.h", "store/store.h", "correlate/"],
     # Drives the stages, in one thread.
     "collector/intake/": ["core/", "config/config.h", "tap/tap.h", "event/", "correlate/",
-                          "store/"],
+                          "store/", "track/tracker.h", "workflow/workflow.h"],
     # The web half: core, configuration, and the reading and request side of the store.
     "web/": ["core/", "config/config.h", "store/reader.h", "store/journey.h", "store/request.h",
-             "store/batch.h", "web/"],
+             "store/batch.h", "store/tracks.h", "track/track.h", "track/run.h", "track/sketch.h",
+             "workflow/workflow.h", "web/"],
     "client/": ["tillwatch.h"],
 }
 # Headers of libraries, and the only places that may know them.
@@ -38,10 +43,12 @@ LIBRARIES = {
     "sqlite3.h": ["collector/store/", "tests/"],
     "zstd.h": ["collector/store/", "tests/"],
     "microhttpd.h": ["web/server.c", "web/router.c", "tests/"],
-    "yaml.h": ["collector/config/"],
+    "yaml.h": ["collector/config/", "collector/workflow/"],
     "jansson.h": ["collector/event/", "collector/correlate/", "collector/intake/",
+                  "collector/track/", "collector/workflow/",
                   "web/", "tests/"],
-    "xxhash.h": ["collector/store/", "collector/correlate/", "collector/event/", "tests/"],
+    "xxhash.h": ["collector/store/", "collector/correlate/", "collector/event/",
+                 "collector/track/", "collector/workflow/", "tests/"],
     "cmocka.h": ["tests/"],
 }
 # Places outside the project that none of its lines may name: directories of one machine, and the

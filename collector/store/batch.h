@@ -15,6 +15,7 @@
 #include "core/problem.h"
 #include "core/str.h"
 #include "core/totals.h"
+#include "track/track.h"
 
 enum tw_record_kind {
     TW_RECORD_EVENT = 1,     /* first seen */
@@ -147,6 +148,8 @@ struct tw_batch {
     /* names of sources first seen in this batch; always written */
     const struct tw_source_state *new_sources;
     size_t new_source_count;
+    /* What tracking adds; NULL: nothing. */
+    const struct tw_track_changes *track;
     void *intake_private; /* acknowledgements to send after the commit; the store ignores it */
     int commit_result;    /* set by the writer: TW_OK or why it could not be committed */
 };

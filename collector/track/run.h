@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * One run: what a set of facts comes to under a workflow. Pure: used by the tracker for the runs
+ * that are open, and by readers for the runs of a journey.
+ *
+ * Folding facts is commutative and, since every event is folded once, independent of order:
+ *  - A step is DONE by the earliest (time, then n) fact of it with outcome ok. A failure beside it,
+ *    before or after, makes it recovered and is kept as an attempt, never undone.
+ *  - A step with `after` waits from the latest DONE time of these (through steps that are skipped:
+ *    from theirs); it is due `within` later. DONE after its due time is done late.
+ *  - A step that is not done, but behind which another step is done, was not seen: SKIPPED.
+ *  - `when` an attribute is absent from the start event, or optional at the end: SKIPPED.
+ *  - OVERDUE when the watermark has reached due and it is neither done nor failed.
+ * Run: compensated when a compensation was seen and no step waits, is overdue or failed without it;
+ * else failed when a step is; else overdue; else completed when every step is done or skipped
+ * (recovered when one of them failed before or was done late); else running.
+ * A run whose start was not seen is running, waits for nothing and is never overdue.
+ */
+#ifndef TW_TRACK_RUN_H
+#define TW_TRACK_RUN_H
+
+#include "core/arena.h"
+#include "track/track.h"
+#include "workflow/workflow.h"
+
+enum tw_fact_role { TW_FACT_DONE, TW_FACT_FAILED, TW_FACT_RETRYING, TW_FACT_COMPENSATION };
+
+/* That an event of a step happened. Times are corrected for the source's clock. */
+struct tw_fact {
+    uint64_t n;
+    tw_wall_t time;
+    uint8_t step;
+    uint8_t role;     /* enum tw_fact_role */
+    uint8_t cause;    /* enum tw_cause, of a failure */
+    uint32_t store;   /* fan-out: number of the store, see tw_run_begin; 0: none named */
+    uint32_t present; /* start events: bit i: the attribute of `when` of step i is there */
+};
+
+struct tw_step_status {
+    enum tw_step_state state;
+    bool is_ready;      /* its predecessors are done: it waits, or waited, since `since` */
+    bool is_late;       /* done after due */
+    bool has_recovered; /* done, and failed at least once */
+    bool is_compensated;
+    uint32_t attempts;     /* facts with outcome failed, retrying or deadletter, and the ok one */
+    uint64_t event;        /* n of the fact that decides its state; 0: none */
+    uint64_t failed_event; /* n of its latest failure; 0: none */
+    enum tw_cause cause;   /* of that failure */
+    tw_wall_t time;        /* done or failed at; 0: neither */
+    tw_wall_t since;       /* ready since; 0: not ready */
+    tw_wall_t due;         /* 0: no deadline, or not ready */
+    uint32_t answered;     /* fan-out */
+};
+
+struct tw_run;
+/* Bytes of a run of this workflow, without fan-out sets; the caller gives zeroed memory. */
+size_t tw_run_bytes(const struct tw_workflow *workflow);
+/* Start with no facts. `expected` stores for fan-out steps (numbers 1 to expected). */
+void tw_run_begin(struct tw_run *self, const struct tw_workflow *workflow, uint32_t expected);
+/* Free what fan-out sets took; the memory itself is the caller's. */
+void tw_run_fini(struct tw_run *self);
+/* Fold one fact; the caller sees to it that an event is folded once per step. TW_OK, TW_ENOMEM. */
+int tw_run_fold(struct tw_run *self, const struct tw_fact *fact);
+/* The state of everything at a watermark; `statuses` has room for every step. */
+enum tw_run_state tw_run_judge(const struct tw_run *self, tw_wall_t watermark,
+                               struct tw_step_status *statuses);
+/* Whether its start was seen, and when the run began and ended (0: open). Valid after a judge. */
+bool tw_run_has_started(const struct tw_run *self);
+tw_wall_t tw_run_started(const struct tw_run *self);
+
+#endif

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The tracker: which runs are open, what each waits for, what is late; lag, objectives, series.
+ * A deterministic state machine: the same records in the same order and the same ticks give the
+ * same state, so that a snapshot and the records behind it are a whole restart.
+ *
+ *   note   at decode: what the event matches (pure look-ups, no state)
+ *   apply  once correlation has decided that the record is a first-seen event
+ *   tick   before a batch is closed: the clock and the watermark move on; deadlines fire
+ *   emit   the changes of the batch, into its arena
+ *
+ * Thread:  intake only; takes no locks.
+ * Limits:  track.* of the configuration; every one that is reached is counted and visible.
+ * Fails:   TW_ENOMEM: the owner must stop.
+ */
+#ifndef TW_TRACK_TRACKER_H
+#define TW_TRACK_TRACKER_H
+
+#include "event/event.h"
+#include "store/batch.h"
+#include "workflow/workflow.h"
+
+struct tw_tracker;
+struct tw_track_note;
+
+/* The number of an object type in the store, -1: none (tw_store_object_code). */
+typedef int tw_track_object_code(const void *context, const char *type);
+
+struct tw_tracker_options {
+    const struct tw_cfg *cfg;             /* borrowed */
+    const struct tw_workflows *workflows; /* takes a reference */
+    tw_track_object_code *object_code;
+    const void *context;
+};
+int tw_tracker_new(const struct tw_tracker_options *options, struct tw_tracker **ret_tracker);
+void tw_tracker_destroy(struct tw_tracker **self_p);
+
+/* What tracking needs of the event, into the arena; *ret_note NULL when it matches nothing and
+ * carries no link. TW_OK or TW_ENOMEM. */
+int tw_tracker_note(struct tw_tracker *self, const struct tw_event *event, struct tw_arena *arena,
+                    const struct tw_track_note **ret_note);
+/* One first-seen event. */
+int tw_tracker_apply(struct tw_tracker *self, const struct tw_record *record,
+                     const struct tw_track_note *note);
+/* What is behind: everything received up to `read_up_to` has been applied (the taps were empty
+ * then). Never goes back. */
+struct tw_track_tick {
+    tw_wall_t now;
+    tw_wall_t read_up_to;
+};
+int tw_tracker_tick(struct tw_tracker *self, const struct tw_track_tick *tick);
+/* Changes since the last call, in the arena; `all_names` when the batch starts a partition: then
+ * also every open run that has a row. `with_live`: the documents that changed (once a second is
+ * enough). A snapshot is made when it is due and `may_snapshot`. */
+struct tw_track_emit {
+    bool all_names;
+    bool with_live;
+    bool may_snapshot;
+    uint64_t last_n; /* of the batch */
+};
+int tw_tracker_emit(struct tw_tracker *self, const struct tw_track_emit *options,
+                    struct tw_arena *arena, const struct tw_track_changes **ret_changes);
+
+/* A new set: runs that are open keep theirs, new ones begin under it. */
+int tw_tracker_reload(struct tw_tracker *self, const struct tw_workflows *workflows);
+
+/* The whole state as bytes (malloc'ed), and back into a new tracker. Restoring treats its input as
+ * hostile: TW_EDAMAGED leaves the tracker empty. A snapshot of other object types or of a newer
+ * version is refused with TW_EDAMAGED too. */
+int tw_tracker_save(const struct tw_tracker *self, uint64_t last_n, void **ret_bytes,
+                    size_t *ret_len);
+int tw_tracker_restore(struct tw_tracker *self, const void *bytes, size_t len, uint64_t *ret_n);
+/* After restoring and replaying: what was replayed is committed already; forget its changes. */
+void tw_tracker_settle_replay(struct tw_tracker *self);
+
+struct tw_tracker_stats {
+    uint64_t open_runs;
+    uint64_t objects;
+    uint64_t events;  /* remembered */
+    uint64_t bytes;   /* of memory, all told */
+    uint64_t evicted; /* runs given up while open because of a limit */
+    uint64_t late;    /* events that reached no run because theirs had ended and was forgotten */
+};
+void tw_tracker_stats(const struct tw_tracker *self, struct tw_tracker_stats *ret_stats);
+
+#endif
