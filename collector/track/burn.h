@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Burn-rate rules: which of them an objective can have, and whether they fire. A rule spends the
+ * fraction f of the budget of a window W in its long window L: its threshold is X = f*W/L; it fires
+ * iff the burn rate over the long and over the short window both exceed X. Burn rate: share of bad
+ * ones / (1 - target). Firing is decided in integers, so that "exceeds" is exact.
+ * Thread: pure; all.
+ * Source: Google's SRE workbook, chapter 5, table 5-8, and the rule 24 h/2 h that its example code
+ *         adds (fractions for windows of more than 14 days: 14.4, 6, 3 and 1 at 30 days); Sloth's
+ *         seven-day example (for shorter windows: 13.4, 3.5, 1.4 and 0.98 at 7 days).
+ */
+#ifndef TW_TRACK_BURN_H
+#define TW_TRACK_BURN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The windows over which burn rates are kept, in minutes. X(enum, minutes, "name") */
+#define TW_BURN_WINDOWS(X) \
+    X(5M, 5, "5m")         \
+    X(30M, 30, "30m")      \
+    X(1H, 60, "1h")        \
+    X(2H, 120, "2h")       \
+    X(6H, 360, "6h")       \
+    X(1D, 1440, "1d")      \
+    X(3D, 4320, "3d")
+enum tw_burn_window {
+#define TW_BURN_WINDOW_ENUM(name, minutes, text) TW_BURN_##name,
+    TW_BURN_WINDOWS(TW_BURN_WINDOW_ENUM)
+#undef TW_BURN_WINDOW_ENUM
+        TW_BURN_WINDOW_COUNT
+};
+int32_t tw_burn_window_minutes(enum tw_burn_window window);
+const char *tw_burn_window_name(enum tw_burn_window window);
+
+enum tw_burn_rule { TW_BURN_FAST, TW_BURN_MEDIUM, TW_BURN_SLOW, TW_BURN_TREND, TW_BURN_RULE_COUNT };
+const char *tw_burn_rule_name(enum tw_burn_rule rule); /* "fast" ... */
+bool tw_burn_rule_pages(enum tw_burn_rule rule);       /* false: a ticket will do */
+
+#define TW_BURN_BAD_MIN 3 /* least bad ones that are worth telling, unless the caller says */
+
+/* Why a rule cannot be used for an objective. */
+enum tw_burn_use {
+    TW_BURN_USABLE,
+    TW_BURN_WINDOW_TOO_SHORT, /* its long window is not shorter than the objective's */
+    TW_BURN_NEVER,     /* X * (1 - target) >= 1: even a total outage does not burn that fast */
+    TW_BURN_ON_TARGET, /* X < 0.9: it would fire while the objective is being met */
+};
+
+/* A rule as it applies to an objective. */
+struct tw_burn_plan {
+    enum tw_burn_rule rule;
+    enum tw_burn_use use;
+    enum tw_burn_window long_window;
+    enum tw_burn_window short_window;
+    uint32_t fraction_ppm; /* f: of the budget, spent in the long window at the threshold */
+    double threshold;      /* X */
+    int64_t events_min;    /* in the long window: ceil(bad_min / (X * (1 - target))) */
+    int64_t detection_s;   /* a total outage under even traffic is told after X*(1-target)*L */
+};
+/* Plan one rule. target_ppm: 1 to 999,999; window_s: whole length of the objective's window (a
+ * calendar month: 28 to 31 days), at least 60; bad_min: at least 1. */
+struct tw_burn_plan tw_burn_plan(enum tw_burn_rule rule, uint32_t target_ppm, int64_t window_s,
+                                 int64_t bad_min);
+
+struct tw_counts {
+    int64_t good; /* never negative */
+    int64_t bad;
+};
+
+/* What keeps a rule from firing, in the order in which it is asked. */
+enum tw_burn_state {
+    TW_BURN_UNUSABLE,   /* see its plan */
+    TW_BURN_FEW_EVENTS, /* fewer than events_min in the long window */
+    TW_BURN_FEW_BAD,    /* fewer than bad_min bad ones there, and their share might be chance: the
+                           lower end of its 95 % interval (Wilson) is not above X * (1 - target) */
+    TW_BURN_QUIET,      /* one of the two rates does not exceed X */
+    TW_BURN_FIRING,
+};
+/* Judge one rule on what was decided in its long and its short window. Arguments as for the plan.
+ */
+struct tw_burn_ask {
+    uint32_t target_ppm;
+    int64_t window_s;
+    int64_t bad_min;
+    struct tw_counts in_long;
+    struct tw_counts in_short;
+};
+enum tw_burn_state tw_burn_judge(enum tw_burn_rule rule, const struct tw_burn_ask *ask);
+
+/* Burn rate; 0 when nothing was decided. */
+double tw_burn_rate(uint32_t target_ppm, struct tw_counts counts);
+/* Lower end of the 95 % interval of a share bad/total (Wilson's score); 0 when total is 0. */
+double tw_burn_wilson_low(int64_t bad, int64_t total);
+
+#endif
