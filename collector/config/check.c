@@ -184,6 +184,31 @@ static void check_effect(struct tw_parse *self, size_t i)
     }
 }
 
+/* ---- systems ---- */
+
+/* A built-in system gives way to one of the file with its name. */
+static void drop_builtin_systems(struct tw_parse *self)
+{
+    struct tw_cfg *cfg = self->cfg;
+    struct tw_place *places = self->places[TW_CFG_SYSTEMS];
+    size_t kept = 0;
+    for (size_t i = 0; i < cfg->system_count; i++) {
+        bool is_replaced = false;
+        for (size_t k = i + 1; k < cfg->system_count && places[i].is_builtin; k++) {
+            is_replaced = is_replaced || (!places[k].is_builtin &&
+                                          same(cfg->systems[k].name, cfg->systems[i].name));
+        }
+        if (is_replaced) {
+            tw_cfg_free_fields(&tw_cfg_sections[TW_CFG_SYSTEMS], &cfg->systems[i]);
+            continue;
+        }
+        cfg->systems[kept] = cfg->systems[i];
+        places[kept] = places[i];
+        kept++;
+    }
+    cfg->system_count = kept;
+}
+
 /* ---- mappings ---- */
 
 static bool has_attribute(const struct tw_cfg_mapping *mapping, const char *name)
@@ -261,6 +286,12 @@ static void check_values(struct tw_parse *self)
         tw_faults_add(&self->faults, self->file, 0, "store.dir: %s is no directory",
                       tw_shown(cfg->store.dir, shown));
     }
+    for (size_t i = 0; i < cfg->workflows.dirs.count; i++) {
+        if (!is_directory(cfg->workflows.dirs.items[i])) {
+            tw_faults_add(&self->faults, self->file, 0, "workflows.dirs: %s is no directory",
+                          tw_shown(cfg->workflows.dirs.items[i], shown));
+        }
+    }
     if (cfg->web.ui_dir != NULL && !is_directory(cfg->web.ui_dir)) {
         tw_faults_add(&self->faults, self->file, 0, "web.ui-dir: %s is no directory",
                       tw_shown(cfg->web.ui_dir, shown));
@@ -289,6 +320,9 @@ void tw_check(struct tw_parse *self)
     for (size_t i = 0; i < cfg->effect_count; i++) {
         check_effect(self, i);
     }
+    drop_builtin_systems(self);
+    check_unique(self, TW_CFG_SYSTEMS, cfg->systems, cfg->system_count,
+                 offsetof(struct tw_cfg_system, name));
     check_unique(self, TW_CFG_MAPPINGS, cfg->mappings, cfg->mapping_count,
                  offsetof(struct tw_cfg_mapping, name));
     for (size_t i = 0; i < cfg->mapping_count; i++) {

@@ -56,6 +56,12 @@ struct tw_cfg_effect {
     char *object; /* object type */
 };
 
+/* A system of the estate, as steps of workflows name it. */
+struct tw_cfg_system {
+    char *name;
+    char *title; /* NULL: its name */
+};
+
 struct tw_cfg_pair {
     char *from;
     char *to;
@@ -129,6 +135,10 @@ struct tw_cfg {
         int64_t query_deadline_ms;
         char *ui_dir; /* NULL: found beside the program */
     } web;
+    struct {
+        bool has_pack;              /* the retail pack that is built in */
+        struct tw_cfg_strings dirs; /* whose *.yaml are read in order of name */
+    } workflows;
     struct tw_cfg_tap *taps;
     size_t tap_count;
     struct tw_cfg_object *objects;
@@ -139,6 +149,8 @@ struct tw_cfg {
     size_t effect_count;
     struct tw_cfg_mapping *mappings;
     size_t mapping_count;
+    struct tw_cfg_system *systems;
+    size_t system_count;
 };
 
 /* A configuration from `file` (NULL: the built-in default with the retail pack), then the
@@ -146,7 +158,11 @@ struct tw_cfg {
  * _TAP_ROUTER, _TAP_SUB). Faults go to `report`, one a line, all of them.
  * Returns owned through *ret_cfg; TW_OK, TW_ECONFIG or TW_ENOMEM. */
 int tw_cfg_load(const char *file, FILE *report, struct tw_cfg **ret_cfg);
-/* The same from memory; `name` stands for the file in the report. No environment. For tests. */
+/* The same for a check that wants to go on: a configuration with faults is handed on as far as it
+ * could be read, with TW_ECONFIG; *ret_cfg is NULL when there is nothing to go on with. */
+int tw_cfg_load_anyway(const char *file, FILE *report, struct tw_cfg **ret_cfg);
+/* The same as tw_cfg_load from memory; `name` stands for the file in the report. No environment.
+ * For tests. */
 int tw_cfg_parse(const char *name, const char *yaml, size_t len, FILE *report,
                  struct tw_cfg **ret_cfg);
 void tw_cfg_destroy(struct tw_cfg **self_p);

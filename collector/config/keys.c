@@ -24,6 +24,7 @@
 #define IN_TYPE(field) offsetof(struct tw_cfg_object, field)
 #define IN_MAP(field)  offsetof(struct tw_cfg_mapping, field)
 #define IN_ATTR(field) offsetof(struct tw_cfg_attr_text, field)
+#define IN_SYS(field)  offsetof(struct tw_cfg_system, field)
 
 static const struct tw_cfg_key store_keys[] = {
     {.name = "dir",
@@ -125,6 +126,39 @@ static const struct tw_cfg_key web_keys[] = {
      .rule = TW_CFG_PATH,
      .offset = IN_CFG(web.ui_dir),
      .help = "Directory of the pages. Not given: the one installed with the program."},
+};
+
+static const struct tw_cfg_key workflow_keys[] = {
+    {.name = "pack",
+     .type = TW_CFG_BOOL,
+     .is_reloadable = true,
+     .offset = IN_CFG(workflows.has_pack),
+     .initial = true,
+     .help = "The retail pack that is built in. Of its workflows only those apply whose object "
+             "type is a linking one of `objects`."},
+    {.name = "dirs",
+     .type = TW_CFG_LIST,
+     .rule = TW_CFG_PATH,
+     .is_reloadable = true,
+     .offset = IN_CFG(workflows.dirs),
+     .help = "Directories whose `*.yaml` are read in order of name: workflows, maintenance, "
+             "OpenSLO. Relative to the configuration file. A workflow with the name of one of the "
+             "pack takes its place."},
+};
+
+static const struct tw_cfg_key system_keys[] = {
+    {.name = "name",
+     .type = TW_CFG_TEXT,
+     .rule = TW_CFG_NAME,
+     .is_required = true,
+     .is_reloadable = true,
+     .offset = IN_SYS(name),
+     .help = "As steps of workflows and the attribute `system` of events name it; unique."},
+    {.name = "title",
+     .type = TW_CFG_TEXT,
+     .is_reloadable = true,
+     .offset = IN_SYS(title),
+     .help = "What people call it. Not given: its name."},
 };
 
 static const struct tw_cfg_key tap_keys[] = {
@@ -334,6 +368,8 @@ const struct tw_cfg_section tw_cfg_sections[TW_CFG_SECTION_COUNT] = {
     [TW_CFG_CORRELATE] =
         MAP_SECTION("correlate", correlate_keys, "How events are joined to journeys."),
     [TW_CFG_WEB] = MAP_SECTION("web", web_keys, "The web half."),
+    [TW_CFG_WORKFLOWS] = MAP_SECTION("workflows", workflow_keys,
+                                     "Where workflows come from ([workflows.md](workflows.md))."),
     [TW_CFG_TAPS] = LIST_SECTION("taps", tap_keys, struct tw_cfg_tap, taps, tap_count, 64,
                                  "ZeroMQ sockets on which the collector listens. A list given "
                                  "here takes the place of the built-in one."),
@@ -355,6 +391,10 @@ const struct tw_cfg_section tw_cfg_sections[TW_CFG_SECTION_COUNT] = {
         LIST_SECTION("mappings", mapping_keys, struct tw_cfg_mapping, mappings, mapping_count, 1024,
                      "How foreign JSON becomes events. The first that fits counts: "
                      "those given here, then mapping-files, then the shipped ones."),
+    [TW_CFG_SYSTEMS] =
+        LIST_SECTION("systems", system_keys, struct tw_cfg_system, systems, system_count, 256,
+                     "Systems of the estate that steps of workflows may name. Those given here "
+                     "come beside the built-in ones; one with the same name takes its place."),
 };
 const struct tw_cfg_section tw_cfg_top_section =
     MAP_SECTION("", top_keys, "Keys of the top level.");
@@ -433,6 +473,17 @@ const char *tw_cfg_nearest(const struct tw_cfg_section *section, const char *pre
         if (strncmp(key, prefix, skip) == 0) {
             consider(&best, name, key + skip, strcspn(key + skip, "."));
         }
+    }
+    (void)snprintf(buf, size, "%s", best.text);
+    return best.edits <= NEAR_EDITS ? buf : NULL;
+}
+
+const char *tw_cfg_nearest_word(const char *const *words, size_t count, const char *name, char *buf,
+                                size_t size)
+{
+    struct best best = {.edits = NEAR_EDITS + 1};
+    for (size_t i = 0; i < count; i++) {
+        consider(&best, name, words[i], strlen(words[i]));
     }
     (void)snprintf(buf, size, "%s", best.text);
     return best.edits <= NEAR_EDITS ? buf : NULL;

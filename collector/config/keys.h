@@ -20,12 +20,15 @@ enum tw_cfg_type {
     TW_CFG_LIST,       /* struct tw_cfg_strings; `text`: default, separated by '|' */
     TW_CFG_PAIRS,      /* struct tw_cfg_pairs */
     TW_CFG_ATTRIBUTES, /* attributes of a mapping: attribute and attribute_count */
+    TW_CFG_NODE,       /* yaml_node_t *: read by the owner of the section; `text`: what it is */
 };
 
 /* What a text, or each text of a list, must look like. */
 enum tw_cfg_rule {
     TW_CFG_ANY,
     TW_CFG_NAME,          /* [a-z0-9-]{1,32} */
+    TW_CFG_LABEL,         /* [a-z0-9-]{1,63}, no '-' at either end (RFC 1123) */
+    TW_CFG_DURATION,      /* a number above 0 with its unit, such as 30s */
     TW_CFG_ATTRIBUTE,     /* CloudEvents attribute name: [a-z0-9]{1,32} */
     TW_CFG_PATTERN,       /* exact, or a prefix that ends in '*' */
     TW_CFG_ENDPOINT,      /* ZeroMQ: tcp://host:port or ipc://path */
@@ -68,11 +71,13 @@ enum tw_cfg_section_id {
     TW_CFG_INTAKE,
     TW_CFG_CORRELATE,
     TW_CFG_WEB,
+    TW_CFG_WORKFLOWS,
     TW_CFG_TAPS,
     TW_CFG_OBJECTS,
     TW_CFG_SOURCES,
     TW_CFG_EFFECTS,
     TW_CFG_MAPPINGS,
+    TW_CFG_SYSTEMS,
     TW_CFG_SECTION_COUNT
 };
 extern const struct tw_cfg_section tw_cfg_sections[TW_CFG_SECTION_COUNT];
@@ -118,6 +123,9 @@ static inline const void *tw_cfg_field_const(const void *base, const struct tw_c
  * from `name` in at most two edits; NULL when there is none. Writes into `buf`. */
 const char *tw_cfg_nearest(const struct tw_cfg_section *section, const char *prefix,
                            const char *name, char *buf, size_t size);
+/* The same among `count` words. */
+const char *tw_cfg_nearest_word(const char *const *words, size_t count, const char *name, char *buf,
+                                size_t size);
 /* The same among the names of all sections and top-level keys. */
 const char *tw_cfg_nearest_section(const char *name, char *buf, size_t size);
 

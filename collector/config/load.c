@@ -125,12 +125,36 @@ static int shipped_mappings(struct tw_parse *self)
                                            strlen(tw_builtin_adyen), true);
 }
 
+/* Directories of workflows count from the configuration file. One that is not there stays as it is
+ * written, for the fault. */
+static int resolve_dirs(struct tw_parse *self)
+{
+    struct tw_cfg_strings *dirs = &self->cfg->workflows.dirs;
+    for (size_t i = 0; i < dirs->count && self->dir != NULL; i++) {
+        char *joined = NULL;
+        if (dirs->items[i][0] == '/') {
+            continue;
+        }
+        if (asprintf(&joined, "%s/%s", self->dir, dirs->items[i]) < 0) {
+            return TW_ENOMEM;
+        }
+        char *real = realpath(joined, NULL);
+        free(dirs->items[i]);
+        dirs->items[i] = real != NULL ? real : joined;
+        if (real != NULL) {
+            free(joined);
+        }
+    }
+    return TW_OK;
+}
+
 struct input {
     const char *name;
     const char *yaml; /* NULL: the built-in configuration alone */
     size_t len;
     const char *dir; /* of the file; NULL: none */
     bool use_environment;
+    bool is_kept_with_faults; /* hand on what could be read */
 };
 
 static int fill(struct tw_parse *self, const struct input *input)
@@ -144,6 +168,7 @@ static int fill(struct tw_parse *self, const struct input *input)
     if (rc == TW_OK && input->yaml != NULL) {
         rc = tw_parse_text(self, input->name, input->yaml, input->len, false);
     }
+    rc = rc != TW_OK ? rc : resolve_dirs(self);
     rc = rc != TW_OK ? rc : tw_parse_mapping_files(self);
     rc = rc != TW_OK ? rc : shipped_mappings(self);
     if (rc != TW_OK) {
@@ -182,7 +207,7 @@ static int build(const struct input *input, FILE *report, struct tw_cfg **ret_cf
         tw_faults_report(&parse->faults, report);
         rc = TW_ECONFIG;
     }
-    if (rc == TW_OK) {
+    if (rc == TW_OK || (rc == TW_ECONFIG && input->is_kept_with_faults)) {
         *ret_cfg = parse->cfg;
         parse->cfg = NULL;
     }
@@ -200,12 +225,13 @@ int tw_cfg_parse(const char *name, const char *yaml, size_t len, FILE *report,
     return build(&input, report, ret_cfg);
 }
 
-int tw_cfg_load(const char *file, FILE *report, struct tw_cfg **ret_cfg)
+static int load(const char *file, bool is_kept_with_faults, FILE *report, struct tw_cfg **ret_cfg)
 {
     struct tw_faults *faults = NULL;
     char *text = NULL;
     char *dir = NULL;
-    struct input input = {.name = "(built in)", .use_environment = true};
+    struct input input = {
+        .name = "(built in)", .use_environment = true, .is_kept_with_faults = is_kept_with_faults};
     int rc = TW_OK;
     if (file != NULL) {
         faults = calloc(1, sizeof(*faults));
@@ -233,4 +259,15 @@ out:
     free(dir);
     free(text);
     return rc;
+}
+
+int tw_cfg_load(const char *file, FILE *report, struct tw_cfg **ret_cfg)
+{
+    return load(file, false, report, ret_cfg);
+}
+
+int tw_cfg_load_anyway(const char *file, FILE *report, struct tw_cfg **ret_cfg)
+{
+    *ret_cfg = NULL;
+    return load(file, true, report, ret_cfg);
 }

@@ -42,8 +42,7 @@ static const char *label(const struct tw_cfg_section *section, const char *key, 
 
 #define LABEL_SIZE 96
 
-/* The text of a scalar, or NULL with a fault. */
-static const char *scalar(struct tw_parse *self, const yaml_node_t *node, const char *where)
+const char *tw_parse_scalar(struct tw_parse *self, const yaml_node_t *node, const char *where)
 {
     if (node->type != YAML_SCALAR_NODE) {
         tw_parse_fault(self, node, "%s: a single value is expected, this is a %s", where,
@@ -96,7 +95,7 @@ static void parse_list(struct tw_parse *self, yaml_node_t *node, const struct tw
         if (!tw_parse_visit(self, item)) {
             return;
         }
-        const char *text = scalar(self, item, where);
+        const char *text = tw_parse_scalar(self, item, where);
         if (text == NULL) {
             continue;
         }
@@ -115,7 +114,7 @@ static void parse_scalar(struct tw_parse *self, const yaml_node_t *node,
     struct tw_diag diag;
     unsigned choice = 0;
     int rc = TW_OK;
-    const char *text = scalar(self, node, where);
+    const char *text = tw_parse_scalar(self, node, where);
     if (text == NULL) {
         return;
     }
@@ -153,6 +152,12 @@ static void parse_value(struct tw_parse *self, const struct tw_cfg_section *sect
         tw_parse_pairs(self, node, field);
     } else if (key->type == TW_CFG_ATTRIBUTES) {
         tw_parse_attributes(self, node, base);
+    } else if (key->type == TW_CFG_NODE) {
+        if (tw_tree_is_null(node)) {
+            tw_parse_fault(self, node, "%s: a value is missing", where);
+        } else {
+            *(yaml_node_t **)field = node;
+        }
     } else {
         parse_scalar(self, node, key, where, field);
     }
@@ -186,9 +191,8 @@ static void unknown_key(struct tw_parse *self, const struct tw_cfg_section *sect
     }
 }
 
-/* True when `name` was the key of an earlier pair of this map; says so. */
-static bool is_repeated(struct tw_parse *self, const yaml_node_t *map, const yaml_node_pair_t *pair,
-                        const char *name)
+bool tw_parse_is_repeated(struct tw_parse *self, const yaml_node_t *map,
+                          const yaml_node_pair_t *pair, const char *name)
 {
     for (const yaml_node_pair_t *p = map->data.mapping.pairs.start; p < pair; p++) {
         const yaml_node_t *other = tw_tree_node(self->tree, p->key);
@@ -253,7 +257,7 @@ static void parse_level(struct tw_parse *self, struct map *map, yaml_node_t *nod
         const char *name = tw_tree_text(key);
         if (name == NULL) {
             tw_parse_fault(self, key, "%s: a key must be a single word", map->section->name);
-        } else if (!is_repeated(self, node, p, name)) {
+        } else if (!tw_parse_is_repeated(self, node, p, name)) {
             parse_pair(self, map, prefix, key, value);
         }
     }
@@ -312,7 +316,7 @@ static int set_default(const struct tw_cfg_key *key, void *base)
     return TW_OK;
 }
 
-static int set_defaults(const struct tw_cfg_section *section, void *base)
+int tw_parse_defaults_of(const struct tw_cfg_section *section, void *base)
 {
     int rc = TW_OK;
     for (size_t i = 0; i < section->key_count && rc == TW_OK; i++) {
@@ -323,10 +327,10 @@ static int set_defaults(const struct tw_cfg_section *section, void *base)
 
 int tw_parse_defaults(struct tw_parse *self)
 {
-    int rc = set_defaults(&tw_cfg_top_section, &self->top);
+    int rc = tw_parse_defaults_of(&tw_cfg_top_section, &self->top);
     for (size_t i = 0; i < TW_CFG_SECTION_COUNT && rc == TW_OK; i++) {
         if (!tw_cfg_sections[i].is_list) {
-            rc = set_defaults(&tw_cfg_sections[i], self->cfg);
+            rc = tw_parse_defaults_of(&tw_cfg_sections[i], self->cfg);
         }
     }
     return rc;
@@ -382,7 +386,7 @@ static void append_items(struct tw_parse *self, enum tw_cfg_section_id id, yaml_
             .file = self->file, .line = tw_tree_line(item), .is_builtin = self->is_builtin};
         size_t before = self->faults.count + self->faults.more;
         ++*count;
-        if (set_defaults(section, base) != TW_OK) {
+        if (tw_parse_defaults_of(section, base) != TW_OK) {
             self->is_out_of_memory = true;
             return;
         }
@@ -406,7 +410,9 @@ static void parse_section(struct tw_parse *self, const yaml_node_t *key, const c
             continue;
         }
         if (section->is_list) {
-            tw_cfg_free_list(section, self->cfg); /* the built-in list */
+            if (id != TW_CFG_SYSTEMS) { /* which come beside the built-in ones */
+                tw_cfg_free_list(section, self->cfg);
+            }
             if (!tw_tree_is_null(value)) {
                 append_items(self, (enum tw_cfg_section_id)id, value);
             }
@@ -445,7 +451,7 @@ static void parse_root(struct tw_parse *self, yaml_node_t *root)
         const char *name = tw_tree_text(key);
         if (name == NULL) {
             tw_parse_fault(self, key, "a key must be a single word");
-        } else if (!is_repeated(self, root, p, name)) {
+        } else if (!tw_parse_is_repeated(self, root, p, name)) {
             parse_section(self, key, name, tw_tree_node(self->tree, p->value));
         }
     }

@@ -48,6 +48,8 @@ int tw_parse_mappings(struct tw_parse *self, const char *name, const char *yaml,
 int tw_parse_mapping_files(struct tw_parse *self);
 void tw_parse_fini(struct tw_parse *self);
 
+/* What the table says of keys that are not given, for the struct at base. TW_OK or TW_ENOMEM. */
+int tw_parse_defaults_of(const struct tw_cfg_section *section, void *base);
 /* One map by its section's keys into the struct at base. */
 void tw_parse_map(struct tw_parse *self, const struct tw_cfg_section *section, yaml_node_t *node,
                   void *base);
@@ -56,6 +58,11 @@ void tw_parse_fault(struct tw_parse *self, const yaml_node_t *node, const char *
     __attribute__((format(printf, 3, 4)));
 /* False, with a fault, when aliases make more of the file than is reasonable. */
 bool tw_parse_visit(struct tw_parse *self, const yaml_node_t *node);
+/* The text of a scalar, borrowed from the tree, or NULL with a fault that begins with `where`. */
+const char *tw_parse_scalar(struct tw_parse *self, const yaml_node_t *node, const char *where);
+/* True, with a fault, when `name` was the key of an earlier pair of this map. */
+bool tw_parse_is_repeated(struct tw_parse *self, const yaml_node_t *map,
+                          const yaml_node_pair_t *pair, const char *name);
 /* The `attributes` of a mapping (parse_attr.c). */
 void tw_parse_attributes(struct tw_parse *self, yaml_node_t *node, struct tw_cfg_mapping *mapping);
 /* A `map` of an attribute (parse_attr.c). */
@@ -70,6 +77,9 @@ void tw_cfg_free_fields(const struct tw_cfg_section *section, void *base);
 void tw_cfg_free_list(const struct tw_cfg_section *section, struct tw_cfg *cfg);
 void tw_cfg_free_strings(struct tw_cfg_strings *strings);
 void tw_cfg_free_pairs(struct tw_cfg_pairs *pairs);
+
+/* The keys of a section as a table of the reference page. */
+void tw_cfg_print_section(FILE *out, const struct tw_cfg_section *section);
 
 /* YAML texts that are part of the program (generated from *.yaml at build). */
 extern const char tw_builtin_default[];

@@ -76,7 +76,7 @@ static bool is_present(const struct tw_cfg_key *key, const void *base)
     if (key->type == TW_CFG_LIST) {
         return key->text != NULL || ((const struct tw_cfg_strings *)field)->count > 0;
     }
-    return key->type != TW_CFG_ATTRIBUTES && key->type != TW_CFG_PAIRS;
+    return key->type != TW_CFG_ATTRIBUTES && key->type != TW_CFG_PAIRS && key->type != TW_CFG_NODE;
 }
 
 static void print_value(FILE *out, const struct tw_cfg_key *key, const void *base)
@@ -108,6 +108,7 @@ static void print_value(FILE *out, const struct tw_cfg_key *key, const void *bas
         break;
     case TW_CFG_PAIRS:
     case TW_CFG_ATTRIBUTES:
+    case TW_CFG_NODE:
         break;
     }
 }

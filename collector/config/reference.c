@@ -27,8 +27,9 @@ static const char head[] =
     "in a unit. A bare number counts in the unit of the table.\n"
     "- Where a list is expected a single value will do.\n"
     "- A file has at most 1 MiB, 32 levels, 64 anchors and 256 aliases.\n"
-    "- A relative path begins at the working directory; those in mapping-files at the file's own "
-    "directory.\n"
+    "- A relative path begins at the working directory; those in mapping-files and workflows.dirs "
+    "at "
+    "the file's own directory.\n"
     "- The file with a secret key must not be readable by group or others.\n"
     "\n"
     "SIGHUP takes up changes of the keys that say so (reload: yes), after checking the file "
@@ -60,8 +61,9 @@ static void print_words(FILE *out, const char *words)
 
 static void print_type(FILE *out, const struct tw_cfg_key *key)
 {
-    static const char *const rules[] = {"text",      "name",    "attribute", "pattern", "endpoint",
-                                        "host:port", "pointer", "template",  "path",    "pointer"};
+    static const char *const rules[] = {"text",      "name",     "label",    "duration",
+                                        "attribute", "pattern",  "endpoint", "host:port",
+                                        "pointer",   "template", "path",     "pointer"};
     const char *unit = tw_value_unit(key);
     switch (key->type) {
     case TW_CFG_INT:
@@ -90,6 +92,9 @@ static void print_type(FILE *out, const struct tw_cfg_key *key)
     case TW_CFG_ATTRIBUTES:
         (void)fputs("map", out);
         break;
+    case TW_CFG_NODE:
+        (void)fputs(key->text, out);
+        break;
     }
 }
 
@@ -105,14 +110,14 @@ static void print_default(FILE *out, const struct tw_cfg_key *key)
         (void)fprintf(out, "`%.*s`", (int)len, word);
     } else if (key->type == TW_CFG_BOOL) {
         (void)fputs(key->initial != 0 ? "`true`" : "`false`", out);
-    } else if (key->text != NULL) {
+    } else if (key->text != NULL && key->type != TW_CFG_NODE) {
         print_words(out, key->text);
     } else {
         (void)fputs("-", out);
     }
 }
 
-static void print_section(FILE *out, const struct tw_cfg_section *section)
+void tw_cfg_print_section(FILE *out, const struct tw_cfg_section *section)
 {
     (void)fprintf(out, "\n## %s\n%s%s\n\n", section->name[0] == '\0' ? "Top level" : section->name,
                   section->help, section->is_list ? " A list of maps." : "");
@@ -138,10 +143,10 @@ int tw_cfg_print_reference(FILE *out)
 {
     (void)fputs(head, out);
     for (size_t i = 0; i < TW_CFG_SECTION_COUNT; i++) {
-        print_section(out, &tw_cfg_sections[i]);
+        tw_cfg_print_section(out, &tw_cfg_sections[i]);
     }
-    print_section(out, &tw_cfg_attr_section);
-    print_section(out, &tw_cfg_top_section);
+    tw_cfg_print_section(out, &tw_cfg_attr_section);
+    tw_cfg_print_section(out, &tw_cfg_top_section);
     (void)fputs(environment, out);
     (void)fputs("\n## The built-in lists\n```yaml\n", out);
     (void)fputs(tw_builtin_default, out);

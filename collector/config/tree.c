@@ -31,6 +31,7 @@ static int parser_fault(const yaml_parser_t *parser, const char *name, struct tw
 }
 
 struct shape {
+    int max_documents;
     int depth;
     int anchors;
     int aliases;
@@ -74,8 +75,9 @@ static void count_event(struct shape *shape, const yaml_event_t *event)
 /* The first bound that is passed, as a sentence; NULL when none is. */
 static const char *shape_fault(const struct shape *shape)
 {
-    if (shape->documents > 1) {
-        return "a second YAML document; only one is read";
+    if (shape->documents > shape->max_documents) {
+        return shape->max_documents == 1 ? "a second YAML document; only one is read"
+                                         : "more than 64 YAML documents";
     }
     if (shape->depth > TW_TREE_MAX_DEPTH) {
         return "nested deeper than 32 levels";
@@ -87,10 +89,11 @@ static const char *shape_fault(const struct shape *shape)
 }
 
 /* Walk the events once, building nothing. */
-static int check_shape(const char *name, const char *yaml, size_t len, struct tw_faults *faults)
+static int check_shape(const char *name, const char *yaml, size_t len, int max_documents,
+                       struct tw_faults *faults)
 {
     yaml_parser_t parser;
-    struct shape shape = {0};
+    struct shape shape = {.max_documents = max_documents};
     int rc = TW_OK;
     if (yaml_parser_initialize(&parser) == 0) {
         return TW_ENOMEM;
@@ -130,10 +133,10 @@ static bool has_nul(const char *name, const char *yaml, size_t len, struct tw_fa
     return true;
 }
 
-int tw_tree_parse(struct tw_tree *self, const char *name, const char *yaml, size_t len,
-                  struct tw_faults *faults)
+/* Everything that is checked before a node is built. */
+static int check_text(const char *name, const char *yaml, size_t len, int max_documents,
+                      struct tw_faults *faults)
 {
-    self->is_loaded = false;
     if (len > TW_TREE_MAX_BYTES) {
         tw_faults_add(faults, name, 0, "larger than 1 MiB; is this the right file?");
         return TW_ECONFIG;
@@ -141,7 +144,14 @@ int tw_tree_parse(struct tw_tree *self, const char *name, const char *yaml, size
     if (has_nul(name, yaml, len, faults)) {
         return TW_ECONFIG;
     }
-    int rc = check_shape(name, yaml, len, faults);
+    return check_shape(name, yaml, len, max_documents, faults);
+}
+
+int tw_tree_parse(struct tw_tree *self, const char *name, const char *yaml, size_t len,
+                  struct tw_faults *faults)
+{
+    self->is_loaded = false;
+    int rc = check_text(name, yaml, len, 1, faults);
     if (rc != TW_OK) {
         return rc;
     }
@@ -154,6 +164,36 @@ int tw_tree_parse(struct tw_tree *self, const char *name, const char *yaml, size
         rc = parser_fault(&parser, name, faults);
     } else {
         self->is_loaded = true;
+    }
+    yaml_parser_delete(&parser);
+    return rc;
+}
+
+int tw_tree_parse_all(struct tw_tree *trees, size_t *ret_count, const char *name, const char *yaml,
+                      size_t len, struct tw_faults *faults)
+{
+    yaml_parser_t parser;
+    *ret_count = 0;
+    int rc = check_text(name, yaml, len, TW_TREE_MAX_DOCUMENTS, faults);
+    if (rc != TW_OK) {
+        return rc;
+    }
+    if (yaml_parser_initialize(&parser) == 0) {
+        return TW_ENOMEM;
+    }
+    yaml_parser_set_input_string(&parser, (const yaml_char_t *)yaml, len);
+    while (rc == TW_OK && *ret_count < TW_TREE_MAX_DOCUMENTS) {
+        struct tw_tree *tree = &trees[*ret_count];
+        if (yaml_parser_load(&parser, &tree->document) == 0) {
+            rc = parser_fault(&parser, name, faults);
+            break;
+        }
+        tree->is_loaded = true;
+        if (tw_tree_root(tree) == NULL) { /* the end of the stream */
+            tw_tree_fini(tree);
+            break;
+        }
+        ++*ret_count;
     }
     yaml_parser_delete(&parser);
     return rc;

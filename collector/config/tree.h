@@ -14,10 +14,11 @@
 
 #include "config/faults.h"
 
-#define TW_TREE_MAX_BYTES   (1024u * 1024u)
-#define TW_TREE_MAX_DEPTH   32
-#define TW_TREE_MAX_ANCHORS 64
-#define TW_TREE_MAX_ALIASES 256
+#define TW_TREE_MAX_BYTES     (1024u * 1024u)
+#define TW_TREE_MAX_DEPTH     32
+#define TW_TREE_MAX_ANCHORS   64
+#define TW_TREE_MAX_ALIASES   256
+#define TW_TREE_MAX_DOCUMENTS 64 /* of one stream */
 
 struct tw_tree {
     yaml_document_t document;
@@ -29,6 +30,11 @@ struct tw_tree {
 int tw_tree_parse(struct tw_tree *self, const char *name, const char *yaml, size_t len,
                   struct tw_faults *faults);
 void tw_tree_fini(struct tw_tree *self);
+/* The same for a text of several documents; the bounds above hold for all of them together.
+ * `trees` has room for TW_TREE_MAX_DOCUMENTS, zeroed; those up to *ret_count must be finished in
+ * every case. */
+int tw_tree_parse_all(struct tw_tree *trees, size_t *ret_count, const char *name, const char *yaml,
+                      size_t len, struct tw_faults *faults);
 
 /* The whole file, NUL-terminated; owned by the caller. TW_OK; TW_ECONFIG with a fault added
  * (missing, not readable, larger than the limit, no regular file); TW_ENOMEM. */

@@ -184,6 +184,7 @@ int tw_value_bool(const struct tw_cfg_key *key, const char *text, bool *ret_valu
 /* ---- rules ---- */
 
 #define NAME_BYTES     32
+#define LABEL_BYTES    63
 #define IPC_PATH_BYTES 107 /* sun_path less its NUL */
 #define HOST_BYTES     255
 
@@ -306,6 +307,28 @@ static int check_template(const char *text, struct tw_diag *diag)
 
 #define LOWER_DIGITS "abcdefghijklmnopqrstuvwxyz0123456789"
 
+static bool is_label(const char *text)
+{
+    size_t len = strlen(text);
+    return is_word(text, LOWER_DIGITS "-", LABEL_BYTES) && text[0] != '-' && text[len - 1] != '-';
+}
+
+/* The unit must be there: a bare 30 would be milliseconds to some and seconds to others. */
+static int check_duration(const char *text, struct tw_diag *diag)
+{
+    static const struct tw_cfg_key any = {.unit = "ms", .min = 1, .max = INT64_MAX};
+    char shown[TW_SHOWN_SIZE];
+    int64_t value = 0;
+    size_t len = strlen(text);
+    bool has_unit = len > 0 && (text[len - 1] < '0' || text[len - 1] > '9');
+    return has_unit && tw_value_int(&any, text, &value, NULL) == TW_OK
+               ? TW_OK
+               : tw_diag_set(diag, TW_EINVAL,
+                             "\"%s\" is not a duration above 0 with its unit, such as 20ms, 5s, "
+                             "10min, 2h or 35d",
+                             tw_shown(text, shown));
+}
+
 int tw_value_rule(enum tw_cfg_rule rule, const char *text, struct tw_diag *diag)
 {
     char shown[TW_SHOWN_SIZE];
@@ -318,6 +341,14 @@ int tw_value_rule(enum tw_cfg_rule rule, const char *text, struct tw_diag *diag)
                    ? TW_OK
                    : tw_diag_set(diag, TW_EINVAL,
                                  "\"%s\" is not a name, use 1 to 32 of a-z, 0-9 and -", shown);
+    case TW_CFG_LABEL:
+        return is_label(text) ? TW_OK
+                              : tw_diag_set(diag, TW_EINVAL,
+                                            "\"%s\" is not a name, use 1 to 63 of a-z, 0-9 and -, "
+                                            "which stands inside only",
+                                            shown);
+    case TW_CFG_DURATION:
+        return check_duration(text, diag);
     case TW_CFG_ATTRIBUTE:
         return is_word(text, LOWER_DIGITS, NAME_BYTES)
                    ? TW_OK
