@@ -52,6 +52,13 @@ struct tw_recovery {
     int (*tap)(void *context, const struct tw_tap_state *tap);
     int (*source)(void *context, const struct tw_source_state *source);
     int (*record)(void *context, const struct tw_record *record);
+    /* Tracking, when set: after all of these, every record behind track_from_n that the store
+     * still has (0: every one), over all partitions in order of n, and between them the ticks that
+     * were committed: a tick comes after the last record of its batch. A store from before
+     * tracking has records but no ticks. */
+    uint64_t track_from_n;
+    int (*track_record)(void *context, const struct tw_record *record);
+    int (*track_tick)(void *context, const struct tw_track_tick *tick);
 };
 
 /* Read the state back. Main thread, before the actors start. The caller sets the callbacks. */

@@ -148,8 +148,17 @@ struct tw_live {
     struct tw_str json;
 };
 
+/* What is behind: everything received up to `read_up_to` has been applied (the taps were empty
+ * then). Neither goes back. Ticks are inputs of the tracker like records are; the store keeps those
+ * behind the snapshot, so that a restart fires again exactly what had fired. */
+struct tw_track_tick {
+    tw_wall_t now;
+    tw_wall_t read_up_to;
+};
 /* Everything that tracking adds to one batch; committed in its transaction. */
 struct tw_track_changes {
+    bool has_tick; /* the tracker ticked behind the batch's last record */
+    struct tw_track_tick tick;
     const struct tw_run_row *runs;
     size_t run_count;
     const struct tw_series_name

@@ -41,12 +41,7 @@ int tw_tracker_note(struct tw_tracker *self, const struct tw_event *event, struc
 /* One first-seen event. */
 int tw_tracker_apply(struct tw_tracker *self, const struct tw_record *record,
                      const struct tw_track_note *note);
-/* What is behind: everything received up to `read_up_to` has been applied (the taps were empty
- * then). Never goes back. */
-struct tw_track_tick {
-    tw_wall_t now;
-    tw_wall_t read_up_to;
-};
+/* At most once a second; TW_ENOMEM. */
 int tw_tracker_tick(struct tw_tracker *self, const struct tw_track_tick *tick);
 /* Changes since the last call, in the arena; `all_names` when the batch starts a partition: then
  * also every open run that has a row. `with_live`: the documents that changed (once a second is
