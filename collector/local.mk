@@ -34,6 +34,7 @@ collector_libstore_a_SOURCES = \
     collector/store/lookup.c \
     collector/store/merge.c \
     collector/store/meta.c \
+    collector/store/migrate.c collector/store/migrate.h \
     collector/store/part.c collector/store/part.h \
     collector/store/payload.c \
     collector/store/reader.c collector/store/reader.h collector/store/reader_internal.h \
@@ -41,6 +42,7 @@ collector_libstore_a_SOURCES = \
     collector/store/recover.c \
     collector/store/request.c collector/store/request.h \
     collector/store/retain.c collector/store/retain.h \
+    collector/store/schemas.c \
     collector/store/seal.c collector/store/seal.h \
     collector/store/search.c \
     collector/store/source_state.c \

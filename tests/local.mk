@@ -24,6 +24,14 @@ tests_unit_test_store_SOURCES = tests/unit/test_store.c tests/unit/store_kit.c \
     tests/unit/store_kit.h
 tests_unit_test_store_LDADD = collector/libstore.a collector/libcore.a $(CMOCKA_LIBS) \
     $(SQLITE_LIBS) $(ZSTD_LIBS) $(XXHASH_LIBS)
+check_PROGRAMS += tests/unit/test_migrate
+tests_unit_test_migrate_SOURCES = tests/unit/test_migrate.c tests/unit/store_kit.c \
+    tests/unit/store_kit.h
+# The lists of schema steps are the test's own.
+tests_unit_test_migrate_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=tw_catalogue_schema \
+    -Wl,--wrap=tw_part_schema
+tests_unit_test_migrate_LDADD = collector/libstore.a collector/libcore.a $(CMOCKA_LIBS) \
+    $(SQLITE_LIBS) $(ZSTD_LIBS) $(XXHASH_LIBS)
 check_PROGRAMS += tests/unit/test_binary
 tests_unit_test_binary_SOURCES = tests/unit/test_binary.c tests/unit/decode_support.h
 tests_unit_test_binary_LDADD = collector/libevent.a collector/libcore.a $(CMOCKA_LIBS)

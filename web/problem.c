@@ -55,6 +55,7 @@ enum tw_web_problem tw_problem_of_error(int code)
     case TW_EDAMAGED:
     case TW_EFOREIGN:
     case TW_ENEWER:
+    case TW_EOLDER:
         return TW_WEB_PROBLEM_DAMAGED;
     default:
         return TW_WEB_PROBLEM_INTERNAL;

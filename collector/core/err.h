@@ -30,7 +30,8 @@
     X(ENEWER, -15, "written by a newer version")    \
     X(ESYNTAX, -16, "not well formed")              \
     X(ECONFIG, -17, "the configuration has faults") \
-    X(ESYSTEM, -18, "a system call failed")
+    X(ESYSTEM, -18, "a system call failed")         \
+    X(EOLDER, -19, "not yet brought to this version")
 
 enum tw_err {
 #define TW_ERR_ENUM(name, value, text) TW_##name = (value),

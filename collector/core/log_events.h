@@ -30,7 +30,8 @@
     X(PAYLOAD_REVEALED, INFO, "payload_revealed", "somebody looked at an unmasked payload")        \
     X(REQUEST_DONE, INFO, "request_done", "a request of an operator was carried out")              \
     X(REQUEST_FAILED, WARN, "request_failed", "a request of an operator could not be carried out") \
-    X(DEBUG, DEBUG, "debug", "detail for developers")
+    X(DEBUG, DEBUG, "debug", "detail for developers")                                              \
+    X(SCHEMA_MIGRATED, INFO, "schema_migrated", "a file of the store was brought to this version")
 
 enum tw_log_event {
 #define TW_LOG_ENUM(name, level, text, help) TW_LOG_##name##_EVENT,

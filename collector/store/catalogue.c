@@ -13,12 +13,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "store/migrate.h"
+
 #define CATALOGUE_CACHE_KIB 512
 #define SCOPE_MAX           1024
 #define CODES_MAX           65536
-
-/* Migrations by number: [v] goes from version v to v + 1. */
-static const char *const migrations[TW_CATALOGUE_VERSION] = {TW_SQL_CATALOGUE_1};
 
 static int put_meta(sqlite3 *db, const char *key, const void *bytes, size_t len,
                     struct tw_diag *diag)
@@ -41,12 +40,7 @@ static int fill_new(sqlite3 *db, tw_wall_t now, struct tw_diag *diag)
         return tw_diag_set(diag, TW_ESYSTEM, "no random numbers from the system");
     }
     char sql[128];
-    (void)snprintf(sql, sizeof sql, "PRAGMA application_id=%d;PRAGMA user_version=%d;BEGIN;",
-                   TW_CATALOGUE_APP_ID, TW_CATALOGUE_VERSION);
-    int rc = tw_db_exec(db, sql, diag);
-    for (size_t i = 0; rc == TW_OK && i < TW_CATALOGUE_VERSION; i++) {
-        rc = tw_db_exec(db, migrations[i], diag);
-    }
+    int rc = tw_schema_make(db, tw_catalogue_schema(), diag);
     rc = rc == TW_OK ? put_meta(db, "store_id", secrets, TW_STORE_ID_BYTES, diag) : rc;
     rc = rc == TW_OK ? put_meta(db, "ident_seed", secrets + TW_STORE_ID_BYTES, 8, diag) : rc;
     if (rc == TW_OK) {
@@ -205,7 +199,8 @@ int tw_catalogue_open(struct tw_store *store, bool may_create, struct tw_diag *d
     if (tw_path_join(store->dir, TW_CATALOGUE_NAME, path) != TW_OK) {
         return tw_diag_set(diag, TW_ELIMIT, "%s: path too long", store->dir);
     }
-    int rc = tw_file_check(path, TW_CATALOGUE_APP_ID, TW_CATALOGUE_VERSION, diag);
+    const struct tw_schema *schema = tw_catalogue_schema();
+    int rc = tw_file_check(path, schema->app_id, schema->version, diag);
     if (rc == TW_ENOTFOUND && !may_create) {
         return tw_diag_set(diag, TW_EDAMAGED,
                            "%s is missing but there are partitions; nothing was changed: restore "
@@ -217,6 +212,7 @@ int tw_catalogue_open(struct tw_store *store, bool may_create, struct tw_diag *d
     }
     sqlite3 *db = NULL;
     rc = rc == TW_OK ? tw_db_open(path, TW_DB_WRITE, CATALOGUE_CACHE_KIB, &db, diag) : rc;
+    rc = rc == TW_OK ? tw_schema_migrate(db, schema, diag) : rc;
     rc = rc == TW_OK ? use(store, db, diag) : rc;
     tw_db_close(&db);
     return rc;

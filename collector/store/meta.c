@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "store/migrate.h"
+
 #define META_CACHE_KIB 512
 
 #define META_COLUMNS                                                                              \
@@ -161,11 +163,7 @@ static int copy_taps(sqlite3 *from, sqlite3 *to, struct tw_diag *diag)
 static int fill_new(sqlite3 *db, const struct tw_part_meta *meta, sqlite3 *before,
                     struct tw_diag *diag)
 {
-    char sql[96];
-    (void)snprintf(sql, sizeof sql, "PRAGMA application_id=%d;PRAGMA user_version=%d;",
-                   TW_PART_APP_ID, TW_PART_VERSION);
-    int rc = tw_db_exec(db, sql, diag);
-    rc = rc == TW_OK ? tw_db_exec(db, "BEGIN;" TW_SQL_PART_1, diag) : rc;
+    int rc = tw_schema_make(db, tw_part_schema(), diag);
     rc = rc == TW_OK ? tw_part_meta_write(db, meta, diag) : rc;
     rc = rc == TW_OK && before != NULL ? copy_taps(before, db, diag) : rc;
     return rc == TW_OK ? tw_db_exec(db, "COMMIT", diag) : rc;

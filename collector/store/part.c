@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "store/migrate.h"
+
 /* Journal pages after which it is moved into the file: 16 MB; a checkpoint of that size takes
  * about 15 ms, and pages changed several times are written once. */
 #define CHECKPOINT_FRAMES 1000
@@ -146,8 +148,10 @@ int tw_part_writer_open(const char *dir, uint32_t number, const uint8_t *store_i
     tw_buf_init(&self->directory, DATA_MAX);
     tw_buf_init(&self->scratch, DATA_MAX);
     int rc = tw_part_path(dir, number, false, path);
-    rc = rc == TW_OK ? tw_file_check(path, TW_PART_APP_ID, TW_PART_VERSION, diag) : rc;
+    const struct tw_schema *schema = tw_part_schema();
+    rc = rc == TW_OK ? tw_file_check(path, schema->app_id, schema->version, diag) : rc;
     rc = rc == TW_OK ? tw_db_open(path, TW_DB_WRITE, WRITER_CACHE_KIB, &self->db, diag) : rc;
+    rc = rc == TW_OK ? tw_schema_migrate(self->db, schema, diag) : rc;
     rc = rc == TW_OK ? tw_part_meta_read(self->db, &self->meta, diag) : rc;
     if (rc == TW_OK && (self->meta.number != number ||
                         memcmp(self->meta.store_id, store_id, TW_STORE_ID_BYTES) != 0)) {

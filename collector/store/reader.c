@@ -21,6 +21,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "store/migrate.h"
 #include "store/reader_internal.h"
 #include "store/schema.h"
 
@@ -177,35 +178,32 @@ static int open_once(const char *path, bool is_frozen, int cache_kib, sqlite3 **
     return TW_OK;
 }
 
-struct file_kind {
-    int64_t app_id;
-    int64_t version;
-    bool is_sealed;
-};
-
 /* Open and see that it is one of ours. A WAL file that this user may not open the usual way, and
  * that nobody writes to, is opened immutable. TW_ENOTFOUND: there is no such file. */
-static int open_checked(struct tw_reader *self, const char *path, const struct file_kind *kind,
-                        bool *ret_is_frozen, sqlite3 **ret_db)
+static int open_checked(struct tw_reader *self, const char *path, const struct tw_schema *schema,
+                        bool is_sealed, bool *ret_is_frozen, sqlite3 **ret_db)
 {
     sqlite3 *db = NULL;
     int64_t app_id = 0;
     int64_t version = 0;
-    bool is_frozen = kind->is_sealed;
-    int cache_kib = kind->is_sealed ? CACHE_SEALED_KIB : CACHE_OPEN_KIB;
+    bool is_frozen = is_sealed;
+    int cache_kib = is_sealed ? CACHE_SEALED_KIB : CACHE_OPEN_KIB;
     int err = open_once(path, is_frozen, cache_kib, &db, &app_id);
     if (!is_frozen && (err == TW_EPERM || err == TW_EIO) && !has_wal(path)) {
         is_frozen = true;
         err = open_once(path, is_frozen, cache_kib, &db, &app_id);
     }
-    if (err == TW_OK && app_id != kind->app_id) {
+    if (err == TW_OK && app_id != (int64_t)schema->app_id) {
         err = TW_EFOREIGN;
     }
     if (err == TW_OK) {
         err = read_number(db, "PRAGMA user_version", &version);
     }
-    if (err == TW_OK && version > kind->version) {
+    if (err == TW_OK && version > (int64_t)schema->version) {
         err = TW_ENEWER;
+    }
+    if (err == TW_OK && version < (int64_t)schema->version && !is_sealed) {
+        err = TW_EOLDER; /* sealed ones keep their version */
     }
     if (err != TW_OK) {
         tw_db_close(&db);
@@ -257,8 +255,6 @@ static int check_store_id(struct tw_reader *self, sqlite3 *db, const char *sql)
 
 static int open_part(struct tw_reader *self, struct tw_view *part)
 {
-    static const struct file_kind open_kind = {TW_PART_APP_ID, TW_PART_VERSION, false};
-    static const struct file_kind sealed_kind = {TW_PART_APP_ID, TW_PART_VERSION, true};
     char path[TW_PATH_MAX];
     int err = tw_part_path(self->dir, part->number, part->is_sealed, path);
     if (err != TW_OK) {
@@ -273,7 +269,7 @@ static int open_part(struct tw_reader *self, struct tw_view *part)
     make_room(self, part);
     sqlite3 *db = NULL;
     bool is_frozen = false;
-    err = open_checked(self, path, part->is_sealed ? &sealed_kind : &open_kind, &is_frozen, &db);
+    err = open_checked(self, path, tw_part_schema(), part->is_sealed, &is_frozen, &db);
     if (err == TW_OK) {
         err = check_store_id(self, db, "SELECT store_id FROM meta WHERE id = 1");
     }
@@ -577,6 +573,9 @@ static const char *what_to_do(int err)
         return "this is not a Tillwatch store";
     case TW_ENEWER:
         return "it was written by a newer version; use that version";
+    case TW_EOLDER:
+        return "it is of an older version; start the collector of this version, which brings it up "
+               "to date";
     case TW_EDAMAGED:
         return "the catalogue is damaged; restore it from a backup";
     case TW_EPERM:
@@ -590,7 +589,6 @@ static const char *what_to_do(int err)
 /* Open the catalogue, or open it again where it was taken for finished and is written to now. */
 int tw_reader_open_catalogue(struct tw_reader *self)
 {
-    static const struct file_kind kind = {TW_CATALOGUE_APP_ID, TW_CATALOGUE_VERSION, false};
     char path[TW_PATH_MAX];
     int err = tw_path_join(self->dir, TW_CATALOGUE_NAME, path);
     if (err != TW_OK) {
@@ -602,7 +600,8 @@ int tw_reader_open_catalogue(struct tw_reader *self)
     if (self->catalogue != NULL) {
         return TW_OK;
     }
-    return open_checked(self, path, &kind, &self->catalogue_is_frozen, &self->catalogue);
+    return open_checked(self, path, tw_catalogue_schema(), false, &self->catalogue_is_frozen,
+                        &self->catalogue);
 }
 
 int tw_reader_open(const char *dir, struct tw_reader **ret_reader, struct tw_diag *diag)

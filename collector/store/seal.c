@@ -11,6 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "store/migrate.h"
+
 #define SEAL_CACHE_KIB (8 * 1024)
 #define MERGE_CHUNK    50000 /* entries between two questions whether to stop */
 #define SEALED_LEVEL   99
@@ -351,11 +353,7 @@ static int copy_sealed(struct seal *self, struct tw_diag *diag)
 
 static int fill(struct seal *self, struct tw_diag *diag)
 {
-    char sql[96];
-    (void)snprintf(sql, sizeof sql, "PRAGMA application_id=%d;PRAGMA user_version=%d;",
-                   TW_PART_APP_ID, TW_PART_VERSION);
-    int rc = tw_db_exec(self->to, sql, diag);
-    rc = rc == TW_OK ? tw_db_exec(self->to, "BEGIN;" TW_SQL_PART_1, diag) : rc;
+    int rc = tw_schema_make(self->to, tw_part_schema(), diag);
     rc = rc == TW_OK ? copy_blocks(self, diag) : rc;
     if (rc == TW_OK && self->from_sealed) {
         rc = copy_sealed(self, diag);

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "core/log.h"
+#include "store/migrate.h"
 
 #define HEAD_CACHE_KIB 256
 
@@ -86,6 +87,7 @@ static int remove_drafts(const char *dir, struct tw_diag *diag)
 static int check_files(const char *dir, const struct tw_part *parts, size_t count,
                        struct tw_diag *diag)
 {
+    const struct tw_schema *schema = tw_part_schema();
     int rc = TW_OK;
     char path[TW_PATH_MAX];
     for (size_t i = 0; i < count && rc == TW_OK; i++) {
@@ -96,7 +98,23 @@ static int check_files(const char *dir, const struct tw_part *parts, size_t coun
                                dir, parts[i - 1].number + 1, parts[i - 1].number, parts[i].number);
         }
         rc = tw_part_path(dir, parts[i].number, parts[i].is_sealed, path);
-        rc = rc == TW_OK ? tw_file_check(path, TW_PART_APP_ID, TW_PART_VERSION, diag) : rc;
+        rc = rc == TW_OK ? tw_file_check(path, schema->app_id, schema->version, diag) : rc;
+    }
+    return rc;
+}
+
+/* Partitions that wait to be sealed; the newest is migrated when it is opened for writing, sealed
+ * ones keep their version. */
+static int migrate_waiting(const char *dir, const struct tw_part *parts, size_t count,
+                           struct tw_diag *diag)
+{
+    int rc = TW_OK;
+    char path[TW_PATH_MAX];
+    for (size_t i = 0; i + 1 < count && rc == TW_OK; i++) {
+        if (!parts[i].is_sealed) {
+            rc = tw_part_path(dir, parts[i].number, false, path);
+            rc = rc == TW_OK ? tw_schema_migrate_file(path, tw_part_schema(), diag) : rc;
+        }
     }
     return rc;
 }
@@ -235,6 +253,7 @@ static int open_parts(struct tw_store *self, struct tw_diag *diag)
         rc = rc == TW_OK ? create_first(self, diag) : rc;
         rc = rc == TW_OK ? tw_parts_list(self->dir, &parts, &count, diag) : rc;
     }
+    rc = rc == TW_OK ? migrate_waiting(self->dir, parts, count, diag) : rc;
     rc = rc == TW_OK ? open_newest(self, parts, &count, diag) : rc;
     if (rc == TW_OK) {
         const struct tw_part_meta *meta = tw_part_writer_meta(self->active);

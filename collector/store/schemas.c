@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The steps of each kind of file. A step that was released is never changed: a new one is added
+ * behind it, with its SQL in schema.h and a case in tests/unit/test_migrate.c that starts from the
+ * version before.
+ */
+#include "config.h"
+#include "store/migrate.h"
+
+static const char *const catalogue_steps[TW_CATALOGUE_VERSION] = {TW_SQL_CATALOGUE_1};
+static const char *const part_steps[TW_PART_VERSION] = {TW_SQL_PART_1};
+
+const struct tw_schema *tw_catalogue_schema(void)
+{
+    static const struct tw_schema schema = {TW_CATALOGUE_APP_ID, TW_CATALOGUE_VERSION,
+                                            catalogue_steps};
+    return &schema;
+}
+
+const struct tw_schema *tw_part_schema(void)
+{
+    static const struct tw_schema schema = {TW_PART_APP_ID, TW_PART_VERSION, part_steps};
+    return &schema;
+}
