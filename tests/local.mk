@@ -135,8 +135,16 @@ endif
 # The load of the ingest benchmark and the limits beside it.
 bench_programs += tests/bench/limits
 EXTRA_DIST += tests/bench/bench_ingest.py
-tests_bench_limits_SOURCES = tests/bench/limits.c
+tests_bench_limits_SOURCES = tests/bench/limits.c tests/bench/load.c tests/bench/load.h
+tests_bench_limits_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
 tests_bench_limits_LDADD = $(ZMQ_LIBS) $(SQLITE_LIBS) -lpthread
+
+bench_programs += tests/bench/bench_parts
+tests_bench_bench_parts_SOURCES = tests/bench/bench_parts.c tests/bench/load.c tests/bench/load.h
+tests_bench_bench_parts_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
+tests_bench_bench_parts_LDADD = collector/libcorrelate.a collector/libevent.a collector/libtap.a \
+    collector/libstore.a collector/libconfig.a collector/libcore.a $(ZMQ_LIBS) $(SQLITE_LIBS) \
+    $(JANSSON_LIBS) $(ZSTD_LIBS) $(YAML_LIBS) $(XXHASH_LIBS) -lm -lpthread
 
 bench_programs += tests/bench/bench_tap
 tests_bench_bench_tap_SOURCES = tests/bench/bench_tap.c

@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """From the socket to the committed, searchable event: the real tower, the sender on the same cores.
 
-Rounds are interleaved: each has a raw SQLite insert, raw ZeroMQ, and a computing probe beside the
-tower's own figure, and only ratios of one round are compared, since machines drift. Every event is
-accounted for at the end (accepted = sent), and journeys are read back.
+Rounds are interleaved: each has a raw SQLite insert, raw ZeroMQ, a computing probe and the parts of
+the way one by one (bench_parts) beside the tower's own figure, and only ratios of one round are
+compared, since machines drift. Every event is accounted for at the end (accepted = sent), and
+journeys are read back.
 
 Environment: BENCH_EVENTS (20000000) events in all with one a message, BENCH_ROUND (2000000) events
 a round, BENCH_DIR where the stores are made (the build directory: a real disk, not memory).
@@ -27,7 +28,10 @@ from tower import BUILD, Tower, wait_until  # noqa: E402
 EVENTS = int(os.environ.get("BENCH_EVENTS", "20000000"))
 ROUND = int(os.environ.get("BENCH_ROUND", "2000000"))
 RAW = 500_000
+FLOW_BLOCK = 512  # events of 64 flows, which are interleaved; those of the last may be incomplete
+PARTS = 200_000
 LIMITS = os.path.join(BUILD, "tests", "bench", "limits")
+BENCH_PARTS = os.path.join(BUILD, "tests", "bench", "bench_parts")
 TICK = os.sysconf("SC_CLK_TCK")
 
 
@@ -36,10 +40,15 @@ def say(name, value, unit):
     print(name, ("%.4g" if abs(value) < 1e5 else "%.0f") % value, unit, flush=True)
 
 
+def figures_of(*command):
+    """Run a program that prints `name value unit` lines: {name: value}."""
+    out = subprocess.run(list(map(str, command)), check=True, stdout=subprocess.PIPE, text=True)
+    return {line.split()[0]: float(line.split()[1]) for line in out.stdout.splitlines()}
+
+
 def limits(*args):
     """Run the load program; its figures as {name: value}."""
-    out = subprocess.run([LIMITS, *map(str, args)], check=True, stdout=subprocess.PIPE, text=True)
-    return {line.split()[0]: float(line.split()[1]) for line in out.stdout.splitlines()}
+    return figures_of(LIMITS, *args)
 
 
 def cpu_seconds(pid):
@@ -96,7 +105,9 @@ def grow(base, per_message, events):
         raw = raw_round(base)
         zmq = limits("zmq", ROUND // 2, per_message)
         rate, cpu = push_round(tower, first, min(ROUND, events - first), per_message)
-        rounds.append({**raw, **zmq, "rate": rate, "cpu": cpu})
+        # The load of the parts is one event a message.
+        parts = figures_of(BENCH_PARTS, PARTS, 1, base) if per_message == 1 else {}
+        rounds.append({**raw, **zmq, **parts, "rate": rate, "cpu": cpu})
         print("# %d events: %.0f events/s, %.2f us CPU; raw SQLite %.0f; probe %.0f"
               % (first + ROUND, rate, cpu, raw["raw_sqlite"], raw["cpu_probe"]), file=sys.stderr)
     return tower, rounds
@@ -107,11 +118,23 @@ def report_rounds(rounds, per_message):
     say("ingest%s" % suffix, statistics.mean(r["rate"] for r in rounds), "events/s")
     say("ingest%s_raw_sqlite" % suffix, statistics.mean(r["raw_sqlite"] for r in rounds),
         "events/s")
+    say("ingest%s_raw_zmq" % suffix,
+        statistics.mean(r["raw_zmq_%d" % per_message] for r in rounds), "events/s")
     say("ingest%s_ratio_to_raw_sqlite" % suffix,
         statistics.mean(r["rate"] / r["raw_sqlite"] for r in rounds), "x")
     say("ingest%s_ratio_to_raw_zmq" % suffix,
         statistics.mean(r["rate"] / r["raw_zmq_%d" % per_message] for r in rounds), "x")
     say("ingest%s_cpu" % suffix, statistics.mean(r["cpu"] for r in rounds), "us/event")
+
+
+def report_parts(rounds):
+    """Medians of the rounds; the share is of the CPU that the tower took in the same round."""
+    for name in (name for name in rounds[0] if name.startswith("parts_")):
+        unit = {"cpu": "ns/event", "wall": "ns/event", "rate": "events/s"}.get(
+            name.rsplit("_", 1)[1], "x")
+        say(name, statistics.median(r[name] for r in rounds), unit)
+    say("parts_share_of_ingest_cpu",
+        statistics.median(r["parts_sum_cpu"] / (r["cpu"] * 1e3) for r in rounds), "x")
 
 
 def visible_latency(tower, first, rate):
@@ -206,6 +229,7 @@ def main():
         tower, rounds = grow(base, 1, EVENTS)
         towers.append(tower)
         report_rounds(rounds, 1)
+        report_parts(rounds)
         say("ingest_last_against_first_round",
             (rounds[-1]["rate"] / rounds[-1]["raw_sqlite"])
             / (rounds[0]["rate"] / rounds[0]["raw_sqlite"]), "x")
@@ -215,7 +239,7 @@ def main():
                  if totals[k] != 0}
         if wrong or totals["events_accepted"] != EVENTS:
             raise RuntimeError("not every event is accounted for: %s" % totals)
-        lookups(tower, EVENTS // 8)
+        lookups(tower, EVENTS // FLOW_BLOCK * (FLOW_BLOCK // 8))
         acked = limits("acked", tower.router, 100_000, 1000, 10**12)
         for name, unit in (("acked_rate", "events/s"), ("acked_p50", "ms"), ("acked_p99", "ms")):
             say(name, acked[name], unit)

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The benchmark's own load and the limits it is held against, each a mode of one program:
- *   limits push ENDPOINT EVENTS PER_MESSAGE FIRST   send CloudEvents over PUSH as fast as taken
- *   limits acked ENDPOINT EVENTS WINDOW FIRST       send over DEALER; prints acknowledgement
- * latency limits zmq EVENTS PER_MESSAGE                   the same over raw PUSH -> PULL, in one
- * process limits sqlite FILE EVENTS                       the same as plain rows into SQLite, no
- * index limits cpu                                      a calibration of pure computing An event
- * has about 590 bytes; eight to a flow (an order with a payment and a shipment), flows of 64 stores
- * interleaved. Prints `name value unit` lines. */
+ * The ingest benchmark's sender and the limits it is held against, each a mode of one program:
+ *
+ *   limits push ENDPOINT EVENTS PER_MESSAGE FIRST   send over PUSH as fast as taken
+ *   limits acked ENDPOINT EVENTS WINDOW FIRST       send over DEALER; latency of acknowledgements
+ *   limits zmq EVENTS PER_MESSAGE                   raw PUSH -> PULL in one process
+ *   limits sqlite FILE EVENTS                       plain rows into SQLite, no index
+ *   limits cpu                                      a calibration of pure computing
+ *
+ * The events are those of tests/bench/load.h. Prints `name value unit` lines. */
 #include "config.h"
 
 #include <inttypes.h>
@@ -19,9 +20,8 @@
 #include <time.h>
 #include <zmq.h>
 
-#define EVENT_MAX     1024
-#define STEPS         8
-#define FLOWS_AT_ONCE 64
+#include "bench/load.h"
+
 #define ROWS_A_COMMIT 5000
 
 static double now_s(void)
@@ -45,128 +45,6 @@ static void die(const char *what)
     exit(1);
 }
 
-/* Flows are interleaved: event n is step (n / 64) % 8 of its flow. */
-static uint64_t flow_of(uint64_t n)
-{
-    return n / (FLOWS_AT_ONCE * STEPS) * FLOWS_AT_ONCE + n % FLOWS_AT_ONCE;
-}
-
-/* Event number n, built whole; returns its length. Flows are interleaved: event n belongs to step
- * (n / 64) % 8 of flow n / 512 * 64 + n % 64. */
-static size_t build_event(uint64_t n, char *out)
-{
-    static const char *const types[STEPS] = {
-        "ecommerce.order.created",  "payment.payment.authorized",
-        "erp.order.created",        "wms.parcel.picked",
-        "wms.parcel.packed",        "wms.parcel.shipped",
-        "payment.payment.captured", "erp.order.posted"};
-    static const char *const sources[STEPS] = {"/ecommerce/web", "/payment/psp", "/erp/eu",
-                                               "/wms/dc",        "/wms/dc",      "/wms/dc",
-                                               "/payment/psp",   "/erp/eu"};
-    unsigned step = (unsigned)(n / FLOWS_AT_ONCE % STEPS);
-    uint64_t flow = flow_of(n);
-    unsigned second = (unsigned)(n / 1000 % 3600);
-    uint64_t mixed = (flow + 1) * UINT64_C(0x9E3779B97F4A7C15);
-    int len = snprintf(
-        out, EVENT_MAX,
-        "{\"specversion\":\"1.0\",\"id\":\"%016" PRIx64 "\",\"source\":\"%s/%" PRIu64
-        "\",\"type\":\"com.example.%s\",\"time\":\"2026-11-27T18:%02u:%02u.%06uZ\","
-        "\"datacontenttype\":\"application/json\",\"storeid\":\"%04" PRIu64
-        "\",\"orderid\":\"%010" PRIu64 "\",\"paymentid\":\"PAY%012" PRIx64
-        "\",\"shipmentid\":\"SHP%012" PRIx64 "\",\"customerref\":\"C%08" PRIx64
-        "\",\"channel\":\"web\",\"region\":\"eu-west\",\"outcome\":\"ok\",\"amount\":\"%u.%02u\","
-        "\"currency\":\"EUR\",\"data\":{\"lines\":[{\"sku\":\"SKU-%07u\",\"qty\":%u,\"price\":"
-        "\"%u.%02u\"},{\"sku\":\"SKU-%07u\",\"qty\":1,\"price\":\"%u.99\"}],\"till\":%u,"
-        "\"cashier\":\"K%05u\",\"note\":\"benchmark\"}}",
-        n * UINT64_C(0xD6E8FEB86659FD93), sources[step], flow % 64, types[step], second / 60,
-        second % 60, (unsigned)(n % 1000000), flow % 600, flow, (mixed >> 20) & 0xffffffffffff,
-        (mixed >> 16) & 0xffffffffffff, mixed >> 36, (unsigned)(mixed >> 50) % 500,
-        (unsigned)(mixed >> 40) % 100, (unsigned)(mixed >> 30) % 9999999,
-        1 + (unsigned)(mixed >> 60) % 4, (unsigned)(mixed >> 44) % 200,
-        (unsigned)(mixed >> 34) % 100, (unsigned)(mixed >> 24) % 9999999,
-        (unsigned)(mixed >> 14) % 90, (unsigned)(mixed >> 10) % 12, (unsigned)(mixed >> 8) % 99999);
-    return (size_t)len;
-}
-
-/* Building costs a microsecond, which the sender would take from what is measured. So a pool of
- * events is built once, and only what must differ is patched: id, order, payment, shipment. */
-#define POOL 4096
-
-static struct {
-    char text[EVENT_MAX];
-    size_t len;
-    size_t id;
-    size_t order;
-    size_t payment;
-    size_t shipment;
-} pool[POOL];
-
-static size_t place(const char *text, const char *member)
-{
-    const char *at = strstr(text, member);
-    if (at == NULL) {
-        exit(1);
-    }
-    return (size_t)(at - text) + strlen(member);
-}
-
-static void make_pool(void)
-{
-    for (uint64_t n = 0; n < POOL; n++) {
-        pool[n].len = build_event(n, pool[n].text);
-        pool[n].id = place(pool[n].text, "\"id\":\"");
-        pool[n].order = place(pool[n].text, "\"orderid\":\"");
-        pool[n].payment = place(pool[n].text, "\"paymentid\":\"PAY");
-        pool[n].shipment = place(pool[n].text, "\"shipmentid\":\"SHP");
-    }
-}
-
-static void put_hex(char *to, uint64_t value, int digits)
-{
-    for (int i = digits - 1; i >= 0; i--) {
-        to[i] = "0123456789abcdef"[value & 15];
-        value >>= 4;
-    }
-}
-
-static void put_digits(char *to, uint64_t value, int digits)
-{
-    for (int i = digits - 1; i >= 0; i--) {
-        to[i] = (char)('0' + value % 10);
-        value /= 10;
-    }
-}
-
-static size_t make_event(uint64_t n, char *out)
-{
-    uint64_t slot = n % POOL;
-    uint64_t flow = flow_of(n);
-    uint64_t mixed = (flow + 1) * UINT64_C(0x9E3779B97F4A7C15);
-    memcpy(out, pool[slot].text, pool[slot].len);
-    put_hex(out + pool[slot].id, n * UINT64_C(0xD6E8FEB86659FD93), 16);
-    put_digits(out + pool[slot].order, flow, 10);
-    put_hex(out + pool[slot].payment, mixed >> 20, 12);
-    put_hex(out + pool[slot].shipment, mixed >> 16, 12);
-    return pool[slot].len;
-}
-
-static size_t make_message(uint64_t first, uint64_t count, char *out)
-{
-    if (count == 1) {
-        return make_event(first, out);
-    }
-    size_t len = 0;
-    out[len++] = '[';
-    for (uint64_t i = 0; i < count; i++) {
-        if (i > 0) {
-            out[len++] = ',';
-        }
-        len += make_event(first + i, out + len);
-    }
-    out[len++] = ']';
-    return len;
-}
-
 static void *make_socket(void *context, int type)
 {
     void *socket = zmq_socket(context, type);
@@ -182,13 +60,13 @@ static void *make_socket(void *context, int type)
 
 static void push_all(void *socket, uint64_t first, uint64_t events, uint64_t per_message)
 {
-    char *body = malloc(per_message * EVENT_MAX + 2);
+    char *body = malloc(per_message * LOAD_EVENT_MAX + 2);
     if (body == NULL) {
         exit(1);
     }
     for (uint64_t sent = 0; sent < events; sent += per_message) {
         uint64_t count = events - sent < per_message ? events - sent : per_message;
-        size_t len = make_message(first + sent, count, body);
+        size_t len = load_message(first + sent, count, body);
         if (zmq_send(socket, body, len, 0) < 0) {
             die("send");
         }
@@ -233,13 +111,13 @@ static int run_acked(char **args)
     if (zmq_connect(socket, args[0]) != 0 || sent_at == NULL || latency == NULL) {
         die(args[0]);
     }
-    char body[EVENT_MAX];
+    char body[LOAD_EVENT_MAX];
     uint64_t sent = 0;
     uint64_t acked = 0;
     double start = now_s();
     while (acked < events) {
         while (sent < events && sent - acked < window) {
-            size_t len = make_event(first + sent, body);
+            size_t len = load_event(first + sent, body);
             sent_at[sent] = now_s();
             if (zmq_send(socket, &sent, sizeof sent, ZMQ_SNDMORE) < 0 ||
                 zmq_send(socket, body, len, 0) < 0) {
@@ -349,15 +227,15 @@ static int run_sqlite(char **args)
         SQLITE_OK) {
         return 1;
     }
-    char body[EVENT_MAX];
+    char body[LOAD_EVENT_MAX];
     char order[32];
     double start = now_s();
     for (uint64_t n = 0; n < events; n++) {
         if (n % ROWS_A_COMMIT == 0) {
             sql(db, n == 0 ? "BEGIN" : "COMMIT; BEGIN");
         }
-        size_t len = make_event(n, body);
-        int order_len = snprintf(order, sizeof order, "%010" PRIu64, flow_of(n));
+        size_t len = load_event(n, body);
+        int order_len = snprintf(order, sizeof order, "%010" PRIu64, load_flow(n));
         (void)sqlite3_bind_int64(insert, 1, (sqlite3_int64)n);
         (void)sqlite3_bind_text(insert, 2, body + 29, 16, SQLITE_STATIC);
         (void)sqlite3_bind_text(insert, 3, body + 57, 16, SQLITE_STATIC);
@@ -395,7 +273,7 @@ static int run_cpu(void)
 int main(int argc, char **argv)
 {
     const char *mode = argc > 1 ? argv[1] : "";
-    make_pool();
+    load_init();
     if (strcmp(mode, "push") == 0 && argc == 6) {
         return run_push(argv + 2);
     }
@@ -412,9 +290,9 @@ int main(int argc, char **argv)
         return run_cpu();
     }
     if (strcmp(mode, "show") == 0) {
-        char body[EVENT_MAX];
-        for (uint64_t n = 0; n < 3 * FLOWS_AT_ONCE; n += FLOWS_AT_ONCE) {
-            (void)printf("%.*s\n", (int)make_event(n, body), body);
+        char body[LOAD_EVENT_MAX];
+        for (uint64_t n = 0; n < 3 * LOAD_FLOWS_AT_ONCE; n += LOAD_FLOWS_AT_ONCE) {
+            (void)printf("%.*s\n", (int)load_event(n, body), body);
         }
         return 0;
     }
