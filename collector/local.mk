@@ -65,6 +65,13 @@ collector_libcorrelate_a_SOURCES = \
     collector/correlate/objects.c collector/correlate/objects.h \
     collector/correlate/sources.c collector/correlate/sources.h
 
+# One line a module, so that lists merge.
+noinst_LIBRARIES += collector/libtrack.a
+collector_libtrack_a_SOURCES = collector/track/track.c collector/track/track.h
+collector_libtrack_a_SOURCES += collector/track/graph.h
+collector_libtrack_a_SOURCES += collector/track/match.h
+collector_libtrack_a_SOURCES += collector/track/run.h
+
 noinst_LIBRARIES += collector/libintake.a
 collector_libintake_a_SOURCES = \
     collector/intake/clerk.c collector/intake/clerk.h \
