@@ -71,6 +71,9 @@ collector_libtrack_a_SOURCES = collector/track/track.c collector/track/track.h
 collector_libtrack_a_SOURCES += collector/track/graph.h
 collector_libtrack_a_SOURCES += collector/track/match.h
 collector_libtrack_a_SOURCES += collector/track/run.h
+collector_libtrack_a_SOURCES += collector/track/queue.c collector/track/queue.h
+collector_libtrack_a_SOURCES += collector/track/skew.c collector/track/skew.h
+collector_libtrack_a_SOURCES += collector/track/watermark.c collector/track/watermark.h
 
 noinst_LIBRARIES += collector/libintake.a
 collector_libintake_a_SOURCES = \

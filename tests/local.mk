@@ -48,6 +48,14 @@ tests_unit_test_mapping_SOURCES = tests/unit/test_mapping.c tests/unit/decode_su
 tests_unit_test_mapping_LDADD = collector/libconfig.a collector/libevent.a collector/libcore.a \
     $(YAML_LIBS) $(CMOCKA_LIBS)
 
+check_PROGRAMS += tests/unit/test_track_queue
+tests_unit_test_track_queue_SOURCES = tests/unit/test_track_queue.c
+tests_unit_test_track_queue_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc -Wl,--wrap=realloc
+tests_unit_test_track_queue_LDADD = collector/libtrack.a collector/libcore.a $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/test_track_watermark
+tests_unit_test_track_watermark_SOURCES = tests/unit/test_track_watermark.c
+tests_unit_test_track_watermark_LDADD = collector/libtrack.a collector/libcore.a $(CMOCKA_LIBS)
+
 STORE_TEST_LIBS = collector/libstore.a collector/libcore.a $(CMOCKA_LIBS) $(SQLITE_LIBS) \
     $(ZSTD_LIBS) $(XXHASH_LIBS) -lpthread
 check_PROGRAMS += tests/unit/test_reader
