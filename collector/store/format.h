@@ -19,7 +19,7 @@
 #define TW_KEY_MAX      520           /* bytes: id 255 + NUL + 2 + scope 255, rounded */
 #define TW_PAGE_BYTES   3700          /* of an index page, before the entry that goes over it */
 #define TW_POSTINGS_MAX 128           /* records in one index entry */
-#define TW_BLOCK_BYTES  (32u * 1024u) /* of raw records in one block, before the one over it */
+#define TW_BLOCK_BYTES  (64u * 1024u) /* of raw records in one block, before the one over it */
 
 struct tw_block_writer;
 int tw_block_writer_new(int zstd_level, struct tw_block_writer **ret_writer);
