@@ -74,6 +74,10 @@ collector_libtrack_a_SOURCES += collector/track/run.h
 collector_libtrack_a_SOURCES += collector/track/queue.c collector/track/queue.h
 collector_libtrack_a_SOURCES += collector/track/skew.c collector/track/skew.h
 collector_libtrack_a_SOURCES += collector/track/watermark.c collector/track/watermark.h
+noinst_LIBRARIES += collector/libtrack.a
+collector_libtrack_a_SOURCES =
+collector_libtrack_a_SOURCES += collector/track/calendar.c collector/track/calendar.h
+collector_libtrack_a_SOURCES += collector/track/sketch.c collector/track/sketch.h
 
 noinst_LIBRARIES += collector/libintake.a
 collector_libintake_a_SOURCES = \
@@ -140,6 +144,6 @@ tillwatch_SOURCES = \
 tillwatch_LDADD = web/libweb.a collector/libintake.a collector/libcorrelate.a \
     collector/libevent.a collector/libtap.a collector/libstore.a collector/libconfig.a \
     client/libtillwatch.a collector/libcore.a $(ZMQ_LIBS) $(MHD_LIBS) $(SQLITE_LIBS) \
-    $(JANSSON_LIBS) $(ZSTD_LIBS) $(YAML_LIBS) $(XXHASH_LIBS) -lm -lpthread
+    $(JANSSON_LIBS) $(ZSTD_LIBS) $(YAML_LIBS) $(XXHASH_LIBS) $(GLIB_LIBS) -lm -lpthread
 dist_man_MANS += docs/tillwatch.1
 EXTRA_DIST += docs/reference/program.md

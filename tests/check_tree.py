@@ -49,6 +49,7 @@ LIBRARIES = {
                   "web/", "tests/"],
     "xxhash.h": ["collector/store/", "collector/correlate/", "collector/event/",
                  "collector/track/", "collector/workflow/", "tests/"],
+    "glib.h": ["collector/track/calendar.c"],
     "cmocka.h": ["tests/"],
 }
 # Places outside the project that none of its lines may name: directories of one machine, and the

@@ -317,3 +317,14 @@ check_PROGRAMS += tests/fuzz/fuzz_web
 tests_fuzz_fuzz_web_SOURCES += tests/fuzz/replay_main.c
 endif
 EXTRA_DIST += tests/fuzz/seeds/web
+
+# What objectives and lag are counted with.
+if HAVE_CMOCKA
+TRACK_TEST_LIBS = collector/libtrack.a collector/libcore.a $(CMOCKA_LIBS) $(GLIB_LIBS) -lm
+check_PROGRAMS += tests/unit/test_track_calendar tests/unit/test_track_sketch
+tests_unit_test_track_calendar_SOURCES = tests/unit/test_track_calendar.c
+tests_unit_test_track_calendar_LDADD = $(TRACK_TEST_LIBS)
+tests_unit_test_track_sketch_SOURCES = tests/unit/test_track_sketch.c
+tests_unit_test_track_sketch_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc
+tests_unit_test_track_sketch_LDADD = $(TRACK_TEST_LIBS)
+endif

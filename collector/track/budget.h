@@ -5,15 +5,14 @@
  * A window of w minutes is the head minute, in which "now" lies, and the w - 1 before it.
  * Decisions may be corrected: a late event that makes a bad one good is add(at, +1, -1) at the
  * minute of the first decision.
- * Thread:  the owner's (pure but for memory).
- * Memory:  480 bytes for each hour in which something was decided, and 6.9 kB: at most 0.42 MB.
- * Limits:  35 days back and one day ahead of the head (clocks that run fast: counted in a window
- *          once the head gets there); a minute holds up to TW_BUDGET_MINUTE_MAX of each. What is
- *          outside is not counted in any window, but in `forgotten` or `refused`.
- * Fails:   TW_ENOMEM, TW_ELIMIT, TW_EINVAL, TW_EDAMAGED; then nothing changed but those counters.
- * Source:  Google's SRE workbook, chapters 2 and 5. SLI = good/total; consumed = bad / ((1 -
- * target)
- *          * total); remaining = 1 - consumed.
+ * Thread: the owner's (pure but for memory).
+ * Memory: 480 bytes for each hour in which something was decided, and 7 kB: at most 0.42 MB.
+ * Limits: 35 days back and one day ahead of the head (of clocks that run fast: in no window until
+ *         the head gets there); a minute holds up to TW_BUDGET_MINUTE_MAX of each. What is outside
+ *         is in no window, but in `forgotten` or `refused`.
+ * Fails:  TW_ENOMEM, TW_ELIMIT, TW_EINVAL, TW_EDAMAGED; then nothing changed but those counters.
+ * Source: Google's SRE workbook, chapters 2 and 5. SLI = good/total; consumed = bad / ((1 - target)
+ *         * total); remaining = 1 - consumed.
  */
 #ifndef TW_TRACK_BUDGET_H
 #define TW_TRACK_BUDGET_H

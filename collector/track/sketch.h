@@ -9,7 +9,7 @@
  * Limits: durations from 1 us to 400 days in 1,441 buckets; shorter ones, and negative ones, share
  *         one bucket of value 0, longer ones count as 400 days. TW_SKETCH_COUNT_MAX durations.
  * Fails:  TW_ENOMEM, TW_ELIMIT, TW_EDAMAGED; then nothing changed.
- * Source: OpenTelemetry, exponential histogram, "All Scales: use the logarithm function".
+ * Source: OpenTelemetry, data model of metrics, exponential histogram.
  */
 #ifndef TW_TRACK_SKETCH_H
 #define TW_TRACK_SKETCH_H

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Is a step keeping up? A verdict without thresholds, from the last ten looks at it, half a minute
- * apart, and from how it is now. Burrow's rules, with the counts of runs in place of offsets:
+ * apart, and from how it is now. Burrow's rules, with counts of runs in place of offsets:
  *   UNKNOWN  fewer than TW_LAG_POINTS_MIN looks
  *   IDLE     nothing waits, and nothing came or went: not late, and not healthy either
- *   OK       the oldest that waits is not older than the step usually lets one wait (allowed_ns),
- * or nothing waits STOP     the step has not been heard of for longer than the looks span OK at one
- * of the looks nothing waited STALL    it is heard of (attempts), but none came through in all of
- * them WARN     neither the number that waits nor the age of the oldest ever fell, and one of them
+ *   OK       nothing waits, or the oldest that does is not older than usual (allowed_ns)
+ *   STOP     the step has not been heard of for longer than the looks span, and something waited
+ *            at each of them
+ *   OK       at one of the looks nothing waited
+ *   STALL    it is heard of (attempts), but none came through in all of them
+ *   WARN     neither the number that waits nor the age of the oldest ever fell, and one of them
  * grew OK       otherwise in this order. It is asked on the clock with the present lag, not when
  * something came through, so that a stopped step cannot hide behind its last good look (Burrow
- * issues 127 and 303). Thread:  the owner's (pure); open struct, no memory of its own: it may be
- * copied. Source:  LinkedIn Burrow, wiki "Consumer Lag Evaluation Rules".
+ * issues 127 and 303). Thread: the owner's (pure); open struct, no memory of its own: it may be
+ * copied. Source: LinkedIn Burrow, wiki "Consumer Lag Evaluation Rules".
  */
 #ifndef TW_TRACK_VERDICT_H
 #define TW_TRACK_VERDICT_H
