@@ -74,8 +74,6 @@ collector_libtrack_a_SOURCES += collector/track/run.h
 collector_libtrack_a_SOURCES += collector/track/queue.c collector/track/queue.h
 collector_libtrack_a_SOURCES += collector/track/skew.c collector/track/skew.h
 collector_libtrack_a_SOURCES += collector/track/watermark.c collector/track/watermark.h
-noinst_LIBRARIES += collector/libtrack.a
-collector_libtrack_a_SOURCES =
 collector_libtrack_a_SOURCES += collector/track/calendar.c collector/track/calendar.h
 collector_libtrack_a_SOURCES += collector/track/sketch.c collector/track/sketch.h
 
