@@ -136,6 +136,18 @@ struct tw_cfg {
         char *ui_dir; /* NULL: found beside the program */
     } web;
     struct {
+        int64_t linger_s;
+        int64_t give_up_days;
+        int64_t max_open_runs; /* remembered, open or not */
+        int64_t max_objects;
+        int64_t settle_s;
+        int64_t idle_s;
+        int64_t list_after_s;
+        int64_t snapshot_s;
+        int64_t snapshot_events;
+        struct tw_cfg_strings expected_stores; /* none: those seen lately */
+    } track;
+    struct {
         bool has_pack;              /* the retail pack that is built in */
         struct tw_cfg_strings dirs; /* whose *.yaml are read in order of name */
     } workflows;

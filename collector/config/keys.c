@@ -146,6 +146,36 @@ static const struct tw_cfg_key workflow_keys[] = {
              "pack takes its place."},
 };
 
+static const struct tw_cfg_key track_keys[] = {
+    INT_KEY(IN_CFG(track.linger_s), "linger-s", "s", 1, 86400, 600,
+            "Objects and finished runs are remembered so long after their last event, so that late "
+            "events still find them."),
+    INT_KEY(IN_CFG(track.give_up_days), "give-up-days", "days", 1, 3650, 30,
+            "A run that is failed or overdue stays open so long after its last event."),
+    INT_KEY(IN_CFG(track.max_open_runs), "max-open-runs", "runs", 100, 50000000, 2000000,
+            "Runs that are remembered, open and lingering; beyond it the oldest is given up and "
+            "counted. About 512 bytes each."),
+    INT_KEY(IN_CFG(track.max_objects), "max-objects", "objects", 100, 67108864, 8000000,
+            "Objects that are remembered; beyond it the oldest that no open run needs go first."),
+    INT_KEY(IN_CFG(track.settle_s), "settle-s", "s", 0, 3600, 10,
+            "After a start nothing becomes overdue for so long, and until the taps were found "
+            "empty: senders connect again and send what they kept."),
+    INT_KEY(IN_CFG(track.idle_s), "idle-s", "s", 1, 86400, 60,
+            "A source that catches up holds the deadlines of its system back until it has been "
+            "silent for so long."),
+    INT_KEY(IN_CFG(track.list_after_s), "list-after-s", "s", 1, 864000, 30,
+            "A run that waits for a step longer than this is listed, overdue or not."),
+    INT_KEY(IN_CFG(track.snapshot_s), "snapshot-s", "s", 1, 86400, 300,
+            "The state of tracking is saved so often; a start replays the records since."),
+    INT_KEY(IN_CFG(track.snapshot_events), "snapshot-events", "events", 1000, 1000000000, 5000000,
+            "Likewise after so many records; whichever of both is first."),
+    {.name = "expected-stores",
+     .type = TW_CFG_LIST,
+     .offset = IN_CFG(track.expected_stores),
+     .help = "`storeid` of every store that must answer a roll-out. Not given: those seen in the "
+             "seven days before it."},
+};
+
 static const struct tw_cfg_key system_keys[] = {
     {.name = "name",
      .type = TW_CFG_TEXT,
@@ -367,6 +397,7 @@ const struct tw_cfg_section tw_cfg_sections[TW_CFG_SECTION_COUNT] = {
     [TW_CFG_INTAKE] = MAP_SECTION("intake", intake_keys, "Limits of what is taken in."),
     [TW_CFG_CORRELATE] =
         MAP_SECTION("correlate", correlate_keys, "How events are joined to journeys."),
+    [TW_CFG_TRACK] = MAP_SECTION("track", track_keys, "How runs of workflows are followed."),
     [TW_CFG_WEB] = MAP_SECTION("web", web_keys, "The web half."),
     [TW_CFG_WORKFLOWS] = MAP_SECTION("workflows", workflow_keys,
                                      "Where workflows come from ([workflows.md](workflows.md))."),

@@ -70,6 +70,7 @@ enum tw_cfg_section_id {
     TW_CFG_STORE,
     TW_CFG_INTAKE,
     TW_CFG_CORRELATE,
+    TW_CFG_TRACK,
     TW_CFG_WEB,
     TW_CFG_WORKFLOWS,
     TW_CFG_TAPS,
