@@ -48,6 +48,10 @@ tests_unit_test_mapping_SOURCES = tests/unit/test_mapping.c tests/unit/decode_su
 tests_unit_test_mapping_LDADD = collector/libconfig.a collector/libevent.a collector/libcore.a \
     $(YAML_LIBS) $(CMOCKA_LIBS)
 
+check_PROGRAMS += tests/unit/test_track_run
+tests_unit_test_track_run_SOURCES = tests/unit/test_track_run.c
+tests_unit_test_track_run_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=calloc
+tests_unit_test_track_run_LDADD = collector/libtrack.a collector/libcore.a $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/test_track_queue
 tests_unit_test_track_queue_SOURCES = tests/unit/test_track_queue.c
 tests_unit_test_track_queue_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc -Wl,--wrap=realloc

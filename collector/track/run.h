@@ -4,16 +4,28 @@
  *
  * Folding facts is commutative and, since every event is folded once, independent of order:
  *  - A step is DONE by the earliest (time, then n) fact of it with outcome ok. A failure beside it,
- *    before or after, makes it recovered and is kept as an attempt, never undone.
- *  - A step with `after` waits from the latest DONE time of these (through steps that are skipped:
- *    from theirs); it is due `within` later. DONE after its due time is done late.
- *  - A step that is not done, but behind which another step is done, was not seen: SKIPPED.
- *  - `when` an attribute is absent from the start event, or optional at the end: SKIPPED.
- *  - OVERDUE when the watermark has reached due and it is neither done nor failed.
- * Run: compensated when a compensation was seen and no step waits, is overdue or failed without it;
+ *    before or after, makes it recovered and is kept as an attempt, never undone. Without a DONE
+ *    fact a failure makes it FAILED; that somebody retries does not change this.
+ *  - A fan-out step is DONE when every expected store has answered, by the latest of the stores'
+ *    earliest answers; FAILED when a store failed that has not answered, or a failure names none of
+ *    the expected stores. Answers of other stores are no answers. With no store expected it is a
+ *    step like others.
+ *  - A step with `after` waits from the latest DONE time of these (through steps that are skipped,
+ *    or optional and not done: from theirs); it is due `within` later. DONE after its due time is
+ *    done late.
+ *  - A step that is not done, but behind which another step is done, was not seen: SKIPPED. So is
+ *    one that was compensated, or is behind one that was, and is neither done nor failed: nobody
+ *    waits for it any more.
+ *  - `when` an attribute is in no start event, or optional at the end (every other step is done or
+ *    skipped): SKIPPED. What was seen of it counts all the same.
+ *  - OVERDUE when the watermark has reached due and it is neither done nor failed nor optional.
+ * Run: compensated when a compensation was seen and no step waits, is overdue or failed without it
+ * (failed steps that were compensated, or are behind one that was, are failed with it);
  * else failed when a step is; else overdue; else completed when every step is done or skipped
  * (recovered when one of them failed before or was done late); else running.
- * A run whose start was not seen is running, waits for nothing and is never overdue.
+ * A run whose start was not seen is running, waits for nothing and is never overdue. It was seen
+ * when a step without `after` is done or failed. One of several such steps that has not come waits
+ * without a deadline.
  */
 #ifndef TW_TRACK_RUN_H
 #define TW_TRACK_RUN_H
@@ -39,16 +51,16 @@ struct tw_step_status {
     enum tw_step_state state;
     bool is_ready;      /* its predecessors are done: it waits, or waited, since `since` */
     bool is_late;       /* done after due */
-    bool has_recovered; /* done, and failed at least once */
+    bool has_recovered; /* done or skipped, and failed at least once */
     bool is_compensated;
     uint32_t attempts;     /* facts with outcome failed, retrying or deadletter, and the ok one */
     uint64_t event;        /* n of the fact that decides its state; 0: none */
     uint64_t failed_event; /* n of its latest failure; 0: none */
     enum tw_cause cause;   /* of that failure */
-    tw_wall_t time;        /* done or failed at; 0: neither */
+    tw_wall_t time;        /* done, or failed last; 0: neither */
     tw_wall_t since;       /* ready since; 0: not ready */
     tw_wall_t due;         /* 0: no deadline, or not ready */
-    uint32_t answered;     /* fan-out */
+    uint32_t answered;     /* fan-out: expected stores */
 };
 
 struct tw_run;
@@ -63,8 +75,13 @@ int tw_run_fold(struct tw_run *self, const struct tw_fact *fact);
 /* The state of everything at a watermark; `statuses` has room for every step. */
 enum tw_run_state tw_run_judge(const struct tw_run *self, tw_wall_t watermark,
                                struct tw_step_status *statuses);
-/* Whether its start was seen, and when the run began and ended (0: open). Valid after a judge. */
+/* Whether its start was seen, and when: the earliest start that is done, or else failed (0: not).
+ */
 bool tw_run_has_started(const struct tw_run *self);
 tw_wall_t tw_run_started(const struct tw_run *self);
+/* When a run ended that was judged so: its latest done step or compensation; 0: it is open. */
+tw_wall_t tw_run_finished(const struct tw_run *self, enum tw_run_state state);
+/* Whether a store (1 to expected) has answered a fan-out step. */
+bool tw_run_has_answered(const struct tw_run *self, size_t step, uint32_t store);
 
 #endif
