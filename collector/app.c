@@ -21,6 +21,7 @@
 #include "intake/clerk.h"
 #include "intake/intake.h"
 #include "server.h"
+#include "store/snapshot.h"
 #include "store/store.h"
 #include "store/writer.h"
 
@@ -38,6 +39,7 @@ struct app {
     struct tw_chan *retries;
     struct tw_chan *retried;
     struct tw_keeper *keeper;
+    struct tw_saver *saver;
     struct tw_writer *writer;
     struct tw_intake *intake;
     struct tw_clerk *clerk;
@@ -98,6 +100,17 @@ static int start_keeper(struct app *self, struct tw_diag *diag)
 static int stop_keeper(struct app *self)
 {
     return tw_keeper_destroy(&self->keeper);
+}
+
+static int start_saver(struct app *self, struct tw_diag *diag)
+{
+    int rc = tw_saver_new(self->store, &self->saver);
+    return rc == TW_OK ? rc : tw_diag_set(diag, rc, "it cannot start: %s", tw_err_text(rc));
+}
+
+static int stop_saver(struct app *self)
+{
+    return tw_saver_destroy(&self->saver);
 }
 
 static int start_writer(struct app *self, struct tw_diag *diag)
@@ -186,11 +199,12 @@ struct part {
 };
 
 /* Each needs those above it. The keeper stands above the writer so that the watch of the disk
- * outlives the last commit. */
+ * outlives the last commit, the saver so that the last state is saved. */
 static const struct part parts[] = {
     {"store", false, true, start_store, stop_store, NULL},
     {"channels", false, true, start_channels, stop_channels, NULL},
     {"keeper", false, true, start_keeper, stop_keeper, NULL},
+    {"saver", false, true, start_saver, stop_saver, NULL},
     {"writer", false, false, start_writer, stop_writer, has_writer_failed},
     {"intake", false, false, start_intake, stop_intake, has_intake_failed},
     {"clerk", false, true, start_clerk, stop_clerk, NULL},

@@ -48,7 +48,11 @@ collector_libstore_a_SOURCES = \
     collector/store/source_state.c \
     collector/store/state.h \
     collector/store/status.c \
+    collector/store/snapshot.c collector/store/snapshot.h \
     collector/store/store.c collector/store/store.h \
+    collector/store/track_replay.c \
+    collector/store/track_write.c collector/store/track_write.h \
+    collector/store/tracks.h \
     collector/store/writer.c collector/store/writer.h
 
 noinst_LIBRARIES += collector/libtap.a

@@ -59,6 +59,11 @@ tests_unit_test_track_queue_LDADD = collector/libtrack.a collector/libcore.a $(C
 check_PROGRAMS += tests/unit/test_track_watermark
 tests_unit_test_track_watermark_SOURCES = tests/unit/test_track_watermark.c
 tests_unit_test_track_watermark_LDADD = collector/libtrack.a collector/libcore.a $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/test_snapshot
+tests_unit_test_snapshot_SOURCES = tests/unit/test_snapshot.c tests/unit/store_kit.c \
+    tests/unit/store_kit.h
+tests_unit_test_snapshot_LDADD = collector/libstore.a collector/libcore.a $(CMOCKA_LIBS) \
+    $(SQLITE_LIBS) $(ZSTD_LIBS) $(XXHASH_LIBS) -lpthread
 
 STORE_TEST_LIBS = collector/libstore.a collector/libcore.a $(CMOCKA_LIBS) $(SQLITE_LIBS) \
     $(ZSTD_LIBS) $(XXHASH_LIBS) -lpthread

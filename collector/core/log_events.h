@@ -31,7 +31,16 @@
     X(REQUEST_DONE, INFO, "request_done", "a request of an operator was carried out")              \
     X(REQUEST_FAILED, WARN, "request_failed", "a request of an operator could not be carried out") \
     X(DEBUG, DEBUG, "debug", "detail for developers")                                              \
-    X(SCHEMA_MIGRATED, INFO, "schema_migrated", "a file of the store was brought to this version")
+    X(SCHEMA_MIGRATED, INFO, "schema_migrated", "a file of the store was brought to this version") \
+    X(SNAPSHOT_REFUSED, WARN, "snapshot_refused",                                                  \
+      "the tracker's saved state cannot be used; it is made anew")                                 \
+    X(SNAPSHOT_FAILED, WARN, "snapshot_failed", "the tracker's state could not be saved")          \
+    X(REPLAY_INCOMPLETE, WARN, "replay_incomplete",                                                \
+      "records that tracking needs at a start are damaged")                                        \
+    X(PARTITION_ARCHIVED, INFO, "partition_archived",                                              \
+      "the series of a partition are in the archive")                                              \
+    X(ARCHIVE_REFUSED, ERROR, "archive_refused",                                                   \
+      "series.db cannot be used; partitions keep their series")
 
 enum tw_log_event {
 #define TW_LOG_ENUM(name, level, text, help) TW_LOG_##name##_EVENT,

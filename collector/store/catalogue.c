@@ -218,6 +218,40 @@ int tw_catalogue_open(struct tw_store *store, bool may_create, struct tw_diag *d
     return rc;
 }
 
+/* ---- definitions ---- */
+
+static int put_workflow(sqlite3 *db, const char *name, uint64_t version, struct tw_str text,
+                        tw_wall_t now, struct tw_diag *diag)
+{
+    sqlite3_stmt *stmt = NULL;
+    int rc = tw_db_prepare(db,
+                           "INSERT OR IGNORE INTO workflow_version(name, version, text, since)"
+                           " VALUES(?1, ?2, ?3, ?4)",
+                           &stmt, diag);
+    if (rc == TW_OK) {
+        tw_db_bind_bytes(stmt, 1, tw_str_of(name));
+        tw_db_bind_int(stmt, 2, (int64_t)version);
+        tw_db_bind_bytes(stmt, 3, text);
+        tw_db_bind_int(stmt, 4, now.ns);
+        rc = tw_db_run(stmt, diag);
+    }
+    (void)sqlite3_finalize(stmt); /* repeats the error of the step */
+    return rc;
+}
+
+int tw_store_register_workflow(struct tw_store *self, const char *name, uint64_t version,
+                               struct tw_str text, struct tw_diag *diag)
+{
+    char path[TW_PATH_MAX];
+    sqlite3 *db = NULL;
+    tw_wall_t now = self->clock->wall(self->clock);
+    int rc = tw_path_join(self->dir, TW_CATALOGUE_NAME, path);
+    rc = rc == TW_OK ? tw_db_open(path, TW_DB_WRITE, CATALOGUE_CACHE_KIB, &db, diag) : rc;
+    rc = rc == TW_OK ? put_workflow(db, name, version, text, now, diag) : rc;
+    tw_db_close(&db);
+    return rc;
+}
+
 void tw_catalogue_forget(struct tw_store *store)
 {
     for (size_t i = 0; i < store->object_count; i++) {

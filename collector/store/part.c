@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "store/migrate.h"
+#include "store/track_write.h"
 
 /* Journal pages after which it is moved into the file: 16 MB; a checkpoint of that size takes
  * about 15 ms, and pages changed several times are written once. */
@@ -72,6 +73,7 @@ struct tw_part_writer {
     sqlite3 *db;
     sqlite3_stmt *stmts[STMT_COUNT];
     struct tw_index *index;
+    struct tw_track_writer *track;
     struct tw_block_writer *blocks;
     struct tw_part_meta meta; /* as committed */
     int wal_frames;           /* after the last commit */
@@ -133,6 +135,7 @@ static int prepare_all(struct tw_part_writer *self, struct tw_diag *diag)
         rc = tw_db_prepare(self->db, statements[i], &self->stmts[i], diag);
     }
     rc = rc == TW_OK ? tw_index_new(self->db, &self->index, diag) : rc;
+    rc = rc == TW_OK ? tw_track_writer_new(self->db, &self->track) : rc;
     return rc == TW_OK ? tw_block_writer_new(ZSTD_LEVEL, &self->blocks) : rc;
 }
 
@@ -182,6 +185,7 @@ void tw_part_writer_close(struct tw_part_writer **self_p)
         return;
     }
     tw_index_destroy(&self->index);
+    tw_track_writer_destroy(&self->track);
     tw_block_writer_destroy(&self->blocks);
     for (size_t i = 0; i < STMT_COUNT; i++) {
         (void)sqlite3_finalize(self->stmts[i]); /* repeats errors already seen */
@@ -494,6 +498,8 @@ static int write_all(struct tw_part_writer *self, const struct tw_batch *batch,
     rc = rc == TW_OK ? write_sources(self, batch, diag) : rc;
     rc = rc == TW_OK ? write_taps(self, batch, diag) : rc;
     rc = rc == TW_OK ? write_quarantine(self, batch, diag) : rc;
+    rc = rc == TW_OK ? tw_track_write(self->track, batch->track, meta->commits, meta->last_n, diag)
+                     : rc;
     rc = rc == TW_OK ? write_meta(self, meta, diag) : rc;
     rc = rc == TW_OK ? tw_index_write(self->index, diag) : rc;
     return rc == TW_OK ? tw_db_run(self->stmts[STMT_COMMIT], diag) : rc;

@@ -159,7 +159,9 @@ int tw_store_recover(struct tw_store *self, struct tw_recovery *recovery, struct
         recovery->problems[i] = meta->problems[i];
     }
     recovery->tail_records = 0;
+    recovery->closed = meta->commits == 0 ? (tw_wall_t){0} : meta->closed;
     int rc = recover_taps(db, recovery, diag);
     rc = rc == TW_OK ? recover_sources(db, recovery, diag) : rc;
-    return rc == TW_OK ? recover_records(self, recovery, diag) : rc;
+    rc = rc == TW_OK ? recover_records(self, recovery, diag) : rc;
+    return rc == TW_OK ? tw_track_replay(self, recovery, diag) : rc;
 }

@@ -14,8 +14,8 @@
 #define TW_SEALED_FORMAT     "part-%06u.sealed" /* complete and immutable; no journal */
 #define TW_CATALOGUE_APP_ID  0x54574361         /* "TWCa" */
 #define TW_PART_APP_ID       0x54575074         /* "TWPt" */
-#define TW_CATALOGUE_VERSION 1                  /* user_version */
-#define TW_PART_VERSION      1
+#define TW_CATALOGUE_VERSION 2                  /* user_version */
+#define TW_PART_VERSION      2
 #define TW_DB_PAGE_SIZE      16384
 #define TW_EXTENT_BYTES      65536u /* stored bytes of blocks in one row, before the one over it */
 #define TW_QUARANTINE_SHIFT  32     /* id = partition number << 32 | counter from 1 */
@@ -79,5 +79,48 @@
     " raw_bytes INTEGER NOT NULL);"                                                            \
     "CREATE INDEX quarantine_retry ON quarantine(retry_of) WHERE retry_of > 0;"                \
     "CREATE TABLE quarantine_done(id INTEGER PRIMARY KEY, n INTEGER NOT NULL);"
+
+/* Version 2 of the catalogue: definitions that runs were or are under. */
+#define TW_SQL_CATALOGUE_2                                                        \
+    "CREATE TABLE workflow_version(name BLOB NOT NULL, version INTEGER NOT NULL," \
+    " text BLOB NOT NULL, since INTEGER NOT NULL, PRIMARY KEY(name, version)) WITHOUT ROWID;"
+
+/* The budgets' tables: alike in partitions and in the archive. */
+#define TW_SQL_BUDGET                                                               \
+    "CREATE TABLE spend(objective BLOB NOT NULL, hour INTEGER NOT NULL,"            \
+    " cause INTEGER NOT NULL, system BLOB NOT NULL, store BLOB NOT NULL,"           \
+    " bad INTEGER NOT NULL, PRIMARY KEY(objective, hour, cause, system, store))"    \
+    " WITHOUT ROWID;"                                                               \
+    "CREATE TABLE decision(objective BLOB NOT NULL, minute INTEGER NOT NULL,"       \
+    " good INTEGER NOT NULL, bad INTEGER NOT NULL, PRIMARY KEY(objective, minute))" \
+    " WITHOUT ROWID;"
+
+/* Version 2 of partitions: what tracking keeps (store/track_write.h). `archived` has its one row
+ * in a sealed partition whose series and sketches are in the archive and no longer here. */
+#define TW_SQL_PART_2                                                                        \
+    "CREATE TABLE tracked_run(workflow BLOB NOT NULL, object_type INTEGER NOT NULL,"         \
+    " object_scope BLOB NOT NULL, object_id BLOB NOT NULL, version INTEGER NOT NULL,"        \
+    " state INTEGER NOT NULL, cause INTEGER NOT NULL, step BLOB, system BLOB,"               \
+    " destination BLOB, store BLOB, region BLOB, code BLOB, started INTEGER NOT NULL,"       \
+    " since INTEGER NOT NULL, due INTEGER NOT NULL, finished INTEGER,"                       \
+    " updated INTEGER NOT NULL, amount_minor INTEGER NOT NULL, currency BLOB,"               \
+    " first_n INTEGER NOT NULL, last_n INTEGER NOT NULL, attempts INTEGER NOT NULL,"         \
+    " missing BLOB, expected INTEGER NOT NULL, answered INTEGER NOT NULL,"                   \
+    " PRIMARY KEY(workflow, object_type, object_scope, object_id)) WITHOUT ROWID;"           \
+    "CREATE INDEX tracked_run_open ON tracked_run(workflow, since, object_type,"             \
+    " object_scope, object_id, state, cause, step, system, store, region, started)"          \
+    " WHERE finished IS NULL;"                                                               \
+    "CREATE INDEX tracked_run_finished ON tracked_run(finished) WHERE finished IS NOT NULL;" \
+    "CREATE TABLE series_name(id INTEGER PRIMARY KEY, metric BLOB NOT NULL,"                 \
+    " labels BLOB NOT NULL, kind INTEGER NOT NULL, divisor INTEGER NOT NULL,"                \
+    " UNIQUE(metric, labels));"                                                              \
+    "CREATE TABLE series_point(series INTEGER NOT NULL, bucket INTEGER NOT NULL,"            \
+    " value INTEGER NOT NULL, PRIMARY KEY(series, bucket)) WITHOUT ROWID;"                   \
+    "CREATE TABLE series_sketch(series INTEGER NOT NULL, minute INTEGER NOT NULL,"           \
+    " data BLOB NOT NULL, PRIMARY KEY(series, minute)) WITHOUT ROWID;" TW_SQL_BUDGET         \
+    "CREATE TABLE live(key BLOB PRIMARY KEY, json BLOB NOT NULL);"                           \
+    "CREATE TABLE tick(id INTEGER PRIMARY KEY, n INTEGER NOT NULL, now INTEGER NOT NULL,"    \
+    " read_up_to INTEGER NOT NULL);"                                                         \
+    "CREATE TABLE archived(id INTEGER PRIMARY KEY CHECK(id = 1));"
 
 #endif

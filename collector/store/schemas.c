@@ -6,8 +6,9 @@
 #include "config.h"
 #include "store/migrate.h"
 
-static const char *const catalogue_steps[TW_CATALOGUE_VERSION] = {TW_SQL_CATALOGUE_1};
-static const char *const part_steps[TW_PART_VERSION] = {TW_SQL_PART_1};
+static const char *const catalogue_steps[TW_CATALOGUE_VERSION] = {TW_SQL_CATALOGUE_1,
+                                                                  TW_SQL_CATALOGUE_2};
+static const char *const part_steps[TW_PART_VERSION] = {TW_SQL_PART_1, TW_SQL_PART_2};
 
 const struct tw_schema *tw_catalogue_schema(void)
 {

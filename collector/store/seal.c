@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "store/migrate.h"
+#include "store/track_write.h"
 
 #define SEAL_CACHE_KIB (8 * 1024)
 #define MERGE_CHUNK    50000 /* entries between two questions whether to stop */
@@ -62,6 +63,44 @@ static int copy_table(struct seal *self, const char *select, const char *insert,
 #define QUARANTINE_INSERT \
     "INSERT INTO quarantine VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"
 
+/* What tracking keeps, but live documents, which the next partition has. Series that are in the
+ * archive stay out, and the file says so. */
+static int copy_tracking(struct seal *self, struct tw_diag *diag)
+{
+    static const char *const tables[][2] = {
+        {"SELECT " TW_TRACKED_RUN_COLUMNS " FROM tracked_run",
+         "INSERT INTO tracked_run(" TW_TRACKED_RUN_COLUMNS ") VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7,"
+         " ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25,"
+         " ?26)"},
+        {"SELECT objective, hour, cause, system, store, bad FROM spend",
+         "INSERT INTO spend(objective, hour, cause, system, store, bad)"
+         " VALUES(?1, ?2, ?3, ?4, ?5, ?6)"},
+        {"SELECT objective, minute, good, bad FROM decision",
+         "INSERT INTO decision(objective, minute, good, bad) VALUES(?1, ?2, ?3, ?4)"},
+        {"SELECT id, n, now, read_up_to FROM tick",
+         "INSERT INTO tick(id, n, now, read_up_to) VALUES(?1, ?2, ?3, ?4)"},
+        {"SELECT id FROM archived", "INSERT INTO archived(id) VALUES(?1)"},
+        {"SELECT id, metric, labels, kind, divisor FROM series_name",
+         "INSERT INTO series_name(id, metric, labels, kind, divisor) VALUES(?1, ?2, ?3, ?4, ?5)"},
+        {"SELECT series, bucket, value FROM series_point",
+         "INSERT INTO series_point(series, bucket, value) VALUES(?1, ?2, ?3)"},
+        {"SELECT series, minute, data FROM series_sketch",
+         "INSERT INTO series_sketch(series, minute, data) VALUES(?1, ?2, ?3)"},
+    };
+    const size_t without_series = 4;
+    bool has_tables = false;
+    int rc = tw_track_has_tables(self->from, &has_tables, diag);
+    size_t count =
+        self->plan->series_are_archived ? without_series : sizeof tables / sizeof tables[0];
+    for (size_t i = 0; rc == TW_OK && has_tables && i < count; i++) {
+        rc = copy_table(self, tables[i][0], tables[i][1], diag);
+    }
+    if (rc == TW_OK && has_tables && self->plan->series_are_archived) {
+        rc = tw_db_exec(self->to, "INSERT INTO archived(id) VALUES(1)", diag);
+    }
+    return rc;
+}
+
 static int copy_small(struct seal *self, struct tw_diag *diag)
 {
     static const char *const tables[][2] = {
@@ -75,6 +114,10 @@ static int copy_small(struct seal *self, struct tw_diag *diag)
     for (size_t i = 0; rc == TW_OK && i < sizeof tables / sizeof tables[0]; i++) {
         rc = copy_table(self, tables[i][0], tables[i][1], diag);
     }
+    if (rc != TW_OK) {
+        return rc;
+    }
+    rc = copy_tracking(self, diag);
     if (rc != TW_OK) {
         return rc;
     }

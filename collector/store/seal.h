@@ -11,8 +11,9 @@
 struct tw_seal_plan {
     const char *dir;
     struct tw_part part;
-    bool strip_payload;    /* remove `data` from every record */
-    bool strip_quarantine; /* remove the raw bytes of quarantined messages */
+    bool strip_payload;       /* remove `data` from every record */
+    bool strip_quarantine;    /* remove the raw bytes of quarantined messages */
+    bool series_are_archived; /* leave series and sketches out (store/archive.h) */
     /* asked now and then; true: give up with TW_ECLOSED. May be NULL. */
     bool (*is_stopping)(void *context);
     void *context;

@@ -20,7 +20,8 @@ int tw_snapshot_read(const struct tw_store *store, uint64_t *ret_n, void **ret_b
                      size_t *ret_len);
 
 struct tw_saver;
-/* Starts the actor. Borrows the store. */
+/* Starts the actor; the store's writer finds it from now on. Borrows the store. Main thread, before
+ * the writer; destroyed after it, when it writes what waits. */
 int tw_saver_new(struct tw_store *store, struct tw_saver **ret_saver);
 int tw_saver_destroy(struct tw_saver **self_p);
 /* The writer, after the commit of record n: takes the bytes. Never blocks; an older one that still

@@ -37,6 +37,7 @@ struct tw_store {
     size_t tap_count;
     struct tw_chan *ident_news;     /* items are struct tw_ident_news, owned */
     struct tw_keeper_state *keeper; /* owned by the keeper, destroyed with the store */
+    struct tw_saver *saver;         /* borrowed while it runs; set before the writer starts */
     /* owned by the writer after recover */
     struct tw_part_writer *active;
     int failed; /* the final error, for ever */
@@ -49,6 +50,11 @@ struct tw_store {
 };
 
 void tw_keeper_state_destroy(struct tw_keeper_state **self_p);
+
+/* ---- track_replay.c ---- */
+
+/* The tracking part of tw_store_recover. */
+int tw_track_replay(struct tw_store *store, struct tw_recovery *recovery, struct tw_diag *diag);
 
 /* ---- catalogue.c ---- */
 

@@ -44,6 +44,7 @@ struct tw_recovery {
     struct tw_totals totals;
     uint64_t problems[TW_PROBLEM_COUNT];
     uint64_t tail_records; /* replayed since the last checkpoint */
+    tw_wall_t closed;      /* of the last batch committed; 0: none ever was */
     void *context;
     /* Called during tw_store_recover, in this order: every tap, every source state of the last
      * checkpoint, then every record after it in order of n (so that the caller applies them to
@@ -54,12 +55,22 @@ struct tw_recovery {
     int (*record)(void *context, const struct tw_record *record);
     /* Tracking, when set: after all of these, every record behind track_from_n that the store
      * still has (0: every one), over all partitions in order of n, and between them the ticks that
-     * were committed: a tick comes after the last record of its batch. A store from before
-     * tracking has records but no ticks. */
+     * were committed: a tick comes after the last record of its batch. Those of batches without
+     * records that end at track_from_n are given, too: the snapshot may have some of them already.
+     * A store from before tracking has records but no ticks. A block that cannot be read, in a
+     * partition that is no longer written, is left out, logged and counted. */
     uint64_t track_from_n;
+    uint64_t track_records; /* given */
+    uint64_t track_lost;    /* behind track_from_n, but expired or unreadable */
     int (*track_record)(void *context, const struct tw_record *record);
     int (*track_tick)(void *context, const struct tw_track_tick *tick);
 };
+
+/* Keep a definition, so that runs that were under it can be shown for ever; one that is known
+ * already is left as it is. At the start, before the actors run, and at a reload. Main thread;
+ * waits at most 5 s for another that writes to the catalogue: TW_EBUSY. */
+int tw_store_register_workflow(struct tw_store *self, const char *name, uint64_t version,
+                               struct tw_str text, struct tw_diag *diag);
 
 /* Read the state back. Main thread, before the actors start. The caller sets the callbacks. */
 int tw_store_recover(struct tw_store *self, struct tw_recovery *recovery, struct tw_diag *diag);

@@ -12,6 +12,8 @@
 #include <stdlib.h>
 
 #include "core/log.h"
+#include "store/snapshot.h"
+#include "store/state.h"
 
 #define RETRY_MS     250 /* between two attempts of a commit that found no space */
 #define OUT_RETRY_MS 1
@@ -51,6 +53,20 @@ static int commit(struct tw_writer *self, struct tw_actor *actor, struct tw_batc
     return rc;
 }
 
+/* The tracker's state came along: it is of use once its batch is committed. */
+static void take_snapshot(struct tw_writer *self, struct tw_batch *batch, int rc)
+{
+    if (batch->track == NULL || batch->track->snapshot == NULL) {
+        return;
+    }
+    void *bytes = batch->track->snapshot;
+    if (rc == TW_OK && self->store->saver != NULL) {
+        tw_saver_offer(self->store->saver, batch->first_n + batch->record_count - 1, &bytes,
+                       batch->track->snapshot_len);
+    }
+    free(bytes);
+}
+
 /* `out` has room for every batch there is, so this waits only for a receiver in mid-step. */
 static void hand_back(struct tw_writer *self, struct tw_batch *batch)
 {
@@ -66,6 +82,7 @@ static int write_waiting(struct tw_writer *self, struct tw_actor *actor)
          batch = tw_chan_receive(self->in)) {
         int rc = commit(self, actor, batch);
         batch->commit_result = rc;
+        take_snapshot(self, batch, rc);
         hand_back(self, batch);
         if (rc != TW_OK) {
             return rc;

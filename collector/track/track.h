@@ -105,7 +105,8 @@ enum tw_series_kind {
 };
 #define TW_SERIES_BUCKET_S 10
 
-/* A series, announced before its first point of a partition. */
+/* A series, announced before its first point of a partition, and anew by every process: its first
+ * batch gives all names as one that starts a partition does. */
 struct tw_series_name {
     uint32_t series; /* number in this process, dense from 0; the store keys by metric and labels */
     enum tw_series_kind kind;

@@ -427,7 +427,7 @@ static void reader_open__foreign_newer_damaged__each_is_named(void **state)
     rewrite(model, "PRAGMA user_version = 99");
     assert_int_equal(tw_reader_open(model->dir, &reader, &diag), TW_ENEWER);
     assert_non_null(strstr(diag.text, "newer"));
-    rewrite(model, "PRAGMA user_version = 1; PRAGMA application_id = 5");
+    rewrite(model, "PRAGMA user_version = 2; PRAGMA application_id = 5");
     assert_int_equal(tw_reader_open(model->dir, &reader, &diag), TW_EFOREIGN);
     rewrite(model, "PRAGMA application_id = 1415005025; DROP TABLE meta");
     assert_int_equal(tw_reader_open(model->dir, &reader, &diag), TW_EDAMAGED);
