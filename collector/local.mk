@@ -131,6 +131,53 @@ collector/config/builtin.c: $(builtin_yaml) $(srcdir)/collector/local.mk
 	    { gsub(/\\/, "&&"); gsub(/"/, "\\\""); print "\"" $$0 "\\n\"" } \
 	    END { print ";" }' $(builtin_yaml) >$@.tmp && mv $@.tmp $@
 
+noinst_LIBRARIES += collector/libworkflow.a
+collector_libworkflow_a_SOURCES = \
+    collector/workflow/define.c \
+    collector/workflow/graph.c \
+    collector/workflow/internal.h \
+    collector/workflow/keys.c collector/workflow/keys.h \
+    collector/workflow/load.c \
+    collector/workflow/maintenance.c \
+    collector/workflow/match.c \
+    collector/workflow/objective.c \
+    collector/workflow/openslo.c \
+    collector/workflow/openslo_alert.c \
+    collector/workflow/openslo_keys.c collector/workflow/openslo_keys.h \
+    collector/workflow/openslo_metric.c \
+    collector/workflow/openslo_write.c \
+    collector/workflow/set.c \
+    collector/workflow/value.c \
+    collector/workflow/version.c \
+    collector/workflow/workflow.h
+nodist_collector_libworkflow_a_SOURCES = collector/workflow/pack.c
+# The retail pack, a file an entry of a table.
+workflow_pack = $(srcdir)/collector/workflows/case-sync.yaml \
+    $(srcdir)/collector/workflows/click-and-collect.yaml \
+    $(srcdir)/collector/workflows/customer-sync.yaml \
+    $(srcdir)/collector/workflows/inventory-sync.yaml \
+    $(srcdir)/collector/workflows/loyalty-redemption.yaml \
+    $(srcdir)/collector/workflows/order-fulfilment.yaml \
+    $(srcdir)/collector/workflows/price-update.yaml \
+    $(srcdir)/collector/workflows/product-master.yaml \
+    $(srcdir)/collector/workflows/promotion-rollout.yaml \
+    $(srcdir)/collector/workflows/replenishment.yaml \
+    $(srcdir)/collector/workflows/return-refund.yaml \
+    $(srcdir)/collector/workflows/sale-posting.yaml \
+    $(srcdir)/collector/workflows/settlement.yaml
+EXTRA_DIST += $(workflow_pack) docs/reference/workflows.md
+CLEANFILES += collector/workflow/pack.c
+collector/workflow/pack.c: $(workflow_pack) $(srcdir)/collector/local.mk
+	@$(MKDIR_P) collector/workflow
+	$(AM_V_GEN)$(AWK) 'BEGIN { print "#include \"config.h\"\n#include \"workflow/internal.h\""; \
+	        print "const struct tw_wf_builtin tw_wf_pack[] = {" } \
+	    FNR == 1 { if (NR > 1) print "},"; name = FILENAME; sub(/.*\//, "", name); \
+	        print "{\"" name "\"," } \
+	    { gsub(/\\/, "&&"); gsub(/"/, "\\\""); print "\"" $$0 "\\n\"" } \
+	    END { print "}};"; \
+	        print "const size_t tw_wf_pack_count = sizeof(tw_wf_pack) / sizeof(tw_wf_pack[0]);" }' \
+	    $(workflow_pack) >$@.tmp && mv $@.tmp $@
+
 bin_PROGRAMS += tillwatch
 tillwatch_SOURCES = \
     collector/app.c collector/app.h \
@@ -144,7 +191,8 @@ tillwatch_SOURCES = \
     collector/import_progress.c collector/import_progress.h \
     collector/main.c
 tillwatch_LDADD = web/libweb.a collector/libintake.a collector/libcorrelate.a \
-    collector/libevent.a collector/libtap.a collector/libstore.a collector/libconfig.a \
+    collector/libevent.a collector/libtap.a collector/libstore.a collector/libworkflow.a \
+    collector/libconfig.a \
     client/libtillwatch.a collector/libcore.a $(ZMQ_LIBS) $(MHD_LIBS) $(SQLITE_LIBS) \
     $(JANSSON_LIBS) $(ZSTD_LIBS) $(YAML_LIBS) $(XXHASH_LIBS) $(GLIB_LIBS) -lm -lpthread
 dist_man_MANS += docs/tillwatch.1

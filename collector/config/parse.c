@@ -295,6 +295,8 @@ static int set_default(const struct tw_cfg_key *key, void *base)
         *(int64_t *)field = key->initial;
     } else if (key->type == TW_CFG_BOOL) {
         *(bool *)field = key->initial != 0;
+    } else if (key->type == TW_CFG_CHOICE) {
+        *(enum tw_tap_kind *)field = (enum tw_tap_kind)key->initial;
     } else if (key->type == TW_CFG_TEXT && key->text != NULL) {
         *(char **)field = strdup(key->text);
         return *(char **)field == NULL ? TW_ENOMEM : TW_OK;

@@ -105,8 +105,8 @@ static void print_default(FILE *out, const struct tw_cfg_key *key)
         (void)fputs("(needed)", out);
     } else if (key->type == TW_CFG_INT) {
         (void)fprintf(out, "%" PRId64, key->initial);
-    } else if (key->type == TW_CFG_BOOL && key->text != NULL) {
-        const char *word = tw_value_word(key->text, key->initial != 0 ? 1 : 0, &len);
+    } else if (key->type == TW_CFG_CHOICE || (key->type == TW_CFG_BOOL && key->text != NULL)) {
+        const char *word = tw_value_word(key->text, (unsigned)key->initial, &len);
         (void)fprintf(out, "`%.*s`", (int)len, word);
     } else if (key->type == TW_CFG_BOOL) {
         (void)fputs(key->initial != 0 ? "`true`" : "`false`", out);

@@ -104,7 +104,7 @@ struct tw_wf_objective {
 };
 
 struct tw_workflow {
-    char *name; /* [a-z0-9-]{1,64}, unique */
+    char *name; /* [a-z0-9-]{1,63}, unique; no '-' at either end, as OpenSLO wants it */
     char *title;
     char *owner;
     enum tw_timing timing;
@@ -116,9 +116,11 @@ struct tw_workflow {
     uint32_t starts; /* set of the steps without `after` */
     struct tw_wf_objective *objectives;
     size_t objective_count;
-    uint64_t version; /* hash of the canonical text; never 0 */
-    char *text;       /* the YAML it came from, alone: kept with runs of this version */
-    char *file;       /* "(built in) sale-posting.yaml" or a path */
+    /* Hash of the canonical text: comments, layout and the order of keys do not change it, anything
+     * that means something does. Objectives of OpenSLO files do not count. Never 0. */
+    uint64_t version;
+    char *text; /* the YAML it came from, alone: kept with runs of this version */
+    char *file; /* "(built in) sale-posting.yaml" or a path */
     int line;
 };
 
@@ -144,6 +146,8 @@ struct tw_workflows {
     struct tw_wf_maintenance *maintenance;
     size_t maintenance_count;
     uint64_t version; /* of the whole set */
+    char **notes;     /* "file:line: what is no fault but worth knowing" */
+    size_t note_count;
 };
 
 /* Everything that cfg names (cfg->workflows: the pack unless switched off, then the directories).
@@ -162,6 +166,8 @@ const struct tw_workflow *tw_workflows_find(const struct tw_workflows *self, con
  * the caller (free); NULL out of memory. */
 char *tw_objective_openslo(const struct tw_workflow *workflow,
                            const struct tw_wf_objective *objective);
+/* The tables of keys as Markdown, for docs/reference/workflows.md. TW_OK or TW_EIO. */
+int tw_workflows_print_keys(FILE *out);
 /* Words of the enumerations as the files and the API write them. */
 const char *tw_timing_name(enum tw_timing timing);
 const char *tw_criticality_name(enum tw_criticality criticality);
