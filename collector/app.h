@@ -9,9 +9,11 @@
 
 #include "config/config.h"
 #include "core/clock.h"
+#include "workflow/workflow.h"
 
 struct tw_app_options {
     const struct tw_cfg *cfg;
+    const struct tw_workflows *workflows; /* those to begin with; borrowed */
     const char *config_file; /* read again at SIGHUP; NULL: the built-in configuration */
     struct tw_clock *clock;
     bool has_collector;

@@ -11,6 +11,7 @@
 
 #include "config/config.h"
 #include "core/clock.h"
+#include "workflow/workflow.h"
 
 #define TW_EXIT_OK     0
 #define TW_EXIT_FAILED 1
@@ -54,6 +55,11 @@ int tw_cli_fail(const struct tw_cli_command *command, int code, const char *form
     __attribute__((format(printf, 3, 4)));
 /* The configuration of -c, faults on stderr. NULL: it was said, leave with TW_EXIT_FAILED. */
 struct tw_cfg *tw_cli_config(const struct tw_cli_command *command, const char *file);
+/* Its workflows, one reference, faults on stderr. NULL: it was said, leave with TW_EXIT_FAILED. */
+const struct tw_workflows *tw_cli_workflows(const struct tw_cli_command *command,
+                                            const struct tw_cfg *cfg);
+/* What `check` says of them. */
+void tw_cli_print_workflows(const struct tw_workflows *set);
 /* RFC 3339, or "-15m" (s, m, h, d) before now. */
 int tw_cli_time(const char *text, tw_wall_t now, tw_wall_t *ret_at);
 /* A number from 0; TW_EINVAL. */

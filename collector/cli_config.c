@@ -49,17 +49,26 @@ int tw_cmd_check(const struct tw_cli_command *command, int argc, char **argv)
     if (code != TW_EXIT_OK || args.wants_help) {
         return code;
     }
-    struct tw_cfg *cfg = tw_cli_config(command, args.values[0]);
-    if (cfg == NULL) {
-        return TW_EXIT_FAILED;
+    struct tw_cfg *cfg = NULL;
+    const struct tw_workflows *workflows = NULL;
+    int rc = tw_cfg_load_anyway(args.values[0], stderr, &cfg);
+    if (rc == TW_ENOMEM) {
+        return tw_cli_fail(command, TW_EXIT_FAILED, "out of memory");
     }
-    if (args.values[1] != NULL) {
+    if (cfg != NULL) { /* with faults of its own too: all are told at once */
+        workflows = tw_cli_workflows(command, cfg);
+    }
+    if (rc != TW_OK || workflows == NULL) {
+        code = TW_EXIT_FAILED;
+    } else if (args.values[1] != NULL) {
         (void)tw_cfg_print(cfg, stdout); /* tw_cli_finish sees a failure */
     } else {
         print_plan(cfg);
+        tw_cli_print_workflows(workflows);
     }
+    tw_workflows_unref(&workflows);
     tw_cfg_destroy(&cfg);
-    return tw_cli_finish(command, TW_EXIT_OK);
+    return code == TW_EXIT_OK ? tw_cli_finish(command, code) : code;
 }
 
 int tw_cmd_print_config(const struct tw_cli_command *command, int argc, char **argv)
@@ -71,6 +80,10 @@ int tw_cmd_print_config(const struct tw_cli_command *command, int argc, char **a
     }
     if (args.values[1] != NULL) {
         (void)tw_cfg_print_reference(stdout); /* tw_cli_finish sees a failure */
+        return tw_cli_finish(command, TW_EXIT_OK);
+    }
+    if (args.values[2] != NULL) {
+        (void)tw_workflows_print_keys(stdout); /* likewise */
         return tw_cli_finish(command, TW_EXIT_OK);
     }
     struct tw_cfg *cfg = tw_cli_config(command, args.values[0]);

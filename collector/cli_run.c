@@ -65,14 +65,21 @@ int tw_cmd_run(const struct tw_cli_command *command, int argc, char **argv)
     if (cfg == NULL) {
         return TW_EXIT_FAILED;
     }
+    const struct tw_workflows *workflows = tw_cli_workflows(command, cfg);
+    if (workflows == NULL) {
+        tw_cfg_destroy(&cfg);
+        return TW_EXIT_FAILED;
+    }
     const struct tw_app_options options = {
         .cfg = cfg,
+        .workflows = workflows,
         .config_file = args.values[0],
         .clock = tw_clock_system(),
         .has_collector = only == NULL || strcmp(only, "collector") == 0,
         .has_web = only == NULL || strcmp(only, "web") == 0,
     };
     code = tw_app_run(&options) == 0 ? TW_EXIT_OK : TW_EXIT_FAILED;
+    tw_workflows_unref(&workflows);
     tw_cfg_destroy(&cfg);
     return code;
 }

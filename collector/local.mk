@@ -187,6 +187,7 @@ tillwatch_SOURCES = \
     collector/cli_import.c \
     collector/cli_quarantine.c \
     collector/cli_run.c \
+    collector/cli_workflows.c \
     collector/import_lines.c collector/import_lines.h \
     collector/import_progress.c collector/import_progress.h \
     collector/main.c

@@ -270,6 +270,24 @@ static void follow(int64_t *value, int64_t limit)
     *value = *value > limit ? limit : *value;
 }
 
+/* One that is not there is told here, and by nobody who would look into it. */
+static void check_dirs(struct tw_parse *self)
+{
+    struct tw_cfg_strings *dirs = &self->cfg->workflows.dirs;
+    size_t kept = 0;
+    for (size_t i = 0; i < dirs->count; i++) {
+        char shown[TW_SHOWN_SIZE];
+        if (is_directory(dirs->items[i])) {
+            dirs->items[kept++] = dirs->items[i];
+            continue;
+        }
+        tw_faults_add(&self->faults, self->file, 0, "workflows.dirs: %s is no directory",
+                      tw_shown(dirs->items[i], shown));
+        free(dirs->items[i]);
+    }
+    dirs->count = kept;
+}
+
 static void check_values(struct tw_parse *self)
 {
     struct tw_cfg *cfg = self->cfg;
@@ -286,12 +304,7 @@ static void check_values(struct tw_parse *self)
         tw_faults_add(&self->faults, self->file, 0, "store.dir: %s is no directory",
                       tw_shown(cfg->store.dir, shown));
     }
-    for (size_t i = 0; i < cfg->workflows.dirs.count; i++) {
-        if (!is_directory(cfg->workflows.dirs.items[i])) {
-            tw_faults_add(&self->faults, self->file, 0, "workflows.dirs: %s is no directory",
-                          tw_shown(cfg->workflows.dirs.items[i], shown));
-        }
-    }
+    check_dirs(self);
     if (cfg->web.ui_dir != NULL && !is_directory(cfg->web.ui_dir)) {
         tw_faults_add(&self->faults, self->file, 0, "web.ui-dir: %s is no directory",
                       tw_shown(cfg->web.ui_dir, shown));

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Workflows on the command line: read them, say what there is.
+ */
+#include "config.h"
+#include "cli.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "core/err.h"
+
+const struct tw_workflows *tw_cli_workflows(const struct tw_cli_command *command,
+                                            const struct tw_cfg *cfg)
+{
+    const struct tw_workflows *set = NULL;
+    int rc = tw_workflows_load(cfg, stderr, &set);
+    if (rc == TW_ENOMEM) {
+        (void)tw_cli_fail(command, TW_EXIT_FAILED, "out of memory");
+    }
+    return set;
+}
+
+/* 90 s, 5 min, 2 h, 30 d: the largest unit that is whole. */
+static void print_span(int64_t ns)
+{
+    static const struct {
+        int64_t ns;
+        const char *unit;
+    } units[] = {{86400 * TW_NS_PER_S, "d"},
+                 {3600 * TW_NS_PER_S, "h"},
+                 {60 * TW_NS_PER_S, "min"},
+                 {TW_NS_PER_S, "s"},
+                 {TW_NS_PER_MS, "ms"}};
+    size_t i = 0;
+    while (i < 4 && ns % units[i].ns != 0) {
+        i++;
+    }
+    (void)printf("%" PRId64 " %s", ns / units[i].ns, units[i].unit);
+}
+
+static void print_objective(const struct tw_workflow *workflow,
+                            const struct tw_wf_objective *objective)
+{
+    (void)printf("  objective %s: %s", objective->name, tw_objective_kind_name(objective->kind));
+    if (objective->step >= 0) {
+        (void)printf(" of %s", workflow->steps[objective->step].name);
+    }
+    if (objective->within_ns != 0) {
+        (void)fputs(" within ", stdout);
+        print_span(objective->within_ns);
+    }
+    if (objective->from >= 0) {
+        (void)printf(" of %s", workflow->steps[objective->from].name);
+    }
+    (void)printf(", %.6g %% over ", (double)objective->target_ppm / 1e4);
+    if (objective->window == TW_WINDOW_ROLLING) {
+        print_span(objective->window_ns);
+    } else {
+        (void)printf("a %s in %s", tw_window_kind_name(objective->window),
+                     objective->timezone == NULL ? "UTC" : objective->timezone);
+    }
+    (void)fputc('\n', stdout);
+}
+
+static void print_workflow(const struct tw_workflow *workflow)
+{
+    (void)printf("workflow %s, version %016" PRIx64 ", from %s, a run for each %s\n",
+                 workflow->name, workflow->version, workflow->file, workflow->object);
+    (void)fputs("  steps", stdout);
+    for (size_t i = 0; i < workflow->step_count; i++) {
+        const struct tw_wf_step *step = &workflow->steps[i];
+        (void)printf("%s %s", i == 0 ? "" : ",", step->name);
+        if (step->within_ns != 0) {
+            (void)fputs(" within ", stdout);
+            print_span(step->within_ns);
+        }
+        (void)fputs(step->each == TW_EACH_STORE ? " of every store" : "", stdout);
+    }
+    (void)fputc('\n', stdout);
+    for (size_t i = 0; i < workflow->objective_count; i++) {
+        print_objective(workflow, &workflow->objectives[i]);
+    }
+}
+
+void tw_cli_print_workflows(const struct tw_workflows *set)
+{
+    (void)printf("%zu workflows\n", set->count);
+    for (size_t i = 0; i < set->count; i++) {
+        print_workflow(&set->items[i]);
+    }
+    for (size_t i = 0; i < set->maintenance_count; i++) {
+        (void)printf("maintenance %s: %s\n", set->maintenance[i].name, set->maintenance[i].reason);
+    }
+    for (size_t i = 0; i < set->note_count; i++) {
+        (void)printf("note: %s\n", set->notes[i]);
+    }
+}
