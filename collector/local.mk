@@ -78,6 +78,8 @@ collector_libtrack_a_SOURCES += collector/track/run.c collector/track/run.h
 collector_libtrack_a_SOURCES += collector/track/queue.c collector/track/queue.h
 collector_libtrack_a_SOURCES += collector/track/skew.c collector/track/skew.h
 collector_libtrack_a_SOURCES += collector/track/watermark.c collector/track/watermark.h
+collector_libtrack_a_SOURCES += collector/track/budget.c collector/track/budget.h
+collector_libtrack_a_SOURCES += collector/track/burn.c collector/track/burn.h
 collector_libtrack_a_SOURCES += collector/track/calendar.c collector/track/calendar.h
 collector_libtrack_a_SOURCES += collector/track/sketch.c collector/track/sketch.h
 

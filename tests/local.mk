@@ -330,9 +330,17 @@ EXTRA_DIST += tests/fuzz/seeds/web
 # What objectives and lag are counted with.
 if HAVE_CMOCKA
 TRACK_TEST_LIBS = collector/libtrack.a collector/libcore.a $(CMOCKA_LIBS) $(GLIB_LIBS) -lm
-check_PROGRAMS += tests/unit/test_track_calendar tests/unit/test_track_sketch
+check_PROGRAMS += tests/unit/test_track_budget
+tests_unit_test_track_budget_SOURCES = tests/unit/test_track_budget.c
+tests_unit_test_track_budget_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=calloc
+tests_unit_test_track_budget_LDADD = $(TRACK_TEST_LIBS)
+check_PROGRAMS += tests/unit/test_track_burn
+tests_unit_test_track_burn_SOURCES = tests/unit/test_track_burn.c
+tests_unit_test_track_burn_LDADD = $(TRACK_TEST_LIBS)
+check_PROGRAMS += tests/unit/test_track_calendar
 tests_unit_test_track_calendar_SOURCES = tests/unit/test_track_calendar.c
 tests_unit_test_track_calendar_LDADD = $(TRACK_TEST_LIBS)
+check_PROGRAMS += tests/unit/test_track_sketch
 tests_unit_test_track_sketch_SOURCES = tests/unit/test_track_sketch.c
 tests_unit_test_track_sketch_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc
 tests_unit_test_track_sketch_LDADD = $(TRACK_TEST_LIBS)

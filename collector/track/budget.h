@@ -6,7 +6,7 @@
  * Decisions may be corrected: a late event that makes a bad one good is add(at, +1, -1) at the
  * minute of the first decision.
  * Thread: the owner's (pure but for memory).
- * Memory: 480 bytes for each hour in which something was decided, and 7 kB: at most 0.42 MB.
+ * Memory: 480 bytes for each hour in which something was decided, and 9 kB: at most 0.43 MB.
  * Limits: 35 days back and one day ahead of the head (of clocks that run fast: in no window until
  *         the head gets there); a minute holds up to TW_BUDGET_MINUTE_MAX of each. What is outside
  *         is in no window, but in `forgotten` or `refused`.
@@ -38,7 +38,7 @@ struct tw_budget_spec {
     uint32_t target_ppm; /* 1 to 999,999 */
     enum tw_window_kind window;
     int64_t window_ns;          /* rolling: 1 h to 30 d, whole minutes; else ignored */
-    const struct tw_zone *zone; /* calendar windows, and hours of the forecast; borrowed, outlives
+    const struct tw_zone *zone; /* calendar windows; borrowed, outlives
                                    the budget; NULL: UTC */
 };
 
@@ -58,7 +58,8 @@ void tw_budget_advance(struct tw_budget *self, tw_wall_t now);
  * than TW_BUDGET_MINUTE_MAX in a minute, or more than a day ahead): counted in `refused`;
  * TW_ENOMEM. */
 int tw_budget_add(struct tw_budget *self, tw_wall_t at, int64_t good, int64_t bad);
-/* Exact counts of the minutes of [from, until) that the ring still has, ahead of the head too. */
+/* Exact counts of the minutes that begin in [from, until), of those that the ring has, ahead of the
+ * head too. */
 struct tw_counts tw_budget_counts(const struct tw_budget *self, tw_wall_t from, tw_wall_t until);
 /* Counts of a burn window. */
 struct tw_counts tw_budget_window(const struct tw_budget *self, enum tw_burn_window window);

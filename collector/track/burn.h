@@ -68,13 +68,15 @@ struct tw_counts {
     int64_t bad;
 };
 
-/* What keeps a rule from firing, in the order in which it is asked. */
+/* A rule fires on enough events (events_min), of which at least bad_min are bad then. On fewer it
+ * still fires if at least bad_min are bad and that is hardly chance: the lower end of the 95 %
+ * interval (Wilson) of their share is above X * (1 - target). So a total outage is told in quiet
+ * hours too, and one failure of ten is not. */
 enum tw_burn_state {
     TW_BURN_UNUSABLE,   /* see its plan */
-    TW_BURN_FEW_EVENTS, /* fewer than events_min in the long window */
-    TW_BURN_FEW_BAD,    /* fewer than bad_min bad ones there, and their share might be chance: the
-                           lower end of its 95 % interval (Wilson) is not above X * (1 - target) */
     TW_BURN_QUIET,      /* one of the two rates does not exceed X */
+    TW_BURN_FEW_BAD,    /* both do, on fewer than events_min with fewer than bad_min bad ones */
+    TW_BURN_FEW_EVENTS, /* both do, on fewer than events_min, and it may be chance */
     TW_BURN_FIRING,
 };
 /* Judge one rule on what was decided in its long and its short window. Arguments as for the plan.
