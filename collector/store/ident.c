@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 #define XXH_INLINE_ALL /* identities are short: a call would cost as much as the hash */
 #include <xxhash.h>
 
@@ -392,6 +393,9 @@ static int load_table(struct tw_idents *self, uint32_t number, struct tw_diag *d
     sqlite3_stmt *stmt = NULL;
     int rc = tw_part_path(self->store->dir, number, false, path);
     rc = rc == TW_OK ? tw_db_open(path, TW_DB_READ, READ_CACHE_KIB, &db, diag) : rc;
+    if (rc == TW_ENOTFOUND) {
+        return rc;
+    }
     rc = rc == TW_OK ? tw_part_meta_read(db, &meta, diag) : rc;
     /* mostly one identity a record; an estimate is enough, and a damaged one is bounded */
     uint64_t expected = rc == TW_OK ? meta.last_n + 1 - meta.first_n : 0;
@@ -416,6 +420,9 @@ static int load_sealed(struct tw_idents *self, uint32_t number, struct tw_diag *
     struct tw_part_meta meta;
     uint8_t *filter = NULL;
     int rc = tw_seal_read_filter(self->store->dir, number, &meta, &filter, diag);
+    if (rc == TW_ENOTFOUND) {
+        return TW_OK; /* expired since it was listed */
+    }
     if (rc == TW_OK) {
         if (self->part_count == PARTS_MAX) {
             forget_oldest(self);
@@ -427,6 +434,25 @@ static int load_sealed(struct tw_idents *self, uint32_t number, struct tw_diag *
                                                         .pages = meta.ident_pages};
     }
     return rc;
+}
+
+/* The keeper may seal a partition while it is read here: then the file that was listed is gone, or
+ * goes while it is opened, and the sealed one is there. */
+static int load_part(struct tw_idents *self, const struct tw_part *listed, struct tw_diag *diag)
+{
+    char sealed[TW_PATH_MAX];
+    if (listed->is_sealed) {
+        return load_sealed(self, listed->number, diag);
+    }
+    int rc = load_table(self, listed->number, diag);
+    if (rc == TW_OK || tw_part_path(self->store->dir, listed->number, true, sealed) != TW_OK ||
+        (rc != TW_ENOTFOUND && access(sealed, F_OK) != 0)) {
+        return rc;
+    }
+    if (self->part_count > 0 && self->parts[self->part_count - 1].number == listed->number) {
+        close_part(&self->parts[--self->part_count]); /* what was read of it */
+    }
+    return load_sealed(self, listed->number, diag);
 }
 
 int tw_ident_new(struct tw_store *store, struct tw_idents **ret_idents, struct tw_diag *diag)
@@ -442,11 +468,10 @@ int tw_ident_new(struct tw_store *store, struct tw_idents **ret_idents, struct t
     self->floor = 1;
     int rc = tw_parts_list(store->dir, &parts, &count, diag);
     for (size_t i = 0; i < count && rc == TW_OK; i++) {
-        rc = parts[i].is_sealed ? load_sealed(self, parts[i].number, diag)
-                                : load_table(self, parts[i].number, diag);
+        rc = load_part(self, &parts[i], diag);
         if (rc == TW_OK) {
             enforce_bound(self);
-            self->floor = self->parts[0].first_n;
+            self->floor = self->part_count > 0 ? self->parts[0].first_n : self->floor;
         }
     }
     free(parts);

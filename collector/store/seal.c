@@ -490,6 +490,9 @@ int tw_seal_read_filter(const char *dir, uint32_t number, struct tw_part_meta *r
     size_t at = 0;
     int rc = tw_part_path(dir, number, true, path);
     rc = rc == TW_OK ? tw_db_open(path, TW_DB_IMMUTABLE, SEAL_CACHE_KIB, &db, diag) : rc;
+    if (rc == TW_ENOTFOUND) {
+        return rc;
+    }
     rc = rc == TW_OK ? tw_part_meta_read(db, ret_meta, diag) : rc;
     size_t size = rc == TW_OK ? (size_t)ret_meta->ident_lines * TW_FILTER_LINE : 0;
     if (rc == TW_OK) {

@@ -25,7 +25,8 @@ int tw_seal(const struct tw_seal_plan *plan, struct tw_diag *diag);
 /* Remove part-N.db and its journal where part-N.sealed is there. */
 int tw_seal_remove_source(const char *dir, uint32_t number, struct tw_diag *diag);
 
-/* The identity filter of a sealed partition: meta.ident_lines lines, owned by the caller. */
+/* The identity filter of a sealed partition: meta.ident_lines lines, owned by the caller.
+ * TW_ENOTFOUND: there is no such partition (any more). */
 int tw_seal_read_filter(const char *dir, uint32_t number, struct tw_part_meta *ret_meta,
                         uint8_t **ret_filter, struct tw_diag *diag);
 

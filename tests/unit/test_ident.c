@@ -3,6 +3,7 @@
 #include "config.h"
 #include "store_kit.h"
 
+#include <pthread.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -163,6 +164,42 @@ static void find__over_partitions_and_restarts__knows_all(void **state)
     assert_true(tw_ident_floor(idents) == 1);
 }
 
+static void *run_keeper(void *ret_rc)
+{
+    struct tw_diag diag = {{0}};
+    *(int *)ret_rc = tw_keeper_run_once(kit.store, &diag);
+    return NULL;
+}
+
+static void new__while_the_keeper_seals__knows_all(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 10; i++) {
+        commit(100, true);
+        commit(100, true);
+        tw_ident_destroy(&idents);
+        pthread_t keeper;
+        int rc = TW_EIO;
+        assert_int_equal(pthread_create(&keeper, NULL, run_keeper, &rc), 0);
+        assert_int_equal(tw_ident_new(kit.store, &idents, &kit.diag), TW_OK);
+        assert_int_equal(pthread_join(keeper, NULL), 0);
+        assert_int_equal(rc, TW_OK);
+        check_all(1);
+        tw_ident_poll(idents);
+        check_all(1);
+    }
+}
+
+static void read_filter__no_such_partition__says_so(void **state)
+{
+    (void)state;
+    struct tw_part_meta meta;
+    uint8_t *filter = NULL;
+    assert_int_equal(tw_seal_read_filter(kit.store->dir, 77, &meta, &filter, &kit.diag),
+                     TW_ENOTFOUND);
+    assert_null(filter);
+}
+
 static void find__same_key_in_two_partitions__prefers_as_in_one(void **state)
 {
     (void)state;
@@ -308,6 +345,8 @@ int main(void)
         TEST(find__same_key__prefers_the_check_then_the_first),
         TEST(hash__one_store__stays_and_others_differ),
         TEST(find__over_partitions_and_restarts__knows_all),
+        TEST(new__while_the_keeper_seals__knows_all),
+        TEST(read_filter__no_such_partition__says_so),
         TEST(find__same_key_in_two_partitions__prefers_as_in_one),
         TEST(bound__reached__forgets_the_oldest_and_says_so),
         TEST(retention__expired_partition__raises_the_floor),
