@@ -22,6 +22,7 @@ import argparse
 import collections
 import json
 import os
+import random
 import re
 import shutil
 import signal
@@ -35,6 +36,7 @@ import urllib.request
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.environ.get("TW_BUILD_DIR", os.path.join(ROOT, "build"))
+FIRST_PORT = 12000  # of those that towers are given
 # Long enough for a sanitizer build on a busy machine.
 DEADLINE_S = float(os.environ.get("TW_DEADLINE_S", "60"))
 
@@ -45,15 +47,21 @@ def program_path(name="tillwatch"):
 
 
 def free_ports(count):
-    """Ports of 127.0.0.1 that nobody had when asked; all different."""
-    sockets = []
-    for _ in range(count):
-        s = socket.socket()
-        s.bind(("127.0.0.1", 0))
-        sockets.append(s)
-    ports = [s.getsockname()[1] for s in sockets]
-    for s in sockets:
-        s.close()
+    """Ports of 127.0.0.1 that nobody had when asked; all different. They are below those that the
+    kernel gives out by itself, so that nobody gets one by chance while a tower is down."""
+    with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as f:
+        end = max(int(f.read().split()[0]), FIRST_PORT + 1000)
+    ports = []
+    while len(ports) < count:
+        port = random.randrange(FIRST_PORT, end)
+        with socket.socket() as s:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # closed ones still wait
+            try:
+                s.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        if port not in ports:
+            ports.append(port)
     return ports
 
 
@@ -69,6 +77,14 @@ def config_with(program=None, **changes):
         if count != 1:
             raise KeyError("%s stands %d times in the configuration" % (key, count))
     return text
+
+
+def preload(directory, name):
+    """Build a library of tests/system for LD_PRELOAD; its path."""
+    path = os.path.join(directory, name + ".so")
+    subprocess.run(["gcc", "-shared", "-fPIC", "-D_GNU_SOURCE", "-I", BUILD, "-o", path,
+                    os.path.join(ROOT, "tests", "system", name + ".c")], check=True)
+    return path
 
 
 def wait_until(condition, what, timeout=None, interval=0.02):
