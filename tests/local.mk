@@ -112,7 +112,7 @@ EXTRA_DIST += tests/check_banned.sh tests/check_headers.sh tests/check_tree.py \
     tests/compile_commands.sh tests/cppcheck.supp \
     tests/system/tower.py tests/system/tap.py tests/system/publish.py \
     tests/system/clients/package.json tests/system/clients/package-lock.json
-EXTRA_DIST += tests/system/nosync.c tests/system/shadow.c tests/system/test_baduse.py tests/system/test_clients.py \
+EXTRA_DIST += tests/system/gate.c tests/system/nosync.c tests/system/shadow.c tests/system/test_baduse.py tests/system/test_clients.py \
     tests/system/test_faults.py tests/system/test_hostile.py tests/system/test_kill.py tests/system/test_operations.py \
     tests/system/test_powercut.py tests/system/test_store.py \
     tests/system/clients/publish.mjs tests/system/clients/publish_client.py
