@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The index of the partition being written. A batch's objects are sorted by the first eight
- * bytes of their keys with a radix sort, what is equal there by the whole key with a merge sort.
- * Both are stable, so that equal keys stay in order of record.
+ * The index of the partition being written. A batch's records are grouped by the keys of their
+ * objects with a hash table, since one object is mostly carried by several of them. The groups are
+ * sorted by the first eight bytes of their keys with a radix sort, what is equal there by the whole
+ * key with a merge sort. Both are stable: should keys be chosen so that the table is of no use,
+ * each object is a group of its own, and those of one key stay in order of record.
  */
 #include "config.h"
 #include "store/index.h"
@@ -14,15 +16,29 @@
 #define MERGE_FACTOR 4          /* and this many times the entries of the commit */
 #define DELETE_PAGES 1000       /* of dead runs per commit: about 1 ms */
 #define RUNS_MAX     4096
-#define SORT_BASE    8 /* items sorted by insertion before merging begins */
+#define SORT_BASE    8  /* items sorted by insertion before merging begins */
+#define PROBES_MAX   64 /* slots looked at for a key before the table is given up */
+#define SLOTS_MIN    1024
 
 __extension__ typedef unsigned __int128 key_prefix;
 
+/* The records of a batch that carry one object. */
 struct sort_item {
     key_prefix prefix; /* first 16 bytes of the key, big endian, padded with zeros */
     uint32_t offset;   /* of the key in `keys` */
-    uint16_t len;
-    uint32_t record;
+    uint32_t len;
+    uint32_t first; /* postings, the oldest and the latest */
+    uint32_t last;
+};
+
+struct posting {
+    uint32_t record; /* of the batch */
+    uint32_t next;   /* posting of the same item; 0: none (the first of all follows none) */
+};
+
+struct key_slot {
+    uint32_t hash;
+    uint32_t item; /* + 1; 0: empty */
 };
 
 struct sort_order {
@@ -62,7 +78,13 @@ struct tw_index {
     struct sort_order *order;
     struct sort_order *order_spare;
     size_t item_count;
-    size_t item_capacity;
+    size_t item_capacity; /* of the four above and of `postings` */
+    struct posting *postings;
+    size_t posting_count;
+    struct key_slot *slots; /* a power of two, more than the postings */
+    size_t slot_capacity;
+    size_t slot_mask;
+    bool is_grouping;
     struct tw_entry entry; /* under construction */
 };
 
@@ -123,6 +145,8 @@ void tw_index_destroy(struct tw_index **self_p)
     free(self->spare);
     free(self->order);
     free(self->order_spare);
+    free(self->postings);
+    free(self->slots);
     free(self);
 }
 
@@ -161,58 +185,130 @@ static uint64_t load_be64(const uint8_t *bytes)
     return __builtin_bswap64(value);
 }
 
+/* Room for so many objects; an empty table. */
 static int reserve_items(struct tw_index *self, size_t count)
 {
-    if (count <= self->item_capacity) {
-        return TW_OK;
+    size_t slots = SLOTS_MIN;
+    while (slots < count * 2) {
+        slots *= 2;
     }
-    size_t capacity = count + count / 2;
-    struct sort_item *items = realloc(self->items, capacity * sizeof *items);
-    self->items = items == NULL ? self->items : items;
-    struct sort_item *spare = realloc(self->spare, capacity * sizeof *spare);
-    self->spare = spare == NULL ? self->spare : spare;
-    struct sort_order *order = realloc(self->order, capacity * sizeof *order);
-    self->order = order == NULL ? self->order : order;
-    struct sort_order *other = realloc(self->order_spare, capacity * sizeof *other);
-    self->order_spare = other == NULL ? self->order_spare : other;
-    if (items == NULL || spare == NULL || order == NULL || other == NULL) {
+    if (slots > self->slot_capacity) {
+        free(self->slots);
+        self->slots = malloc(slots * sizeof *self->slots);
+        self->slot_capacity = self->slots == NULL ? 0 : slots;
+    }
+    if (count > self->item_capacity) {
+        size_t capacity = count + count / 2;
+        struct sort_item *items = realloc(self->items, capacity * sizeof *items);
+        self->items = items == NULL ? self->items : items;
+        struct sort_item *spare = realloc(self->spare, capacity * sizeof *spare);
+        self->spare = spare == NULL ? self->spare : spare;
+        struct sort_order *order = realloc(self->order, capacity * sizeof *order);
+        self->order = order == NULL ? self->order : order;
+        struct sort_order *other = realloc(self->order_spare, capacity * sizeof *other);
+        self->order_spare = other == NULL ? self->order_spare : other;
+        struct posting *postings = realloc(self->postings, capacity * sizeof *postings);
+        self->postings = postings == NULL ? self->postings : postings;
+        if (items == NULL || spare == NULL || order == NULL || other == NULL || postings == NULL) {
+            return TW_ENOMEM;
+        }
+        self->item_capacity = capacity;
+    }
+    if (self->slots == NULL) {
         return TW_ENOMEM;
     }
-    self->item_capacity = capacity;
+    memset(self->slots, 0, slots * sizeof *self->slots);
+    self->slot_mask = slots - 1;
     return TW_OK;
 }
 
-/* The keys lie one behind the other, each padded so that 16 bytes can always be loaded. */
+static bool is_same_key(const char *keys, const struct sort_item *a, const struct sort_item *b)
+{
+    return a->prefix == b->prefix && a->len == b->len &&
+           (a->len <= 16 || memcmp(keys + a->offset, keys + b->offset, a->len) == 0);
+}
+
+/* Spread is all that is asked of it; constants of splitmix64 and wyhash. */
+static uint32_t hash_key(const char *keys, const struct sort_item *item)
+{
+    uint64_t mixed = ((uint64_t)item->prefix ^ item->len) * UINT64_C(0x9e3779b97f4a7c15);
+    mixed = (mixed ^ mixed >> 32 ^ (uint64_t)(item->prefix >> 64)) * UINT64_C(0xbf58476d1ce4e5b9);
+    if (item->len > 16) {
+        mixed ^= tw_object_hash(keys + item->offset + 16, item->len - 16);
+    }
+    return (uint32_t)(mixed >> 32);
+}
+
+/* The item with the key of this one, or NULL: then it is the next to be added, and the table knows
+ * it. Whoever chooses keys that meet in few slots gains nothing: the table is given up. */
+static struct sort_item *find_item(struct tw_index *self, const struct sort_item *wanted)
+{
+    uint32_t hash = hash_key(self->keys.data, wanted);
+    for (size_t i = 0; self->is_grouping; i++) {
+        struct key_slot *slot = &self->slots[(hash + i) & self->slot_mask];
+        if (slot->item == 0) {
+            *slot = (struct key_slot){hash, (uint32_t)self->item_count + 1};
+            break;
+        }
+        struct sort_item *item = &self->items[slot->item - 1];
+        if (slot->hash == hash && is_same_key(self->keys.data, item, wanted)) {
+            return item;
+        }
+        self->is_grouping = i < PROBES_MAX;
+    }
+    return NULL;
+}
+
+/* One object of a record. The keys lie one behind the other, each padded so that 16 bytes can
+ * always be loaded. Room was made. */
+static void collect_object(struct tw_index *self, const struct tw_object *object, size_t record)
+{
+    uint8_t *to = (uint8_t *)self->keys.data + self->keys.len;
+    size_t len = tw_key_make(object, to);
+    memset(to + len, 0, 16);
+    uint32_t posting = (uint32_t)self->posting_count++;
+    self->postings[posting] = (struct posting){.record = (uint32_t)record};
+    const struct sort_item made = {
+        .prefix = (key_prefix)load_be64(to) << 64 | load_be64(to + 8),
+        .offset = (uint32_t)self->keys.len,
+        .len = (uint32_t)len,
+        .first = posting,
+        .last = posting,
+    };
+    struct sort_item *item = find_item(self, &made);
+    if (item != NULL) {
+        self->postings[item->last].next = posting;
+        item->last = posting;
+        return;
+    }
+    self->items[self->item_count++] = made;
+    self->keys.len += len < 16 ? 16 : len;
+}
+
 static int collect(struct tw_index *self, const struct tw_batch *batch)
 {
-    self->item_count = 0;
-    tw_buf_clear(&self->keys);
+    size_t objects = 0;
     for (size_t i = 0; i < batch->record_count; i++) {
+        objects += batch->records[i].object_count;
+    }
+    self->item_count = 0;
+    self->posting_count = 0;
+    self->is_grouping = true;
+    tw_buf_clear(&self->keys);
+    int rc = reserve_items(self, objects);
+    for (size_t i = 0; rc == TW_OK && i < batch->record_count; i++) {
         const struct tw_record *record = &batch->records[i];
         if (record->kind != TW_RECORD_EVENT || record->object_count == 0) {
             continue;
         }
-        int rc = reserve_items(self, self->item_count + record->object_count);
-        uint8_t *to = (uint8_t *)tw_buf_reserve(&self->keys,
-                                                (size_t)record->object_count * (TW_KEY_MAX + 16));
-        if (rc != TW_OK || to == NULL) {
-            return rc != TW_OK ? rc : self->keys.error;
+        if (tw_buf_reserve(&self->keys, (size_t)record->object_count * (TW_KEY_MAX + 16)) == NULL) {
+            return self->keys.error;
         }
         for (uint32_t k = 0; k < record->object_count; k++) {
-            size_t len = tw_key_make(&record->objects[k], to);
-            memset(to + len, 0, 16);
-            self->items[self->item_count++] = (struct sort_item){
-                .prefix = (key_prefix)load_be64(to) << 64 | load_be64(to + 8),
-                .offset = (uint32_t)self->keys.len,
-                .len = (uint16_t)len,
-                .record = (uint32_t)i,
-            };
-            size_t taken = len + (len < 16 ? 16 - len : 0);
-            self->keys.len += taken;
-            to += taken;
+            collect_object(self, &record->objects[k], i);
         }
     }
-    return TW_OK;
+    return rc;
 }
 
 /* Order of the keys' rest; both prefixes are equal. */
@@ -373,35 +469,48 @@ int tw_index_build(struct tw_index *self, const struct tw_batch *batch)
 
 /* ---- writing ---- */
 
-static bool is_same_key(const char *keys, const struct sort_item *a, const struct sort_item *b)
+static void add_record(struct tw_entry *entry, const struct tw_record *record)
 {
-    return a->len == b->len && a->prefix == b->prefix &&
-           (a->len <= 16 || memcmp(keys + a->offset, keys + b->offset, a->len) == 0);
+    if (entry->count > 0 && entry->n[entry->count - 1] == record->n) {
+        return; /* the same object twice in one record */
+    }
+    if (entry->count == 0) {
+        entry->first = record->time;
+        entry->last = record->time;
+    }
+    entry->first = record->time.ns < entry->first.ns ? record->time : entry->first;
+    entry->last = record->time.ns > entry->last.ns ? record->time : entry->last;
+    entry->n[entry->count++] = record->n;
 }
 
-/* The entry that begins at item `at`; returns the item behind it. */
-static size_t make_entry(const struct tw_index *self, size_t at, struct tw_entry *entry)
+/* Where the writing of the run stands: an item, a posting of it. */
+struct place {
+    size_t item;
+    uint32_t posting;
+};
+
+/* The next entry, of as many records of one key as fit. */
+static void make_entry(const struct tw_index *self, struct place *at, struct tw_entry *entry)
 {
     const char *keys = self->keys.data;
-    const struct sort_item *first = &self->items[at];
+    const struct sort_item *first = &self->items[at->item];
     entry->key = (struct tw_str){keys + first->offset, first->len};
     entry->count = 0;
-    while (at < self->item_count && entry->count < TW_POSTINGS_MAX &&
-           is_same_key(keys, first, &self->items[at])) {
-        const struct tw_record *record = &self->batch->records[self->items[at].record];
-        at++;
-        if (entry->count > 0 && entry->n[entry->count - 1] == record->n) {
-            continue; /* the same object twice in one record */
+    while (entry->count < TW_POSTINGS_MAX) {
+        const struct posting *posting = &self->postings[at->posting];
+        add_record(entry, &self->batch->records[posting->record]);
+        at->posting = posting->next;
+        if (posting->next != 0) {
+            continue;
         }
-        if (entry->count == 0) {
-            entry->first = record->time;
-            entry->last = record->time;
+        if (++at->item == self->item_count) {
+            break;
         }
-        entry->first = record->time.ns < entry->first.ns ? record->time : entry->first;
-        entry->last = record->time.ns > entry->last.ns ? record->time : entry->last;
-        entry->n[entry->count++] = record->n;
+        at->posting = self->items[at->item].first;
+        if (!is_same_key(keys, first, &self->items[at->item])) {
+            break;
+        }
     }
-    return at;
 }
 
 static int add_run(struct tw_index *self, int level, int state, uint64_t entries, int64_t *ret_id,
@@ -455,8 +564,9 @@ static int write_batch_run(struct tw_index *self, struct tw_diag *diag)
     int64_t id = 0;
     int rc = add_run(self, 0, TW_RUN_READY, 0, &id, diag);
     tw_run_writer_begin(&self->writer, id);
-    for (size_t at = 0; rc == TW_OK && at < self->item_count;) {
-        at = make_entry(self, at, &self->entry);
+    struct place at = {0, self->items[0].first};
+    while (rc == TW_OK && at.item < self->item_count) {
+        make_entry(self, &at, &self->entry);
         rc = tw_run_writer_add(&self->writer, &self->entry, diag);
     }
     rc = rc == TW_OK ? tw_run_writer_end(&self->writer, diag) : rc;
@@ -542,7 +652,7 @@ static int begin_big(struct tw_index *self, struct tw_diag *diag)
 
 static int advance_big(struct tw_index *self, struct tw_diag *diag)
 {
-    size_t budget = self->item_count * MERGE_FACTOR;
+    size_t budget = self->posting_count * MERGE_FACTOR;
     budget = budget < MERGE_MIN ? MERGE_MIN : budget;
     int rc = self->big == NULL ? begin_big(self, diag) : TW_OK;
     if (rc != TW_OK || self->big == NULL) {

@@ -578,11 +578,76 @@ static void backup__no_store__is_not_found_and_leaves_nothing(void **state)
     assert_int_not_equal(access(target, F_OK), 0);
 }
 
+/* Give every event of the batch one object. */
+static void set_objects(struct tw_batch *batch, const char *const *ids, size_t id_count)
+{
+    for (size_t i = 0; i < batch->record_count; i++) {
+        struct tw_object *object = tw_arena_alloc(&batch->arena, sizeof *object);
+        assert_non_null(object);
+        *object = (struct tw_object){1, tw_str_of(ids[i % id_count]), {"", 0}};
+        bool is_event = batch->records[i].kind == TW_RECORD_EVENT;
+        batch->records[i].objects = is_event ? object : NULL;
+        batch->records[i].object_count = is_event ? 1 : 0;
+    }
+}
+
+/* The slot of an id of eight bytes and type 1 in a table of 1,024, as store/index.c has it. */
+static unsigned index_slot(const char *id)
+{
+    uint64_t high = 0;
+    for (unsigned i = 0; i < 8; i++) {
+        high = high << 8 | (uint8_t)id[i];
+    }
+    uint64_t mixed = (UINT64_C(0x0000010000000000) ^ 11) * UINT64_C(0x9e3779b97f4a7c15);
+    mixed = (mixed ^ mixed >> 32 ^ high) * UINT64_C(0xbf58476d1ce4e5b9);
+    return (unsigned)(mixed >> 32) % 1024;
+}
+
+#define CROWD 70 /* more than the slots that are looked at for one key */
+
+static void commit__objects_that_crowd_one_slot__are_indexed_whole(void **state)
+{
+    (void)state;
+    static char ids[CROWD][9];
+    const char *chosen[CROWD];
+    size_t found = 0;
+    for (unsigned i = 0; found < CROWD; i++) {
+        (void)snprintf(ids[found], sizeof ids[found], "%08u", i);
+        chosen[found] = ids[found];
+        found += index_slot(ids[found]) == 5 ? 1 : 0;
+    }
+    must_open();
+    /* up to the limit, one above it, and each several times before and after the table is left */
+    for (size_t count = 63; count <= CROWD; count++) {
+        kit_fill(&kit, 500, false);
+        set_objects(kit.batch, chosen, count);
+        assert_int_equal(tw_store_commit(kit.store, kit.batch, &kit.diag), TW_OK);
+        kit_accept(&kit);
+    }
+    kit_check_index(&kit);
+}
+
+static void commit__one_object_in_many_records__fills_several_entries(void **state)
+{
+    (void)state;
+    const char *id = "store-1";
+    must_open();
+    for (size_t count = 1; count <= 2 * TW_POSTINGS_MAX + 3; count += TW_POSTINGS_MAX / 2 - 1) {
+        kit_fill(&kit, count, false);
+        set_objects(kit.batch, &id, 1);
+        assert_int_equal(tw_store_commit(kit.store, kit.batch, &kit.diag), TW_OK);
+        kit_accept(&kit);
+    }
+    kit_check_index(&kit);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(commit__objects_that_crowd_one_slot__are_indexed_whole),
+        TEST(commit__one_object_in_many_records__fills_several_entries),
         TEST(open__new_directory__is_made_with_codes_that_stay),
         TEST(open__second_instance__is_refused_and_named),
         TEST(open__foreign_files__are_refused_untouched),
