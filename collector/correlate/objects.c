@@ -10,6 +10,7 @@
 
 #define OBJECTS_MAX 256 /* upper bound of correlate.max_objects */
 #define SCOPE_MAX   4   /* attributes of one scope; the configuration allows no more */
+#define CASE_BIT    0x20
 
 /* An attribute by its number, or by its name where the table has none. */
 struct attribute {
@@ -31,6 +32,7 @@ struct tw_object_rules {
     struct rule *rules;
     size_t rule_count;
     uint64_t ignored_lengths; /* bit n: a word of n bytes (63: or more) says nothing */
+    struct tw_str *ignored;   /* correlate.ignore */
 };
 
 /* What one extraction works on. */
@@ -62,8 +64,9 @@ int tw_object_rules_new(const struct tw_cfg *cfg, const struct tw_store *store,
     }
     self->cfg = cfg;
     self->rules = calloc(cfg->object_count + 1, sizeof *self->rules);
-    if (self->rules == NULL) {
-        free(self);
+    self->ignored = calloc(cfg->correlate.ignore.count + 1, sizeof *self->ignored);
+    if (self->rules == NULL || self->ignored == NULL) {
+        tw_object_rules_destroy(&self);
         return TW_ENOMEM;
     }
     for (size_t i = 0; i < cfg->object_count; i++) {
@@ -82,7 +85,8 @@ int tw_object_rules_new(const struct tw_cfg *cfg, const struct tw_store *store,
         }
     }
     for (size_t i = 0; i < cfg->correlate.ignore.count; i++) {
-        self->ignored_lengths |= length_bit(strlen(cfg->correlate.ignore.items[i]));
+        self->ignored[i] = tw_str_of(cfg->correlate.ignore.items[i]);
+        self->ignored_lengths |= length_bit(self->ignored[i].len);
     }
     *ret_rules = self;
     return TW_OK;
@@ -94,6 +98,7 @@ void tw_object_rules_destroy(struct tw_object_rules **self_p)
     *self_p = NULL;
     if (self != NULL) {
         free(self->rules);
+        free(self->ignored);
         free(self);
     }
 }
@@ -104,7 +109,8 @@ static struct tw_str value_of(const struct tw_event *event, const struct attribu
                                  : tw_event_attribute(event, attribute->name);
 }
 
-/* True for identifiers that say nothing. Most are told apart by their length alone. */
+/* True for identifiers that say nothing. Nearly all are told apart by their length, or by that and
+ * their first byte (the bit in which upper and lower case differ is set in both). */
 static bool is_ignored(const struct tw_object_rules *self, struct tw_str id)
 {
     if (id.len == 0) {
@@ -113,10 +119,10 @@ static bool is_ignored(const struct tw_object_rules *self, struct tw_str id)
     if ((self->ignored_lengths & length_bit(id.len)) == 0) {
         return false;
     }
-    const struct tw_cfg *cfg = self->cfg;
-    for (size_t i = 0; i < cfg->correlate.ignore.count; i++) {
-        const char *word = cfg->correlate.ignore.items[i];
-        if (strlen(word) == id.len && strncasecmp(word, id.ptr, id.len) == 0) {
+    for (size_t i = 0; i < self->cfg->correlate.ignore.count; i++) {
+        struct tw_str word = self->ignored[i];
+        if (word.len == id.len && (word.ptr[0] | CASE_BIT) == (id.ptr[0] | CASE_BIT) &&
+            strncasecmp(word.ptr, id.ptr, id.len) == 0) {
             return true;
         }
     }
