@@ -11,6 +11,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "core/str.h"
+
 #if defined(__SSE2__)
 #include <emmintrin.h>
 #endif
@@ -82,6 +84,31 @@ static inline uint32_t tw_bytes_hash(const char *name, size_t len)
     uint64_t mixed = (first ^ len) * UINT64_C(0x9e3779b97f4a7c15);
     mixed = (mixed ^ mixed >> 32 ^ last) * UINT64_C(0xbf58476d1ce4e5b9);
     return (uint32_t)(mixed >> 32);
+}
+
+/* tw_str_equal for names: without a call for those of 4 to 16 bytes, which nearly all have. */
+static inline bool tw_bytes_same(struct tw_str a, struct tw_str b)
+{
+    if (a.len != b.len) {
+        return false;
+    }
+    if (a.len >= 8 && a.len <= 16) {
+        uint64_t words[4];
+        memcpy(&words[0], a.ptr, 8);
+        memcpy(&words[1], b.ptr, 8);
+        memcpy(&words[2], a.ptr + a.len - 8, 8);
+        memcpy(&words[3], b.ptr + b.len - 8, 8);
+        return words[0] == words[1] && words[2] == words[3];
+    }
+    if (a.len >= 4 && a.len < 8) {
+        uint32_t words[4];
+        memcpy(&words[0], a.ptr, 4);
+        memcpy(&words[1], b.ptr, 4);
+        memcpy(&words[2], a.ptr + a.len - 4, 4);
+        memcpy(&words[3], b.ptr + b.len - 4, 4);
+        return words[0] == words[1] && words[2] == words[3];
+    }
+    return tw_str_equal(a, b);
 }
 
 static inline bool tw_byte_is_digit(char byte)

@@ -49,11 +49,8 @@ static int no_memory(struct tw_decoder *self)
 
 struct tw_event *tw_event_begin(struct tw_decoder *self)
 {
-    struct tw_event *event = tw_arena_zalloc(self->arena, sizeof *event);
-    if (event == NULL) {
-        (void)no_memory(self);
-    }
-    return event;
+    memset(&self->event, 0, sizeof self->event);
+    return &self->event;
 }
 
 int tw_event_check_name(struct tw_decoder *self, struct tw_str name)
@@ -308,9 +305,6 @@ static int read_member(struct tw_decoder *self, const struct tw_json_member *mem
 int tw_cloudevent_read(struct tw_decoder *self, struct tw_str json, struct tw_event **ret_event)
 {
     struct tw_event *event = tw_event_begin(self);
-    if (event == NULL) {
-        return TW_EINVAL;
-    }
     event->json = json;
     struct data_members data = {.has_data = false};
     for (size_t i = 0; i < self->scanner.count; i++) {
@@ -362,9 +356,6 @@ int tw_cloudevent_compose(struct tw_decoder *self, const struct tw_pair *pairs, 
                           enum tw_data_kind kind, struct tw_str data, struct tw_event **ret_event)
 {
     struct tw_event *event = tw_event_begin(self);
-    if (event == NULL) {
-        return TW_EINVAL;
-    }
     for (size_t i = 0; i < count; i++) {
         if (pairs[i].text.ptr == NULL) {
             continue;

@@ -21,8 +21,9 @@ struct tw_problem {
     struct tw_str raw;    /* the bytes of the event, or of the message's body; borrowed */
 };
 
-/* Where decoded events go. Both may be called many times for one message. `event` and `problem`
- * and what they point at live until the decoder's arena is reset AND the message's frames die. */
+/* Where decoded events go. Both may be called many times for one message. `event` itself lives for
+ * the call; what it points at, `problem` and what that points at live until the decoder's arena is
+ * reset or the message's frames die. */
 struct tw_decode_sink {
     void *context;
     void (*event)(void *context, const struct tw_event *event);

@@ -4,6 +4,7 @@
 #include "config.h"
 #include "event/event.h"
 
+#include "event/bytes.h"
 #include "event/internal.h"
 #include "event/scan.h"
 
@@ -16,26 +17,30 @@ static const struct tw_str names[TW_ATTR_COUNT] = {
 #undef TW_ATTRIBUTE_NAME
 };
 
-/* attribute + 1, or 0: empty */
-static uint8_t slots[SLOTS];
+static struct {
+    uint32_t hash;
+    uint32_t attribute; /* + 1; 0: empty */
+} slots[SLOTS];
 
 __attribute__((constructor)) static void fill_slots(void)
 {
     for (unsigned i = 0; i < TW_ATTR_COUNT; i++) {
-        uint32_t slot = tw_name_hash(names[i]) % SLOTS;
-        while (slots[slot] != 0) {
+        uint32_t hash = tw_name_hash(names[i]);
+        uint32_t slot = hash % SLOTS;
+        while (slots[slot].attribute != 0) {
             slot = (slot + 1) % SLOTS;
         }
-        slots[slot] = (uint8_t)(i + 1);
+        slots[slot].hash = hash;
+        slots[slot].attribute = i + 1;
     }
 }
 
 int tw_attribute_find_hashed(struct tw_str name, uint32_t hash)
 {
-    for (uint32_t slot = hash % SLOTS; slots[slot] != 0; slot = (slot + 1) % SLOTS) {
-        int attribute = slots[slot] - 1;
-        if (tw_str_equal(names[attribute], name)) {
-            return attribute;
+    for (uint32_t slot = hash % SLOTS; slots[slot].attribute != 0; slot = (slot + 1) % SLOTS) {
+        uint32_t attribute = slots[slot].attribute - 1;
+        if (slots[slot].hash == hash && tw_bytes_same(names[attribute], name)) {
+            return (int)attribute;
         }
     }
     return -1;

@@ -35,7 +35,8 @@ struct tw_decoder {
     /* set by tw_refuse */
     enum tw_problem_code code;
     struct tw_str detail;
-    /* of the event being built */
+    /* the event being built: not in the arena, whose memory is seldom in a cache */
+    struct tw_event event;
     struct tw_event_extra extras[TW_EVENT_MAX_EXTRAS];
 };
 
@@ -54,7 +55,7 @@ int tw_refuse(struct tw_decoder *self, enum tw_problem_code code, const char *fo
 /* Hand the refusal on to the sink. */
 void tw_report(struct tw_decoder *self, int64_t index, struct tw_str raw);
 
-/* An event in the arena without attributes; NULL when the arena is full. */
+/* The decoder's event, emptied: no attributes yet. */
 struct tw_event *tw_event_begin(struct tw_decoder *self);
 /* Set one attribute from its decoded text. is_plain: printable ASCII, needs no look.
  * TW_OK or TW_EINVAL. */

@@ -21,6 +21,7 @@ struct got {
     struct tw_cfg cfg;
     struct tw_arena arena;
     struct tw_decoder *decoder;
+    struct tw_event kept[GOT_MAX];
     const struct tw_event *events[GOT_MAX]; /* the first ones */
     size_t event_count;
     const struct tw_problem *problems[GOT_MAX]; /* the first ones */
@@ -31,7 +32,8 @@ static inline void got_event(void *context, const struct tw_event *event)
 {
     struct got *got = context;
     if (got->event_count < GOT_MAX) {
-        got->events[got->event_count] = event;
+        got->kept[got->event_count] = *event;
+        got->events[got->event_count] = &got->kept[got->event_count];
     }
     got->event_count++;
 }
