@@ -82,6 +82,7 @@ collector_libtrack_a_SOURCES += collector/track/budget.c collector/track/budget.
 collector_libtrack_a_SOURCES += collector/track/burn.c collector/track/burn.h
 collector_libtrack_a_SOURCES += collector/track/calendar.c collector/track/calendar.h
 collector_libtrack_a_SOURCES += collector/track/sketch.c collector/track/sketch.h
+collector_libtrack_a_SOURCES += collector/track/verdict.c collector/track/verdict.h
 
 noinst_LIBRARIES += collector/libintake.a
 collector_libintake_a_SOURCES = \

@@ -344,4 +344,18 @@ check_PROGRAMS += tests/unit/test_track_sketch
 tests_unit_test_track_sketch_SOURCES = tests/unit/test_track_sketch.c
 tests_unit_test_track_sketch_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc
 tests_unit_test_track_sketch_LDADD = $(TRACK_TEST_LIBS)
+check_PROGRAMS += tests/unit/test_track_verdict
+tests_unit_test_track_verdict_SOURCES = tests/unit/test_track_verdict.c
+tests_unit_test_track_verdict_LDADD = $(TRACK_TEST_LIBS)
 endif
+
+tests_fuzz_fuzz_track_SOURCES = tests/fuzz/fuzz_track.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_track_LDADD = collector/libtrack.a collector/libcore.a $(GLIB_LIBS) -lm
+if FUZZING
+noinst_PROGRAMS += tests/fuzz/fuzz_track
+tests_fuzz_fuzz_track_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+else
+check_PROGRAMS += tests/fuzz/fuzz_track
+tests_fuzz_fuzz_track_SOURCES += tests/fuzz/replay_main.c
+endif
+EXTRA_DIST += tests/fuzz/seeds/track
