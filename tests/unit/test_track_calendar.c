@@ -129,96 +129,97 @@ static void calendar__offsets__change_in_the_second_of_the_change(void **state)
     assert_int_equal(tw_zone_offset_s(NULL, at("2026-07-01T00:00:00Z")), 0);
 }
 
+static const struct {
+    const char *zone;
+    enum tw_window_kind kind;
+    const char *at;
+    const char *from;
+    const char *until;
+    int64_t minutes;
+} periods[] = {
+    {"UTC", TW_WINDOW_DAY, "2026-02-28T23:59:59.999999999Z", "2026-02-28T00:00:00Z",
+     "2026-03-01T00:00:00Z", 1440},
+    /* A day of 23 hours, its neighbours, and its first and last instants. */
+    {"Europe/Berlin", TW_WINDOW_DAY, "2026-03-29T12:00:00Z", "2026-03-28T23:00:00Z",
+     "2026-03-29T22:00:00Z", 23 * 60},
+    {"Europe/Berlin", TW_WINDOW_DAY, "2026-03-28T23:00:00Z", "2026-03-28T23:00:00Z",
+     "2026-03-29T22:00:00Z", 23 * 60},
+    {"Europe/Berlin", TW_WINDOW_DAY, "2026-03-28T22:59:59.999999999Z", "2026-03-27T23:00:00Z",
+     "2026-03-28T23:00:00Z", 1440},
+    {"Europe/Berlin", TW_WINDOW_DAY, "2026-03-29T22:00:00Z", "2026-03-29T22:00:00Z",
+     "2026-03-30T22:00:00Z", 1440},
+    /* A day of 25 hours, in the first and in the second of the repeated hours. */
+    {"Europe/Berlin", TW_WINDOW_DAY, "2026-10-25T00:30:00Z", "2026-10-24T22:00:00Z",
+     "2026-10-25T23:00:00Z", 25 * 60},
+    {"Europe/Berlin", TW_WINDOW_DAY, "2026-10-25T01:30:00Z", "2026-10-24T22:00:00Z",
+     "2026-10-25T23:00:00Z", 25 * 60},
+    {"America/New_York", TW_WINDOW_DAY, "2026-03-08T12:00:00-04:00", "2026-03-08T00:00:00-05:00",
+     "2026-03-09T00:00:00-04:00", 23 * 60},
+    {"America/New_York", TW_WINDOW_DAY, "2026-11-01T12:00:00-05:00", "2026-11-01T00:00:00-04:00",
+     "2026-11-02T00:00:00-05:00", 25 * 60},
+    /* Half an hour less and more. */
+    {"Australia/Lord_Howe", TW_WINDOW_DAY, "2026-04-05T12:00:00+10:30", "2026-04-05T00:00:00+11:00",
+     "2026-04-06T00:00:00+10:30", 24 * 60 + 30},
+    {"Australia/Lord_Howe", TW_WINDOW_DAY, "2026-10-04T12:00:00+11:00", "2026-10-04T00:00:00+10:30",
+     "2026-10-05T00:00:00+11:00", 24 * 60 - 30},
+    /* Midnight is skipped: the day begins at 01:00. And it comes twice: at the first time the
+     * date was still the old one, since 24:00 became 23:00. */
+    {"Africa/Cairo", TW_WINDOW_DAY, "2026-04-24T12:00:00+03:00", "2026-04-24T01:00:00+03:00",
+     "2026-04-25T00:00:00+03:00", 23 * 60},
+    {"Africa/Cairo", TW_WINDOW_DAY, "2026-10-29T23:30:00+02:00", "2026-10-29T00:00:00+03:00",
+     "2026-10-30T00:00:00+02:00", 25 * 60},
+    /* 00:01 became 23:01 of the day before (Newfoundland, until 2011): the new day had begun.
+     */
+    {"America/St_Johns", TW_WINDOW_DAY, "2010-11-06T23:30:00-03:30", "2010-11-07T00:00:00-02:30",
+     "2010-11-08T00:00:00-03:30", 25 * 60},
+    {"America/St_Johns", TW_WINDOW_DAY, "2010-11-06T23:30:00-02:30", "2010-11-06T00:00:00-02:30",
+     "2010-11-07T00:00:00-02:30", 24 * 60},
+    /* Samoa had no 30 December 2011. */
+    {"Pacific/Apia", TW_WINDOW_DAY, "2011-12-29T12:00:00-10:00", "2011-12-29T00:00:00-10:00",
+     "2011-12-31T00:00:00+14:00", 24 * 60},
+    {"Pacific/Apia", TW_WINDOW_DAY, "2011-12-31T12:00:00+14:00", "2011-12-31T00:00:00+14:00",
+     "2012-01-01T00:00:00+14:00", 24 * 60},
+    /* Weeks begin on Monday; those of a change have 167 and 169 hours. */
+    {"Europe/Berlin", TW_WINDOW_WEEK, "2026-03-29T21:59:59Z", "2026-03-22T23:00:00Z",
+     "2026-03-29T22:00:00Z", 167 * 60},
+    {"Europe/Berlin", TW_WINDOW_WEEK, "2026-03-29T22:00:00Z", "2026-03-29T22:00:00Z",
+     "2026-04-05T22:00:00Z", 168 * 60},
+    {"Europe/Berlin", TW_WINDOW_WEEK, "2026-10-21T10:00:00Z", "2026-10-18T22:00:00Z",
+     "2026-10-25T23:00:00Z", 169 * 60},
+    {"UTC", TW_WINDOW_WEEK, "1969-12-31T00:00:00Z", "1969-12-29T00:00:00Z", "1970-01-05T00:00:00Z",
+     168 * 60},
+    /* Months: ends, leap days (2028 and 2000 have one, 2026 and 2100 none), year's end. */
+    {"UTC", TW_WINDOW_MONTH, "2026-02-28T23:59:59Z", "2026-02-01T00:00:00Z", "2026-03-01T00:00:00Z",
+     28 * 1440},
+    {"UTC", TW_WINDOW_MONTH, "2028-02-29T00:00:00Z", "2028-02-01T00:00:00Z", "2028-03-01T00:00:00Z",
+     29 * 1440},
+    {"UTC", TW_WINDOW_MONTH, "2000-02-29T23:59:59Z", "2000-02-01T00:00:00Z", "2000-03-01T00:00:00Z",
+     29 * 1440},
+    {"UTC", TW_WINDOW_MONTH, "2100-02-28T23:59:59Z", "2100-02-01T00:00:00Z", "2100-03-01T00:00:00Z",
+     28 * 1440},
+    {"UTC", TW_WINDOW_MONTH, "2026-04-30T23:59:59Z", "2026-04-01T00:00:00Z", "2026-05-01T00:00:00Z",
+     30 * 1440},
+    {"UTC", TW_WINDOW_MONTH, "2026-12-31T23:59:59Z", "2026-12-01T00:00:00Z", "2027-01-01T00:00:00Z",
+     31 * 1440},
+    {"UTC", TW_WINDOW_MONTH, "2027-01-01T00:00:00Z", "2027-01-01T00:00:00Z", "2027-02-01T00:00:00Z",
+     31 * 1440},
+    {"Europe/Berlin", TW_WINDOW_MONTH, "2026-03-31T21:59:59Z", "2026-02-28T23:00:00Z",
+     "2026-03-31T22:00:00Z", 31 * 1440 - 60},
+    {"Europe/Berlin", TW_WINDOW_MONTH, "2026-10-31T22:59:59Z", "2026-09-30T22:00:00Z",
+     "2026-10-31T23:00:00Z", 31 * 1440 + 60},
+    {"America/New_York", TW_WINDOW_MONTH, "2026-11-30T23:00:00-05:00", "2026-11-01T00:00:00-04:00",
+     "2026-12-01T00:00:00-05:00", 30 * 1440 + 60},
+};
+
 static void calendar__periods__are_those_of_the_wall_clock(void **state)
 {
     (void)state;
-    static const struct {
-        const char *zone;
-        enum tw_window_kind kind;
-        const char *at;
-        const char *from;
-        const char *until;
-        int64_t minutes;
-    } rows[] = {
-        {"UTC", TW_WINDOW_DAY, "2026-02-28T23:59:59.999999999Z", "2026-02-28T00:00:00Z",
-         "2026-03-01T00:00:00Z", 1440},
-        /* A day of 23 hours, its neighbours, and its first and last instants. */
-        {"Europe/Berlin", TW_WINDOW_DAY, "2026-03-29T12:00:00Z", "2026-03-28T23:00:00Z",
-         "2026-03-29T22:00:00Z", 23 * 60},
-        {"Europe/Berlin", TW_WINDOW_DAY, "2026-03-28T23:00:00Z", "2026-03-28T23:00:00Z",
-         "2026-03-29T22:00:00Z", 23 * 60},
-        {"Europe/Berlin", TW_WINDOW_DAY, "2026-03-28T22:59:59.999999999Z", "2026-03-27T23:00:00Z",
-         "2026-03-28T23:00:00Z", 1440},
-        {"Europe/Berlin", TW_WINDOW_DAY, "2026-03-29T22:00:00Z", "2026-03-29T22:00:00Z",
-         "2026-03-30T22:00:00Z", 1440},
-        /* A day of 25 hours, in the first and in the second of the repeated hours. */
-        {"Europe/Berlin", TW_WINDOW_DAY, "2026-10-25T00:30:00Z", "2026-10-24T22:00:00Z",
-         "2026-10-25T23:00:00Z", 25 * 60},
-        {"Europe/Berlin", TW_WINDOW_DAY, "2026-10-25T01:30:00Z", "2026-10-24T22:00:00Z",
-         "2026-10-25T23:00:00Z", 25 * 60},
-        {"America/New_York", TW_WINDOW_DAY, "2026-03-08T12:00:00-04:00",
-         "2026-03-08T00:00:00-05:00", "2026-03-09T00:00:00-04:00", 23 * 60},
-        {"America/New_York", TW_WINDOW_DAY, "2026-11-01T12:00:00-05:00",
-         "2026-11-01T00:00:00-04:00", "2026-11-02T00:00:00-05:00", 25 * 60},
-        /* Half an hour less and more. */
-        {"Australia/Lord_Howe", TW_WINDOW_DAY, "2026-04-05T12:00:00+10:30",
-         "2026-04-05T00:00:00+11:00", "2026-04-06T00:00:00+10:30", 24 * 60 + 30},
-        {"Australia/Lord_Howe", TW_WINDOW_DAY, "2026-10-04T12:00:00+11:00",
-         "2026-10-04T00:00:00+10:30", "2026-10-05T00:00:00+11:00", 24 * 60 - 30},
-        /* Midnight is skipped: the day begins at 01:00. And it comes twice: at the first time the
-         * date was still the old one, since 24:00 became 23:00. */
-        {"Africa/Cairo", TW_WINDOW_DAY, "2026-04-24T12:00:00+03:00", "2026-04-24T01:00:00+03:00",
-         "2026-04-25T00:00:00+03:00", 23 * 60},
-        {"Africa/Cairo", TW_WINDOW_DAY, "2026-10-29T23:30:00+02:00", "2026-10-29T00:00:00+03:00",
-         "2026-10-30T00:00:00+02:00", 25 * 60},
-        /* 00:01 became 23:01 of the day before (Newfoundland, until 2011): the new day had begun.
-         */
-        {"America/St_Johns", TW_WINDOW_DAY, "2010-11-06T23:30:00-03:30",
-         "2010-11-07T00:00:00-02:30", "2010-11-08T00:00:00-03:30", 25 * 60},
-        {"America/St_Johns", TW_WINDOW_DAY, "2010-11-06T23:30:00-02:30",
-         "2010-11-06T00:00:00-02:30", "2010-11-07T00:00:00-02:30", 24 * 60},
-        /* Samoa had no 30 December 2011. */
-        {"Pacific/Apia", TW_WINDOW_DAY, "2011-12-29T12:00:00-10:00", "2011-12-29T00:00:00-10:00",
-         "2011-12-31T00:00:00+14:00", 24 * 60},
-        {"Pacific/Apia", TW_WINDOW_DAY, "2011-12-31T12:00:00+14:00", "2011-12-31T00:00:00+14:00",
-         "2012-01-01T00:00:00+14:00", 24 * 60},
-        /* Weeks begin on Monday; those of a change have 167 and 169 hours. */
-        {"Europe/Berlin", TW_WINDOW_WEEK, "2026-03-29T21:59:59Z", "2026-03-22T23:00:00Z",
-         "2026-03-29T22:00:00Z", 167 * 60},
-        {"Europe/Berlin", TW_WINDOW_WEEK, "2026-03-29T22:00:00Z", "2026-03-29T22:00:00Z",
-         "2026-04-05T22:00:00Z", 168 * 60},
-        {"Europe/Berlin", TW_WINDOW_WEEK, "2026-10-21T10:00:00Z", "2026-10-18T22:00:00Z",
-         "2026-10-25T23:00:00Z", 169 * 60},
-        {"UTC", TW_WINDOW_WEEK, "1969-12-31T00:00:00Z", "1969-12-29T00:00:00Z",
-         "1970-01-05T00:00:00Z", 168 * 60},
-        /* Months: ends, leap days (2028 and 2000 have one, 2026 and 2100 none), year's end. */
-        {"UTC", TW_WINDOW_MONTH, "2026-02-28T23:59:59Z", "2026-02-01T00:00:00Z",
-         "2026-03-01T00:00:00Z", 28 * 1440},
-        {"UTC", TW_WINDOW_MONTH, "2028-02-29T00:00:00Z", "2028-02-01T00:00:00Z",
-         "2028-03-01T00:00:00Z", 29 * 1440},
-        {"UTC", TW_WINDOW_MONTH, "2000-02-29T23:59:59Z", "2000-02-01T00:00:00Z",
-         "2000-03-01T00:00:00Z", 29 * 1440},
-        {"UTC", TW_WINDOW_MONTH, "2100-02-28T23:59:59Z", "2100-02-01T00:00:00Z",
-         "2100-03-01T00:00:00Z", 28 * 1440},
-        {"UTC", TW_WINDOW_MONTH, "2026-04-30T23:59:59Z", "2026-04-01T00:00:00Z",
-         "2026-05-01T00:00:00Z", 30 * 1440},
-        {"UTC", TW_WINDOW_MONTH, "2026-12-31T23:59:59Z", "2026-12-01T00:00:00Z",
-         "2027-01-01T00:00:00Z", 31 * 1440},
-        {"UTC", TW_WINDOW_MONTH, "2027-01-01T00:00:00Z", "2027-01-01T00:00:00Z",
-         "2027-02-01T00:00:00Z", 31 * 1440},
-        {"Europe/Berlin", TW_WINDOW_MONTH, "2026-03-31T21:59:59Z", "2026-02-28T23:00:00Z",
-         "2026-03-31T22:00:00Z", 31 * 1440 - 60},
-        {"Europe/Berlin", TW_WINDOW_MONTH, "2026-10-31T22:59:59Z", "2026-09-30T22:00:00Z",
-         "2026-10-31T23:00:00Z", 31 * 1440 + 60},
-        {"America/New_York", TW_WINDOW_MONTH, "2026-11-30T23:00:00-05:00",
-         "2026-11-01T00:00:00-04:00", "2026-12-01T00:00:00-05:00", 30 * 1440 + 60},
-    };
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        struct tw_zone *made = zone(rows[i].zone);
-        struct tw_span span = tw_calendar_period(made, rows[i].kind, at(rows[i].at));
-        assert_time(span.from, rows[i].from, rows[i].at);
-        assert_time(span.until, rows[i].until, rows[i].at);
-        assert_int_equal((span.until.ns - span.from.ns) / (60 * TW_NS_PER_S), rows[i].minutes);
+    for (size_t i = 0; i < sizeof periods / sizeof periods[0]; i++) {
+        struct tw_zone *made = zone(periods[i].zone);
+        struct tw_span span = tw_calendar_period(made, periods[i].kind, at(periods[i].at));
+        assert_time(span.from, periods[i].from, periods[i].at);
+        assert_time(span.until, periods[i].until, periods[i].at);
+        assert_int_equal((span.until.ns - span.from.ns) / (60 * TW_NS_PER_S), periods[i].minutes);
         tw_zone_destroy(&made);
     }
 }
