@@ -75,7 +75,7 @@ check_PROGRAMS += tests/unit/test_reader_faults
 tests_unit_test_reader_faults_SOURCES = tests/unit/test_reader_faults.c tests/unit/store_model.h
 tests_unit_test_reader_faults_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
 tests_unit_test_reader_faults_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc -Wl,--wrap=calloc \
-    -Wl,--wrap=realloc -Wl,--wrap=strdup -Wl,--wrap=strndup
+    -Wl,--wrap=realloc -Wl,--wrap=strdup -Wl,--wrap=strndup -Wl,--wrap=tw_parts_list
 tests_unit_test_reader_faults_LDADD = $(STORE_TEST_LIBS)
 check_PROGRAMS += tests/unit/test_journey
 tests_unit_test_journey_SOURCES = tests/unit/test_journey.c tests/unit/store_model.h

@@ -452,6 +452,8 @@ static struct tw_view *take_part(struct tw_reader *self, const struct tw_part *l
     return part;
 }
 
+/* TW_EAGAIN: a file went while the list was made. It may have been sealed, which gives it another
+ * name, so the list may have a hole and must not be used. */
 static int list_parts(struct tw_reader *self, const struct timespec *mtime)
 {
     struct tw_part *listed = NULL;
@@ -465,10 +467,12 @@ static int list_parts(struct tw_reader *self, const struct timespec *mtime)
     struct tw_view **parts = calloc(listed_count + 1, sizeof(struct tw_view *));
     size_t count = 0;
     bool is_complete = parts != NULL;
+    bool has_hole = false;
     for (size_t i = 0; i < listed_count && is_complete; i++) {
         bool has_gone = false;
         parts[count] = take_part(self, &listed[i], &has_gone);
         is_complete = parts[count] != NULL || has_gone;
+        has_hole = has_hole || has_gone;
         count += parts[count] != NULL;
     }
     free(listed);
@@ -485,8 +489,24 @@ static int list_parts(struct tw_reader *self, const struct timespec *mtime)
     }
     self->listed_mtime = *mtime;
     int64_t age = (now.tv_sec - mtime->tv_sec) * TW_NS_PER_S + (now.tv_nsec - mtime->tv_nsec);
-    self->is_listed = is_complete && age > RACY_NS;
-    return is_complete ? TW_OK : TW_ENOMEM;
+    self->is_listed = is_complete && !has_hole && age > RACY_NS;
+    if (!is_complete) {
+        return TW_ENOMEM;
+    }
+    return has_hole ? TW_EAGAIN : TW_OK;
+}
+
+static int list_if_changed(struct tw_reader *self)
+{
+    struct stat st;
+    if (stat(self->dir, &st) != 0) {
+        return errno == ENOENT ? TW_ENOTFOUND : TW_EIO;
+    }
+    if (self->is_listed && st.st_mtim.tv_sec == self->listed_mtime.tv_sec &&
+        st.st_mtim.tv_nsec == self->listed_mtime.tv_nsec) {
+        return TW_OK;
+    }
+    return list_parts(self, &st.st_mtim);
 }
 
 int tw_reader_begin(struct tw_reader *self)
@@ -498,16 +518,10 @@ int tw_reader_begin(struct tw_reader *self)
     if (self->held_is_listed) {
         return TW_OK;
     }
-    struct stat st;
-    if (stat(self->dir, &st) != 0) {
-        return errno == ENOENT ? TW_ENOTFOUND : TW_EIO;
+    err = TW_EAGAIN;
+    for (int i = 0; i < TW_READER_ATTEMPTS && err == TW_EAGAIN; i++) {
+        err = list_if_changed(self);
     }
-    if (self->is_listed && st.st_mtim.tv_sec == self->listed_mtime.tv_sec &&
-        st.st_mtim.tv_nsec == self->listed_mtime.tv_nsec) {
-        self->held_is_listed = self->held > 0;
-        return TW_OK;
-    }
-    err = list_parts(self, &st.st_mtim);
     self->held_is_listed = err == TW_OK && self->held > 0;
     return err;
 }

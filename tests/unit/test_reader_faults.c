@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The reader in trouble: every allocation fails once, and the bytes of the files are changed at
- * random. Whatever comes, it is one of the documented errors, nothing leaks, and the next question
- * is answered.
+ * The reader in trouble: every allocation fails once, the bytes of the files are changed at random,
+ * and files get another name or go while they are listed. Whatever comes, it is one of the
+ * documented errors, nothing leaks, and the next question is answered.
  */
 #include "config.h"
 #include "store/journey.h"
@@ -63,6 +63,29 @@ char *__wrap_strdup(const char *text)
 char *__wrap_strndup(const char *text, size_t len)
 {
     return must_fail() ? NULL : __real_strndup(text, len);
+}
+
+/* ---- a list of files that is old when it is used -----------------------------------------------
+ */
+
+static void (*after_listing)(struct model *model); /* once */
+static struct model *listed_model;
+
+int __real_tw_parts_list(const char *dir, struct tw_part **ret_parts, size_t *ret_count,
+                         struct tw_diag *diag);
+int __wrap_tw_parts_list(const char *dir, struct tw_part **ret_parts, size_t *ret_count,
+                         struct tw_diag *diag);
+
+int __wrap_tw_parts_list(const char *dir, struct tw_part **ret_parts, size_t *ret_count,
+                         struct tw_diag *diag)
+{
+    int err = __real_tw_parts_list(dir, ret_parts, ret_count, diag);
+    void (*now)(struct model * model) = after_listing;
+    after_listing = NULL;
+    if (now != NULL) {
+        now(listed_model);
+    }
+    return err;
 }
 
 /* ---- all questions -------------------------------------------------------------------------- */
@@ -243,11 +266,77 @@ static void reader__random_damage__only_documented_errors(void **state)
     model_free(model);
 }
 
+/* Seals a partition after the list was made; and lists again after that. */
+static void seal_one(struct model *model)
+{
+    model_seal(model);
+}
+
+/* As retention does it with the oldest. */
+static void expire_one(struct model *model)
+{
+    char path[TW_PATH_MAX];
+    assert_int_equal(tw_part_path(model->dir, 1, true, path), TW_OK);
+    assert_int_equal(unlink(path), 0);
+}
+
+/* So that the next query lists the directory again. */
+static void touch_dir(const struct model *model)
+{
+    char path[TW_PATH_MAX];
+    assert_int_equal(tw_path_join(model->dir, "touched", path), TW_OK);
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    assert_true(fd >= 0);
+    (void)close(fd);
+    assert_int_equal(unlink(path), 0);
+}
+
+static void reader__sealed_between_listing_and_opening__is_not_missed(void **state)
+{
+    (void)state;
+    struct model *model = model_new(402);
+    struct tw_reader *reader = NULL;
+    struct tw_stored stored;
+    struct tw_arena arena;
+    struct tw_diag diag = {{0}};
+    const struct tw_object object = model_object(model, ORDER, "", "100");
+    model_fill(model, 450, false);
+    tw_arena_init(&arena, ARENA_BYTES);
+    listed_model = model;
+    assert_int_equal(tw_reader_open(model->dir, &reader, &diag), TW_OK);
+    const uint64_t *ns = NULL;
+    size_t before = 0;
+    size_t after = 0;
+    bool has_more = false;
+    assert_int_equal(tw_reader_postings(reader, &arena, &object, 1000, &ns, &before, &has_more),
+                     TW_OK);
+    touch_dir(model);
+    after_listing = seal_one;
+    assert_int_equal(tw_reader_postings(reader, &arena, &object, 1000, &ns, &after, &has_more),
+                     TW_OK);
+    assert_null(after_listing);
+    assert_true(before > 1);
+    assert_int_equal(after, before);
+    char path[TW_PATH_MAX];
+    assert_int_equal(tw_part_path(model->dir, 1, true, path), TW_OK);
+    assert_int_equal(access(path, F_OK), 0);
+    /* expired in the same moment: it is not there, and that is all */
+    touch_dir(model);
+    after_listing = expire_one;
+    assert_int_equal(tw_reader_record(reader, &arena, 1, &stored), TW_ENOTFOUND);
+    assert_null(after_listing);
+    assert_int_equal(tw_reader_record(reader, &arena, model->count, &stored), TW_OK);
+    tw_reader_close(&reader);
+    tw_arena_fini(&arena);
+    model_free(model);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reader__each_allocation_fails_once__says_so_and_goes_on),
         cmocka_unit_test(reader__random_damage__only_documented_errors),
+        cmocka_unit_test(reader__sealed_between_listing_and_opening__is_not_missed),
     };
     tw_log_setup(TW_LOG_ERROR, TW_LOG_TEXT);
     return cmocka_run_group_tests(tests, NULL, NULL);
