@@ -12,6 +12,7 @@ tests_unit_test_format_LDADD = collector/libstore.a collector/libcore.a $(CMOCKA
 check_PROGRAMS += tests/unit/test_ident
 tests_unit_test_ident_SOURCES = tests/unit/test_ident.c tests/unit/store_kit.c \
     tests/unit/store_kit.h
+tests_unit_test_ident_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=tw_parts_list
 tests_unit_test_ident_LDADD = collector/libstore.a collector/libcore.a $(CMOCKA_LIBS) \
     $(SQLITE_LIBS) $(ZSTD_LIBS) $(XXHASH_LIBS)
 check_PROGRAMS += tests/unit/test_writer

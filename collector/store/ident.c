@@ -466,6 +466,8 @@ int tw_ident_new(struct tw_store *store, struct tw_idents **ret_idents, struct t
     self->store = store;
     self->seed = store->ident_seed;
     self->floor = 1;
+    /* from now on the keeper tells what it does: news of what is read below changes nothing */
+    atomic_store(&store->has_idents, true);
     int rc = tw_parts_list(store->dir, &parts, &count, diag);
     for (size_t i = 0; i < count && rc == TW_OK; i++) {
         rc = load_part(self, &parts[i], diag);
@@ -479,7 +481,6 @@ int tw_ident_new(struct tw_store *store, struct tw_idents **ret_idents, struct t
         tw_ident_destroy(&self);
         return rc;
     }
-    atomic_store(&store->has_idents, true);
     *ret_idents = self;
     return TW_OK;
 }

@@ -15,6 +15,26 @@
 static struct kit kit;
 static struct tw_idents *idents;
 
+/* Called once, when the files were listed and before the list is used (--wrap). */
+static void (*after_listing)(void);
+
+int __real_tw_parts_list(const char *dir, struct tw_part **ret_parts, size_t *ret_count,
+                         struct tw_diag *diag);
+int __wrap_tw_parts_list(const char *dir, struct tw_part **ret_parts, size_t *ret_count,
+                         struct tw_diag *diag);
+
+int __wrap_tw_parts_list(const char *dir, struct tw_part **ret_parts, size_t *ret_count,
+                         struct tw_diag *diag)
+{
+    int rc = __real_tw_parts_list(dir, ret_parts, ret_count, diag);
+    void (*now)(void) = after_listing;
+    after_listing = NULL;
+    if (now != NULL) {
+        now();
+    }
+    return rc;
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -336,6 +356,48 @@ static void ident_page__damaged_bytes__never_read_outside(void **state)
     }
 }
 
+static void seal_all(void)
+{
+    assert_int_equal(tw_keeper_run_once(kit.store, &kit.diag), TW_OK);
+}
+
+static void expire_first(void)
+{
+    assert_int_equal(unlink(kit_path(&kit, "part-000001.sealed")), 0);
+}
+
+/* The keeper runs before intake reads the identities back. */
+static void new__sealed_while_it_reads__knows_all(void **state)
+{
+    (void)state;
+    commit(500, false);
+    commit(300, true);
+    commit(200, true);
+    tw_ident_destroy(&idents);
+    after_listing = seal_all;
+    assert_int_equal(tw_ident_new(kit.store, &idents, &kit.diag), TW_OK);
+    assert_null(after_listing);
+    assert_int_equal(access(kit_path(&kit, "part-000002.sealed"), F_OK), 0);
+    tw_ident_poll(idents);
+    check_all(1);
+    assert_true(tw_ident_floor(idents) == 1);
+}
+
+static void new__expired_while_it_reads__knows_the_others(void **state)
+{
+    (void)state;
+    commit(500, false);
+    commit(300, true);
+    commit(200, true);
+    seal_all();
+    tw_ident_destroy(&idents);
+    after_listing = expire_first;
+    assert_int_equal(tw_ident_new(kit.store, &idents, &kit.diag), TW_OK);
+    assert_null(after_listing);
+    check_all(501);
+    assert_true(tw_ident_floor(idents) == 501);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -351,6 +413,8 @@ int main(void)
         TEST(bound__reached__forgets_the_oldest_and_says_so),
         TEST(retention__expired_partition__raises_the_floor),
         TEST(find__sealed_file_unreadable__is_an_error_and_not_new),
+        TEST(new__sealed_while_it_reads__knows_all),
+        TEST(new__expired_while_it_reads__knows_the_others),
         TEST(filter__random_hashes__one_in_hundreds_is_wrong),
         TEST(ident_page__damaged_bytes__never_read_outside),
     };
