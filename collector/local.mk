@@ -72,7 +72,10 @@ collector_libcorrelate_a_SOURCES = \
 # One line a module, so that lists merge.
 noinst_LIBRARIES += collector/libtrack.a
 collector_libtrack_a_SOURCES = collector/track/track.c collector/track/track.h
-collector_libtrack_a_SOURCES += collector/track/graph.h
+collector_libtrack_a_SOURCES += collector/track/graph.c collector/track/graph.h
+collector_libtrack_a_SOURCES += collector/track/graph_internal.h
+collector_libtrack_a_SOURCES += collector/track/graph_pool.c collector/track/graph_wheel.c
+collector_libtrack_a_SOURCES += collector/track/graph_save.c collector/track/graph_walk.c
 collector_libtrack_a_SOURCES += collector/track/match.h
 collector_libtrack_a_SOURCES += collector/track/run.c collector/track/run.h
 collector_libtrack_a_SOURCES += collector/track/queue.c collector/track/queue.h

@@ -53,6 +53,11 @@ check_PROGRAMS += tests/unit/test_track_run
 tests_unit_test_track_run_SOURCES = tests/unit/test_track_run.c
 tests_unit_test_track_run_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=calloc
 tests_unit_test_track_run_LDADD = collector/libtrack.a collector/libcore.a $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/test_track_graph
+tests_unit_test_track_graph_SOURCES = tests/unit/test_track_graph.c
+tests_unit_test_track_graph_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc -Wl,--wrap=calloc \
+    -Wl,--wrap=realloc
+tests_unit_test_track_graph_LDADD = collector/libtrack.a collector/libcore.a $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/test_track_queue
 tests_unit_test_track_queue_SOURCES = tests/unit/test_track_queue.c
 tests_unit_test_track_queue_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc -Wl,--wrap=realloc

@@ -168,7 +168,7 @@ void tw_graph_stats(const struct tw_graph *self, struct tw_graph_stats *ret_stat
 /* The whole state, appended; numbers of objects, user slots and whatever decides the order of
  * answers are kept, so that the restored graph does what this one would have done. Error as in
  * buf->error. */
-int tw_graph_save(const struct tw_graph *self, struct tw_buf *buf);
+int tw_graph_save(struct tw_graph *self, struct tw_buf *buf);
 /* Into a new graph (nothing added); the options may differ from those when it was saved, except
  * that max_objects must suffice. Treats its input as hostile: TW_EDAMAGED leaves the graph empty;
  * time and memory are bounded by the input's length. `match_count`: ids from it on are damaged. */

@@ -1,0 +1,555 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Adding an event: which of its objects are known, which of them are linked by it for the first
+ * time, which become hubs, where it is kept. */
+#include "config.h"
+#include "track/graph_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+/* The wheel reaches so much further than linger_s: what lies between two calls of
+ * tw_graph_forget(), which are a second apart, or a batch of an import. */
+#define WHEEL_SLACK_S 64
+/* Linking events of one object that are looked at before the exact way is gone. */
+#define GLANCE_MAX 4
+
+/* The event being added. */
+struct addition {
+    struct tw_graph *graph;
+    uint32_t count;
+    uint32_t ids[TW_GRAPH_CARRIED_MAX];       /* as carried */
+    uint32_t order[TW_GRAPH_CARRIED_MAX];     /* positions: few links first, hubs last */
+    uint32_t new_links[TW_GRAPH_CARRIED_MAX]; /* neighbours that it brings to each */
+    bool brings_links;
+};
+
+struct tw_graph_key tw_graph_key(uint64_t seed, uint16_t type, struct tw_str scope,
+                                 struct tw_str id)
+{
+    /* The scope's length is part of what is hashed, so that its border cannot move. */
+    uint64_t border = XXH3_64bits_withSeed(scope.ptr, scope.len, seed ^ type);
+    XXH128_hash_t hash = XXH3_128bits_withSeed(id.ptr, id.len, border ^ scope.len);
+    return (struct tw_graph_key){hash.low64, hash.high64};
+}
+
+/* ---- life ----------------------------------------------------------------------------------- */
+
+static bool is_within(uint32_t value, uint32_t max)
+{
+    return value > 0 && value <= max;
+}
+
+int tw_graph_set_roots(struct tw_graph *self, const uint16_t *types, size_t count)
+{
+    if (count > TW_GRAPH_ROOTS_MAX) {
+        return TW_EINVAL;
+    }
+    memset(self->roots, 0, sizeof self->roots);
+    for (size_t i = 0; i < count; i++) {
+        if (types[i] < TYPES_MAX) {
+            self->roots[types[i] / 64] |= UINT64_C(1) << types[i] % 64;
+        }
+    }
+    return TW_OK;
+}
+
+int tw_graph_new(const struct tw_graph_options *options, struct tw_graph **ret_graph)
+{
+    if (!is_within(options->max_hops, TW_GRAPH_HOPS_MAX) ||
+        !is_within(options->max_links, TW_GRAPH_LINKS_MAX) ||
+        !is_within(options->max_events, TW_GRAPH_EVENTS_MAX) ||
+        !is_within(options->linger_s, TW_GRAPH_LINGER_S_MAX) ||
+        !is_within(options->max_objects, TW_GRAPH_OBJECTS_MAX)) {
+        return TW_EINVAL;
+    }
+    struct tw_graph *self = calloc(1, sizeof *self);
+    if (self == NULL) {
+        return TW_ENOMEM;
+    }
+    self->options = *options;
+    self->options.root_types = NULL;
+    self->wheel_size = options->linger_s + WHEEL_SLACK_S;
+    self->free_object = NIL;
+    memset(self->free_events, 0xff, sizeof self->free_events); /* NIL */
+    self->stats.bytes = sizeof *self + self->wheel_size * sizeof *self->wheel;
+    self->wheel = malloc(self->wheel_size * sizeof *self->wheel);
+    int err = self->wheel == NULL
+                  ? TW_ENOMEM
+                  : tw_graph_set_roots(self, options->root_types, options->root_type_count);
+    if (err != TW_OK) {
+        tw_graph_destroy(&self);
+        return err;
+    }
+    memset(self->wheel, 0xff, self->wheel_size * sizeof *self->wheel); /* NIL */
+    *ret_graph = self;
+    return TW_OK;
+}
+
+static void pool_fini(struct pool *self)
+{
+    for (uint32_t i = 0; i < self->count; i++) {
+        free(self->chunks[i].memory);
+    }
+    free(self->chunks);
+}
+
+void tw_graph_destroy(struct tw_graph **self_p)
+{
+    struct tw_graph *self = *self_p;
+    *self_p = NULL;
+    if (self == NULL) {
+        return;
+    }
+    pool_fini(&self->objects);
+    pool_fini(&self->cells);
+    free(self->table);
+    free(self->wheel);
+    free(self->queue);
+    free(self->found);
+    free(self->events_out);
+    free(self);
+}
+
+/* ---- hubs ----------------------------------------------------------------------------------- */
+
+/* Nothing is looked for through a hub: its events need not know where the next one is. */
+static void unthread(struct tw_graph *self, uint32_t index, struct object *hub)
+{
+    uint32_t list = hub->list;
+    hub->list = NIL;
+    while (list != NIL) {
+        struct event *event = event_at(self, list);
+        struct slot *slot = slot_of(event, index);
+        uint32_t event_index = list;
+        bool is_threaded = false;
+        list = slot->next;
+        slot->next = UNTHREADED;
+        hub->joins++;
+        for (uint32_t i = 0; i < event_slots(event); i++) {
+            is_threaded = is_threaded ||
+                          (event->slots[i].object != NIL && event->slots[i].next != UNTHREADED);
+        }
+        if (is_threaded) {
+            continue;
+        }
+        for (uint32_t i = 0; i < event_slots(event); i++) {
+            if (event->slots[i].object != NIL) {
+                object_at(self, event->slots[i].object)->joins--;
+            }
+        }
+        tw_graph_event_free(self, event_index);
+    }
+}
+
+/* The lists of a fresh hub become one, which only a root needs. */
+static void settle_hub(struct tw_graph *self, uint32_t index)
+{
+    struct object *hub = object_at(self, index);
+    uint32_t *tail = &hub->joins;
+    while (*tail != NIL) {
+        tail = &slot_of(event_at(self, *tail), index)->next;
+    }
+    *tail = hub->list;
+    hub->list = hub->joins;
+    hub->joins = 0;
+    hub->flags |= OBJECT_SETTLED;
+}
+
+void tw_graph_settle(struct tw_graph *self)
+{
+    /* first all, since freeing an event counts the references of settled hubs */
+    for (uint32_t i = 0; i < self->fresh_count; i++) {
+        settle_hub(self, self->fresh[i]);
+    }
+    for (uint32_t i = 0; i < self->fresh_count; i++) {
+        struct object *hub = object_at(self, self->fresh[i]);
+        if (!is_root_type(self, hub->type)) {
+            unthread(self, self->fresh[i], hub);
+        }
+    }
+    for (uint32_t i = 0; i < self->carried_count; i++) {
+        object_at(self, self->carried[i])->flags &= OBJECT_FLAGS_SAVED;
+    }
+    self->fresh_count = 0;
+    self->carried_count = 0;
+}
+
+/* ---- objects of the event ------------------------------------------------------------------- */
+
+static int make_object(struct tw_graph *self, const struct tw_graph_object *object,
+                       uint32_t *ret_index)
+{
+    if (self->stats.objects >= self->options.max_objects && tw_graph_evict(self) != TW_OK) {
+        return TW_ELIMIT;
+    }
+    int err = tw_graph_table_reserve(self);
+    if (err == TW_OK) {
+        err = tw_graph_object_alloc(self, ret_index);
+    }
+    if (err != TW_OK) {
+        return err;
+    }
+    *object_at(self, *ret_index) = (struct object){.low = object->key.low,
+                                                   .high = object->key.high,
+                                                   .flags = OBJECT_LIVE | OBJECT_NEW,
+                                                   .type = (uint32_t)object->type & 0xfff,
+                                                   .list = NIL,
+                                                   .joins = NIL,
+                                                   .user = TW_GRAPH_NONE,
+                                                   .touch = self->now_s};
+    tw_graph_table_insert(self, *ret_index);
+    self->stats.objects++;
+    return TW_OK;
+}
+
+/* The event finds no room after all: forget the objects that were made for it. */
+static void unmake_objects(struct addition *self)
+{
+    for (uint32_t i = 0; i < self->count; i++) {
+        struct object *object = object_at(self->graph, self->ids[i]);
+        object->flags &= ~(uint32_t)OBJECT_CARRIED & 0xfff;
+        if ((object->flags & OBJECT_NEW) != 0) {
+            tw_graph_drop(self->graph, self->ids[i]);
+        }
+    }
+}
+
+static int find_objects(struct addition *self, const struct tw_graph_object *objects, size_t count)
+{
+    struct tw_graph *graph = self->graph;
+    graph->has_old = false;
+    for (size_t i = 0; i < count; i++) {
+        if (objects[i].type >= TYPES_MAX) {
+            continue;
+        }
+        uint32_t index = tw_graph_find(graph, &objects[i]);
+        bool is_old = index != NIL;
+        if (!is_old) {
+            int err = make_object(graph, &objects[i], &index);
+            if (err != TW_OK) {
+                unmake_objects(self);
+                return err;
+            }
+        }
+        struct object *object = object_at(graph, index);
+        if ((object->flags & OBJECT_CARRIED) != 0) {
+            continue; /* twice in one event */
+        }
+        graph->has_old = graph->has_old || is_old;
+        object->flags |= OBJECT_CARRIED;
+        object->touch = graph->now_s; /* which keeps it from being evicted for another */
+        self->ids[self->count++] = index;
+    }
+    uint32_t turn = graph->now_s > UINT32_MAX - graph->options.linger_s
+                        ? UINT32_MAX
+                        : graph->now_s + graph->options.linger_s;
+    for (uint32_t i = 0; i < self->count; i++) {
+        if ((object_at(graph, self->ids[i])->flags & OBJECT_NEW) != 0) {
+            tw_graph_wheel_insert(graph, self->ids[i], turn);
+        }
+    }
+    return TW_OK;
+}
+
+/* ---- new links ------------------------------------------------------------------------------ */
+
+static const struct object *member(const struct addition *self, uint32_t position)
+{
+    return object_at(self->graph, self->ids[position]);
+}
+
+static bool carries_all(const struct event *event, const struct addition *self)
+{
+    uint32_t slots = event_slots(event);
+    if (slots < self->count) {
+        return false;
+    }
+    for (uint32_t i = 0; i < self->count; i++) {
+        uint32_t k = 0;
+        while (k < slots && event->slots[k].object != self->ids[i]) {
+            k++;
+        }
+        if (k == slots) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Whether one of the events that linked these objects is seen at a glance to have linked all. */
+static bool is_known_at_a_glance(const struct addition *self)
+{
+    uint32_t best = NIL;
+    for (uint32_t i = 0; i < self->count; i++) {
+        const struct object *object = member(self, i);
+        if (is_passable(object) && (best == NIL || object->links < member(self, best)->links)) {
+            best = i;
+        }
+    }
+    if (best == NIL) {
+        return true; /* all are hubs */
+    }
+    uint32_t list = member(self, best)->joins;
+    for (int tries = 0; list != NIL && tries < GLANCE_MAX; tries++) {
+        struct event *event = event_at(self->graph, list);
+        if (carries_all(event, self)) {
+            return true;
+        }
+        list = slot_of(event, self->ids[best])->next;
+    }
+    return false;
+}
+
+static bool comes_before(const struct object *a, const struct object *b)
+{
+    if (is_passable(a) != is_passable(b)) {
+        return is_passable(a);
+    }
+    return a->links < b->links;
+}
+
+static void order_members(struct addition *self)
+{
+    for (uint32_t i = 0; i < self->count; i++) {
+        uint32_t k = i;
+        while (k > 0 && comes_before(member(self, i), member(self, self->order[k - 1]))) {
+            self->order[k] = self->order[k - 1];
+            k--;
+        }
+        self->order[k] = i;
+    }
+}
+
+/* Note in `known` which members (by rank) are neighbours of the one of this rank. */
+static void find_known(const struct addition *self, uint32_t rank, uint32_t marks, bool *known)
+{
+    uint32_t id = self->ids[self->order[rank]];
+    memset(known, 0, self->count * sizeof *known);
+    for (uint32_t list = object_at(self->graph, id)->joins; list != NIL;) {
+        const struct event *event = event_at(self->graph, list);
+        for (uint32_t i = 0; i < event_slots(event); i++) {
+            if (event->slots[i].object == id) {
+                list = event->slots[i].next;
+                continue;
+            }
+            if (event->slots[i].object != NIL) {
+                uint32_t mark = object_at(self->graph, event->slots[i].object)->mark;
+                if (mark >= marks) {
+                    known[mark - marks] = true;
+                }
+            }
+        }
+    }
+}
+
+/* Which pairs of members are neighbours for the first time. Every pair is looked for on the side
+ * with fewer links; two hubs are not looked at. */
+static void find_new_links(struct addition *self)
+{
+    bool known[TW_GRAPH_CARRIED_MAX];
+    uint32_t marks = tw_graph_marks(self->graph, self->count);
+    order_members(self);
+    for (uint32_t rank = 0; rank < self->count; rank++) {
+        object_at(self->graph, self->ids[self->order[rank]])->mark = marks + rank;
+    }
+    for (uint32_t rank = 0; rank + 1 < self->count; rank++) {
+        uint32_t i = self->order[rank];
+        const struct object *object = member(self, i);
+        bool is_new = (object->flags & OBJECT_NEW) != 0;
+        if (!is_passable(object)) {
+            break; /* hubs are last */
+        }
+        if (is_new) {
+            memset(known, 0, sizeof known);
+        } else {
+            find_known(self, rank, marks, known);
+        }
+        for (uint32_t other = rank + 1; other < self->count; other++) {
+            uint32_t k = self->order[other];
+            if (known[other]) {
+                continue;
+            }
+            self->brings_links = true;
+            self->new_links[i]++;
+            self->new_links[k]++;
+            if (!is_new && (member(self, k)->flags & (OBJECT_NEW | OBJECT_HUB)) == 0) {
+                self->graph->joined_old = true;
+            }
+        }
+    }
+}
+
+/* ---- the event ------------------------------------------------------------------------------ */
+
+/* Count what the event brings, and see who becomes a hub by it. */
+static void count_members(struct addition *self)
+{
+    struct tw_graph *graph = self->graph;
+    uint32_t max_links = graph->options.max_links;
+    for (uint32_t i = 0; i < self->count; i++) {
+        struct object *object = object_at(graph, self->ids[i]);
+        uint32_t links = object->links + self->new_links[i];
+        object->links = (links > max_links ? max_links + 1 : links) & 0xfffff;
+        if (object->events <= graph->options.max_events) {
+            object->events = (object->events + 1) & 0xfffff;
+        }
+        bool is_hub = object->links > max_links || object->events > graph->options.max_events;
+        if (is_hub && (object->flags & OBJECT_HUB) == 0) {
+            object->flags |= OBJECT_HUB;
+            graph->fresh[graph->fresh_count++] = self->ids[i];
+            graph->stats.hubs++;
+        }
+    }
+}
+
+/* Whether the event goes into the lists of the object. */
+static bool is_listed(const struct addition *self, uint32_t i, uint32_t match)
+{
+    const struct object *object = member(self, i);
+    return (object->flags & OBJECT_SETTLED) == 0 ||
+           (match != 0 && is_root_type(self->graph, object->type) &&
+            object->events <= self->graph->options.max_events);
+}
+
+static int keep_event(struct addition *self, const struct tw_graph_event *given, bool *ret_kept)
+{
+    struct tw_graph *graph = self->graph;
+    bool is_wanted = false;
+    for (uint32_t i = 0; i < self->count; i++) {
+        is_wanted = is_wanted || is_listed(self, i, given->match);
+    }
+    *ret_kept = is_wanted && (given->match != 0 || self->brings_links);
+    if (!*ret_kept) {
+        return TW_OK;
+    }
+    uint32_t index = NIL;
+    int err = tw_graph_event_alloc(graph, self->count, &index);
+    if (err != TW_OK) {
+        return err;
+    }
+    struct event *event = event_at(graph, index);
+    event->head = given->n << 16 | (uint64_t)given->cause << 8 | (self->count - 1);
+    event->time_ns = given->time.ns;
+    event->match = given->match;
+    event->store = given->store;
+    for (uint32_t i = 0; i < self->count; i++) {
+        struct object *object = object_at(graph, self->ids[i]);
+        struct slot *slot = &event->slots[i];
+        slot->object = self->ids[i];
+        if (!is_listed(self, i, given->match)) {
+            slot->next = UNTHREADED;
+            object->joins++;
+        } else if (self->new_links[i] > 0 && (object->flags & OBJECT_SETTLED) == 0) {
+            slot->next = object->joins;
+            object->joins = index;
+        } else {
+            slot->next = object->list;
+            object->list = index;
+        }
+    }
+    graph->stats.events++;
+    return TW_OK;
+}
+
+/* Whether another event than this one may reach a root of this event. */
+static bool is_linking(const struct addition *self)
+{
+    const struct tw_graph *graph = self->graph;
+    bool is_linking = graph->joined_old || graph->fresh_count > 0;
+    for (uint32_t i = 0; i < self->count && graph->has_old && !is_linking; i++) {
+        const struct object *object = member(self, i);
+        is_linking = (object->flags & OBJECT_NEW) != 0 && is_root_type(graph, object->type);
+    }
+    return is_linking;
+}
+
+static void begin(struct tw_graph *self, tw_wall_t now)
+{
+    tw_graph_settle(self);
+    int64_t s = now.ns / TW_NS_PER_S;
+    if (s > self->now_s) {
+        self->now_s = s < UINT32_MAX - 1 ? (uint32_t)s : UINT32_MAX - 1;
+    }
+    if (self->stats.objects == 0 && self->turn < self->now_s) {
+        self->turn = self->now_s;
+        self->earliest = self->turn;
+    }
+    self->joined_old = false;
+}
+
+int tw_graph_add(struct tw_graph *self, const struct tw_graph_event *event,
+                 const struct tw_graph_object *objects, size_t count, tw_wall_t now,
+                 struct tw_graph_added *ret_added)
+{
+    TW_ASSERT(event->n > 0 && event->n < TW_GRAPH_N_MAX && count <= TW_GRAPH_CARRIED_MAX);
+    struct addition add;
+    begin(self, now);
+    add.graph = self;
+    add.count = 0;
+    add.brings_links = false;
+    int err = find_objects(&add, objects, count);
+    if (err != TW_OK) {
+        self->stats.refused += err == TW_ELIMIT ? 1 : 0;
+        return err;
+    }
+    memset(add.new_links, 0, add.count * sizeof *add.new_links);
+    if (add.count > 1 && !is_known_at_a_glance(&add)) {
+        find_new_links(&add);
+    }
+    memcpy(self->carried, add.ids, add.count * sizeof *add.ids);
+    self->carried_count = add.count;
+    count_members(&add);
+    bool is_kept = false;
+    err = keep_event(&add, event, &is_kept);
+    if (err == TW_OK) {
+        *ret_added = (struct tw_graph_added){
+            .is_kept = is_kept, .is_linking = is_linking(&add), .fresh_hubs = self->fresh_count};
+    }
+    return err;
+}
+
+/* ---- objects -------------------------------------------------------------------------------- */
+
+uint32_t tw_graph_find(const struct tw_graph *self, const struct tw_graph_object *object)
+{
+    return tw_graph_table_find(self, object->key, object->type);
+}
+
+struct tw_graph_object tw_graph_object(const struct tw_graph *self, uint32_t object)
+{
+    const struct object *at = object_at(self, object);
+    return (struct tw_graph_object){{at->low, at->high}, (uint16_t)at->type};
+}
+
+bool tw_graph_is_hub(const struct tw_graph *self, uint32_t object)
+{
+    return !is_passable(object_at(self, object));
+}
+
+uint32_t tw_graph_user(const struct tw_graph *self, uint32_t object)
+{
+    return object_at(self, object)->user;
+}
+
+void tw_graph_set_user(struct tw_graph *self, uint32_t object, uint32_t user)
+{
+    object_at(self, object)->user = user;
+}
+
+void tw_graph_hold(struct tw_graph *self, uint32_t object, bool is_held)
+{
+    struct object *at = object_at(self, object);
+    bool was_held = (at->flags & OBJECT_HELD) != 0;
+    if (is_held != was_held) {
+        at->flags ^= OBJECT_HELD;
+        self->stats.held += is_held ? 1 : (uint64_t)-1;
+    }
+}
+
+void tw_graph_stats(const struct tw_graph *self, struct tw_graph_stats *ret_stats)
+{
+    *ret_stats = self->stats;
+}

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What the files of the graph share: its records, their pools, marks of walks.
+ * An index stands for a record; chunks never move, so that pointers stay valid while a record
+ * lives.
+ */
+#ifndef TW_TRACK_GRAPH_INTERNAL_H
+#define TW_TRACK_GRAPH_INTERNAL_H
+
+#include "core/err.h"
+#include "track/graph.h"
+
+#define NIL            TW_GRAPH_NONE
+#define UNTHREADED     (UINT32_MAX - 1) /* slot.next: the object's lists do not lead here */
+#define TYPES_MAX      4096             /* codes that fit object.type */
+#define OBJECT_CHUNK   ((uint32_t)1 << 14)
+#define CELL_CHUNK     ((uint32_t)1 << 16)
+#define EVENT_CELLS    3u                        /* 8 byte cells of an event without its slots */
+#define CELLS_MAX      (UINT32_MAX - CELL_CHUNK) /* so that no index is NIL or UNTHREADED */
+#define MARKS_PER_WALK (TW_GRAPH_CARRIED_MAX + 2u)
+
+enum object_flag {
+    OBJECT_LIVE = 1,
+    OBJECT_HELD = 2,
+    OBJECT_HUB = 4,
+    OBJECT_SETTLED = 8, /* a hub whose lists are merged; `joins` counts references to it */
+    OBJECT_NEW = 16,    /* made by the event added last */
+    OBJECT_CARRIED = 32,
+    OBJECT_FLAGS_SAVED = OBJECT_LIVE | OBJECT_HELD | OBJECT_HUB | OBJECT_SETTLED,
+};
+
+struct object {
+    uint64_t low; /* key */
+    uint64_t high;
+    uint32_t links : 20;  /* distinct neighbours, up to max_links + 1 */
+    uint32_t flags : 12;  /* enum object_flag */
+    uint32_t events : 20; /* that carried it, up to max_events + 1 */
+    uint32_t type : 12;
+    uint32_t list;  /* events that brought no neighbour, newest first */
+    uint32_t joins; /* events that brought one; settled hubs: how many unthreaded slots name it */
+    uint32_t user;
+    uint32_t mark;  /* of walks */
+    uint32_t touch; /* s since 1970 of its last event */
+    uint32_t next;  /* in its bucket of the wheel; of a free record: the next free one */
+};
+_Static_assert(sizeof(struct object) == 48, "memory per run is a promise of the header");
+
+struct slot {
+    uint32_t object; /* NIL: forgotten */
+    uint32_t next;   /* event, in the object's list */
+};
+struct event {
+    uint64_t head; /* n << 16 | cause << 8 | slots - 1; n 0: free */
+    int64_t time_ns;
+    uint32_t match; /* of a free record: the next free one of this size */
+    uint32_t store;
+    struct slot slots[];
+};
+_Static_assert(sizeof(struct event) == EVENT_CELLS * sizeof(uint64_t), "as above");
+
+/* Chunks of records, or of cells. */
+struct chunk {
+    void *memory;
+    uint32_t used;
+};
+struct pool {
+    struct chunk *chunks;
+    uint32_t count;
+    uint32_t capacity;
+};
+
+struct bucket {
+    uint32_t head;
+    uint32_t tail;
+};
+
+struct tw_graph {
+    struct tw_graph_options options; /* root_types is not used */
+    uint64_t roots[TYPES_MAX / 64];  /* bit set of types that runs are keyed by */
+    struct pool objects;
+    struct pool cells;
+    uint32_t free_object;
+    uint32_t free_events[TW_GRAPH_CARRIED_MAX + 1]; /* by number of slots */
+    uint32_t *table;                                /* 6 bits of tag, 26 of index; EMPTY */
+    uint32_t table_mask;
+    struct bucket *wheel; /* by the second of the turn, modulo wheel_size */
+    uint32_t wheel_size;
+    uint32_t turn;     /* buckets before it are empty */
+    uint32_t earliest; /* so are those from turn up to here */
+    uint32_t now_s;
+    uint32_t mark; /* highest in use */
+    /* the event added last */
+    uint32_t carried[TW_GRAPH_CARRIED_MAX];
+    uint32_t carried_count;
+    uint32_t fresh[TW_GRAPH_CARRIED_MAX]; /* hubs it made, not settled yet */
+    uint32_t fresh_count;
+    bool joined_old; /* it linked two objects that were there before it */
+    bool has_old;    /* it carried one */
+    /* answers and walks, reused */
+    uint32_t *queue;
+    size_t queue_capacity;
+    struct tw_graph_root *found;
+    size_t found_count;
+    size_t found_capacity;
+    struct tw_graph_event *events_out;
+    size_t events_out_count;
+    size_t events_out_capacity;
+    struct tw_graph_stats stats;
+};
+
+static inline struct object *object_at(const struct tw_graph *self, uint32_t index)
+{
+    return (struct object *)self->objects.chunks[index / OBJECT_CHUNK].memory +
+           index % OBJECT_CHUNK;
+}
+
+static inline struct event *event_at(const struct tw_graph *self, uint32_t index)
+{
+    uint64_t *cells = self->cells.chunks[index / CELL_CHUNK].memory;
+    return (struct event *)(void *)(cells + index % CELL_CHUNK);
+}
+
+static inline uint32_t event_slots(const struct event *event)
+{
+    return (uint32_t)(event->head & 0xff) + 1;
+}
+
+static inline uint64_t event_n(const struct event *event)
+{
+    return event->head >> 16;
+}
+
+/* The slot of an object that the event has. */
+static inline struct slot *slot_of(struct event *event, uint32_t object)
+{
+    struct slot *slot = event->slots;
+    while (slot->object != object) {
+        slot++;
+    }
+    return slot;
+}
+
+static inline bool is_root_type(const struct tw_graph *self, uint32_t type)
+{
+    return (self->roots[type / 64] >> type % 64 & 1) != 0;
+}
+
+/* Neither a hub, so that paths lead through it. */
+static inline bool is_passable(const struct object *object)
+{
+    return (object->flags & OBJECT_HUB) == 0;
+}
+
+/* graph_pool.c: memory and look-up. */
+int tw_graph_object_alloc(struct tw_graph *self, uint32_t *ret_index);
+int tw_graph_event_alloc(struct tw_graph *self, uint32_t slots, uint32_t *ret_index);
+void tw_graph_event_free(struct tw_graph *self, uint32_t index);
+int tw_graph_pool_add_chunk(struct tw_graph *self, struct pool *pool, size_t chunk_bytes);
+uint32_t tw_graph_table_find(const struct tw_graph *self, struct tw_graph_key key, uint32_t type);
+/* Room for one more object. */
+int tw_graph_table_reserve(struct tw_graph *self);
+/* A new table of all objects; TW_EDAMAGED when it needs more than `probes`: keys of no hash. */
+int tw_graph_table_rebuild(struct tw_graph *self, uint64_t slots, uint64_t probes);
+void tw_graph_table_insert(struct tw_graph *self, uint32_t index);
+void tw_graph_table_remove(struct tw_graph *self, uint32_t index);
+/* Room for `count` + 1 elements in an array that answers use. */
+int tw_graph_grow(struct tw_graph *self, void **array_p, size_t count, size_t *capacity,
+                  size_t size);
+
+/* graph_wheel.c: when objects are forgotten. */
+void tw_graph_wheel_insert(struct tw_graph *self, uint32_t index, uint32_t due_s);
+/* Make room for one object. TW_OK, TW_ELIMIT. */
+int tw_graph_evict(struct tw_graph *self);
+/* Forget one that is in no bucket. */
+void tw_graph_drop(struct tw_graph *self, uint32_t index);
+
+/* graph_walk.c */
+/* The first of `count` marks that no object has. */
+uint32_t tw_graph_marks(struct tw_graph *self, uint32_t count);
+/* Whether a held object is within max_hops; paths lead through all types. */
+bool tw_graph_is_held_through(struct tw_graph *self, uint32_t index);
+
+/* graph.c: lists of fresh hubs become what settled ones have. */
+void tw_graph_settle(struct tw_graph *self);
+
+#endif

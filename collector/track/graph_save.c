@@ -1,0 +1,452 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The graph as bytes: its records as they lie in memory, free ones included, so that a restored
+ * graph gives out the same indexes. A snapshot belongs to one machine and is never the only copy;
+ * another byte order or another version is damage. What is read is believed only after every
+ * index, every list and every count has been followed. */
+#include "config.h"
+#include "track/graph_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "track/track.h"
+
+/* Raised with any change of the records. */
+#define MAGIC UINT64_C(0x3168706172677774)
+/* Slots of the table that are looked at for an object: 2 to 9 with real keys. */
+#define PROBES_PER_OBJECT 64
+
+struct saved {
+    uint64_t magic;
+    uint32_t objects; /* records, free ones too */
+    uint32_t cell_chunks;
+    uint32_t free_object;
+    uint32_t now_s;
+    uint32_t turn;
+    uint32_t buckets; /* that are not empty */
+    uint64_t cuts;
+    uint64_t refused;
+    uint64_t evicted;
+    uint32_t free_events[TW_GRAPH_CARRIED_MAX + 1];
+    uint32_t padding;
+};
+
+struct restore {
+    struct tw_graph *graph;
+    uint32_t match_count;
+    struct saved saved;
+    uint8_t *starts;     /* bit i: an event record, live or free, begins at cell i */
+    uint8_t *met;        /* bit i: a list led to the slot in cell i */
+    uint64_t live_slots; /* that lists lead to */
+    uint64_t free_records;
+};
+
+/* ---- save ----------------------------------------------------------------------------------- */
+
+static void save_objects(const struct tw_graph *self, struct tw_buf *buf)
+{
+    for (uint32_t i = 0; i < self->objects.count; i++) {
+        const struct chunk *chunk = &self->objects.chunks[i];
+        size_t len = chunk->used * sizeof(struct object);
+        char *to = tw_buf_reserve(buf, len);
+        if (to == NULL) {
+            return;
+        }
+        memcpy(to, chunk->memory, len);
+        for (uint32_t k = 0; k < chunk->used; k++) {
+            const uint32_t mark = 0; /* walks of this process */
+            memcpy(to + k * sizeof(struct object) + offsetof(struct object, mark), &mark,
+                   sizeof mark);
+        }
+        buf->len += len;
+    }
+}
+
+static void save_wheel(const struct tw_graph *self, struct tw_buf *buf)
+{
+    for (uint32_t i = 0; i < self->wheel_size; i++) {
+        uint32_t second = self->turn + i;
+        uint32_t head = self->wheel[second % self->wheel_size].head;
+        uint32_t count = 0;
+        for (uint32_t at = head; at != NIL; at = object_at(self, at)->next) {
+            count++;
+        }
+        if (count == 0) {
+            continue;
+        }
+        (void)tw_buf_append(buf, &second, sizeof second); /* the buffer remembers its error */
+        (void)tw_buf_append(buf, &count, sizeof count);
+        for (uint32_t at = head; at != NIL; at = object_at(self, at)->next) {
+            (void)tw_buf_append(buf, &at, sizeof at);
+        }
+    }
+}
+
+int tw_graph_save(struct tw_graph *self, struct tw_buf *buf)
+{
+    tw_graph_settle(self);
+    struct saved saved = {.magic = MAGIC,
+                          .cell_chunks = self->cells.count,
+                          .free_object = self->free_object,
+                          .now_s = self->now_s,
+                          .turn = self->turn,
+                          .cuts = self->stats.cuts,
+                          .refused = self->stats.refused,
+                          .evicted = self->stats.evicted};
+    memcpy(saved.free_events, self->free_events, sizeof saved.free_events);
+    for (uint32_t i = 0; i < self->objects.count; i++) {
+        saved.objects += self->objects.chunks[i].used;
+    }
+    for (uint32_t i = 0; i < self->wheel_size; i++) {
+        saved.buckets += self->wheel[i].head != NIL ? 1 : 0;
+    }
+    (void)tw_buf_append(buf, &saved, sizeof saved); /* the buffer remembers its error */
+    save_objects(self, buf);
+    for (uint32_t i = 0; i < self->cells.count; i++) {
+        const struct chunk *chunk = &self->cells.chunks[i];
+        (void)tw_buf_append(buf, &chunk->used, sizeof chunk->used);
+        (void)tw_buf_append(buf, chunk->memory, chunk->used * sizeof(uint64_t));
+    }
+    save_wheel(self, buf);
+    return buf->error;
+}
+
+/* ---- restore: the records ------------------------------------------------------------------- */
+
+static bool read_bytes(struct tw_cursor *cursor, void *to, size_t len)
+{
+    struct tw_str bytes = tw_cursor_bytes(cursor, len);
+    if (cursor->failed) {
+        return false;
+    }
+    if (len > 0) {
+        memcpy(to, bytes.ptr, len);
+    }
+    return true;
+}
+
+static int read_objects(struct restore *self, struct tw_cursor *cursor)
+{
+    struct tw_graph *graph = self->graph;
+    uint32_t left = self->saved.objects;
+    if ((size_t)(cursor->end - cursor->p) / sizeof(struct object) < left) {
+        return TW_EDAMAGED;
+    }
+    while (left > 0) {
+        uint32_t used = left < OBJECT_CHUNK ? left : OBJECT_CHUNK;
+        int err =
+            tw_graph_pool_add_chunk(graph, &graph->objects, OBJECT_CHUNK * sizeof(struct object));
+        if (err != TW_OK) {
+            return err;
+        }
+        struct chunk *chunk = &graph->objects.chunks[graph->objects.count - 1];
+        chunk->used = used;
+        if (!read_bytes(cursor, chunk->memory, used * sizeof(struct object))) {
+            return TW_EDAMAGED;
+        }
+        left -= used;
+    }
+    return TW_OK;
+}
+
+static int read_cells(struct restore *self, struct tw_cursor *cursor)
+{
+    struct tw_graph *graph = self->graph;
+    const uint32_t most = EVENT_CELLS + TW_GRAPH_CARRIED_MAX;
+    if (self->saved.cell_chunks > CELLS_MAX / CELL_CHUNK) {
+        return TW_EDAMAGED;
+    }
+    for (uint32_t i = 0; i < self->saved.cell_chunks; i++) {
+        uint32_t used = 0;
+        bool is_last = i + 1 == self->saved.cell_chunks;
+        if (!read_bytes(cursor, &used, sizeof used) || used > CELL_CHUNK ||
+            (!is_last && used <= CELL_CHUNK - most) ||
+            (size_t)(cursor->end - cursor->p) / sizeof(uint64_t) < used) {
+            return TW_EDAMAGED;
+        }
+        int err = tw_graph_pool_add_chunk(graph, &graph->cells, CELL_CHUNK * sizeof(uint64_t));
+        if (err != TW_OK) {
+            return err;
+        }
+        struct chunk *chunk = &graph->cells.chunks[i];
+        chunk->used = used;
+        if (!read_bytes(cursor, chunk->memory, used * sizeof(uint64_t))) {
+            return TW_EDAMAGED;
+        }
+    }
+    return TW_OK;
+}
+
+static bool is_object(const struct restore *self, uint32_t index)
+{
+    return index < self->saved.objects && (object_at(self->graph, index)->flags & OBJECT_LIVE) != 0;
+}
+
+static bool is_record(const struct restore *self, uint32_t index)
+{
+    const struct pool *pool = &self->graph->cells;
+    return index / CELL_CHUNK < pool->count &&
+           index % CELL_CHUNK < pool->chunks[index / CELL_CHUNK].used &&
+           (self->starts[index / 8] >> index % 8 & 1) != 0;
+}
+
+/* ---- restore: the checks -------------------------------------------------------------------- */
+
+static bool check_objects(struct restore *self)
+{
+    struct tw_graph *graph = self->graph;
+    uint64_t free_records = 0;
+    for (uint32_t i = 0; i < self->saved.objects; i++) {
+        struct object *object = object_at(graph, i);
+        uint32_t flags = object->flags;
+        bool is_hub = (flags & OBJECT_HUB) != 0;
+        object->mark = 0;
+        if (flags == 0) {
+            free_records++;
+            continue;
+        }
+        if ((flags & OBJECT_LIVE) == 0 || (flags & ~(uint32_t)OBJECT_FLAGS_SAVED) != 0 ||
+            is_hub != ((flags & OBJECT_SETTLED) != 0)) {
+            return false;
+        }
+        graph->stats.objects++;
+        graph->stats.hubs += is_hub ? 1 : 0;
+        graph->stats.held += (flags & OBJECT_HELD) != 0 ? 1 : 0;
+    }
+    for (uint32_t at = self->saved.free_object; at != NIL; at = object_at(graph, at)->next) {
+        if (free_records == 0 || at >= self->saved.objects || object_at(graph, at)->flags != 0) {
+            return false;
+        }
+        free_records--;
+    }
+    graph->free_object = self->saved.free_object;
+    return free_records == 0 && graph->stats.objects <= graph->options.max_objects;
+}
+
+/* One event's slots. Marks of settled hubs count what names them. */
+static bool check_slots(struct restore *self, const struct event *event)
+{
+    uint32_t count = event_slots(event);
+    uint64_t threaded = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t index = event->slots[i].object;
+        if (index == NIL) {
+            continue;
+        }
+        if (!is_object(self, index)) {
+            return false;
+        }
+        for (uint32_t k = 0; k < i; k++) {
+            if (event->slots[k].object == index) {
+                return false;
+            }
+        }
+        struct object *object = object_at(self->graph, index);
+        if (event->slots[i].next != UNTHREADED) {
+            threaded++;
+        } else if ((object->flags & OBJECT_SETTLED) == 0) {
+            return false;
+        } else {
+            object->mark++;
+        }
+    }
+    self->live_slots += threaded;
+    return threaded > 0;
+}
+
+/* Every cell of a chunk belongs to a record. */
+static bool check_chunk(struct restore *self, uint32_t chunk)
+{
+    struct tw_graph *graph = self->graph;
+    uint32_t used = graph->cells.chunks[chunk].used;
+    for (uint32_t at = 0; at < used;) {
+        uint32_t index = chunk * CELL_CHUNK + at;
+        const struct event *event = event_at(graph, index);
+        if (used - at <= EVENT_CELLS || used - at < EVENT_CELLS + event_slots(event)) {
+            return false;
+        }
+        self->starts[index / 8] |= (uint8_t)(1U << index % 8);
+        if (event_n(event) == 0) {
+            self->free_records++;
+        } else if (event->match >= self->match_count ||
+                   (uint8_t)(event->head >> 8) >= TW_CAUSE_COUNT || !check_slots(self, event)) {
+            return false;
+        } else {
+            graph->stats.events++;
+        }
+        at += EVENT_CELLS + event_slots(event);
+    }
+    return true;
+}
+
+static bool check_free_events(struct restore *self)
+{
+    struct tw_graph *graph = self->graph;
+    for (uint32_t slots = 0; slots <= TW_GRAPH_CARRIED_MAX; slots++) {
+        uint32_t at = self->saved.free_events[slots];
+        graph->free_events[slots] = at;
+        for (; at != NIL; at = event_at(graph, at)->match) {
+            if (self->free_records == 0 || !is_record(self, at) ||
+                event_n(event_at(graph, at)) != 0 || event_slots(event_at(graph, at)) != slots) {
+                return false;
+            }
+            self->free_records--;
+        }
+    }
+    return self->free_records == 0;
+}
+
+/* A list leads to events that have the object, and ends. */
+static bool check_list(struct restore *self, uint32_t object, uint32_t list)
+{
+    while (list != NIL) {
+        if (self->live_slots == 0 || !is_record(self, list)) {
+            return false;
+        }
+        const struct event *event = event_at(self->graph, list);
+        uint32_t i = 0;
+        while (i < event_slots(event) && event->slots[i].object != object) {
+            i++;
+        }
+        if (event_n(event) == 0 || i == event_slots(event) || event->slots[i].next == UNTHREADED) {
+            return false;
+        }
+        uint32_t cell = list + EVENT_CELLS + i;
+        if ((self->met[cell / 8] >> cell % 8 & 1) != 0) {
+            return false;
+        }
+        self->met[cell / 8] |= (uint8_t)(1U << cell % 8);
+        self->live_slots--;
+        list = event->slots[i].next;
+    }
+    return true;
+}
+
+/* Each slot is met once, by one list: none is left over, and no list is a circle. */
+static bool check_lists(struct restore *self)
+{
+    for (uint32_t i = 0; i < self->saved.objects; i++) {
+        const struct object *object = object_at(self->graph, i);
+        if (object->flags == 0) {
+            continue;
+        }
+        bool is_settled = (object->flags & OBJECT_SETTLED) != 0;
+        if (!check_list(self, i, object->list) ||
+            (is_settled ? object->joins != object->mark : !check_list(self, i, object->joins))) {
+            return false;
+        }
+    }
+    return self->live_slots == 0;
+}
+
+static bool read_wheel(struct restore *self, struct tw_cursor *cursor)
+{
+    struct tw_graph *graph = self->graph;
+    uint64_t left = graph->stats.objects;
+    for (uint32_t i = 0; i < self->saved.objects; i++) {
+        object_at(graph, i)->mark = 0;
+    }
+    for (uint32_t i = 0; i < self->saved.buckets; i++) {
+        uint32_t second = 0;
+        uint32_t count = 0;
+        if (!read_bytes(cursor, &second, sizeof second) ||
+            !read_bytes(cursor, &count, sizeof count)) {
+            return false;
+        }
+        for (uint32_t k = 0; k < count; k++) {
+            uint32_t index = 0;
+            if (!read_bytes(cursor, &index, sizeof index) || !is_object(self, index) ||
+                object_at(graph, index)->mark != 0) {
+                return false;
+            }
+            object_at(graph, index)->mark = 1;
+            tw_graph_wheel_insert(graph, index, second);
+            left--;
+        }
+    }
+    graph->mark = 1;
+    return left == 0;
+}
+
+static int restore(struct restore *self, struct tw_cursor *cursor)
+{
+    struct tw_graph *graph = self->graph;
+    if (!read_bytes(cursor, &self->saved, sizeof self->saved) || self->saved.magic != MAGIC ||
+        self->saved.objects > TW_GRAPH_OBJECTS_MAX ||
+        self->saved.turn > (uint64_t)self->saved.now_s + 1) {
+        return TW_EDAMAGED;
+    }
+    int err = read_objects(self, cursor);
+    if (err == TW_OK) {
+        err = read_cells(self, cursor);
+    }
+    if (err != TW_OK) {
+        return err;
+    }
+    self->starts = calloc((size_t)graph->cells.count + 1, CELL_CHUNK / 8);
+    self->met = calloc((size_t)graph->cells.count + 1, CELL_CHUNK / 8);
+    if (self->starts == NULL || self->met == NULL) {
+        return TW_ENOMEM;
+    }
+    if (!check_objects(self)) {
+        return TW_EDAMAGED;
+    }
+    for (uint32_t i = 0; i < graph->cells.count; i++) {
+        if (!check_chunk(self, i)) {
+            return TW_EDAMAGED;
+        }
+    }
+    graph->now_s = self->saved.now_s;
+    graph->turn = self->saved.turn;
+    graph->earliest = graph->turn;
+    graph->stats.cuts = self->saved.cuts;
+    graph->stats.refused = self->saved.refused;
+    graph->stats.evicted = self->saved.evicted;
+    if (!check_free_events(self) || !check_lists(self) || !read_wheel(self, cursor)) {
+        return TW_EDAMAGED;
+    }
+    uint64_t slots = 1;
+    while ((graph->stats.objects + 1) * 4 > slots * 3) {
+        slots *= 2;
+    }
+    return tw_graph_table_rebuild(graph, slots, graph->stats.objects * PROBES_PER_OBJECT + slots);
+}
+
+/* As new. */
+static void empty(struct tw_graph *self)
+{
+    struct tw_graph fresh = {.options = self->options,
+                             .wheel = self->wheel,
+                             .wheel_size = self->wheel_size,
+                             .free_object = NIL};
+    memcpy(fresh.roots, self->roots, sizeof fresh.roots);
+    memset(fresh.free_events, 0xff, sizeof fresh.free_events);         /* NIL */
+    memset(fresh.wheel, 0xff, fresh.wheel_size * sizeof *fresh.wheel); /* NIL */
+    fresh.stats.bytes = sizeof fresh + fresh.wheel_size * sizeof *fresh.wheel;
+    for (uint32_t i = 0; i < self->objects.count; i++) {
+        free(self->objects.chunks[i].memory);
+    }
+    for (uint32_t i = 0; i < self->cells.count; i++) {
+        free(self->cells.chunks[i].memory);
+    }
+    free(self->objects.chunks);
+    free(self->cells.chunks);
+    free(self->table);
+    free(self->queue);
+    free(self->found);
+    free(self->events_out);
+    *self = fresh;
+}
+
+int tw_graph_restore(struct tw_graph *self, struct tw_cursor *cursor, uint32_t match_count)
+{
+    TW_ASSERT(self->objects.count == 0 && self->cells.count == 0);
+    struct restore work = {.graph = self, .match_count = match_count};
+    int err = restore(&work, cursor);
+    free(work.starts);
+    free(work.met);
+    if (err != TW_OK) {
+        empty(self);
+    }
+    return err;
+}

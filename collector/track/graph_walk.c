@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Walks over the graph, breadth first: from an event to the roots it reaches, from a root to the
+ * events that reach it, from an object to one that is held. A walk marks the objects it has met
+ * with a number that no walk before it used. */
+#include "config.h"
+#include "track/graph_internal.h"
+
+#include <stdlib.h>
+
+/* A walk under way. Objects of queue[0, count) are met, those before `next` expanded. */
+struct walk {
+    struct tw_graph *graph;
+    uint32_t type; /* paths do not lead through objects of this type; TYPES_MAX: through all */
+    uint32_t met;  /* marks */
+    uint32_t expanded;
+    uint32_t count;
+    uint32_t next;
+    uint32_t level_end; /* of the objects as far away as queue[next] */
+    uint32_t hops;      /* of queue[next] */
+    uint32_t budget;    /* slots and objects that may still be looked at */
+    bool ignores_fresh; /* fresh hubs are no hubs yet */
+};
+
+uint32_t tw_graph_marks(struct tw_graph *self, uint32_t count)
+{
+    if (self->mark > UINT32_MAX - count - 1) {
+        for (uint32_t i = 0; i < self->objects.count * OBJECT_CHUNK; i++) {
+            if (i % OBJECT_CHUNK < self->objects.chunks[i / OBJECT_CHUNK].used) {
+                object_at(self, i)->mark = 0;
+            }
+        }
+        self->mark = 0;
+    }
+    uint32_t first = self->mark + 1;
+    self->mark += count;
+    return first;
+}
+
+static struct walk walk_begin(struct tw_graph *graph, uint32_t type)
+{
+    uint32_t marks = tw_graph_marks(graph, 2);
+    return (struct walk){.graph = graph,
+                         .type = type,
+                         .met = marks,
+                         .expanded = marks + 1,
+                         .budget = TW_GRAPH_WALK_MAX};
+}
+
+static int walk_meet(struct walk *self, uint32_t index)
+{
+    struct tw_graph *graph = self->graph;
+    struct object *object = object_at(graph, index);
+    if (object->mark >= self->met) {
+        return TW_OK;
+    }
+    int err = tw_graph_grow(graph, (void **)&graph->queue, self->count, &graph->queue_capacity,
+                            sizeof *graph->queue);
+    if (err == TW_OK) {
+        object->mark = self->met;
+        graph->queue[self->count++] = index;
+    }
+    return err;
+}
+
+/* The next object, NIL when there is none; self->hops is how far away it is. */
+static uint32_t walk_next(struct walk *self)
+{
+    if (self->next == 0) {
+        self->level_end = self->count;
+    } else if (self->next == self->level_end) {
+        self->level_end = self->count;
+        self->hops++;
+    }
+    return self->next < self->count ? self->graph->queue[self->next++] : NIL;
+}
+
+/* False: the walk has looked at too much, and goes no further than what it has met. */
+static bool walk_pay(struct walk *self, uint32_t price)
+{
+    if (price > self->budget) {
+        self->graph->stats.cuts++;
+        return false;
+    }
+    self->budget -= price;
+    return true;
+}
+
+static bool is_fresh(const struct object *object)
+{
+    return (object->flags & (OBJECT_HUB | OBJECT_SETTLED)) == OBJECT_HUB;
+}
+
+/* Whether paths may lead through the object. */
+static bool walk_passes(const struct walk *self, const struct object *object)
+{
+    return object->type != self->type &&
+           (is_passable(object) || (self->ignores_fresh && is_fresh(object)));
+}
+
+/* Meet the neighbours of an object. *ret_cut: not all. */
+static int walk_expand(struct walk *self, uint32_t index, bool *ret_cut)
+{
+    for (uint32_t list = object_at(self->graph, index)->joins; list != NIL;) {
+        const struct event *event = event_at(self->graph, list);
+        uint32_t count = event_slots(event);
+        if (!walk_pay(self, count)) {
+            *ret_cut = true;
+            return TW_OK;
+        }
+        for (uint32_t i = 0; i < count; i++) {
+            if (event->slots[i].object == index) {
+                list = event->slots[i].next;
+            } else if (event->slots[i].object != NIL) {
+                int err = walk_meet(self, event->slots[i].object);
+                if (err != TW_OK) {
+                    return err;
+                }
+            }
+        }
+    }
+    return TW_OK;
+}
+
+/* ---- from an event to its roots ------------------------------------------------------------- */
+
+static int add_root(struct tw_graph *self, uint32_t index, bool is_anew, bool is_reached)
+{
+    int err = tw_graph_grow(self, (void **)&self->found, self->found_count, &self->found_capacity,
+                            sizeof *self->found);
+    if (err == TW_OK) {
+        self->found[self->found_count++] =
+            (struct tw_graph_root){.object = index, .is_anew = is_anew, .is_reached = is_reached};
+    }
+    return err;
+}
+
+/* No neighbour of the object is outside the event that was added last, which carries it. */
+static bool is_shut_in(const struct tw_graph *self, const struct object *object)
+{
+    return object->links < self->carried_count;
+}
+
+/* The roots from what the event carried. */
+static int find_reached(struct tw_graph *self, uint32_t type)
+{
+    struct walk walk = walk_begin(self, type);
+    bool is_cut = false;
+    int err = TW_OK;
+    for (uint32_t i = 0; i < self->carried_count && err == TW_OK; i++) {
+        err = walk_meet(&walk, self->carried[i]);
+    }
+    for (uint32_t index = NIL; err == TW_OK && (index = walk_next(&walk)) != NIL;) {
+        const struct object *object = object_at(self, index);
+        bool is_new = (object->flags & OBJECT_NEW) != 0;
+        bool is_hub = !is_passable(object);
+        if (object->type == type) {
+            if (!is_hub || walk.hops == 0) {
+                err = add_root(self, index,
+                               (is_new && self->has_old) || (self->joined_old && !is_hub), true);
+            }
+        } else if (!is_cut && !is_hub && walk.hops < self->options.max_hops &&
+                   !(walk.hops == 0 && is_shut_in(self, object))) {
+            err = walk_expand(&walk, index, &is_cut);
+        }
+    }
+    return err;
+}
+
+/* The roots that were reached through what has just become a hub. */
+static int find_disturbed(struct tw_graph *self, uint32_t type)
+{
+    struct walk walk = walk_begin(self, type);
+    walk.ignores_fresh = true;
+    bool is_cut = false;
+    int err = TW_OK;
+    for (uint32_t i = 0; i < self->fresh_count && err == TW_OK; i++) {
+        err = walk_meet(&walk, self->fresh[i]);
+    }
+    for (uint32_t index = NIL; err == TW_OK && (index = walk_next(&walk)) != NIL;) {
+        const struct object *object = object_at(self, index);
+        if (object->type == type) {
+            bool was_hub = !is_passable(object) && !is_fresh(object);
+            err = was_hub ? TW_OK : add_root(self, index, true, false);
+        } else if (!is_cut && walk_passes(&walk, object) && walk.hops < self->options.max_hops) {
+            err = walk_expand(&walk, index, &is_cut);
+        }
+    }
+    return err;
+}
+
+static int compare_keys(const struct tw_graph *self, uint32_t a, uint32_t b)
+{
+    const struct object *left = object_at(self, a);
+    const struct object *right = object_at(self, b);
+    if (left->high != right->high) {
+        return left->high < right->high ? -1 : 1;
+    }
+    return left->low < right->low ? -1 : (left->low > right->low ? 1 : 0);
+}
+
+/* Into the heap [from, count), largest key on top. */
+static void sift_down(struct tw_graph *self, size_t from, size_t count)
+{
+    struct tw_graph_root *found = self->found;
+    for (size_t child = from * 2 + 1; child < count; child = from * 2 + 1) {
+        if (child + 1 < count &&
+            compare_keys(self, found[child].object, found[child + 1].object) < 0) {
+            child++;
+        }
+        if (compare_keys(self, found[from].object, found[child].object) >= 0) {
+            return;
+        }
+        struct tw_graph_root swap = found[from];
+        found[from] = found[child];
+        found[child] = swap;
+        from = child;
+    }
+}
+
+/* By key: a heap, since the order needs the graph and qsort's comparison has no context. */
+static void sort_found(struct tw_graph *self)
+{
+    size_t count = self->found_count;
+    for (size_t i = count / 2; i-- > 0;) {
+        sift_down(self, i, count);
+    }
+    while (count > 1) {
+        struct tw_graph_root top = self->found[0];
+        self->found[0] = self->found[--count];
+        self->found[count] = top;
+        sift_down(self, 0, count);
+    }
+}
+
+static void unite_found(struct tw_graph *self)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < self->found_count; i++) {
+        struct tw_graph_root *last = count == 0 ? NULL : &self->found[count - 1];
+        if (last != NULL && last->object == self->found[i].object) {
+            last->is_anew = last->is_anew || self->found[i].is_anew;
+            last->is_reached = last->is_reached || self->found[i].is_reached;
+        } else {
+            self->found[count++] = self->found[i];
+        }
+    }
+    self->found_count = count;
+}
+
+int tw_graph_reached(struct tw_graph *self, uint16_t type, const struct tw_graph_root **ret_roots,
+                     size_t *ret_count)
+{
+    self->found_count = 0;
+    int err = find_reached(self, type);
+    if (err == TW_OK && self->fresh_count > 0) {
+        err = find_disturbed(self, type);
+    }
+    if (err != TW_OK) {
+        return err;
+    }
+    if (self->found_count > 1) {
+        sort_found(self);
+        unite_found(self);
+    }
+    *ret_roots = self->found;
+    *ret_count = self->found_count;
+    return TW_OK;
+}
+
+/* ---- from a root to its events -------------------------------------------------------------- */
+
+static int give_event(struct walk *walk, const struct event *event)
+{
+    struct tw_graph *self = walk->graph;
+    for (uint32_t i = 0; i < event_slots(event); i++) {
+        uint32_t object = event->slots[i].object;
+        if (object != NIL && object_at(self, object)->mark == walk->expanded) {
+            return TW_OK; /* given already */
+        }
+    }
+    int err = tw_graph_grow(self, (void **)&self->events_out, self->events_out_count,
+                            &self->events_out_capacity, sizeof *self->events_out);
+    if (err == TW_OK) {
+        self->events_out[self->events_out_count++] =
+            (struct tw_graph_event){.n = event_n(event),
+                                    .time = {event->time_ns},
+                                    .match = event->match,
+                                    .store = event->store,
+                                    .cause = (uint8_t)(event->head >> 8)};
+    }
+    return err;
+}
+
+static int give_list(struct walk *walk, uint32_t object, uint32_t list, bool *ret_cut)
+{
+    while (list != NIL) {
+        struct event *event = event_at(walk->graph, list);
+        if (!walk_pay(walk, event_slots(event))) {
+            *ret_cut = true;
+            return TW_OK;
+        }
+        int err = event->match == 0 ? TW_OK : give_event(walk, event);
+        if (err != TW_OK) {
+            return err;
+        }
+        list = slot_of(event, object)->next;
+    }
+    return TW_OK;
+}
+
+int tw_graph_events(struct tw_graph *self, uint32_t object,
+                    const struct tw_graph_event **ret_events, size_t *ret_count)
+{
+    struct walk walk = walk_begin(self, object_at(self, object)->type);
+    bool is_cut = false;
+    self->events_out_count = 0;
+    int err = walk_meet(&walk, object);
+    for (uint32_t index = NIL; err == TW_OK && (index = walk_next(&walk)) != NIL;) {
+        struct object *at = object_at(self, index);
+        if (index != object && !walk_passes(&walk, at)) {
+            continue;
+        }
+        err = is_cut ? TW_OK : give_list(&walk, index, at->list, &is_cut);
+        if (err == TW_OK && !is_cut && (at->flags & OBJECT_SETTLED) == 0) {
+            err = give_list(&walk, index, at->joins, &is_cut);
+        }
+        if (err == TW_OK && !is_cut && is_passable(at) && walk.hops < self->options.max_hops) {
+            err = walk_expand(&walk, index, &is_cut);
+        }
+        at->mark = walk.expanded;
+    }
+    *ret_events = self->events_out;
+    *ret_count = self->events_out_count;
+    return err;
+}
+
+/* ---- what an open run needs ----------------------------------------------------------------- */
+
+bool tw_graph_is_held_through(struct tw_graph *self, uint32_t index)
+{
+    struct walk walk = walk_begin(self, TYPES_MAX);
+    bool is_cut = false;
+    int err = walk_meet(&walk, index);
+    for (uint32_t at = NIL; err == TW_OK && (at = walk_next(&walk)) != NIL;) {
+        const struct object *object = object_at(self, at);
+        if ((object->flags & OBJECT_HELD) != 0) {
+            return true;
+        }
+        if (!is_cut && walk_passes(&walk, object) && walk.hops < self->options.max_hops) {
+            err = walk_expand(&walk, at, &is_cut);
+        }
+    }
+    return err != TW_OK; /* out of memory: rather keep it */
+}
