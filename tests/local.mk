@@ -365,3 +365,21 @@ check_PROGRAMS += tests/fuzz/fuzz_track
 tests_fuzz_fuzz_track_SOURCES += tests/fuzz/replay_main.c
 endif
 EXTRA_DIST += tests/fuzz/seeds/track
+if HAVE_CMOCKA
+WORKFLOW_TEST_LIBS = collector/libworkflow.a collector/libconfig.a collector/libcore.a \
+    $(YAML_LIBS) $(JANSSON_LIBS) $(XXHASH_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/test_workflow
+tests_unit_test_workflow_SOURCES = tests/unit/test_workflow.c tests/unit/workflow_support.h \
+    tests/unit/config_support.h
+tests_unit_test_workflow_LDADD = $(WORKFLOW_TEST_LIBS)
+check_PROGRAMS += tests/unit/test_workflow_set
+tests_unit_test_workflow_set_SOURCES = tests/unit/test_workflow_set.c \
+    tests/unit/workflow_support.h tests/unit/config_support.h
+tests_unit_test_workflow_set_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc -Wl,--wrap=calloc \
+    -Wl,--wrap=realloc -Wl,--wrap=strdup
+tests_unit_test_workflow_set_LDADD = $(WORKFLOW_TEST_LIBS)
+check_PROGRAMS += tests/unit/test_workflow_openslo
+tests_unit_test_workflow_openslo_SOURCES = tests/unit/test_workflow_openslo.c \
+    tests/unit/workflow_support.h tests/unit/config_support.h
+tests_unit_test_workflow_openslo_LDADD = $(WORKFLOW_TEST_LIBS)
+endif

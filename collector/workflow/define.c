@@ -82,6 +82,7 @@ static void read_step(struct tw_wf_draft *draft, yaml_node_t *node, struct tw_wf
     struct tw_wf_load *load = draft->load;
     struct tw_wf_step_text text = {NULL};
     tw_parse_map(&load->parse, &tw_wf_step_section, node, &text);
+    check_start(draft, node, &text);
     step->line = tw_tree_line(node);
     step->title = take(load, &text.title, text.name);
     step->name = take(load, &text.name, NULL);
@@ -92,7 +93,6 @@ static void read_step(struct tw_wf_draft *draft, yaml_node_t *node, struct tw_wf
     step->is_optional = text.is_optional;
     step->is_destination = text.is_destination;
     step->each = (enum tw_step_each)text.each;
-    check_start(draft, node, &text);
     if (text.within != NULL) {
         check_deadline(draft, node, text.within, step);
     }

@@ -248,6 +248,7 @@ static void read_objective(struct tw_wf_draft *draft, yaml_node_t *node, bool ca
         read_target(load, tw_wf_at(load, node, "target"), text.target, objective);
     }
     bool has_window =
+        text.window != NULL && /* out of memory */
         tw_wf_read_window(load, tw_wf_at(load, node, "window"), text.window, objective);
     if (text.timezone != NULL && has_window) {
         read_zone(load, tw_wf_at(load, node, "timezone"), &text.timezone, objective);

@@ -128,6 +128,7 @@ static void read_calendar(struct tw_wf_load *load, const yaml_node_t *node,
         return;
     }
     objective->window = (enum tw_window_kind)(TW_WINDOW_DAY + i);
+    objective->window_ns = 0;
     if (!is_aligned(text->start, objective->window)) {
         FAULT(load, tw_wf_at(load, node, "calendar"),
               "timeWindow.calendar.startTime: \"%s\" is not where a day, a week (Monday) or a "
