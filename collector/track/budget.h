@@ -11,8 +11,8 @@
  *         the head gets there); a minute holds up to TW_BUDGET_MINUTE_MAX of each. What is outside
  *         is in no window, but in `forgotten` or `refused`.
  * Fails:  TW_ENOMEM, TW_ELIMIT, TW_EINVAL, TW_EDAMAGED; then nothing changed but those counters.
- * Source: docs/objectives.md; Google's SRE workbook, chapters 2 and 5: SLI = good / total; consumed
- * = bad / ((1 - target) * total); remaining = 1 - consumed.
+ * Source: docs/objectives.md; Google's SRE workbook, chapters 2 and 5: SLI = good / total,
+ *         consumed = bad / ((1 - target) * total), remaining = 1 - consumed.
  */
 #ifndef TW_TRACK_BUDGET_H
 #define TW_TRACK_BUDGET_H
