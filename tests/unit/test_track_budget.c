@@ -581,6 +581,26 @@ static void budget__forecast__follows_the_hours_of_the_week_through_a_change(voi
     tw_zone_destroy(&berlin);
 }
 
+static void
+budget__day_that_ends_within_an_hour_of_utc__expects_no_more_than_its_minutes(void **state)
+{
+    (void)state;
+    struct tw_zone *kolkata = NULL; /* midnight is 18:30 UTC */
+    assert_int_equal(tw_zone_new("Asia/Kolkata", &kolkata), TW_OK);
+    tw_wall_t now = at("2026-03-01T18:30:00Z");
+    struct tw_budget *budget = calendar(990000, TW_WINDOW_DAY, kolkata, now);
+    for (int minute = 0; minute < 9 * 1440; minute++, now = later(now, MINUTE_NS)) {
+        tw_budget_advance(budget, now);
+        assert_int_equal(tw_budget_add(budget, now, 1, 0), TW_OK);
+        if (minute >= 8 * 1440) { /* each minute of the ninth day */
+            assert_int_equal(view_of(budget).total, minute - 8 * 1440 + 1);
+            assert_near(view_of(budget).expected, 1440, 1e-6);
+        }
+    }
+    tw_budget_destroy(&budget);
+    tw_zone_destroy(&kolkata);
+}
+
 static void budget__change_of_the_objective__keeps_the_counts(void **state)
 {
     (void)state;
@@ -836,6 +856,8 @@ int main(void)
         cmocka_unit_test(budget__month_of_february__has_the_thresholds_of_28_days),
         cmocka_unit_test(budget__calendar_window_in_progress__is_measured_by_what_is_expected),
         cmocka_unit_test(budget__forecast__follows_the_hours_of_the_week_through_a_change),
+        cmocka_unit_test(
+            budget__day_that_ends_within_an_hour_of_utc__expects_no_more_than_its_minutes),
         cmocka_unit_test(budget__change_of_the_objective__keeps_the_counts),
         cmocka_unit_test(budget__stored_form__comes_back_the_same),
         cmocka_unit_test(budget__damaged_bytes__are_refused_and_leave_it_empty),
