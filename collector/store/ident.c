@@ -59,16 +59,15 @@ struct tw_idents {
 
 /* ---- tables ---- */
 
+/* Large ones come from the system empty, page by page when they are first touched. */
 static struct slot *new_slots(size_t count)
 {
     size_t bytes = count * sizeof(struct slot);
-    bool is_big = bytes >= HUGE_PAGE;
-    struct slot *slots = is_big ? aligned_alloc(HUGE_PAGE, bytes) : malloc(bytes);
-    if (slots != NULL) {
-        if (is_big) {
-            (void)madvise(slots, bytes, MADV_HUGEPAGE); /* fewer TLB misses where there are some */
-        }
-        memset(slots, 0, bytes);
+    struct slot *slots = calloc(count, sizeof *slots);
+    if (slots != NULL && bytes >= 2 * HUGE_PAGE) {
+        size_t skipped = HUGE_PAGE - (uintptr_t)slots % HUGE_PAGE;
+        /* fewer TLB misses where there are some */
+        (void)madvise((char *)slots + skipped, bytes - skipped, MADV_HUGEPAGE);
     }
     return slots;
 }
@@ -327,7 +326,8 @@ int tw_ident_start_partition(struct tw_idents *self, uint64_t first_n)
     if (active->count == 0 && active->first_n == first_n) {
         return TW_OK; /* the store is empty: the first batch begins what is there */
     }
-    return add_table(self, active->number + 1, first_n, 0);
+    /* the next is mostly like the last: growing would move every entry once more */
+    return add_table(self, active->number + 1, first_n, active->count);
 }
 
 static void take_sealed(struct tw_idents *self, struct tw_ident_news *news)
