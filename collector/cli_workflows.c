@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "core/err.h"
+#include "track/burn.h"
 
 const struct tw_workflows *tw_cli_workflows(const struct tw_cli_command *command,
                                             const struct tw_cfg *cfg)
@@ -38,6 +39,42 @@ static void print_span(int64_t ns)
     (void)printf("%" PRId64 " %s", ns / units[i].ns, units[i].unit);
 }
 
+/* Whole seconds of an objective's window; a month has the 30 days of the published rules. */
+static int64_t window_s(const struct tw_wf_objective *objective)
+{
+    switch (objective->window) {
+    case TW_WINDOW_DAY:
+        return 86400;
+    case TW_WINDOW_WEEK:
+        return INT64_C(7) * 86400;
+    case TW_WINDOW_MONTH:
+        return INT64_C(30) * 86400;
+    case TW_WINDOW_ROLLING:
+    default:
+        return objective->window_ns / TW_NS_PER_S;
+    }
+}
+
+/* Burn-rate rules that this target and window leave without use: no fault, but good to know. */
+static void print_rules(const struct tw_wf_objective *objective)
+{
+    for (unsigned i = 0; i < TW_BURN_RULE_COUNT; i++) {
+        struct tw_burn_plan plan = tw_burn_plan((enum tw_burn_rule)i, objective->target_ppm,
+                                                window_s(objective), TW_BURN_BAD_MIN);
+        const char *sort = tw_burn_rule_pages(plan.rule) ? "page" : "ticket";
+        const char *window = tw_burn_window_name(plan.long_window);
+        if (plan.use == TW_BURN_NEVER) {
+            (void)printf("    %s rule %.3gx (%s) can never fire at %.6g %%\n", sort, plan.threshold,
+                         window, (double)objective->target_ppm / 1e4);
+        } else if (plan.use == TW_BURN_ON_TARGET) {
+            (void)printf("    %s rule %.3gx (%s) would fire while the objective is met\n", sort,
+                         plan.threshold, window);
+        } else if (plan.use == TW_BURN_WINDOW_TOO_SHORT) {
+            (void)printf("    %s rule of %s needs a longer window\n", sort, window);
+        }
+    }
+}
+
 static void print_objective(const struct tw_workflow *workflow,
                             const struct tw_wf_objective *objective)
 {
@@ -60,6 +97,7 @@ static void print_objective(const struct tw_workflow *workflow,
                      objective->timezone == NULL ? "UTC" : objective->timezone);
     }
     (void)fputc('\n', stdout);
+    print_rules(objective);
 }
 
 static void print_workflow(const struct tw_workflow *workflow)

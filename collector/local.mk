@@ -198,7 +198,8 @@ tillwatch_SOURCES = \
     collector/import_progress.c collector/import_progress.h \
     collector/main.c
 tillwatch_LDADD = web/libweb.a collector/libintake.a collector/libcorrelate.a \
-    collector/libevent.a collector/libtap.a collector/libstore.a collector/libworkflow.a \
+    collector/libevent.a collector/libtap.a collector/libstore.a collector/libtrack.a \
+    collector/libworkflow.a \
     collector/libconfig.a \
     client/libtillwatch.a collector/libcore.a $(ZMQ_LIBS) $(MHD_LIBS) $(SQLITE_LIBS) \
     $(JANSSON_LIBS) $(ZSTD_LIBS) $(YAML_LIBS) $(XXHASH_LIBS) $(GLIB_LIBS) -lm -lpthread

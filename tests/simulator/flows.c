@@ -21,7 +21,7 @@ static const struct sim_step sale_b[] = {
     {SIM_T_ERP_SALE, SIM_ONCE, false, SIM_ROLE_ERP_SALE, 200, 6000},
     {SIM_T_INV_SALE, SIM_ONCE, false, SIM_ROLE_NONE, 50, 2000},
     {SIM_T_LOYALTY_ACCRUED, SIM_ONCE, true, SIM_ROLE_API, 60, 5000},
-    {SIM_T_CDP_PROFILE, SIM_ONCE, true, SIM_ROLE_API, 100, 8000},
+    {SIM_T_CDP_SALE, SIM_ONCE, true, SIM_ROLE_API, 100, 8000},
 };
 
 static const struct sim_step order[] = {
@@ -36,7 +36,7 @@ static const struct sim_step order[] = {
 };
 
 static const struct sim_step collect[] = {
-    {SIM_T_WEB_ORDER, SIM_ONCE, false, SIM_ROLE_NONE, 0, 0},
+    {SIM_T_WEB_COLLECT, SIM_ONCE, false, SIM_ROLE_NONE, 0, 0},
     {SIM_T_PAY_AUTHORIZED, SIM_ONCE, false, SIM_ROLE_NONE, 400, 4000},
     {SIM_T_MW_ORDER, SIM_ONCE, false, SIM_ROLE_NONE, 50, 1500},
     {SIM_T_ERP_ORDER, SIM_ONCE, false, SIM_ROLE_ERP, 300, 15000},

@@ -80,6 +80,9 @@ static const char *const slot_names[S_COUNT] = {
 #define A_CUSTOMER "<customer>"
 #define A_WEB      "\"channel\":\"web\","
 
+#define A_DELIVERY "\"fulfilment\":\"delivery\","
+#define A_COLLECT  "\"fulfilment\":\"collect\","
+
 #define D_ROUTE "\"route\":{\"message\":\"<hex>\",\"hops\":<small>,\"queue\":\"retail."
 
 static const struct {
@@ -171,6 +174,10 @@ static const struct {
     [SIM_T_CDP_PROFILE] = {SIM_CDP, "profile.updated", A_CORR A_CUSTOMER,
                            "{\"traits\":{\"visits\":<small>,\"spend\":\"<amount>\"},"
                            "\"identity\":\"<hex>\",\"segment\":\"family\"}"},
+    /* That of a sale names the store, which tells it from a change by the customer. */
+    [SIM_T_CDP_SALE] = {SIM_CDP, "profile.updated", A_CORR A_STORE A_CUSTOMER,
+                        "{\"traits\":{\"visits\":<small>,\"spend\":\"<amount>\"},"
+                        "\"identity\":\"<hex>\",\"segment\":\"family\"}"},
     [SIM_T_INV_SALE] = {SIM_INVENTORY, "stock.updated", A_TXN A_STORE "\"sku\":\"<sku>\",",
                         "{\"movement\":\"sale\",\"line\":<line>,\"onhand\":1<small>,"
                         "\"reserved\":2,\"safety\":4,\"booking\":\"<hex>\"}"},
@@ -180,9 +187,14 @@ static const struct {
     [SIM_T_INV_MOVED] = {SIM_INVENTORY, "stock.moved", A_STORE "\"sku\":\"<sku>\",",
                          "{\"movement\":\"transfer\",\"line\":<line>,\"from\":\"DC-<small>\","
                          "\"to\":\"<store>\",\"booking\":\"<hex>\"}"},
-    [SIM_T_WEB_ORDER] = {SIM_ECOMMERCE, "order.created", A_ORDER A_WEB A_TRACE A_CUSTOMER A_MONEY,
+    [SIM_T_WEB_ORDER] = {SIM_ECOMMERCE, "order.created",
+                         A_ORDER A_WEB A_DELIVERY A_TRACE A_CUSTOMER A_MONEY,
                          "{\"cart\":\"<hex>\",\"lines\":[<lines>],\"net\":\"<net>\","
                          "\"tax\":\"<tax>\",\"delivery\":\"standard\"}"},
+    [SIM_T_WEB_COLLECT] = {SIM_ECOMMERCE, "order.created",
+                           A_ORDER A_WEB A_COLLECT A_TRACE A_CUSTOMER A_MONEY,
+                           "{\"cart\":\"<hex>\",\"lines\":[<lines>],\"net\":\"<net>\","
+                           "\"tax\":\"<tax>\",\"pickup\":\"<store>\"}"},
     [SIM_T_WEB_ACK] = {SIM_ECOMMERCE, "order.acknowledged", A_ORDER A_WEB A_CUSTOMER,
                        "{\"mail\":\"<hex>\",\"template\":\"order-confirmed\",\"language\":\"en\","
                        "\"lines\":[<line>]}"},

@@ -51,7 +51,9 @@ static void slo_refused(const char *yaml, const char *expected)
 }
 
 /* An SLO in parts that a test can change. Lines: 1 head, 5 service, 6 the rest of spec. */
-#define ENVELOPE     "apiVersion: openslo/v1\nkind: SLO\nmetadata: {name: s}\nspec:\n  service: shop\n"
+#define ENVELOPE                                               \
+    "apiVersion: openslo/v1\nkind: SLO\nmetadata: {name: s}\n" \
+    "spec:\n  service: shop\n"
 #define SOURCE(spec) "{metricSource: {type: tillwatch, spec: {" spec "}}}"
 #define RAW(spec)                                                                              \
     "  indicator: {metadata: {name: i}, spec: {ratioMetric: {counter: true, rawType: success," \
@@ -110,7 +112,7 @@ static void read__every_way_of_saying_it__is_taken(void **state)
                  "    raw: " SOURCE(LATENCY) "}}}\n" OCC TARGET,
         ENVELOPE "  indicator: {spec: {thresholdMetric: " SOURCE(
             "workflow: w, sli: latency, step: b") "}}\n" OCC "  objectives: [{op: lte, value: "
-                                                             "60.0, target: 0.9}]\n",
+                                                  "60.0, target: 0.9}]\n",
         ENVELOPE "  indicator: {spec: {thresholdMetric: " SOURCE(
             LATENCY) "}}\n" OCC "  objectives: [{op: lt, value: 60, target: 0.9}]\n",
         ENVELOPE RAW(
