@@ -19,6 +19,8 @@
 #define INTAKE_ARENA_BYTES ((size_t)256 << 20)
 /* Messages per turn before the loop looks at its other work. */
 #define MESSAGES_PER_TURN 512
+/* Batches with the writer that are enough: one being committed and the next at hand. */
+#define AHEAD_MAX 2
 /* Source states and, when idle, an empty heartbeat are committed this often. */
 #define CHECKPOINT_NS TW_NS_PER_S
 /* How long stop keeps receiving what already waits in the sockets, and how long it then waits for
@@ -135,6 +137,12 @@ static int hand_over(struct tw_intake *self, tw_wall_t wall, tw_mono_t mono)
     return TW_OK;
 }
 
+/* A batch handed over now would only wait: it may as well grow, and save a commit. */
+static bool writer_is_behind(const struct tw_intake *self)
+{
+    return self->under_way >= AHEAD_MAX;
+}
+
 static bool batch_is_due(const struct tw_intake *self, tw_mono_t mono)
 {
     if (self->batch == NULL) {
@@ -147,7 +155,8 @@ static bool batch_is_due(const struct tw_intake *self, tw_mono_t mono)
     }
     return self->batch->record_count >= (size_t)cfg->store.commit_events ||
            baggage->bytes >= INTAKE_BATCH_BYTES ||
-           mono.ns - baggage->opened.ns >= cfg->store.commit_ms * TW_NS_PER_MS;
+           (!writer_is_behind(self) &&
+            mono.ns - baggage->opened.ns >= cfg->store.commit_ms * TW_NS_PER_MS);
 }
 
 static void acknowledge(struct tw_intake *self, const struct ack *ack)
@@ -317,7 +326,7 @@ static int take_retries(struct tw_intake *self, tw_mono_t mono)
 /* How long the wait may last: until the open batch is due. */
 static int wait_ms(const struct tw_intake *self, tw_mono_t mono)
 {
-    if (self->batch == NULL) {
+    if (self->batch == NULL || (!batch_is_empty(self->batch) && writer_is_behind(self))) {
         return 1000; /* the writer will wake us */
     }
     int64_t due = self->checkpoint_due.ns;
