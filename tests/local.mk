@@ -149,6 +149,13 @@ tests_unit_test_objects_SOURCES = tests/unit/test_objects.c
 tests_unit_test_objects_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
 tests_unit_test_objects_LDADD = $(PIPELINE_LIBS) $(CMOCKA_LIBS)
 
+check_PROGRAMS += tests/unit/test_pipeline
+tests_unit_test_pipeline_SOURCES = tests/unit/test_pipeline.c
+tests_unit_test_pipeline_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
+tests_unit_test_pipeline_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc -Wl,--wrap=calloc \
+    -Wl,--wrap=realloc
+tests_unit_test_pipeline_LDADD = $(PIPELINE_LIBS) $(CMOCKA_LIBS)
+
 check_PROGRAMS += tests/unit/test_permutations
 tests_unit_test_permutations_SOURCES = tests/unit/test_permutations.c
 tests_unit_test_permutations_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests

@@ -120,6 +120,21 @@ static void mask_event__not_an_object__shows_nothing(void **state)
     }
 }
 
+/* The JSON library passes over a NUL byte behind a number; it must not get there. */
+static void mask_event__nul_byte__shows_nothing(void **state)
+{
+    (void)state;
+    static const char texts[][24] = {"{\"n\":1.10\0,\"x\":2}", "{\"n\":1.10,\0\"x\":2}",
+                                     "{\"n\":true\0,\"x\":2}"};
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        struct tw_buf out;
+        unsigned count = 0;
+        tw_buf_init(&out, 1 << 16);
+        assert_int_equal(tw_mask_event((struct tw_str){texts[i], 17}, &out, &count), TW_ESYNTAX);
+        tw_buf_fini(&out);
+    }
+}
+
 static int mask_depth(int depth)
 {
     struct tw_buf in;
@@ -205,6 +220,7 @@ int main(void)
         cmocka_unit_test(mask_event__long_keys__hide_their_values),
         cmocka_unit_test(mask_event__structure_in_strings__is_no_structure),
         cmocka_unit_test(mask_event__not_an_object__shows_nothing),
+        cmocka_unit_test(mask_event__nul_byte__shows_nothing),
         cmocka_unit_test(mask_event__depth__is_bounded),
         cmocka_unit_test(mask_event__buffer_full__says_so),
         cmocka_unit_test(mask_numbers__become_zero__texts_stay),
