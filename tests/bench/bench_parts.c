@@ -517,12 +517,12 @@ static void note(const struct bench *bench, size_t round)
     for (int i = 0; i < INDEX + 1; i++) {
         figures[RECEIVE_CPU + i][round] = (double)bench->cpu_ns[i] / events;
     }
-    double commit = (double)bench->cpu_ns[COMMIT] / events;
-    figures[COMMIT_CPU][round] = commit;
+    double whole = (double)bench->cpu_ns[COMMIT] / events;
+    figures[COMMIT_CPU][round] = whole;
     figures[WRITE_CPU][round] = commit - figures[COMPRESS_CPU][round] - figures[INDEX_CPU][round];
     figures[COMMIT_WALL][round] = (double)bench->commit_wall_ns / events;
     figures[SUM_CPU][round] = figures[RECEIVE_CPU][round] + figures[DECODE_CPU][round] +
-                              figures[CORRELATE_CPU][round] + commit;
+                              figures[CORRELATE_CPU][round] + whole;
     figures[PACKED][round] = (double)bench->packed_bytes / (double)bench->json_bytes;
 }
 
