@@ -307,7 +307,7 @@ bench_programs += tests/bench/lookup
 tests_bench_lookup_SOURCES = tests/bench/lookup.c
 tests_bench_lookup_LDADD = collector/libstore.a collector/libcore.a $(SQLITE_LIBS) \
     $(ZSTD_LIBS) $(XXHASH_LIBS)
-EXTRA_DIST += tests/system/test_cli.sh
+EXTRA_DIST += tests/system/test_cli.sh tests/system/test_workflows.sh
 
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/test_cli
@@ -383,10 +383,21 @@ check_PROGRAMS += tests/unit/test_workflow_set
 tests_unit_test_workflow_set_SOURCES = tests/unit/test_workflow_set.c \
     tests/unit/workflow_support.h tests/unit/config_support.h
 tests_unit_test_workflow_set_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc -Wl,--wrap=calloc \
-    -Wl,--wrap=realloc -Wl,--wrap=strdup
+    -Wl,--wrap=realloc -Wl,--wrap=strdup -Wl,--wrap=strndup
 tests_unit_test_workflow_set_LDADD = $(WORKFLOW_TEST_LIBS)
 check_PROGRAMS += tests/unit/test_workflow_openslo
 tests_unit_test_workflow_openslo_SOURCES = tests/unit/test_workflow_openslo.c \
     tests/unit/workflow_support.h tests/unit/config_support.h
 tests_unit_test_workflow_openslo_LDADD = $(WORKFLOW_TEST_LIBS)
 endif
+tests_fuzz_fuzz_workflow_SOURCES = tests/fuzz/fuzz_workflow.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_workflow_LDADD = collector/libworkflow.a collector/libconfig.a collector/libcore.a \
+    $(YAML_LIBS) $(JANSSON_LIBS) $(XXHASH_LIBS)
+if FUZZING
+noinst_PROGRAMS += tests/fuzz/fuzz_workflow
+tests_fuzz_fuzz_workflow_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+else
+check_PROGRAMS += tests/fuzz/fuzz_workflow
+tests_fuzz_fuzz_workflow_SOURCES += tests/fuzz/replay_main.c
+endif
+EXTRA_DIST += tests/fuzz/seeds/workflow

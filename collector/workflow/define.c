@@ -80,7 +80,7 @@ static void check_deadline(struct tw_wf_draft *draft, const yaml_node_t *node, c
 static void read_step(struct tw_wf_draft *draft, yaml_node_t *node, struct tw_wf_step *step)
 {
     struct tw_wf_load *load = draft->load;
-    struct tw_wf_step_text text = {NULL};
+    struct tw_wf_step_text text = {0};
     tw_parse_map(&load->parse, &tw_wf_step_section, node, &text);
     check_start(draft, node, &text);
     step->line = tw_tree_line(node);
@@ -375,7 +375,8 @@ static void fill(struct tw_wf_draft *draft, yaml_node_t *root, struct tw_wf_text
     workflow->is_financial = text->is_financial;
     workflow->line = tw_tree_line(root);
     workflow->file = tw_wf_copy(load, load->parse.file);
-    workflow->text = tw_wf_copy(load, load->text);
+    workflow->text = strndup(load->text, load->len);
+    load->parse.is_out_of_memory = load->parse.is_out_of_memory || workflow->text == NULL;
     if (!applies(load, workflow)) {
         return;
     }
@@ -417,13 +418,13 @@ static void append(struct tw_wf_load *self, struct tw_workflow *workflow, bool i
         return;
     }
     *slot = *workflow;
-    *workflow = (struct tw_workflow){NULL};
+    *workflow = (struct tw_workflow){0};
     self->count++;
 }
 
 void tw_wf_define(struct tw_wf_load *self, yaml_node_t *root)
 {
-    struct tw_workflow workflow = {NULL};
+    struct tw_workflow workflow = {0};
     struct tw_wf_draft draft = {.load = self, .workflow = &workflow};
     struct tw_wf_text text = {.criticality = TW_STANDARD};
     size_t before = tw_wf_fault_count(self);

@@ -23,7 +23,7 @@ void tw_wf_maintenance_fini(struct tw_wf_maintenance *maintenance)
     free(maintenance->reason);
     free(maintenance->system);
     free(maintenance->timezone);
-    *maintenance = (struct tw_wf_maintenance){NULL};
+    *maintenance = (struct tw_wf_maintenance){0};
 }
 
 static void read_time(struct tw_wf_load *self, const yaml_node_t *map, const char *key,
@@ -169,7 +169,7 @@ static void check_name(struct tw_wf_load *self, const yaml_node_t *map,
 
 static void read_entry(struct tw_wf_load *self, yaml_node_t *node)
 {
-    struct tw_wf_maintenance_text text = {NULL};
+    struct tw_wf_maintenance_text text = {0};
     struct tw_wf_maintenance entry = {.line = tw_tree_line(node)};
     tw_parse_map(&self->parse, &tw_wf_maintenance_section, node, &text);
     if (node->type == YAML_MAPPING_NODE) {

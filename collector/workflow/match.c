@@ -16,7 +16,7 @@ void tw_wf_match_fini(struct tw_wf_match *match)
         free(match->where[i].value);
     }
     free(match->event);
-    *match = (struct tw_wf_match){NULL};
+    *match = (struct tw_wf_match){0};
 }
 
 /* One condition: attribute to "present", "absent" or a value. */
@@ -108,7 +108,7 @@ static void set_event(struct tw_wf_load *self, const yaml_node_t *node, const ch
 static void read_match(struct tw_wf_load *self, const char *where, yaml_node_t *node,
                        struct tw_wf_match *match)
 {
-    struct tw_wf_match_text text = {NULL};
+    struct tw_wf_match_text text = {0};
     if (node->type == YAML_SCALAR_NODE) {
         const char *type = tw_parse_scalar(&self->parse, node, where);
         if (type != NULL) {

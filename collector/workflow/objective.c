@@ -21,7 +21,7 @@ void tw_wf_objective_fini(struct tw_wf_objective *objective)
     free(objective->title);
     free(objective->owner);
     free(objective->timezone);
-    *objective = (struct tw_wf_objective){NULL};
+    *objective = (struct tw_wf_objective){0};
 }
 
 /* ---- values ---- */
@@ -219,7 +219,7 @@ static void read_objective(struct tw_wf_draft *draft, yaml_node_t *node, bool ca
                            struct tw_wf_objective *objective)
 {
     struct tw_wf_load *load = draft->load;
-    struct tw_wf_objective_text text = {NULL};
+    struct tw_wf_objective_text text = {0};
     if (tw_parse_defaults_of(&tw_wf_objective_section, &text) != TW_OK) {
         load->parse.is_out_of_memory = true;
         return;

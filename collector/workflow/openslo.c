@@ -27,7 +27,7 @@ void tw_wf_slo_fini(struct tw_wf_slo *slo)
     free(slo->step);
     free(slo->from);
     tw_wf_objective_fini(&slo->objective);
-    *slo = (struct tw_wf_slo){NULL};
+    *slo = (struct tw_wf_slo){0};
 }
 
 const struct tw_slo_doc *tw_slo_find(const struct tw_slo_file *self, const char *kind,
@@ -175,7 +175,7 @@ static void read_rolling(struct tw_wf_load *load, const yaml_node_t *node,
 static void read_window(struct tw_wf_load *load, yaml_node_t *list,
                         struct tw_wf_objective *objective)
 {
-    struct tw_slo_text text = {NULL};
+    struct tw_slo_text text = {0};
     objective->window = TW_WINDOW_ROLLING;
     objective->window_ns = 30 * DAY_NS;
     if (list == NULL) {
@@ -275,7 +275,7 @@ static void read_objective(struct tw_slo_file *self, const yaml_node_t *root,
                            const struct tw_slo_text *slo_text, struct tw_wf_slo *slo)
 {
     struct tw_wf_load *load = self->load;
-    struct tw_slo_text text = {NULL};
+    struct tw_slo_text text = {0};
     yaml_node_t *list = slo_text->objectives;
     if (list->type != YAML_SEQUENCE_NODE || tw_wf_list_count(list) != 1) {
         FAULT(load, list,
@@ -323,7 +323,7 @@ static void check_method(struct tw_wf_load *load, const yaml_node_t *root, unsig
 static void read_slo(struct tw_slo_file *self, yaml_node_t *root)
 {
     struct tw_wf_load *load = self->load;
-    struct tw_slo_text text = {NULL};
+    struct tw_slo_text text = {0};
     struct tw_wf_slo slo = {.place = {.line = tw_tree_line(root)}};
     size_t before = tw_wf_fault_count(load);
     tw_parse_map(&load->parse, &tw_slo_section, root, &text);
@@ -348,7 +348,7 @@ static void read_slo(struct tw_slo_file *self, yaml_node_t *root)
         slo.file = tw_wf_copy(load, load->parse.file);
         slo.place.file = slo.file;
         *slot = slo;
-        slo = (struct tw_wf_slo){NULL};
+        slo = (struct tw_wf_slo){0};
         load->slo_count++;
     }
     tw_wf_slo_fini(&slo);
@@ -358,7 +358,7 @@ static void read_slo(struct tw_slo_file *self, yaml_node_t *root)
 static void check_document(struct tw_slo_file *self, const struct tw_cfg_section *section,
                            yaml_node_t *root)
 {
-    struct tw_slo_text text = {NULL};
+    struct tw_slo_text text = {0};
     tw_parse_map(&self->load->parse, section, root, &text);
     tw_slo_check_head(self->load, root, &text);
     tw_cfg_free_fields(section, &text);
@@ -486,7 +486,7 @@ static void attach(struct tw_wf_load *self, struct tw_wf_slo *slo, struct tw_wor
             : tw_wf_grow(self, &workflow->objectives, workflow->objective_count, sizeof(*slot));
     if (slot != NULL) {
         *slot = slo->objective;
-        slo->objective = (struct tw_wf_objective){NULL};
+        slo->objective = (struct tw_wf_objective){0};
         workflow->objective_count++;
     }
 }

@@ -50,7 +50,7 @@ static void check_rate(struct tw_wf_load *load, const yaml_node_t *node,
 void tw_slo_check_condition(struct tw_slo_file *self, yaml_node_t *root)
 {
     struct tw_wf_load *load = self->load;
-    struct tw_slo_text text = {NULL};
+    struct tw_slo_text text = {0};
     size_t before = tw_wf_fault_count(load);
     tw_parse_map(&load->parse, &tw_slo_condition_section, root, &text);
     tw_slo_check_head(load, root, &text);
@@ -65,7 +65,7 @@ void tw_slo_check_condition(struct tw_slo_file *self, yaml_node_t *root)
 
 void tw_slo_check_target(struct tw_slo_file *self, yaml_node_t *root)
 {
-    struct tw_slo_text text = {NULL};
+    struct tw_slo_text text = {0};
     tw_parse_map(&self->load->parse, &tw_slo_target_section, root, &text);
     tw_slo_check_head(self->load, root, &text);
     tw_cfg_free_fields(&tw_slo_target_section, &text);
@@ -75,7 +75,7 @@ void tw_slo_check_target(struct tw_slo_file *self, yaml_node_t *root)
 static void check_item(struct tw_slo_file *self, yaml_node_t *item, bool is_condition)
 {
     struct tw_wf_load *load = self->load;
-    struct tw_slo_text text = {NULL};
+    struct tw_slo_text text = {0};
     if (tw_wf_member(load, item, "kind") != NULL) {
         if (is_condition) {
             tw_slo_check_condition(self, item);
@@ -112,7 +112,7 @@ static void check_list(struct tw_slo_file *self, yaml_node_t *list, bool is_cond
 void tw_slo_check_policy(struct tw_slo_file *self, yaml_node_t *root)
 {
     struct tw_wf_load *load = self->load;
-    struct tw_slo_text text = {NULL};
+    struct tw_slo_text text = {0};
     tw_parse_map(&load->parse, &tw_slo_policy_section, root, &text);
     tw_slo_check_head(load, root, &text);
     if (text.conditions != NULL) {

@@ -50,7 +50,7 @@ static void read_source(struct tw_slo_file *self, yaml_node_t *node,
                         struct tw_slo_metric_text *ret_metric, const yaml_node_t **ret_spec)
 {
     struct tw_wf_load *load = self->load;
-    struct tw_slo_text text = {NULL};
+    struct tw_slo_text text = {0};
     size_t before = tw_wf_fault_count(load);
     tw_parse_map(&load->parse, &tw_slo_holder_section, node, &text);
     if (tw_wf_fault_count(load) == before) {
@@ -70,7 +70,7 @@ static void read_source(struct tw_slo_file *self, yaml_node_t *node,
 static void check_total(struct tw_slo_file *self, yaml_node_t *node,
                         const struct tw_slo_metric_text *metric)
 {
-    struct tw_slo_metric_text total = {NULL};
+    struct tw_slo_metric_text total = {0};
     const yaml_node_t *spec = NULL;
     read_source(self, node, &total, &spec);
     if (spec != NULL && total.workflow != NULL && metric->workflow != NULL &&
@@ -85,7 +85,7 @@ static void read_ratio(struct tw_slo_file *self, yaml_node_t *node,
                        struct tw_slo_metric_text *ret_metric, const yaml_node_t **ret_spec)
 {
     struct tw_wf_load *load = self->load;
-    struct tw_slo_text text = {NULL};
+    struct tw_slo_text text = {0};
     size_t before = tw_wf_fault_count(load);
     tw_parse_map(&load->parse, &tw_slo_ratio_section, node, &text);
     bool has_parts = text.good != NULL || text.bad != NULL || text.total != NULL;
@@ -176,8 +176,8 @@ static void read_indicator(struct tw_slo_file *self, yaml_node_t *node,
                            const struct tw_slo_text *objective, struct tw_wf_slo *slo)
 {
     struct tw_wf_load *load = self->load;
-    struct tw_slo_text text = {NULL};
-    struct tw_slo_metric_text metric = {NULL};
+    struct tw_slo_text text = {0};
+    struct tw_slo_metric_text metric = {0};
     const yaml_node_t *spec = NULL;
     size_t before = tw_wf_fault_count(load);
     tw_parse_map(&load->parse, &tw_slo_indicator_section, node, &text);

@@ -77,7 +77,7 @@ void tw_workflow_fini(struct tw_workflow *workflow)
     free(workflow->object);
     free(workflow->text);
     free(workflow->file);
-    *workflow = (struct tw_workflow){NULL};
+    *workflow = (struct tw_workflow){0};
 }
 
 static void destroy(struct holder *self)

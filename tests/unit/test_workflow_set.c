@@ -19,6 +19,8 @@ void *__wrap_malloc(size_t size);
 void *__wrap_calloc(size_t count, size_t size);
 void *__wrap_realloc(void *old, size_t size);
 char *__wrap_strdup(const char *text);
+char *__real_strndup(const char *text, size_t len);
+char *__wrap_strndup(const char *text, size_t len);
 
 static int must_fail(void)
 {
@@ -44,6 +46,11 @@ void *__wrap_realloc(void *old, size_t size)
 char *__wrap_strdup(const char *text)
 {
     return must_fail() ? NULL : __real_strdup(text);
+}
+
+char *__wrap_strndup(const char *text, size_t len)
+{
+    return must_fail() ? NULL : __real_strndup(text, len);
 }
 
 /* ---- the pack ---- */
@@ -313,6 +320,24 @@ static void load__directories__count_from_the_configuration_file(void **state)
 
 /* ---- references and versions ---- */
 
+static void parse__a_text_without_an_end__is_read_to_its_length(void **state)
+{
+    (void)state;
+    struct tw_cfg *cfg = plain_config();
+    const struct tw_workflows *set = NULL;
+    const char yaml[] = ONE("w", "e");
+    const char *behind = "  - nonsense";
+    char *text = calloc(1, sizeof(yaml) + strlen(behind));
+    assert_non_null(text);
+    memcpy(text, yaml, sizeof(yaml) - 1);
+    memcpy(text + sizeof(yaml) - 1, behind, strlen(behind));
+    assert_int_equal(tw_workflows_parse(cfg, "w", text, sizeof(yaml) - 1, stderr, &set), TW_OK);
+    assert_string_equal(set->items[0].text, yaml);
+    tw_workflows_unref(&set);
+    free(text);
+    tw_cfg_destroy(&cfg);
+}
+
 static void ref__the_last_one__frees(void **state)
 {
     (void)state;
@@ -449,6 +474,7 @@ int main(void)
         cmocka_unit_test(load__two_hundred_workflows__and_no_more),
         cmocka_unit_test(load__a_directory_that_has_gone__is_a_fault),
         cmocka_unit_test(load__directories__count_from_the_configuration_file),
+        cmocka_unit_test(parse__a_text_without_an_end__is_read_to_its_length),
         cmocka_unit_test(ref__the_last_one__frees),
         cmocka_unit_test(load__the_next_set__has_its_version_and_leaves_the_old_one),
         cmocka_unit_test(load__memory_that_runs_out_anywhere__is_said_and_nothing_leaks),
