@@ -24,8 +24,8 @@ MAY_INCLUDE = {
     "collector/store/": ["core/", "config/config.h", "store/", "track/track.h"],
     "collector/workflow/": ["core/", "config/", "workflow/"],
     # Runs, lag, objectives: the records of correlation in, records for the store out.
-    "collector/track/": ["core/", "config/config.h", "event/event.h", "store/batch.h",
-                         "workflow/workflow.h", "track/"],
+    "collector/track/": ["core/", "config/config.h", "event/event.h", "event/text.h",
+                         "store/batch.h", "workflow/workflow.h", "track/"],
     "collector/correlate/": ["core/", "config/config.h", "event/event.h", "event/decode.h",
                              "store/batch.h", "store/ident.h", "store/store.h", "correlate/"],
     # Drives the stages, in one thread.

@@ -58,6 +58,12 @@ tests_unit_test_track_graph_SOURCES = tests/unit/test_track_graph.c
 tests_unit_test_track_graph_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc -Wl,--wrap=calloc \
     -Wl,--wrap=realloc
 tests_unit_test_track_graph_LDADD = collector/libtrack.a collector/libcore.a $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/test_track_match
+tests_unit_test_track_match_SOURCES = tests/unit/test_track_match.c
+tests_unit_test_track_match_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc -Wl,--wrap=calloc \
+    -Wl,--wrap=realloc
+tests_unit_test_track_match_LDADD = collector/libtrack.a collector/libevent.a \
+    collector/libcore.a $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/test_track_queue
 tests_unit_test_track_queue_SOURCES = tests/unit/test_track_queue.c
 tests_unit_test_track_queue_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc -Wl,--wrap=realloc

@@ -10,7 +10,7 @@
  * How. Every event type that is named has a bucket of rows, prefixes included; types that are not
  * named find the bucket of their longest prefix. The conditions of a bucket are evaluated once
  * each, into a set of bits; bucket, outcome and bits name the match set, made when the combination
- * is first seen. No allocation after that.
+ * is first seen. No allocation after that. An attribute that is empty counts as absent.
  *
  * Thread:  the owner's (intake); takes no locks.
  * Limits:  TW_MATCH_*_MAX.
@@ -24,8 +24,9 @@
 #include "track/run.h"
 #include "workflow/workflow.h"
 
-#define TW_MATCH_VERSIONS_MAX 1024  /* known at a time */
-#define TW_MATCH_SETS_MAX     65536 /* match sets; further combinations match nothing, counted */
+#define TW_MATCH_VERSIONS_MAX 1024    /* known at a time */
+#define TW_MATCH_SETS_MAX     65536   /* match sets; further combinations match nothing, counted */
+#define TW_MATCH_ROWS_MAX     1000000 /* patterns, each once for every type that it fits */
 /* Distinct conditions on events of one type, over all versions. */
 #define TW_MATCH_CONDITIONS_MAX 256
 
@@ -58,7 +59,7 @@ void tw_matcher_destroy(struct tw_matcher **self_p);
 
 /* Make these versions the current ones; takes a reference of the set while one of its versions is
  * known. A version that is known already (name and hash) keeps its number. TW_OK, TW_ENOMEM,
- * TW_ELIMIT (versions or conditions; nothing was changed). */
+ * TW_ELIMIT (versions, conditions or rows; nothing was changed). */
 int tw_matcher_set(struct tw_matcher *self, const struct tw_workflows *set);
 /* Know the versions of this set too, without making them current: definitions of open runs after a
  * restart. As above. */
@@ -81,7 +82,7 @@ int tw_matcher_find_version(const struct tw_matcher *self, const char *name, uin
 int tw_matcher_match(struct tw_matcher *self, const struct tw_event *event,
                      struct tw_match *ret_match);
 /* The members of a match set, by version and step; none for id 0 or one that is not known.
- * Borrowed until the matcher is changed. */
+ * Borrowed until the next call with a matcher that is not const. */
 size_t tw_matcher_entries(const struct tw_matcher *self, uint32_t id,
                           const struct tw_match_entry **ret_entries);
 /* Match sets are numbered below this. */
@@ -89,7 +90,7 @@ uint32_t tw_matcher_id_count(const struct tw_matcher *self);
 
 struct tw_matcher_stats {
     uint64_t bad_amounts; /* amounts that are no exact decimal of a known currency's minor units */
-    uint64_t overflows;   /* events that matched nothing because of TW_MATCH_SETS_MAX */
+    uint64_t overflows;   /* combinations that match nothing because of TW_MATCH_SETS_MAX */
     uint64_t bytes;
 };
 void tw_matcher_stats(const struct tw_matcher *self, struct tw_matcher_stats *ret_stats);
