@@ -143,6 +143,16 @@ static uint32_t get_be32(const uint8_t *from)
     return (uint32_t)from[0] << 24 | (uint32_t)from[1] << 16 | (uint32_t)from[2] << 8 | from[3];
 }
 
+/* A process that was killed while it moved the journal into the file has written the head, which
+ * comes first, and not yet all that is behind it: the journal has everything. */
+static bool has_journal(const char *path)
+{
+    char name[TW_PATH_MAX + 8];
+    struct stat info;
+    (void)snprintf(name, sizeof name, "%s-wal", path);
+    return stat(name, &info) == 0 && info.st_size > 0;
+}
+
 /* Offsets in the head: SQLite file format, section 1.3. */
 static int check_head(const char *path, const uint8_t *head, uint64_t file_bytes, uint32_t app_id,
                       uint32_t version, struct tw_diag *diag)
@@ -167,7 +177,8 @@ static int check_head(const char *path, const uint8_t *head, uint64_t file_bytes
     uint32_t page_size = (uint32_t)head[16] << 8 | head[17];
     uint64_t pages = get_be32(head + 28);
     bool size_is_valid = get_be32(head + 24) == get_be32(head + 92);
-    if (page_size != TW_DB_PAGE_SIZE || (size_is_valid && pages * page_size > file_bytes)) {
+    bool is_short = size_is_valid && pages * page_size > file_bytes;
+    if (page_size != TW_DB_PAGE_SIZE || (is_short && !has_journal(path))) {
         return tw_diag_set(diag, TW_EDAMAGED,
                            "%s: damaged: it is cut (%llu bytes, %llu pages of %u expected); "
                            "nothing was changed: restore a backup, or move the file aside and "
