@@ -15,9 +15,11 @@ collector_libcore_a_SOURCES = \
 
 noinst_LIBRARIES += collector/libstore.a
 collector_libstore_a_SOURCES = \
+    collector/store/archive.c collector/store/archive.h \
     collector/store/backup.c \
     collector/store/batch.c collector/store/batch.h \
     collector/store/catalogue.c \
+    collector/store/chunk.c collector/store/chunk.h \
     collector/store/db.c \
     collector/store/dictionary.c \
     collector/store/extent.c \
@@ -38,6 +40,7 @@ collector_libstore_a_SOURCES = \
     collector/store/part.c collector/store/part.h \
     collector/store/payload.c \
     collector/store/reader.c collector/store/reader.h collector/store/reader_internal.h \
+    collector/store/reader_archive.c \
     collector/store/records.c \
     collector/store/recover.c \
     collector/store/request.c collector/store/request.h \
@@ -52,7 +55,8 @@ collector_libstore_a_SOURCES = \
     collector/store/store.c collector/store/store.h \
     collector/store/track_replay.c \
     collector/store/track_write.c collector/store/track_write.h \
-    collector/store/tracks.h \
+    collector/store/tracks.h collector/store/tracks_live.c \
+    collector/store/tracks_runs.c collector/store/tracks_series.c \
     collector/store/writer.c collector/store/writer.h
 
 noinst_LIBRARIES += collector/libtap.a

@@ -76,6 +76,12 @@ tests_unit_test_snapshot_SOURCES = tests/unit/test_snapshot.c tests/unit/store_k
     tests/unit/store_kit.h
 tests_unit_test_snapshot_LDADD = collector/libstore.a collector/libcore.a $(CMOCKA_LIBS) \
     $(SQLITE_LIBS) $(ZSTD_LIBS) $(XXHASH_LIBS) -lpthread
+check_PROGRAMS += tests/unit/test_store_tracks_model
+tests_unit_test_store_tracks_model_SOURCES = tests/unit/test_store_tracks_model.c \
+    tests/unit/track_kit.c tests/unit/track_kit.h tests/unit/store_kit.c tests/unit/store_kit.h
+tests_unit_test_store_tracks_model_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=rename -Wl,--wrap=unlink
+tests_unit_test_store_tracks_model_LDADD = collector/libstore.a collector/libcore.a \
+    $(CMOCKA_LIBS) $(SQLITE_LIBS) $(ZSTD_LIBS) $(XXHASH_LIBS) -lpthread
 
 STORE_TEST_LIBS = collector/libstore.a collector/libcore.a $(CMOCKA_LIBS) $(SQLITE_LIBS) \
     $(ZSTD_LIBS) $(XXHASH_LIBS) -lpthread

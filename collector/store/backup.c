@@ -3,7 +3,9 @@
  * catalogue through SQLite's backup, each at one moment. The newest partition is copied last, so
  * the copy has everything that was committed before it began. While it runs partitions may be
  * closed, sealed or expired: a copy is accepted only when its partitions join without a hole, and
- * what does not fit is copied again.
+ * what does not fit is copied again. The archive of series comes after the partitions: a sealed one
+ * may have left its series there. It must not have what is copied as the newest partition, which
+ * goes on where the copy ends.
  */
 #include "config.h"
 #include "store/part.h"
@@ -201,6 +203,38 @@ static int copy_round(struct backup *self, bool *ret_whole, struct tw_diag *diag
     return rc;
 }
 
+static int read_mark(const char *path, int64_t *ret_mark, struct tw_diag *diag)
+{
+    sqlite3 *db = NULL;
+    sqlite3_stmt *stmt = NULL;
+    int rc = tw_db_open(path, TW_DB_READ, COPY_CACHE_KIB, &db, diag);
+    rc = rc == TW_OK ? tw_db_prepare(db, "SELECT up_to FROM meta WHERE id = 1", &stmt, diag) : rc;
+    rc = rc == TW_OK ? tw_db_row(stmt, diag) : rc;
+    if (rc == TW_OK) {
+        *ret_mark = sqlite3_column_int64(stmt, 0);
+    }
+    (void)sqlite3_finalize(stmt); /* repeats the error of the step */
+    tw_db_close(&db);
+    return rc == TW_ENOTFOUND ? tw_diag_set(diag, TW_EDAMAGED, "%s: damaged: no head", path) : rc;
+}
+
+/* *ret_fits: it joins the partitions that were copied. */
+static int copy_archive(const struct backup *self, bool *ret_fits, struct tw_diag *diag)
+{
+    char source[TW_PATH_MAX];
+    char target[TW_PATH_MAX];
+    int64_t mark = 0;
+    int rc = tw_path_join(self->dir, TW_ARCHIVE_NAME, source);
+    rc = rc == TW_OK ? tw_path_join(self->draft, TW_ARCHIVE_NAME, target) : rc;
+    rc = rc == TW_OK ? copy_database(source, target, diag) : rc;
+    if (rc == TW_ENOTFOUND) {
+        return TW_OK; /* no partition was added to one yet */
+    }
+    rc = rc == TW_OK ? read_mark(target, &mark, diag) : rc;
+    *ret_fits = rc == TW_OK && mark < self->items[self->count - 1].number;
+    return rc;
+}
+
 /* A partition copied before and after it was sealed is there twice: the sealed one counts, the
  * other goes. Partitions that expired meanwhile stay: they were complete. */
 static void remove_doubles(const struct backup *self)
@@ -227,6 +261,7 @@ static int copy_all(struct backup *self, struct tw_diag *diag)
     bool is_complete = false;
     for (int i = 0; rc == TW_OK && !is_complete && i < ROUNDS_MAX; i++) {
         rc = copy_round(self, &is_complete, diag);
+        rc = rc == TW_OK && is_complete ? copy_archive(self, &is_complete, diag) : rc;
     }
     if (rc == TW_OK && !is_complete) {
         rc = tw_diag_set(diag, TW_EAGAIN,
@@ -250,8 +285,11 @@ static void remove_draft(const struct backup *self)
             }
         }
     }
-    if (tw_path_join(self->draft, TW_CATALOGUE_NAME, path) == TW_OK) {
-        (void)unlink(path);
+    static const char *const names[] = {TW_CATALOGUE_NAME, TW_ARCHIVE_NAME};
+    for (size_t i = 0; i < 2; i++) {
+        if (tw_path_join(self->draft, names[i], path) == TW_OK) {
+            (void)unlink(path); /* it may not have come to that */
+        }
     }
     (void)rmdir(self->draft); /* stays when something else is in it */
 }

@@ -17,13 +17,18 @@
 #include <unistd.h>
 
 #include "core/log.h"
+#include "store/archive.h"
 #include "store/retain.h"
 #include "store/seal.h"
 
 #define TURN_MS        1000 /* the disk is looked at this often */
 #define RETAIN_TURN_NS (60 * TW_NS_PER_S)
 #define NICENESS       10
-#define HEAD_CACHE_KIB 256
+/* An archive that was refused is looked at again after this time; what is too old in it goes once
+ * in such a time. */
+#define ARCHIVE_RETRY_NS  (60 * TW_NS_PER_S)
+#define ARCHIVE_EXPIRE_NS (3600 * TW_NS_PER_S)
+#define HEAD_CACHE_KIB    256
 
 /* What is remembered of a sealed partition, so that its file is not opened every minute. */
 struct head {
@@ -41,7 +46,10 @@ struct tw_keeper_state {
     size_t head_count;
     size_t head_capacity;
     struct tw_ident_news *unsent; /* the channel was full */
-    struct tw_actor *actor;       /* NULL: run by hand */
+    struct tw_archive *archive;   /* NULL: not open */
+    tw_mono_t next_archive;       /* when it was refused: not before */
+    tw_mono_t next_archive_expire;
+    struct tw_actor *actor; /* NULL: run by hand */
 };
 
 struct tw_keeper {
@@ -55,6 +63,7 @@ void tw_keeper_state_destroy(struct tw_keeper_state **self_p)
     *self_p = NULL;
     if (self != NULL) {
         tw_ident_news_destroy(&self->unsent);
+        tw_archive_close(&self->archive);
         free(self->heads);
         free(self);
     }
@@ -174,12 +183,98 @@ static int find_head(struct tw_store *store, uint32_t number, struct head *ret_h
     return rc;
 }
 
+/* ---- the archive ---- */
+
+static bool is_archived(const struct tw_store *store, uint32_t number)
+{
+    const struct tw_archive *archive = store->keeper->archive;
+    return archive != NULL && number <= tw_archive_mark(archive);
+}
+
+/* What is wrong with the archive must not keep partitions from being sealed: they keep their
+ * series, and are added when it can be used again. TW_ENOTFOUND: nothing more to do now. */
+static int refuse_archive(struct tw_store *store, int rc, const struct tw_diag *diag)
+{
+    struct tw_keeper_state *state = store->keeper;
+    if (rc == TW_ENOSPACE || rc == TW_EBUSY || rc == TW_ECLOSED || rc == TW_ENOMEM) {
+        return rc; /* soon over */
+    }
+    tw_archive_close(&state->archive);
+    state->next_archive.ns = store->clock->mono(store->clock).ns + ARCHIVE_RETRY_NS;
+    tw_log(TW_LOG_ARCHIVE_REFUSED_EVENT, TW_F_CSTR("reason", diag->text),
+           TW_F_CSTR("then", "partitions keep their series; everything else goes on"));
+    return TW_ENOTFOUND;
+}
+
+/* TW_ENOTFOUND: it cannot be used now. */
+static int open_archive(struct tw_store *store, uint32_t newest, struct tw_diag *diag)
+{
+    struct tw_keeper_state *state = store->keeper;
+    if (state->archive != NULL) {
+        return TW_OK;
+    }
+    if (store->clock->mono(store->clock).ns < state->next_archive.ns) {
+        return TW_ENOTFOUND;
+    }
+    int rc = tw_archive_open(store->dir, store->store_id, newest, &state->archive, diag);
+    return rc == TW_OK ? rc : refuse_archive(store, rc, diag);
+}
+
+/* Add the oldest partition that is not in the archive. TW_ENOTFOUND: none, or it must wait. */
+static int archive_next(struct tw_store *store, struct tw_diag *diag)
+{
+    struct tw_part *parts = NULL;
+    size_t count = 0;
+    uint32_t below = atomic_load(&store->sealable_below);
+    int rc = tw_parts_list(store->dir, &parts, &count, diag);
+    if (rc != TW_OK) {
+        return rc;
+    }
+    bool is_wanted = count > 0 && parts[0].number < below;
+    rc = is_wanted ? open_archive(store, below, diag) : TW_ENOTFOUND;
+    size_t i = 0;
+    while (rc == TW_OK && i < count && is_archived(store, parts[i].number)) {
+        i++;
+    }
+    if (rc == TW_OK && (i == count || parts[i].number >= below)) {
+        rc = TW_ENOTFOUND;
+    }
+    if (rc == TW_OK) {
+        tw_mono_t before = store->clock->mono(store->clock);
+        rc = tw_archive_add(store->keeper->archive, &parts[i], is_stopping, store->keeper, diag);
+        tw_mono_t after = store->clock->mono(store->clock);
+        if (rc == TW_OK) {
+            tw_log(TW_LOG_PARTITION_ARCHIVED_EVENT, TW_F_INT("number", parts[i].number),
+                   TW_F_INT("took_ms", (after.ns - before.ns) / TW_NS_PER_MS));
+        } else {
+            rc = refuse_archive(store, rc, diag);
+        }
+    }
+    free(parts);
+    return rc;
+}
+
+static int expire_archive(struct tw_store *store, struct tw_diag *diag)
+{
+    struct tw_keeper_state *state = store->keeper;
+    tw_mono_t now = store->clock->mono(store->clock);
+    if (state->archive == NULL || now.ns < state->next_archive_expire.ns) {
+        return TW_ENOTFOUND;
+    }
+    state->next_archive_expire.ns = now.ns + ARCHIVE_EXPIRE_NS;
+    int rc = tw_archive_expire(state->archive, store->clock->wall(store->clock), diag);
+    return rc == TW_OK ? rc : refuse_archive(store, rc, diag);
+}
+
 /* ---- sealing ---- */
 
 static int seal_one(struct tw_store *store, const struct tw_part *part, struct tw_diag *diag)
 {
-    struct tw_seal_plan plan = {
-        .dir = store->dir, .part = *part, .is_stopping = is_stopping, .context = store->keeper};
+    struct tw_seal_plan plan = {.dir = store->dir,
+                                .part = *part,
+                                .series_are_archived = is_archived(store, part->number),
+                                .is_stopping = is_stopping,
+                                .context = store->keeper};
     tw_mono_t before = store->clock->mono(store->clock);
     int rc = tw_seal(&plan, diag);
     if (rc == TW_OK) {
@@ -238,6 +333,7 @@ static int strip(struct tw_store *store, const struct tw_part *part, bool payloa
                                 .part = *part,
                                 .strip_payload = payload,
                                 .strip_quarantine = quarantine,
+                                .series_are_archived = is_archived(store, part->number),
                                 .is_stopping = is_stopping,
                                 .context = store->keeper};
     forget_head(store->keeper, part->number);
@@ -357,7 +453,9 @@ static int turn(struct tw_store *store, struct tw_diag *diag)
     if (!send_news(store)) {
         return TW_ENOTFOUND;
     }
-    int rc = seal_next(store, diag);
+    /* the series of a partition first: once it is sealed they are not in it any more */
+    int rc = archive_next(store, diag);
+    rc = rc == TW_ENOTFOUND ? seal_next(store, diag) : rc;
     if (rc != TW_ENOTFOUND) {
         return rc;
     }
@@ -365,7 +463,9 @@ static int turn(struct tw_store *store, struct tw_diag *diag)
     if (now.ns < state->next_retain.ns) {
         return TW_ENOTFOUND;
     }
-    rc = may_retain(store) ? retain_next(store, diag) : TW_ENOTFOUND;
+    bool may = may_retain(store);
+    rc = may ? retain_next(store, diag) : TW_ENOTFOUND;
+    rc = may && rc == TW_ENOTFOUND ? expire_archive(store, diag) : rc;
     if (rc == TW_ENOTFOUND) {
         state->next_retain.ns = now.ns + RETAIN_TURN_NS;
     }
@@ -377,6 +477,8 @@ int tw_keeper_run_once(struct tw_store *store, struct tw_diag *diag)
     int rc = ensure_state(store);
     if (rc == TW_OK) {
         store->keeper->next_retain.ns = 0;
+        store->keeper->next_archive.ns = 0;
+        store->keeper->next_archive_expire.ns = 0;
     }
     while (rc == TW_OK) {
         rc = turn(store, diag);

@@ -24,6 +24,7 @@
 #include "store/migrate.h"
 #include "store/reader_internal.h"
 #include "store/schema.h"
+#include "store/track_write.h"
 
 /* Virtual machine steps of SQLite between two looks at the clock: about 20 us. */
 #define PROGRESS_STEPS 1000
@@ -35,6 +36,15 @@
 /* The file system's clock moves in ticks: a change within this time of the last listing may
  * not have changed the directory's time. */
 #define RACY_NS (INT64_C(50) * TW_NS_PER_MS)
+
+/* Runs: what is asked for, NULL for anything, and where to go on. */
+#define RUN_IS " WHERE workflow = ?1 AND object_type = ?2 AND object_scope = ?3 AND object_id = ?4"
+#define RUN_FILTER                                                    \
+    " AND (?2 IS NULL OR step = ?2) AND (?3 IS NULL OR system = ?3)"  \
+    " AND (?4 IS NULL OR store = ?4) AND (?5 IS NULL OR region = ?5)" \
+    " AND (?6 IS NULL OR state = ?6) AND (?7 IS NULL OR cause = ?7)"  \
+    " AND (?8 IS NULL OR started < ?8)"
+#define RUNS_OPEN " FROM tracked_run INDEXED BY tracked_run_open WHERE finished IS NULL"
 
 static const char *const part_sql[TW_STMT_COUNT] = {
     [TW_STMT_BEGIN] = "BEGIN",
@@ -73,6 +83,39 @@ static const char *const part_sql[TW_STMT_COUNT] = {
     [TW_STMT_QUARANTINE_REPEATED] =
         "SELECT coalesce(sum(raw_bytes = 0), 0), coalesce(sum(raw_bytes > 0), 0)"
         " FROM quarantine WHERE retry_of > 0 AND retry_of = ?1",
+    [TW_STMT_TRACK_TABLES] = "SELECT count(*) FROM sqlite_schema WHERE name = 'tracked_run'",
+    [TW_STMT_TRACK_ARCHIVED] = "SELECT count(*) FROM archived",
+    [TW_STMT_LIVE] = "SELECT json FROM live WHERE key = ?1",
+    [TW_STMT_LIVE_LIST] = "SELECT key, json FROM live WHERE key >= ?1 ORDER BY key LIMIT ?2",
+    [TW_STMT_RUN_ONE] = "SELECT " TW_TRACKED_RUN_COLUMNS " FROM tracked_run" RUN_IS,
+    [TW_STMT_RUN_HAS] = "SELECT 1 FROM tracked_run" RUN_IS,
+    [TW_STMT_RUNS_OPEN_OF] =
+        "SELECT since, workflow, object_type, object_scope, object_id" RUNS_OPEN
+        " AND workflow = ?1 AND since >= ?9 AND (since, object_type, object_scope, object_id)"
+        " > (?9, ?11, ?12, ?13)" RUN_FILTER
+        " ORDER BY since, object_type, object_scope, object_id LIMIT ?14",
+    [TW_STMT_RUNS_OPEN] =
+        "SELECT since, workflow, object_type, object_scope, object_id" RUNS_OPEN
+        " AND (since, workflow, object_type, object_scope, object_id)"
+        " > (?9, ?10, ?11, ?12, ?13)" RUN_FILTER
+        " ORDER BY since, workflow, object_type, object_scope, object_id LIMIT ?14",
+    [TW_STMT_RUNS_OPEN_OF_COUNT] = "SELECT count(*)" RUNS_OPEN " AND workflow = ?1" RUN_FILTER,
+    [TW_STMT_RUNS_OPEN_COUNT] = "SELECT count(*)" RUNS_OPEN RUN_FILTER,
+    [TW_STMT_RUNS_FINISHED] =
+        "SELECT since, workflow, object_type, object_scope, object_id, finished FROM tracked_run"
+        " INDEXED BY tracked_run_finished WHERE finished IS NOT NULL AND finished >= ?9"
+        " AND (finished, workflow, object_type, object_scope, object_id)"
+        " > (?9, ?10, ?11, ?12, ?13) AND (?1 IS NULL OR workflow = ?1)" RUN_FILTER
+        " ORDER BY finished, workflow, object_type, object_scope, object_id LIMIT ?14",
+    [TW_STMT_SERIES] = TW_SQL_SERIES,
+    [TW_STMT_SERIES_ONE] = TW_SQL_SERIES_ONE,
+    [TW_STMT_POINTS] = "SELECT bucket, value FROM series_point WHERE series = ?1"
+                       " AND bucket >= ?2 AND bucket < ?3 ORDER BY bucket",
+    [TW_STMT_SKETCHES] = TW_SQL_SKETCHES,
+    [TW_STMT_SPEND_CAUSE] = TW_SQL_SPEND("cause"),
+    [TW_STMT_SPEND_SYSTEM] = TW_SQL_SPEND("system"),
+    [TW_STMT_SPEND_STORE] = TW_SQL_SPEND("store"),
+    [TW_STMT_DECISIONS] = TW_SQL_DECISIONS,
 };
 
 /* ---- small things --------------------------------------------------------------------------- */
@@ -126,6 +169,7 @@ static void close_part(struct tw_reader *self, struct tw_view *part)
     }
     part->in_snapshot = false;
     part->is_frozen = false;
+    part->has_track_facts = false;
     if (!part->is_sealed) {
         part->has_meta = false;
     }
@@ -180,7 +224,7 @@ static int open_once(const char *path, bool is_frozen, int cache_kib, sqlite3 **
 
 /* Open and see that it is one of ours. A WAL file that this user may not open the usual way, and
  * that nobody writes to, is opened immutable. TW_ENOTFOUND: there is no such file. */
-static int open_checked(struct tw_reader *self, const char *path, const struct tw_schema *schema,
+int tw_reader_open_file(struct tw_reader *self, const char *path, const struct tw_schema *schema,
                         bool is_sealed, bool *ret_is_frozen, sqlite3 **ret_db)
 {
     sqlite3 *db = NULL;
@@ -269,7 +313,7 @@ static int open_part(struct tw_reader *self, struct tw_view *part)
     make_room(self, part);
     sqlite3 *db = NULL;
     bool is_frozen = false;
-    err = open_checked(self, path, tw_part_schema(), part->is_sealed, &is_frozen, &db);
+    err = tw_reader_open_file(self, path, tw_part_schema(), part->is_sealed, &is_frozen, &db);
     if (err == TW_OK) {
         err = check_store_id(self, db, "SELECT store_id FROM meta WHERE id = 1");
     }
@@ -614,8 +658,8 @@ int tw_reader_open_catalogue(struct tw_reader *self)
     if (self->catalogue != NULL) {
         return TW_OK;
     }
-    return open_checked(self, path, tw_catalogue_schema(), false, &self->catalogue_is_frozen,
-                        &self->catalogue);
+    return tw_reader_open_file(self, path, tw_catalogue_schema(), false, &self->catalogue_is_frozen,
+                               &self->catalogue);
 }
 
 int tw_reader_open(const char *dir, struct tw_reader **ret_reader, struct tw_diag *diag)
@@ -659,6 +703,7 @@ void tw_reader_close(struct tw_reader **self_p)
     free(self->parts);
     tw_reader_free_blocks(self);
     tw_reader_free_dictionary(self);
+    tw_reader_close_archive(self);
     tw_db_close(&self->catalogue);
     free(self->dir);
     free(self);

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "store/internal.h"
+#include "store/migrate.h"
 #include "store/reader.h"
 
 /* Partition connections that one reader keeps open: two of three descriptors each, with eight web
@@ -21,6 +22,8 @@
 #define TW_READER_HUBS 256
 /* Attempts when the list of partitions changes under a query. */
 #define TW_READER_ATTEMPTS 4
+/* Steps of the archive: TW_ARCHIVE_TIERS. */
+#define TW_READER_TIERS 3
 
 enum tw_view_stmt {
     TW_STMT_BEGIN,
@@ -41,7 +44,42 @@ enum tw_view_stmt {
     TW_STMT_QUARANTINE_ONE,
     TW_STMT_QUARANTINE_DONE,
     TW_STMT_QUARANTINE_REPEATED,
+    TW_STMT_TRACK_TABLES,
+    TW_STMT_TRACK_ARCHIVED,
+    TW_STMT_LIVE,
+    TW_STMT_LIVE_LIST,
+    TW_STMT_RUN_ONE,
+    TW_STMT_RUN_HAS,
+    TW_STMT_RUNS_OPEN_OF,
+    TW_STMT_RUNS_OPEN,
+    TW_STMT_RUNS_OPEN_OF_COUNT,
+    TW_STMT_RUNS_OPEN_COUNT,
+    TW_STMT_RUNS_FINISHED,
+    TW_STMT_SERIES,
+    TW_STMT_SERIES_ONE,
+    TW_STMT_POINTS,
+    TW_STMT_SKETCHES,
+    TW_STMT_SPEND_CAUSE,
+    TW_STMT_SPEND_SYSTEM,
+    TW_STMT_SPEND_STORE,
+    TW_STMT_DECISIONS,
     TW_STMT_COUNT
+};
+
+/* The archive has these, too, and one more. */
+enum tw_archive_stmt {
+    TW_ARCHIVE_BEGIN,
+    TW_ARCHIVE_END,
+    TW_ARCHIVE_META,
+    TW_ARCHIVE_SERIES,
+    TW_ARCHIVE_SERIES_ONE,
+    TW_ARCHIVE_CHUNKS,
+    TW_ARCHIVE_SKETCHES,
+    TW_ARCHIVE_SPEND_CAUSE,
+    TW_ARCHIVE_SPEND_SYSTEM,
+    TW_ARCHIVE_SPEND_STORE,
+    TW_ARCHIVE_DECISIONS,
+    TW_ARCHIVE_STMT_COUNT
 };
 
 struct tw_view_meta {
@@ -82,6 +120,9 @@ struct tw_view {
     uint64_t echo_commits;
     uint64_t echo_min; /* of `of`; min > max: none */
     uint64_t echo_max;
+    bool has_track_facts; /* the next two are known; of a file that is not sealed: for good */
+    bool has_tracks;      /* it has the tables of tracking */
+    bool is_archived;     /* its series and sketches were left out when it was sealed */
     bool has_quarantine_counts;
     uint64_t quarantine_commits;
     uint32_t quarantine_oldest;   /* the oldest partition they were counted for */
@@ -106,6 +147,16 @@ struct tw_hub {
     uint64_t links;
 };
 
+/* The archive as a reader sees it, within one query. */
+struct tw_archive_view {
+    sqlite3 *db; /* NULL: there is none */
+    sqlite3_stmt *stmts[TW_ARCHIVE_STMT_COUNT];
+    ino_t inode;
+    bool is_frozen;
+    uint32_t mark;                      /* partitions up to this number are in it */
+    int64_t kept_from[TW_READER_TIERS]; /* of each step: what is older was dropped */
+};
+
 struct tw_dictionary;
 
 struct tw_reader {
@@ -128,6 +179,7 @@ struct tw_reader {
     struct tw_cached_block blocks[TW_READER_BLOCKS];
     struct tw_buf packed;               /* the block being unpacked */
     struct tw_hub hubs[TW_READER_HUBS]; /* by the lower bits of the key */
+    struct tw_archive_view archive;
 };
 
 int tw_reader_open_catalogue(struct tw_reader *self);
@@ -186,5 +238,43 @@ void tw_reader_free_dictionary(struct tw_reader *self);
 /* After a partition has gone. */
 void tw_reader_forget(struct tw_reader *self);
 void tw_reader_free_blocks(struct tw_reader *self);
+
+/* ---- tracking (reader_archive.c) ---- */
+
+/* Open and check one of the store's files; see reader.c. */
+int tw_reader_open_file(struct tw_reader *self, const char *path, const struct tw_schema *schema,
+                        bool is_sealed, bool *ret_is_frozen, sqlite3 **ret_db);
+/* The newest partition that something was committed to: it has the state of the whole. Entered;
+ * NULL where there is none. */
+int tw_reader_enter_newest(struct tw_reader *self, struct tw_view **ret_part);
+/* Whether an entered partition has the tables of tracking (part->has_tracks, ->is_archived). */
+int tw_view_track_facts(struct tw_view *part);
+sqlite3_stmt *tw_archive_stmt(struct tw_archive_view *archive, enum tw_archive_stmt which,
+                              int *ret_err);
+void tw_reader_close_archive(struct tw_reader *self);
+
+/* Everything that the archive and the partitions that are not in it know, each row once. */
+struct tw_track_visit {
+    void (*reset)(void *context); /* another attempt begins */
+    int (*archive)(void *context, struct tw_archive_view *archive);
+    int (*part)(void *context, struct tw_view *part); /* by number, ascending */
+    void *context;
+    bool wants_series; /* what is left out when a partition is sealed */
+    unsigned stale;    /* attempts that found a partition whose series are nowhere */
+};
+int tw_reader_visit(struct tw_reader *self, struct tw_track_visit *visit);
+
+/* The texts of SQL that both have. */
+#define TW_SQL_SERIES     "SELECT id, labels, kind, divisor FROM series_name WHERE metric = ?1"
+#define TW_SQL_SERIES_ONE "SELECT id FROM series_name WHERE metric = ?1 AND labels = ?2"
+#define TW_SQL_SKETCHES                                                                         \
+    "SELECT minute, data FROM series_sketch WHERE series = ?1 AND minute >= ?2 AND minute < ?3" \
+    " ORDER BY minute"
+#define TW_SQL_SPEND(by)                                                                   \
+    "SELECT " by ", sum(bad) FROM spend WHERE objective = ?1 AND hour >= ?2 AND hour < ?3" \
+    " GROUP BY 1"
+#define TW_SQL_DECISIONS                                                                           \
+    "SELECT minute, good, bad FROM decision WHERE objective = ?1 AND minute >= ?2 AND minute < ?3" \
+    " ORDER BY minute"
 
 #endif

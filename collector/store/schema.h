@@ -16,6 +16,9 @@
 #define TW_PART_APP_ID       0x54575074         /* "TWPt" */
 #define TW_CATALOGUE_VERSION 2                  /* user_version */
 #define TW_PART_VERSION      2
+#define TW_ARCHIVE_NAME      "series.db" /* the archive of series, see archive.h */
+#define TW_ARCHIVE_APP_ID    0x54575372  /* "TWSr" */
+#define TW_ARCHIVE_VERSION   1
 #define TW_DB_PAGE_SIZE      16384
 #define TW_EXTENT_BYTES      65536u /* stored bytes of blocks in one row, before the one over it */
 #define TW_QUARANTINE_SHIFT  32     /* id = partition number << 32 | counter from 1 */
@@ -122,5 +125,20 @@
     "CREATE TABLE tick(id INTEGER PRIMARY KEY, n INTEGER NOT NULL, now INTEGER NOT NULL,"    \
     " read_up_to INTEGER NOT NULL);"                                                         \
     "CREATE TABLE archived(id INTEGER PRIMARY KEY CHECK(id = 1));"
+
+/* The archive. `up_to`: the last partition that is in it. kept_*: what is older was dropped, from
+ * the chunks of each step, sketches, decisions and spending; seconds since 1970. */
+#define TW_SQL_ARCHIVE_1                                                                      \
+    "CREATE TABLE meta(id INTEGER PRIMARY KEY CHECK(id = 1), store_id BLOB NOT NULL,"         \
+    " up_to INTEGER NOT NULL DEFAULT 0, kept_10 INTEGER, kept_60 INTEGER, kept_3600 INTEGER," \
+    " kept_sketch INTEGER, kept_decision INTEGER, kept_spend INTEGER);"                       \
+    "CREATE TABLE series_name(id INTEGER PRIMARY KEY, metric BLOB NOT NULL,"                  \
+    " labels BLOB NOT NULL, kind INTEGER NOT NULL, divisor INTEGER NOT NULL,"                 \
+    " UNIQUE(metric, labels));"                                                               \
+    "CREATE TABLE chunk(series INTEGER NOT NULL, step INTEGER NOT NULL,"                      \
+    " start INTEGER NOT NULL, data BLOB NOT NULL, PRIMARY KEY(series, step, start))"          \
+    " WITHOUT ROWID;"                                                                         \
+    "CREATE TABLE series_sketch(series INTEGER NOT NULL, minute INTEGER NOT NULL,"            \
+    " data BLOB NOT NULL, PRIMARY KEY(series, minute)) WITHOUT ROWID;" TW_SQL_BUDGET
 
 #endif

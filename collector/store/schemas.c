@@ -9,6 +9,7 @@
 static const char *const catalogue_steps[TW_CATALOGUE_VERSION] = {TW_SQL_CATALOGUE_1,
                                                                   TW_SQL_CATALOGUE_2};
 static const char *const part_steps[TW_PART_VERSION] = {TW_SQL_PART_1, TW_SQL_PART_2};
+static const char *const archive_steps[TW_ARCHIVE_VERSION] = {TW_SQL_ARCHIVE_1};
 
 const struct tw_schema *tw_catalogue_schema(void)
 {
@@ -20,5 +21,11 @@ const struct tw_schema *tw_catalogue_schema(void)
 const struct tw_schema *tw_part_schema(void)
 {
     static const struct tw_schema schema = {TW_PART_APP_ID, TW_PART_VERSION, part_steps};
+    return &schema;
+}
+
+const struct tw_schema *tw_archive_schema(void)
+{
+    static const struct tw_schema schema = {TW_ARCHIVE_APP_ID, TW_ARCHIVE_VERSION, archive_steps};
     return &schema;
 }

@@ -180,9 +180,7 @@ int tw_reader_status(struct tw_reader *self, struct tw_store_status *ret_status)
 
 /* ---- taps and sources ----------------------------------------------------------------------- */
 
-/* The newest partition that something was committed to: it has the state of the whole. Entered;
- * NULL where there is none. */
-static int enter_newest(struct tw_reader *self, struct tw_view **ret_part)
+int tw_reader_enter_newest(struct tw_reader *self, struct tw_view **ret_part)
 {
     *ret_part = NULL;
     for (size_t i = self->part_count; i > 0; i--) {
@@ -214,7 +212,7 @@ static int taps_attempt(struct tw_reader *self, void *context)
     struct tw_tap_state *rows = query->rows;
     struct tw_view *part = NULL;
     query->count = 0;
-    int err = enter_newest(self, &part);
+    int err = tw_reader_enter_newest(self, &part);
     if (err != TW_OK || part == NULL) {
         return err;
     }
@@ -271,7 +269,7 @@ static int sources_attempt(struct tw_reader *self, void *context)
     struct tw_source_state *rows = query->rows;
     struct tw_view *part = NULL;
     query->count = 0;
-    int err = enter_newest(self, &part);
+    int err = tw_reader_enter_newest(self, &part);
     if (err != TW_OK || part == NULL) {
         return err;
     }
