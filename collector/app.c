@@ -48,9 +48,23 @@ struct app {
 
 /* ---- the parts ---- */
 
+/* Definitions are kept for as long as runs that were under them can be asked for. */
+static int register_workflows(struct app *self, const struct tw_workflows *workflows,
+                              struct tw_diag *diag)
+{
+    int rc = TW_OK;
+    for (size_t i = 0; i < workflows->count && rc == TW_OK; i++) {
+        const struct tw_workflow *workflow = &workflows->items[i];
+        rc = tw_store_register_workflow(self->store, workflow->name, workflow->version,
+                                        tw_str_of(workflow->text), diag);
+    }
+    return rc;
+}
+
 static int start_store(struct app *self, struct tw_diag *diag)
 {
-    return tw_store_open(self->options->cfg, self->options->clock, &self->store, diag);
+    int rc = tw_store_open(self->options->cfg, self->options->clock, &self->store, diag);
+    return rc == TW_OK ? register_workflows(self, self->options->workflows, diag) : rc;
 }
 
 static int stop_store(struct app *self)
@@ -142,6 +156,7 @@ static int start_intake(struct app *self, struct tw_diag *diag)
 {
     const struct tw_intake_options options = {
         .cfg = self->options->cfg,
+        .workflows = self->options->workflows,
         .clock = self->options->clock,
         .store = self->store,
         .to_writer = self->to_writer,
@@ -318,28 +333,58 @@ static char *text_of(const struct tw_cfg *cfg)
     return text;
 }
 
-/* SIGHUP: the file must be without faults; then the client keys are read again. Nothing else of it
- * changes in a running program, and the log says so when there is something else. */
+static void refuse_reload(const struct app *self, const char *what, const char *reason)
+{
+    tw_log(TW_LOG_RELOAD_REFUSED_EVENT, TW_F_CSTR("file", self->options->cfg->file),
+           TW_F_CSTR("what", what), TW_F_CSTR("reason", reason));
+}
+
+/* What the new configuration names; NULL: refused, the faults are told with file and line. */
+static const struct tw_workflows *reload_workflows(struct app *self, const struct tw_cfg *cfg)
+{
+    const struct tw_workflows *workflows = NULL;
+    struct tw_diag diag = {""};
+    int rc = tw_workflows_load(cfg, stderr, &workflows);
+    if (rc != TW_OK) {
+        refuse_reload(self, "workflows", tw_err_text(rc));
+        return NULL;
+    }
+    rc = self->store == NULL ? TW_OK : register_workflows(self, workflows, &diag);
+    if (rc != TW_OK) {
+        refuse_reload(self, "catalogue", diag.text);
+        tw_workflows_unref(&workflows);
+    }
+    return workflows;
+}
+
+/* SIGHUP: the files must be without faults; then the workflows are those of today and the client
+ * keys are read again. Nothing else changes in a running program, and the log says so when there is
+ * something else. */
 static void reload(struct app *self)
 {
     struct tw_cfg *cfg = NULL;
     int rc = tw_cfg_load(self->options->config_file, stderr, &cfg);
     if (rc != TW_OK) {
-        tw_log(TW_LOG_RELOAD_REFUSED_EVENT, TW_F_CSTR("file", self->options->cfg->file),
-               TW_F_CSTR("reason", tw_err_text(rc)));
+        refuse_reload(self, "configuration", tw_err_text(rc));
+        return;
+    }
+    const struct tw_workflows *workflows = reload_workflows(self, cfg);
+    if (workflows == NULL) {
+        tw_cfg_destroy(&cfg);
         return;
     }
     if (self->options->has_collector) {
-        tw_intake_reload(self->intake);
+        tw_intake_reload(self->intake, workflows);
     }
     char *now = text_of(self->options->cfg);
     char *then = text_of(cfg);
     bool is_same = now != NULL && then != NULL && strcmp(now, then) == 0;
     tw_log(TW_LOG_RELOADED_EVENT, TW_F_CSTR("file", cfg->file),
-           TW_F_CSTR("in_force", "client keys"),
+           TW_F_CSTR("in_force", "workflows, client keys"), TW_F_INT("workflows", workflows->count),
            TW_F_CSTR("needs_restart", is_same ? "nothing" : "other changes of the file"));
     free(now);
     free(then);
+    tw_workflows_unref(&workflows);
     tw_cfg_destroy(&cfg);
 }
 

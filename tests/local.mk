@@ -148,11 +148,13 @@ tests_unit_test_sources_LDADD = collector/libcorrelate.a collector/libstore.a \
 
 # What a test of the whole pipeline links.
 PIPELINE_LIBS = tests/support/liblab.a collector/libintake.a collector/libcorrelate.a \
-    collector/libevent.a collector/libstore.a collector/libconfig.a collector/libcore.a \
-    $(SQLITE_LIBS) $(JANSSON_LIBS) $(ZSTD_LIBS) $(YAML_LIBS) $(XXHASH_LIBS) -lm -lpthread
+    collector/libevent.a collector/libstore.a collector/libtrack.a collector/libworkflow.a \
+    collector/libconfig.a collector/libcore.a $(SQLITE_LIBS) $(JANSSON_LIBS) $(ZSTD_LIBS) \
+    $(YAML_LIBS) $(XXHASH_LIBS) $(GLIB_LIBS) -lm -lpthread
 
 check_PROGRAMS += tests/scenario/run
-tests_scenario_run_SOURCES = tests/scenario/run.c tests/scenario/expect.c tests/scenario/scenario.h
+tests_scenario_run_SOURCES = tests/scenario/run.c tests/scenario/expect.c \
+    tests/scenario/expect_track.c tests/scenario/scenario.h
 tests_scenario_run_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
 tests_scenario_run_LDADD = $(PIPELINE_LIBS)
 

@@ -40,6 +40,7 @@ struct pending {
     uint64_t effects[EFFECTS_MAX];
     struct tw_source *source;
     struct tw_str sequence;
+    const void *note; /* the caller's */
 };
 
 struct tw_correlator {
@@ -195,7 +196,8 @@ static struct pending *add_pending(struct tw_correlator *self)
 }
 
 int tw_correlate_add(struct tw_correlator *self, struct tw_batch *batch,
-                     const struct tw_message *message, const struct tw_event *event)
+                     const struct tw_message *message, const struct tw_event *event,
+                     const void *note)
 {
     struct tw_str name = event->attr[TW_ATTR_SOURCE];
     uint64_t source_hash = tw_correlate_source_hash(self, name);
@@ -220,6 +222,7 @@ int tw_correlate_add(struct tw_correlator *self, struct tw_batch *batch,
         .check = ((uint32_t)body & CHECK_BITS) | CHECK_EVENT,
         .source = source,
         .sequence = event->attr[TW_ATTR_SEQUENCE],
+        .note = note,
     };
     tw_ident_prefetch(self->idents, pending->key);
     *record = (struct tw_record){
@@ -428,7 +431,8 @@ static struct tw_source_fact fact_of(const struct tw_record *record, struct tw_s
     };
 }
 
-int tw_correlate_settle(struct tw_correlator *self, struct tw_batch *batch)
+int tw_correlate_settle(struct tw_correlator *self, struct tw_batch *batch,
+                        const struct tw_settled *settled)
 {
     int rc = TW_OK;
     for (size_t i = 0; i < self->pending_count && rc == TW_OK; i++) {
@@ -440,6 +444,9 @@ int tw_correlate_settle(struct tw_correlator *self, struct tw_batch *batch)
         }
         if (record->kind == TW_RECORD_EVENT) {
             rc = settle_event(self, batch, pending, record);
+            rc = rc == TW_OK && settled != NULL
+                     ? settled->event(settled->context, record, pending->note)
+                     : rc;
         } else {
             settle_repeat(batch, record);
         }

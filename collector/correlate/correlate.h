@@ -33,11 +33,21 @@ int tw_correlator_new(const struct tw_cfg *cfg, const struct tw_store *store,
                       const struct tw_past *past, struct tw_correlator **ret_correlator);
 void tw_correlator_destroy(struct tw_correlator **self_p);
 
-/* Note one event of a message as the batch's next record. Strings are borrowed from the event. */
+/* Note one event of a message as the batch's next record. Strings are borrowed from the event.
+ * `note` is kept for the settling, whatever it points to. */
 int tw_correlate_add(struct tw_correlator *self, struct tw_batch *batch,
-                     const struct tw_message *message, const struct tw_event *event);
-/* Decide every noted event: kind, of, effect_of; idents; source states; totals of the batch. */
-int tw_correlate_settle(struct tw_correlator *self, struct tw_batch *batch);
+                     const struct tw_message *message, const struct tw_event *event,
+                     const void *note);
+/* What is to be done with each first-seen record once it is decided, in order. A code other than
+ * TW_OK ends the settling. */
+struct tw_settled {
+    void *context;
+    int (*event)(void *context, const struct tw_record *record, const void *note);
+};
+/* Decide every noted event: kind, of, effect_of; idents; source states; totals of the batch.
+ * `settled` may be NULL. */
+int tw_correlate_settle(struct tw_correlator *self, struct tw_batch *batch,
+                        const struct tw_settled *settled);
 /* Fold a record read back from the store into the source states (its totals are stored). */
 int tw_correlate_replay(struct tw_correlator *self, const struct tw_record *record,
                         struct tw_str sequence);

@@ -4,6 +4,7 @@
 #include "config.h"
 #include "intake/intake.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -65,6 +66,8 @@ struct tw_intake {
     struct tw_actor *actor;
     struct tw_taps *taps; /* reload may be called from any thread */
     struct tw_diag diag;  /* why the start failed; read after the actor reported */
+    /* shared: from main to the intake thread, a reference moves along */
+    _Atomic(const struct tw_workflows *) next_workflows;
     /* owned by the intake thread */
     struct tw_pipeline *pipeline;
     uint16_t *tap_codes;
@@ -295,6 +298,9 @@ static int receive_some(struct tw_intake *self, tw_wall_t wall, tw_mono_t mono, 
     if (rc != TW_OK && rc != TW_EAGAIN) {
         return rc;
     }
+    if (rc == TW_EAGAIN && baggage->bytes < INTAKE_BATCH_BYTES) {
+        tw_pipeline_taps_empty(self->pipeline, wall);
+    }
     return count > 0 ? tw_pipeline_settle(self->pipeline) : TW_OK;
 }
 
@@ -360,6 +366,25 @@ static void watch_clock(struct tw_intake *self, tw_wall_t wall, tw_mono_t mono)
     self->clock_offset_ns = offset;
 }
 
+/* Definitions of workflows that main has read. One set is in force at a time, and the newest that
+ * waits is the one that counts, so they pass through one slot. */
+static int take_workflows(struct tw_intake *self)
+{
+    const struct tw_workflows *workflows =
+        atomic_exchange_explicit(&self->next_workflows, NULL, memory_order_acquire);
+    if (workflows == NULL) {
+        return TW_OK;
+    }
+    int rc = tw_pipeline_reload(self->pipeline, workflows);
+    if (rc == TW_ELIMIT) {
+        tw_log(TW_LOG_RELOAD_REFUSED_EVENT,
+               TW_F_CSTR("reason", "too many versions of workflows have open runs"));
+        rc = TW_OK;
+    }
+    tw_workflows_unref(&workflows);
+    return rc;
+}
+
 static int turn(struct tw_intake *self, bool may_wait, size_t *ret_received)
 {
     struct tw_clock *clock = self->options.clock;
@@ -383,6 +408,9 @@ static int turn(struct tw_intake *self, bool may_wait, size_t *ret_received)
     watch_clock(self, wall, mono);
     if (rc == TW_OK) {
         rc = take_committed(self);
+    }
+    if (rc == TW_OK) {
+        rc = take_workflows(self);
     }
     if (rc == TW_OK && may) {
         rc = receive_some(self, wall, mono, ret_received);
@@ -430,6 +458,7 @@ static int drain(struct tw_intake *self)
     }
     if (rc == TW_OK && self->batch != NULL) {
         self->checkpoint_due.ns = 0;
+        tw_pipeline_finish(self->pipeline);
         rc = hand_over(self, clock->wall(clock), clock->mono(clock));
     }
     return rc == TW_OK ? await_writer(self) : rc;
@@ -438,7 +467,8 @@ static int drain(struct tw_intake *self)
 static int start(struct tw_intake *self)
 {
     const struct tw_cfg *cfg = self->options.cfg;
-    int rc = tw_pipeline_new(cfg, self->options.store, &self->pipeline, &self->diag);
+    int rc = tw_pipeline_new(cfg, self->options.store, self->options.workflows, &self->pipeline,
+                             &self->diag);
     if (rc == TW_OK) {
         tw_log(TW_LOG_RECOVERED_EVENT, TW_F_INT("next_event", tw_pipeline_next_n(self->pipeline)),
                TW_F_INT("replayed", tw_pipeline_replayed(self->pipeline)),
@@ -538,6 +568,8 @@ int tw_intake_destroy(struct tw_intake **self_p)
         return TW_OK;
     }
     int rc = tw_actor_destroy(&self->actor);
+    const struct tw_workflows *left = atomic_load(&self->next_workflows);
+    tw_workflows_unref(&left);
     free(self);
     return rc;
 }
@@ -547,7 +579,10 @@ bool tw_intake_has_failed(const struct tw_intake *self)
     return tw_actor_has_ended(self->actor);
 }
 
-void tw_intake_reload(struct tw_intake *self)
+void tw_intake_reload(struct tw_intake *self, const struct tw_workflows *workflows)
 {
+    const struct tw_workflows *next = tw_workflows_ref(workflows);
+    next = atomic_exchange_explicit(&self->next_workflows, next, memory_order_acq_rel);
+    tw_workflows_unref(&next); /* one that was not taken in time */
     tw_taps_reload_clients(self->taps);
 }

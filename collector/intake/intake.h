@@ -17,6 +17,7 @@
 #include "core/clock.h"
 #include "store/reader.h"
 #include "store/store.h"
+#include "workflow/workflow.h"
 
 struct tw_intake;
 
@@ -34,6 +35,7 @@ void tw_retry_destroy(struct tw_retry **self_p);
 
 struct tw_intake_options {
     const struct tw_cfg *cfg;
+    const struct tw_workflows *workflows; /* to begin with; borrowed until ready */
     struct tw_clock *clock;
     struct tw_store *store;
     struct tw_chan *to_writer;   /* capacity >= intake.batches */
@@ -51,7 +53,7 @@ int tw_intake_new(const struct tw_intake_options *options, struct tw_intake **re
 int tw_intake_destroy(struct tw_intake **self_p);
 /* True when it ended by itself. Any thread. */
 bool tw_intake_has_failed(const struct tw_intake *self);
-/* Read the client keys again. Any thread. */
-void tw_intake_reload(struct tw_intake *self);
+/* Put these workflows in force and read the client keys again. Takes a reference. Any thread. */
+void tw_intake_reload(struct tw_intake *self, const struct tw_workflows *workflows);
 
 #endif

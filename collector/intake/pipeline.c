@@ -7,8 +7,11 @@
 #include <string.h>
 #include <strings.h>
 
+#include "core/log.h"
 #include "correlate/correlate.h"
 #include "event/decode.h"
+#include "store/snapshot.h"
+#include "track/tracker.h"
 
 /* Closed batches that are not committed yet; more than the intake ever has under way. */
 #define IN_FLIGHT_MAX 64
@@ -47,6 +50,12 @@ struct tw_pipeline {
     struct tw_tap_state *taps; /* by index of cfg->taps, then those of the store only */
     size_t tap_count;
     struct tw_str replay_sequence; /* sink of the replay */
+    /* tracking; NULL: there is none */
+    struct tw_tracker *tracker;
+    const struct tw_track_note *replay_note; /* sink of the replay */
+    struct tw_track_tick tick;               /* its read_up_to: the taps were empty then */
+    int64_t first_empty_ns;                  /* since the start; 0: not yet */
+    bool is_last;
 };
 
 /* --- the past: earlier records by number ------------------------------------------------------ */
@@ -142,6 +151,57 @@ static int recover_record(void *context, const struct tw_record *record)
     return rc;
 }
 
+static void note_event(void *context, const struct tw_event *event)
+{
+    struct tw_pipeline *self = context;
+    int rc = tw_tracker_note(self->tracker, event, &self->scratch, &self->replay_note);
+    self->now.rc = self->now.rc == TW_OK ? rc : self->now.rc;
+}
+
+/* A record behind the tracker's snapshot. */
+static int recover_tracked(void *context, const struct tw_record *record)
+{
+    struct tw_pipeline *self = context;
+    if (record->kind != TW_RECORD_EVENT) {
+        return TW_OK;
+    }
+    const struct tw_message message = {.body = record->json, .received = record->received};
+    const struct tw_decode_sink sink = {self, note_event, replay_problem};
+    self->replay_note = NULL;
+    self->now.rc = TW_OK;
+    tw_decoder_run(self->decoder, &message, &sink);
+    int rc = self->now.rc == TW_OK ? tw_tracker_apply(self->tracker, record, self->replay_note)
+                                   : self->now.rc;
+    tw_arena_reset(&self->scratch);
+    return rc;
+}
+
+static int recover_tick(void *context, const struct tw_track_tick *tick)
+{
+    struct tw_pipeline *self = context;
+    self->tick = *tick;
+    return tw_tracker_tick(self->tracker, tick);
+}
+
+/* The tracker as it was saved. *ret_n: the record up to which it knows all; 0: none. */
+static int restore_tracker(struct tw_pipeline *self, uint64_t *ret_n)
+{
+    void *bytes = NULL;
+    size_t len = 0;
+    uint64_t n = 0;
+    *ret_n = 0;
+    int rc = tw_snapshot_read(self->store, &n, &bytes, &len);
+    if (rc == TW_OK) {
+        rc = tw_tracker_restore(self->tracker, bytes, len, ret_n);
+        if (rc == TW_EDAMAGED) {
+            tw_log(TW_LOG_SNAPSHOT_REFUSED_EVENT, TW_F_INT("n", n),
+                   TW_F_CSTR("then", "tracking is made anew from the records"));
+        }
+    }
+    free(bytes);
+    return rc == TW_ENOTFOUND || rc == TW_EDAMAGED ? TW_OK : rc;
+}
+
 static int recover(struct tw_pipeline *self, struct tw_diag *diag)
 {
     struct tw_recovery recovery = {
@@ -150,9 +210,18 @@ static int recover(struct tw_pipeline *self, struct tw_diag *diag)
         .source = recover_source,
         .record = recover_record,
     };
-    int rc = tw_store_recover(self->store, &recovery, diag);
+    int rc = TW_OK;
+    if (self->tracker != NULL) {
+        rc = restore_tracker(self, &recovery.track_from_n);
+        recovery.track_record = recover_tracked;
+        recovery.track_tick = recover_tick;
+    }
+    rc = rc == TW_OK ? tw_store_recover(self->store, &recovery, diag) : rc;
     if (rc != TW_OK) {
         return rc;
+    }
+    if (self->tracker != NULL) {
+        tw_tracker_settle_replay(self->tracker);
     }
     self->next_n = recovery.next_n;
     self->partition_records = recovery.partition_records;
@@ -177,8 +246,28 @@ static int taps_new(struct tw_pipeline *self)
     return TW_OK;
 }
 
+static int object_code(const void *context, const char *type)
+{
+    return tw_store_object_code(context, type);
+}
+
+static int tracker_new(struct tw_pipeline *self, const struct tw_workflows *workflows)
+{
+    const struct tw_tracker_options options = {
+        .cfg = self->cfg,
+        .workflows = workflows,
+        .object_code = object_code,
+        .context = self->store,
+        .seed = tw_store_seed(self->store),
+        .past = past_record,
+        .past_context = self,
+    };
+    return workflows == NULL ? TW_OK : tw_tracker_new(&options, &self->tracker);
+}
+
 int tw_pipeline_new(const struct tw_cfg *cfg, struct tw_store *store,
-                    struct tw_pipeline **ret_pipeline, struct tw_diag *diag)
+                    const struct tw_workflows *workflows, struct tw_pipeline **ret_pipeline,
+                    struct tw_diag *diag)
 {
     struct tw_pipeline *self = calloc(1, sizeof *self);
     if (self == NULL) {
@@ -202,6 +291,9 @@ int tw_pipeline_new(const struct tw_cfg *cfg, struct tw_store *store,
         rc = tw_decoder_new(cfg, &self->scratch, &self->decoder);
     }
     if (rc == TW_OK) {
+        rc = tracker_new(self, workflows);
+    }
+    if (rc == TW_OK) {
         rc = recover(self, diag);
     }
     if (rc != TW_OK) {
@@ -219,6 +311,7 @@ void tw_pipeline_destroy(struct tw_pipeline **self_p)
     if (self == NULL) {
         return;
     }
+    tw_tracker_destroy(&self->tracker);
     tw_reader_close(&self->reader);
     tw_decoder_destroy(&self->decoder);
     tw_correlator_destroy(&self->correlator);
@@ -290,7 +383,13 @@ static void on_event(void *context, const struct tw_event *event)
         *done = (struct tw_quarantine_done){now->retry_of,
                                             self->batch->first_n + self->batch->record_count};
     }
-    now->rc = tw_correlate_add(self->correlator, self->batch, now->message, event);
+    const struct tw_track_note *note = NULL;
+    if (self->tracker != NULL) {
+        now->rc = tw_tracker_note(self->tracker, event, &self->batch->arena, &note);
+    }
+    if (now->rc == TW_OK) {
+        now->rc = tw_correlate_add(self->correlator, self->batch, now->message, event, note);
+    }
 }
 
 /* Remember a problem for the answer to the sender. */
@@ -449,9 +548,59 @@ int tw_pipeline_retry(struct tw_pipeline *self, const struct tw_quarantine_entry
     return finish_message(self, ret_outcome);
 }
 
+static int track_event(void *context, const struct tw_record *record, const void *note)
+{
+    struct tw_pipeline *self = context;
+    return tw_tracker_apply(self->tracker, record, note);
+}
+
 int tw_pipeline_settle(struct tw_pipeline *self)
 {
-    return tw_correlate_settle(self->correlator, self->batch);
+    const struct tw_settled settled = {self, track_event};
+    return tw_correlate_settle(self->correlator, self->batch,
+                               self->tracker != NULL ? &settled : NULL);
+}
+
+void tw_pipeline_taps_empty(struct tw_pipeline *self, tw_wall_t now)
+{
+    if (self->first_empty_ns == 0) {
+        self->first_empty_ns = now.ns;
+    }
+    if (now.ns - self->first_empty_ns >= self->cfg->track.settle_s * TW_NS_PER_S &&
+        now.ns > self->tick.read_up_to.ns) {
+        self->tick.read_up_to = now;
+    }
+}
+
+int tw_pipeline_reload(struct tw_pipeline *self, const struct tw_workflows *workflows)
+{
+    return self->tracker == NULL ? TW_OK : tw_tracker_reload(self->tracker, workflows);
+}
+
+void tw_pipeline_finish(struct tw_pipeline *self)
+{
+    self->is_last = true;
+}
+
+/* The tracker's part of the batch. It ticks with checkpoints, once a second: each tick is kept by
+ * the store, so that a restart repeats it. */
+static int close_tracking(struct tw_pipeline *self, tw_wall_t now)
+{
+    struct tw_batch *batch = self->batch;
+    int rc = TW_OK;
+    if (batch->is_checkpoint) {
+        self->tick.now = now;
+        rc = tw_tracker_tick(self->tracker, &self->tick);
+    }
+    const struct tw_track_emit options = {
+        .all_names = batch->starts_partition,
+        .with_live = batch->is_checkpoint,
+        .may_snapshot = batch->is_checkpoint,
+        .must_snapshot = self->is_last,
+        .last_n = batch->first_n + batch->record_count - 1,
+    };
+    return rc == TW_OK ? tw_tracker_emit(self->tracker, &options, &batch->arena, &batch->track)
+                       : rc;
 }
 
 int tw_pipeline_close(struct tw_pipeline *self, bool is_checkpoint, tw_wall_t now)
@@ -471,6 +620,9 @@ int tw_pipeline_close(struct tw_pipeline *self, bool is_checkpoint, tw_wall_t no
     if (rc == TW_OK) {
         rc = tw_sources_take_new(self->sources, &batch->arena, &batch->new_sources,
                                  &batch->new_source_count);
+    }
+    if (rc == TW_OK && self->tracker != NULL) {
+        rc = close_tracking(self, now);
     }
     struct tw_tap_state *taps = tw_arena_alloc(&batch->arena, (self->tap_count + 1) * sizeof *taps);
     if (rc != TW_OK || taps == NULL) {
@@ -514,6 +666,11 @@ const struct tw_totals *tw_pipeline_totals(const struct tw_pipeline *self)
 size_t tw_pipeline_sources(const struct tw_pipeline *self)
 {
     return tw_sources_count(self->sources);
+}
+
+struct tw_tracker *tw_pipeline_tracker(struct tw_pipeline *self)
+{
+    return self->tracker;
 }
 
 uint64_t tw_pipeline_replayed(const struct tw_pipeline *self)

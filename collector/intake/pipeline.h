@@ -14,13 +14,17 @@
 #include "event/event.h"
 #include "store/reader.h"
 #include "store/store.h"
+#include "workflow/workflow.h"
 
 struct tw_pipeline;
+struct tw_tracker;
 
-/* Read the state back from the store (tw_store_recover, identities) and be ready for message
- * number one after it. Borrows cfg and store. */
+/* Read the state back from the store (tw_store_recover, identities, what tracking had saved) and be
+ * ready for message number one after it. Borrows cfg and store; takes a reference of workflows,
+ * NULL: nothing is tracked. */
 int tw_pipeline_new(const struct tw_cfg *cfg, struct tw_store *store,
-                    struct tw_pipeline **ret_pipeline, struct tw_diag *diag);
+                    const struct tw_workflows *workflows, struct tw_pipeline **ret_pipeline,
+                    struct tw_diag *diag);
 void tw_pipeline_destroy(struct tw_pipeline **self_p);
 
 /* Start to fill an empty batch, which stays the pipeline's until _close. Decides whether it starts
@@ -49,6 +53,14 @@ int tw_pipeline_settle(struct tw_pipeline *self);
 /* Finish the batch: totals, taps, sources (changed ones if is_checkpoint). It is const from now
  * on and stays known for look-ups until tw_pipeline_committed. */
 int tw_pipeline_close(struct tw_pipeline *self, bool is_checkpoint, tw_wall_t now);
+/* The taps were found empty: everything received up to `now` has been handed in. Deadlines may fire
+ * up to then, once track.settle_s have passed since the first call. */
+void tw_pipeline_taps_empty(struct tw_pipeline *self, tw_wall_t now);
+/* Definitions of workflows from now on; runs that are open keep theirs. TW_OK, TW_ENOMEM, TW_ELIMIT
+ * (more versions than can be known at a time: nothing was changed). */
+int tw_pipeline_reload(struct tw_pipeline *self, const struct tw_workflows *workflows);
+/* The batch that is closed next is the last one: the state of tracking goes with it. */
+void tw_pipeline_finish(struct tw_pipeline *self);
 /* The oldest closed batch is in the store (or never will be). */
 void tw_pipeline_committed(struct tw_pipeline *self, const struct tw_batch *batch);
 
@@ -56,6 +68,8 @@ void tw_pipeline_committed(struct tw_pipeline *self, const struct tw_batch *batc
 void tw_pipeline_count(struct tw_pipeline *self, enum tw_total total, uint16_t tap_code);
 const struct tw_totals *tw_pipeline_totals(const struct tw_pipeline *self);
 size_t tw_pipeline_sources(const struct tw_pipeline *self);
+/* NULL: nothing is tracked. Borrowed; to look at. */
+struct tw_tracker *tw_pipeline_tracker(struct tw_pipeline *self);
 /* Records replayed from the store's tail when it was made. */
 uint64_t tw_pipeline_replayed(const struct tw_pipeline *self);
 uint64_t tw_pipeline_next_n(const struct tw_pipeline *self);

@@ -283,3 +283,8 @@ int tw_store_tap_code(const struct tw_store *self, const char *tap)
 {
     return find_code(self->tap_names, self->tap_count, tap);
 }
+
+uint64_t tw_store_seed(const struct tw_store *self)
+{
+    return self->ident_seed;
+}

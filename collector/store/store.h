@@ -34,6 +34,8 @@ void tw_store_destroy(struct tw_store **self_p);
 /* Dictionary codes, fixed for the life of the store; -1: not registered. Any thread. */
 int tw_store_object_code(const struct tw_store *self, const char *type);
 int tw_store_tap_code(const struct tw_store *self, const char *tap);
+/* The secret of this store from which hashes of identifiers begin. Any thread. */
+uint64_t tw_store_seed(const struct tw_store *self);
 
 /* What intake needs to go on where the store stands. */
 struct tw_recovery {

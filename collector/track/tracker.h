@@ -17,6 +17,7 @@
 
 #include "event/event.h"
 #include "store/batch.h"
+#include "track/run.h"
 #include "workflow/workflow.h"
 
 struct tw_tracker;
@@ -25,11 +26,21 @@ struct tw_track_note;
 /* The number of an object type in the store, -1: none (tw_store_object_code). */
 typedef int tw_track_object_code(const void *context, const char *type);
 
+/* An earlier record n, committed or not: TW_OK, TW_ENOTFOUND, TW_EIO. Its strings live in the arena
+ * or in a batch under way. */
+typedef int tw_track_past(void *context, uint64_t n, struct tw_arena *arena,
+                          struct tw_record *ret_record);
+
 struct tw_tracker_options {
     const struct tw_cfg *cfg;             /* borrowed */
     const struct tw_workflows *workflows; /* takes a reference */
     tw_track_object_code *object_code;
     const void *context;
+    uint64_t seed; /* of the store, secret: for hashes of identifiers */
+    /* For the name of an object that was not carried by the events at hand; NULL: such a run has no
+     * row. */
+    tw_track_past *past;
+    void *past_context;
 };
 int tw_tracker_new(const struct tw_tracker_options *options, struct tw_tracker **ret_tracker);
 void tw_tracker_destroy(struct tw_tracker **self_p);
@@ -50,7 +61,8 @@ struct tw_track_emit {
     bool all_names;
     bool with_live;
     bool may_snapshot;
-    uint64_t last_n; /* of the batch */
+    bool must_snapshot; /* whether it is due or not: the program ends */
+    uint64_t last_n;    /* of the batch */
 };
 int tw_tracker_emit(struct tw_tracker *self, const struct tw_track_emit *options,
                     struct tw_arena *arena, const struct tw_track_changes **ret_changes);
@@ -67,13 +79,24 @@ int tw_tracker_restore(struct tw_tracker *self, const void *bytes, size_t len, u
 /* After restoring and replaying: what was replayed is committed already; forget its changes. */
 void tw_tracker_settle_replay(struct tw_tracker *self);
 
+/* One run as it is now, for tests and for whoever wants to know. */
+struct tw_tracker_run {
+    const struct tw_workflow *workflow; /* the version it is under; borrowed until the next call */
+    enum tw_run_state state;
+    bool is_given_up;
+    struct tw_step_status steps[TW_WF_STEPS_MAX];
+};
+/* TW_ENOTFOUND: there is none, or it is forgotten. TW_ENOMEM. */
+int tw_tracker_look(struct tw_tracker *self, const char *workflow, const struct tw_object *object,
+                    struct tw_tracker_run *ret_run);
+
 struct tw_tracker_stats {
     uint64_t open_runs;
     uint64_t objects;
     uint64_t events;  /* remembered */
     uint64_t bytes;   /* of memory, all told */
     uint64_t evicted; /* runs given up while open because of a limit */
-    uint64_t late;    /* events that reached no run because theirs had ended and was forgotten */
+    uint64_t late;    /* runs forgotten whose start never came, or was forgotten before */
 };
 void tw_tracker_stats(const struct tw_tracker *self, struct tw_tracker_stats *ret_stats);
 

@@ -187,10 +187,10 @@ static void correlate(struct bench *bench)
 {
     for (size_t i = 0; i < bench->decoded_count; i++) {
         must(tw_correlate_add(bench->correlator, bench->batch, &bench->messages[i],
-                              &bench->decoded[i]),
+                              &bench->decoded[i], NULL),
              "correlate", NULL);
     }
-    must(tw_correlate_settle(bench->correlator, bench->batch), "settle", NULL);
+    must(tw_correlate_settle(bench->correlator, bench->batch, NULL), "settle", NULL);
 }
 
 static void finish_block(struct bench *bench)

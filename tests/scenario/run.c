@@ -8,6 +8,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "scenario/scenario.h"
 
@@ -221,6 +223,49 @@ static void do_time(struct scenario *self, const char *text)
     }
 }
 
+/* A WORKFLOW block is a file of a directory, as a configuration would name it; an empty one goes
+ * away. What is there counts from the next line that is none. */
+static void do_workflow(struct script *self, const char *name)
+{
+    struct scenario *scenario = &self->scenario;
+    char path[256];
+    char text[LINE_MAX_BYTES];
+    read_block(self, text, sizeof text);
+    if (scenario->workflows[0] == '\0') {
+        (void)snprintf(scenario->workflows, sizeof scenario->workflows, "%s-workflows",
+                       scenario->lab.dir);
+        (void)mkdir(scenario->workflows, 0700); /* a failure shows when the file is written */
+    }
+    (void)snprintf(path, sizeof path, "%s/%s.yaml", scenario->workflows, name);
+    scenario->has_new_workflows = true;
+    if (text[0] == '\0') {
+        (void)unlink(path); /* one that is not there is gone already */
+        return;
+    }
+    FILE *file = fopen(path, "w");
+    if (file == NULL || fputs(text, file) < 0 || fputc('\n', file) == EOF || fclose(file) != 0) {
+        scenario_fail(scenario, "%s cannot be written", path);
+    }
+}
+
+static void load_workflows(struct scenario *self)
+{
+    const struct tw_workflows *set = NULL;
+    struct tw_cfg *cfg = self->lab.cfg;
+    char *dirs[] = {self->workflows};
+    const struct tw_cfg_strings before = cfg->workflows.dirs;
+    cfg->workflows.has_pack = false;
+    cfg->workflows.dirs = (struct tw_cfg_strings){dirs, 1};
+    if (tw_workflows_load(cfg, stderr, &set) != TW_OK) {
+        scenario_fail(self, "the workflows have faults");
+    } else {
+        lab_workflows(&self->lab, set);
+    }
+    tw_workflows_unref(&set);
+    cfg->workflows.dirs = before;
+    self->has_new_workflows = false;
+}
+
 static void do_line(struct script *self, char **words, size_t count)
 {
     struct scenario *scenario = &self->scenario;
@@ -240,6 +285,10 @@ static void do_line(struct script *self, char **words, size_t count)
     } else if (strcmp(verb, "RESTART") == 0) {
         commit(scenario);
         lab_restart(&scenario->lab);
+    } else if (strcmp(verb, "STOP") == 0) {
+        lab_stop_and_start(&scenario->lab);
+    } else if (strcmp(verb, "TAPS") == 0 && count == 2) {
+        scenario->lab.has_backlog = strcmp(words[1], "BACKLOG") == 0;
     } else if (strcmp(verb, "SEAL") == 0) {
         commit(scenario);
         lab_seal(&scenario->lab);
@@ -272,6 +321,13 @@ static void run_lines(struct script *self)
         char line[LINE_MAX_BYTES];
         memcpy(line, self->line, sizeof line);
         size_t count = split(line, words);
+        if (strcmp(words[0], "WORKFLOW") == 0 && count == 2) {
+            do_workflow(self, words[1]);
+            continue;
+        }
+        if (scenario->has_new_workflows) {
+            load_workflows(scenario);
+        }
         do_line(self, words, count);
     }
 }
@@ -296,6 +352,9 @@ static bool run_file(const char *path, int number)
         (void)printf("# %s\n", self->scenario.failure);
     }
     (void)fflush(stdout);
+    if (self->scenario.workflows[0] != '\0') {
+        lab_remove_dir(self->scenario.workflows);
+    }
     if (self->scenario.is_open) {
         lab_close(&self->scenario.lab);
     }

@@ -13,7 +13,9 @@ struct scenario {
     bool is_open;
     const char *file;
     int line;
-    char failure[1024]; /* empty: none */
+    char failure[1024];  /* empty: none */
+    char workflows[160]; /* directory of the WORKFLOW blocks; empty: there were none */
+    bool has_new_workflows;
 };
 
 /* Set the failure (the first one stays). */
@@ -21,6 +23,8 @@ void scenario_fail(struct scenario *self, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 /* words[0] is what is expected of ("total", "journey", ...). */
 void scenario_expect(struct scenario *self, char **words, size_t count);
+/* The same for what tracking says; false: `what` is none of its words. */
+bool scenario_expect_track(struct scenario *self, char **words, size_t count);
 /* The `id` attribute of a stored event, in the lab's arena. */
 const char *scenario_event_id(struct scenario *self, struct tw_str json);
 

@@ -24,13 +24,16 @@ static void open_all(struct lab *self)
 {
     struct tw_diag diag = {""};
     check(tw_store_open(self->cfg, &self->clock.clock, &self->store, &diag), "store", &diag);
-    check(tw_pipeline_new(self->cfg, self->store, &self->pipeline, &diag), "pipeline", &diag);
+    check(tw_saver_new(self->store, &self->saver), "saver", NULL);
+    check(tw_pipeline_new(self->cfg, self->store, self->workflows, &self->pipeline, &diag),
+          "pipeline", &diag);
 }
 
 static void close_all(struct lab *self)
 {
     tw_reader_close(&self->reader);
     tw_pipeline_destroy(&self->pipeline);
+    (void)tw_saver_destroy(&self->saver); /* a snapshot that could not be written is not read */
     tw_store_destroy(&self->store);
     tw_batch_destroy(&self->batch);
 }
@@ -53,7 +56,7 @@ void lab_open(struct lab *self, const char *yaml)
     open_all(self);
 }
 
-static void remove_dir(const char *dir)
+void lab_remove_dir(const char *dir)
 {
     DIR *entries = opendir(dir);
     if (entries == NULL) {
@@ -74,10 +77,11 @@ static void remove_dir(const char *dir)
 void lab_close(struct lab *self)
 {
     close_all(self);
+    tw_workflows_unref(&self->workflows);
     tw_arena_fini(&self->arena);
     tw_arena_fini(&self->frames);
     tw_cfg_destroy(&self->cfg);
-    remove_dir(self->dir);
+    lab_remove_dir(self->dir);
 }
 
 void lab_restart(struct lab *self)
@@ -97,6 +101,25 @@ void lab_reconfigure(struct lab *self, struct tw_cfg **cfg_p)
     free(self->cfg->store.dir);
     self->cfg->store.dir = strdup(self->dir);
     open_all(self);
+}
+
+void lab_workflows(struct lab *self, const struct tw_workflows *workflows)
+{
+    bool is_first = self->workflows == NULL;
+    tw_workflows_unref(&self->workflows);
+    self->workflows = tw_workflows_ref(workflows);
+    if (is_first) {
+        lab_restart(self);
+    } else {
+        check(tw_pipeline_reload(self->pipeline, workflows), "reload", NULL);
+    }
+}
+
+void lab_stop_and_start(struct lab *self)
+{
+    tw_pipeline_finish(self->pipeline);
+    lab_commit(self, true);
+    lab_restart(self);
 }
 
 static void begin(struct lab *self)
@@ -130,8 +153,16 @@ void lab_commit(struct lab *self, bool is_checkpoint)
 {
     begin(self);
     struct tw_diag diag = {""};
+    if (!self->has_backlog) {
+        tw_pipeline_taps_empty(self->pipeline, self->clock.wall);
+    }
     check(tw_pipeline_close(self->pipeline, is_checkpoint, self->clock.wall), "close", NULL);
     check(tw_store_commit(self->store, self->batch, &diag), "commit", &diag);
+    if (self->batch->track != NULL && self->batch->track->snapshot != NULL) {
+        void *bytes = self->batch->track->snapshot;
+        tw_saver_offer(self->saver, self->batch->first_n + self->batch->record_count - 1, &bytes,
+                       self->batch->track->snapshot_len);
+    }
     tw_pipeline_committed(self->pipeline, self->batch);
     tw_batch_destroy(&self->batch);
     tw_arena_reset(&self->frames);

@@ -9,15 +9,21 @@
 #include "core/clock.h"
 #include "intake/pipeline.h"
 #include "store/journey.h"
+#include "store/snapshot.h"
 #include "store/reader.h"
+#include "store/tracks.h"
 #include "store/writer.h"
+#include "workflow/workflow.h"
 
 struct lab {
     char dir[128];
     struct tw_cfg *cfg;
     struct tw_clock_manual clock;
     struct tw_store *store;
+    struct tw_saver *saver;
+    const struct tw_workflows *workflows; /* NULL: nothing is tracked */
     struct tw_pipeline *pipeline;
+    bool has_backlog;       /* the taps are not empty when a batch is closed */
     struct tw_batch *batch; /* open while something is not committed */
     struct tw_reader *reader;
     struct tw_arena arena;  /* results of the reader; reset by the test */
@@ -28,10 +34,16 @@ struct lab {
 void lab_open(struct lab *self, const char *yaml);
 /* Close everything and remove the directory. */
 void lab_close(struct lab *self);
+/* Remove a directory and the files in it. */
+void lab_remove_dir(const char *dir);
 /* As after a kill: forget everything that is not in the store, and read it back. */
 void lab_restart(struct lab *self);
 /* The same under another configuration (taken); the store stays. */
 void lab_reconfigure(struct lab *self, struct tw_cfg **cfg_p);
+/* Follow these workflows from now on (takes a reference): a reload, or before the first event. */
+void lab_workflows(struct lab *self, const struct tw_workflows *workflows);
+/* As lab_restart, after the state of tracking was saved. */
+void lab_stop_and_start(struct lab *self);
 /* Hand in one message (copied). headers and topic may be NULL. */
 struct tw_outcome lab_message(struct lab *self, const char *tap, const char *topic,
                               const char *headers, const void *body, size_t len);

@@ -1,0 +1,486 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The inside of the tracker, shared by its files and nobody else.
+ *
+ *   tracker.c     the door: one event in, one tick in
+ *   flows.c       versions of workflows, and what is counted of each workflow by name
+ *   runs.c        where runs live: made, found, held, given up, forgotten
+ *   progress.c    from the facts of a run to its steps: what changed, into queues and counts
+ *   contribute.c  what a run says to its objectives
+ *   deadlines.c   a tick: what is due, what waits long, what is forgotten
+ *   emit.c row.c live.c   changes of a batch: series, rows of runs, documents
+ *   save.c restore.c      the whole state as bytes
+ *
+ * What a run has put elsewhere (queues, counts, budgets) is written down in the run itself, so that
+ * it can be taken back: facts may come in any order and change everything.
+ */
+#ifndef TW_TRACK_INTERNAL_H
+#define TW_TRACK_INTERNAL_H
+
+#include <string.h>
+
+#include "track/budget.h"
+#include "track/graph.h"
+#include "track/match.h"
+#include "track/queue.h"
+#include "track/run.h"
+#include "track/sketch.h"
+#include "track/skew.h"
+#include "track/tracker.h"
+#include "track/verdict.h"
+#include "track/watermark.h"
+
+#define TW_TRACK_NONE UINT32_MAX
+/* Texts that repeat (stores, regions, codes): numbered from 1; further ones are taken for none. */
+#define TW_TRACK_WORDS_MAX 65534
+/* Events after which a run keeps what it has folded; a shorter one is folded anew each time, which
+ * takes less memory than it saves time. */
+#define TW_TRACK_KEEP_EVENTS 24
+/* Rows of runs and points of series in one batch; what is left goes into the next ones. */
+#define TW_TRACK_ROWS_MAX 20000
+/* Minutes of lag that are remembered for the quantiles of the last hour. */
+#define TW_TRACK_LAG_MINUTES 60
+
+/* --- words ------------------------------------------------------------------------------------ */
+
+/* Texts and their numbers, 1 to count; 0 is none. */
+struct tw_words {
+    char **items; /* owned, by number - 1; each NUL-terminated */
+    uint32_t *slots;
+    uint32_t count;
+    uint32_t capacity;
+    uint32_t slot_count; /* power of two */
+    uint32_t max;
+};
+void tw_words_init(struct tw_words *self, uint32_t max);
+void tw_words_fini(struct tw_words *self);
+/* The number of a text, given to it if it is new. 0 for an absent or empty one and when there is
+ * no room (max). TW_OK, TW_ENOMEM. */
+int tw_words_add(struct tw_words *self, struct tw_str text, uint32_t *ret_number);
+/* 0: not there. */
+uint32_t tw_words_find(const struct tw_words *self, struct tw_str text);
+/* "" for 0. */
+const char *tw_words_text(const struct tw_words *self, uint32_t number);
+size_t tw_words_bytes(const struct tw_words *self);
+int tw_words_encode(const struct tw_words *self, struct tw_buf *buf);
+int tw_words_decode(struct tw_words *self, struct tw_cursor *cursor);
+
+/* --- series ----------------------------------------------------------------------------------- */
+
+/* A series of this process: its name is announced before its first point of a partition. */
+struct tw_gauge {
+    uint32_t series; /* number; TW_TRACK_NONE: not used yet */
+    int64_t value;   /* SUM: since the last emit; LAST: of the last point */
+    bool is_known;   /* LAST: a point was given */
+};
+struct tw_series_info {
+    enum tw_series_kind kind;
+    int64_t divisor;
+    const char *metric; /* static */
+    char *labels;       /* owned; JSON */
+    bool is_announced;  /* in this partition */
+};
+
+/* --- what is counted of a workflow, by name --------------------------------------------------- */
+
+struct tw_step_stats {
+    char *name;
+    uint16_t system;
+    /* gauges, over all versions */
+    uint64_t waiting; /* in time; waiting and overdue together wait */
+    uint64_t overdue;
+    uint64_t failed; /* failed now */
+    /* ever */
+    uint64_t arrived;
+    uint64_t through;
+    uint64_t heard;
+    struct tw_sketch minutes[TW_TRACK_LAG_MINUTES]; /* ring: minute % TW_TRACK_LAG_MINUTES */
+    int64_t minute_of[TW_TRACK_LAG_MINUTES];        /* s since 1970 of each; 0: none */
+    bool is_sketch_changed[TW_TRACK_LAG_MINUTES];   /* since it was written */
+    struct tw_lag_ring ring;
+    uint32_t lag_series;
+    struct tw_gauge done_sum;
+    struct tw_gauge failed_sum;
+    struct tw_gauge waiting_last;
+    struct tw_gauge overdue_last;
+    struct tw_gauge oldest_last;
+};
+
+struct tw_flow_stats {
+    char *name;
+    struct tw_step_stats *steps; /* owned; those of older versions stay */
+    size_t step_count;
+    uint64_t open;                                /* runs that have started and not ended */
+    uint64_t by_state[TW_RUN_IS_COMPENSATED + 1]; /* open ones by state, ended ones ever */
+    struct tw_gauge started_sum;
+    struct tw_gauge done_sum;
+    struct tw_gauge failed_sum;
+    bool is_changed; /* since its document was written */
+    bool had_traffic;
+    enum tw_lag_verdict verdict; /* the worst of its steps, as shown last */
+};
+
+struct tw_objective_stats {
+    char *name;
+    struct tw_budget *budget;
+    struct tw_budget_spec spec;
+    struct tw_zone *zone; /* owned */
+    int64_t undecided;
+    int64_t excluded;       /* decisions that fell into maintenance, ever */
+    uint64_t fresh_traffic; /* freshness: what had come and gone at the last minute */
+    const struct tw_wf_objective *definition; /* of the set in force; NULL: no longer there */
+    const struct tw_workflow *workflow;
+    uint32_t flow; /* index in tw_tracker.stats, and of the step there */
+    uint32_t step;
+    bool is_changed;
+    struct tw_gauge good_sum;
+    struct tw_gauge bad_sum;
+    struct tw_gauge undecided_last;
+    struct tw_gauge remaining_last;
+    struct tw_gauge burn_last[TW_BURN_WINDOW_COUNT];
+};
+
+/* --- a version of a workflow ------------------------------------------------------------------ */
+
+enum tw_waits {
+    TW_WAITS_NOT,
+    TW_WAITS_IN_TIME, /* in `waiting` */
+    TW_WAITS_OVERDUE, /* in `overdue` */
+    TW_WAITS_FAILED,  /* failed, its deadline is ahead: in `failed` */
+    TW_WAITS_LOST,    /* failed, its deadline has passed: in no queue */
+};
+
+struct tw_flow_step {
+    struct tw_queue waiting;
+    struct tw_queue overdue;
+    struct tw_queue failed;
+    int64_t listed_ns; /* those waiting since then or longer are listed */
+    uint32_t stats;    /* index in tw_flow_stats.steps */
+    uint16_t system;
+};
+struct tw_flow_objective {
+    uint32_t stats;        /* index in tw_tracker.objectives */
+    struct tw_queue timer; /* latency: undecided ones by the time they count from */
+};
+
+/* By number of the matcher's version. */
+struct tw_flow {
+    const struct tw_workflow *workflow; /* NULL: a free number; borrowed from the matcher */
+    uint32_t stats;                     /* index in tw_tracker.stats */
+    uint16_t object_type;
+    bool is_usable; /* its object type is a linking one of this store */
+    bool is_fan_out;
+    uint32_t required; /* set of the steps that are not optional */
+    uint64_t runs;     /* that are remembered */
+    struct tw_flow_step *steps;
+    struct tw_flow_objective *objectives;
+};
+
+/* --- runs ------------------------------------------------------------------------------------- */
+
+enum tw_decided {
+    TW_DECIDED_NONE,
+    TW_UNDECIDED,
+    TW_DECIDED,  /* good of weight */
+    TW_EXCLUDED, /* decided within maintenance */
+};
+/* What a run has put into the books of one objective. */
+struct tw_contribution {
+    int64_t from_ns; /* latency: since when it is timed; 0: not */
+    uint32_t minute; /* of the decision, minutes since 1970 */
+    uint32_t good;
+    uint32_t bad;
+    uint8_t state; /* enum tw_decided */
+    uint8_t cause; /* of what is bad */
+    uint8_t step;
+    bool is_fired; /* the timer has */
+};
+
+#define TW_RUN_STARTED   UINT16_C(1)   /* its start was seen, and it is counted */
+#define TW_RUN_ENDED     UINT16_C(2)   /* completed, recovered, compensated */
+#define TW_RUN_LISTED    UINT16_C(4)   /* it has a row */
+#define TW_RUN_DIRTY     UINT16_C(8)   /* its row is to be written */
+#define TW_RUN_GIVEN_UP  UINT16_C(16)  /* nothing is expected of it any more */
+#define TW_RUN_IN_LIST   UINT16_C(32)  /* linked into the list of open runs */
+#define TW_RUN_DUPLICATE UINT16_C(64)  /* an effect of it was repeated */
+#define TW_RUN_FAILURE   UINT16_C(128) /* counted as failed once */
+
+struct tw_open_run {
+    uint32_t root;  /* object in the graph */
+    uint32_t next;  /* run of the same root */
+    uint32_t older; /* list of open runs by last touch */
+    uint32_t newer;
+    uint32_t touched_s; /* s since 1970, tracker's time */
+    uint16_t version;
+    uint16_t flags;
+    uint32_t expected; /* fan-out: stores; their set is that of `roster` */
+    uint32_t done;     /* sets of steps: counted as done, ever failed, overdue or not */
+    uint32_t failed;
+    uint64_t waits_low; /* 4 bits a step: enum tw_waits */
+    uint64_t waits_high;
+    int64_t started_ns;
+    int64_t amount_minor;
+    uint64_t last_n;
+    uint64_t failed_n; /* the failure whose code is kept */
+    int64_t store_ns;  /* time of the event that named the store */
+    uint32_t store;    /* words */
+    uint32_t region;
+    uint32_t code;
+    uint32_t updated_s;
+    char currency[4];
+    uint8_t state; /* enum tw_run_state */
+    uint8_t id_len;
+    uint8_t scope_len;
+    bool has_amount;
+    struct tw_run *kept; /* owned; NULL: folded from the graph when needed */
+    struct tw_roster *roster;
+    /* Behind it in the same allocation: int64_t since_ns[steps], struct tw_contribution
+     * [objectives], id and scope. */
+    int64_t since_ns[];
+};
+
+/* The stores that a fan-out expects: numbers of words to positions, shared by runs. */
+struct tw_roster {
+    uint32_t references;
+    uint32_t count;
+    uint32_t limit;      /* positions there is a row for */
+    uint32_t *positions; /* by word: 1 to count; 0: not expected */
+    uint32_t *words;     /* by position - 1 */
+};
+
+/* A maintenance window of the set in force. */
+struct tw_window {
+    const struct tw_wf_maintenance *definition;
+    struct tw_zone *zone; /* owned */
+};
+
+/* Pending output of objectives. */
+struct tw_pending_decision {
+    uint32_t objective;
+    uint32_t minute;
+    int64_t good;
+    int64_t bad;
+};
+struct tw_pending_spend {
+    uint32_t objective;
+    uint32_t hour;
+    uint16_t system;
+    uint8_t cause;
+    uint32_t store;
+    int64_t bad;
+};
+struct tw_pending_sketch {
+    uint32_t series;
+    int64_t minute;
+};
+
+struct tw_tracker {
+    /* fixed after creation */
+    const struct tw_cfg *cfg;
+    tw_track_object_code *object_code;
+    tw_track_past *past; /* may be NULL */
+    const void *context;
+    void *past_context;
+    uint64_t seed;
+    uint8_t *is_linking; /* by object type code */
+    size_t type_count;
+    /* definitions */
+    const struct tw_workflows *set; /* in force; a reference */
+    struct tw_matcher *matcher;
+    struct tw_flow *flows; /* by version */
+    size_t flow_count;
+    struct tw_flow_stats *stats;
+    size_t stats_count;
+    struct tw_objective_stats *objectives;
+    size_t objective_count;
+    struct tw_window *windows;
+    size_t window_count;
+    uint16_t root_types[TW_GRAPH_ROOTS_MAX];
+    size_t root_type_count;
+    bool has_fan_out;
+    /* what was seen */
+    struct tw_graph *graph;
+    struct tw_words systems;
+    struct tw_words stores;
+    struct tw_words regions;
+    struct tw_words codes;
+    int64_t *store_seen_ns; /* by word of stores */
+    size_t store_seen_count;
+    struct tw_skew *skews; /* by source */
+    size_t skew_count;
+    struct tw_watermark watermark;
+    uint32_t *expected; /* words of the stores that the configuration expects */
+    uint32_t expected_count;
+    struct tw_roster *roster; /* the latest; NULL: to be made */
+    int64_t roster_ns;        /* when it was made */
+    /* runs */
+    struct tw_open_run **runs;
+    uint32_t run_count; /* slots used, free ones among them */
+    uint32_t run_capacity;
+    uint32_t *free_runs;
+    uint32_t free_count;
+    uint32_t oldest; /* list of open runs */
+    uint32_t newest;
+    uint64_t open_runs;
+    uint64_t live_runs; /* remembered, open or not */
+    uint64_t run_bytes;
+    /* time */
+    int64_t now_ns; /* highest of receipt times and ticks */
+    struct tw_track_tick tick;
+    bool has_ticked; /* since the last emit */
+    int64_t minute;  /* the one under way, minutes since 1970; 0: none */
+    /* scratch */
+    struct tw_run *scratch;
+    size_t scratch_bytes;
+    struct tw_graph_root *roots;
+    size_t root_capacity;
+    struct tw_graph_object *carried;
+    /* output */
+    struct tw_series_info *series;
+    size_t series_count;
+    size_t series_capacity;
+    size_t unannounced;
+    uint32_t *dirty; /* runs whose row is to be written */
+    size_t dirty_count;
+    size_t dirty_capacity;
+    uint32_t relist; /* next run whose row goes into the new partition; TW_TRACK_NONE: done */
+    struct tw_pending_decision *decisions;
+    size_t decision_count;
+    size_t decision_capacity;
+    struct tw_pending_spend *spends;
+    size_t spend_count;
+    size_t spend_capacity;
+    int64_t bucket_s; /* the bucket whose gauges are to be written at its end */
+    int64_t live_ns;  /* when documents were written last */
+    int64_t snapshot_ns;
+    uint64_t snapshot_n;
+    bool wants_snapshot;
+    struct tw_gauge lag_last[TW_WATERMARK_SYSTEMS];
+    struct tw_gauge open_last;
+    uint64_t evicted;
+    uint64_t late;
+    uint64_t unnamed; /* rows that could not be written for want of the object's text */
+    uint64_t dropped; /* events for which there was no room */
+};
+
+/* One event as the tracker folds it. */
+struct tw_seen {
+    uint64_t n;
+    tw_wall_t time; /* corrected */
+    uint32_t match;
+    uint32_t store;
+    uint8_t cause;
+    const struct tw_record *record;
+    const struct tw_match *said;
+    uint32_t region;
+    uint32_t code;
+};
+
+/* ---- tracker.c ---- */
+/* Everything but what is fixed. After a failure only closing is allowed. */
+int tw_tracker_open_state(struct tw_tracker *self);
+void tw_tracker_close_state(struct tw_tracker *self);
+/* As new: nothing is known. */
+int tw_tracker_empty(struct tw_tracker *self);
+/* What follows from the definitions that the matcher knows, and from the configuration. */
+int tw_tracker_define(struct tw_tracker *self);
+
+/* ---- flows.c ---- */
+/* Versions and statistics of everything the matcher knows; the objectives of the set in force. */
+int tw_flows_update(struct tw_tracker *self);
+void tw_flows_fini(struct tw_tracker *self);
+/* Versions without runs that are not current any more are retired. */
+int tw_flows_retire(struct tw_tracker *self);
+/* Grow the series table by one. TW_OK, TW_ENOMEM. */
+int tw_series_add(struct tw_tracker *self, const struct tw_series_info *info, uint32_t *ret_series);
+
+/* ---- runs.c ---- */
+struct tw_contribution *tw_run_contributions(const struct tw_tracker *self,
+                                             struct tw_open_run *run);
+char *tw_run_text(const struct tw_tracker *self, struct tw_open_run *run);
+static inline enum tw_waits tw_run_waits(const struct tw_open_run *run, size_t step)
+{
+    uint64_t half = step < 16 ? run->waits_low : run->waits_high;
+    return (enum tw_waits)((half >> (step % 16 * 4)) & 15);
+}
+void tw_run_set_waits(struct tw_open_run *run, size_t step, enum tw_waits waits);
+/* The first run of a root, TW_TRACK_NONE. */
+uint32_t tw_runs_first(const struct tw_tracker *self, uint32_t root);
+/* The run of this workflow (any version of it) for a root; TW_TRACK_NONE. */
+uint32_t tw_runs_find(const struct tw_tracker *self, uint32_t root, uint32_t stats);
+int tw_runs_create(struct tw_tracker *self, uint32_t root, uint32_t version,
+                   const struct tw_record *record, uint32_t *ret_run);
+/* A run of a snapshot, in the slot it had. */
+struct tw_run_head {
+    const struct tw_open_run *head; /* what is copied of it: no links, no steps */
+    struct tw_roster *roster;
+    struct tw_str object_id;
+    struct tw_str object_scope;
+};
+int tw_runs_restore(struct tw_tracker *self, uint32_t id, uint32_t root, uint32_t version,
+                    const struct tw_run_head *from);
+/* Remember the object's text when the record carries it. */
+int tw_runs_name(struct tw_tracker *self, uint32_t id, const struct tw_record *record);
+/* Its place among the open ones: newest now, or out of the list. */
+void tw_runs_touch(struct tw_tracker *self, uint32_t id);
+void tw_runs_unlist(struct tw_tracker *self, uint32_t id);
+/* Hold the root while one of its runs is open. */
+void tw_runs_hold(struct tw_tracker *self, uint32_t root);
+void tw_runs_forget_root(void *tracker, uint32_t object, uint32_t first);
+void tw_runs_free_all(struct tw_tracker *self);
+int tw_runs_mark_dirty(struct tw_tracker *self, uint32_t id);
+struct tw_roster *tw_roster_now(struct tw_tracker *self);
+void tw_roster_drop(struct tw_roster **roster_p);
+
+/* ---- progress.c ---- */
+/* Fold what reaches the run (all of it, or only `seen` beside what is kept) and put the changes
+ * everywhere. `seen` may be NULL: fold anew. */
+int tw_progress_update(struct tw_tracker *self, uint32_t id, const struct tw_seen *seen,
+                       bool is_anew);
+/* The steps as they are, overdue ones by what has fired. */
+int tw_progress_judge(struct tw_tracker *self, struct tw_open_run *run,
+                      struct tw_step_status *statuses, enum tw_run_state *ret_state,
+                      tw_wall_t *ret_finished);
+/* The folded facts of a run, from what is kept or anew; borrowed until the next call. */
+int tw_progress_facts(struct tw_tracker *self, struct tw_open_run *run, struct tw_run **ret_facts);
+/* Put a step of a restored run where the snapshot had it. */
+int tw_progress_place(struct tw_tracker *self, uint32_t id, size_t step, enum tw_waits waits,
+                      int64_t since_ns);
+/* Nothing is expected of it any more: it waits for nothing, and its object may be forgotten. */
+int tw_progress_give_up(struct tw_tracker *self, uint32_t id);
+/* A deadline has passed: steps move from waiting to overdue, from failed to lost. */
+int tw_progress_fire(struct tw_tracker *self, uint32_t id, size_t step);
+
+/* ---- contribute.c ---- */
+struct tw_verdict_of_run {
+    const struct tw_step_status *statuses;
+    enum tw_run_state state;
+    tw_wall_t finished;
+};
+int tw_contribute(struct tw_tracker *self, uint32_t id, const struct tw_verdict_of_run *of);
+/* Take everything back: the run is given up or changes its store. */
+int tw_contribute_nothing(struct tw_tracker *self, uint32_t id);
+/* What is undecided stays so for ever: it is no longer counted. */
+int tw_contribute_no_more(struct tw_tracker *self, uint32_t id);
+/* Count decisions of an objective, for the budget and the batch. */
+int tw_decide(struct tw_tracker *self, uint32_t objective, int64_t minute, int64_t good,
+              int64_t bad);
+/* Freshness of all minutes that have ended. */
+int tw_contribute_freshness(struct tw_tracker *self);
+
+/* ---- deadlines.c ---- */
+int tw_deadlines_tick(struct tw_tracker *self);
+/* How old the oldest that waits for a step is, over all versions; 0: none waits. */
+int64_t tw_deadlines_oldest(const struct tw_tracker *self, uint32_t stats, uint32_t step);
+
+/* ---- row.c ---- */
+/* TW_ENOTFOUND: its object's text is not known. */
+int tw_row_make(struct tw_tracker *self, uint32_t id, struct tw_arena *arena,
+                struct tw_run_row *ret_row);
+
+/* ---- live.c ---- */
+/* Keep a look at every step, each half minute. */
+void tw_live_look(struct tw_tracker *self);
+int tw_live_make(struct tw_tracker *self, struct tw_arena *arena, const struct tw_live **ret_live,
+                 size_t *ret_count);
+
+#endif

@@ -1,0 +1,524 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * From the facts of a run to its steps, and from what was written down of it to what holds now. All
+ * differences go through here: queues, gauges, counts. */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/err.h"
+#include "track/internal.h"
+
+#define MINUTE_NS (60 * TW_NS_PER_S)
+
+/* A run under way of being updated. */
+struct work {
+    struct tw_tracker *tracker;
+    uint32_t id;
+    struct tw_open_run *run;
+    struct tw_flow *flow;
+    struct tw_flow_stats *stats;
+    bool is_changed;
+    struct tw_step_status statuses[TW_WF_STEPS_MAX];
+    enum tw_run_state state;
+    tw_wall_t finished;
+};
+
+/* --- folding ---------------------------------------------------------------------------------- */
+
+static int fold_event(struct tw_tracker *self, const struct tw_open_run *run, struct tw_run *facts,
+                      const struct tw_graph_event *event)
+{
+    const struct tw_match_entry *entries = NULL;
+    size_t count = tw_matcher_entries(self->matcher, event->match, &entries);
+    int rc = TW_OK;
+    for (size_t i = 0; i < count && rc == TW_OK; i++) {
+        if (entries[i].version != run->version) {
+            continue;
+        }
+        const struct tw_roster *roster = run->roster;
+        const struct tw_fact fact = {
+            .n = event->n,
+            .time = event->time,
+            .step = entries[i].step,
+            .role = entries[i].role,
+            .cause = event->cause,
+            .store = roster != NULL && event->store <= roster->limit
+                         ? roster->positions[event->store]
+                         : 0,
+            .present = entries[i].present,
+        };
+        rc = tw_run_fold(facts, &fact);
+    }
+    return rc;
+}
+
+/* All that reaches the run, into facts that were just begun. */
+static int fold_all(struct tw_tracker *self, const struct tw_open_run *run, struct tw_run *facts,
+                    size_t *ret_count)
+{
+    const struct tw_graph_event *events = NULL;
+    int rc = tw_graph_events(self->graph, run->root, &events, ret_count);
+    for (size_t i = 0; rc == TW_OK && i < *ret_count; i++) {
+        rc = fold_event(self, run, facts, &events[i]);
+    }
+    return rc;
+}
+
+/* The facts move from the scratch into memory of the run's own. */
+static int keep(struct tw_tracker *self, struct tw_open_run *run)
+{
+    size_t bytes = tw_run_bytes(self->flows[run->version].workflow);
+    run->kept = malloc(bytes);
+    if (run->kept == NULL) {
+        return TW_ENOMEM;
+    }
+    memcpy(run->kept, self->scratch, bytes); /* without fan-out sets: those are kept from birth */
+    self->run_bytes += bytes;
+    return TW_OK;
+}
+
+static int begin_kept(struct tw_tracker *self, struct tw_open_run *run)
+{
+    const struct tw_workflow *workflow = self->flows[run->version].workflow;
+    size_t bytes = tw_run_bytes(workflow);
+    if (run->kept == NULL) {
+        run->kept = calloc(1, bytes);
+        if (run->kept == NULL) {
+            return TW_ENOMEM;
+        }
+        self->run_bytes += bytes;
+    } else {
+        tw_run_fini(run->kept);
+        memset(run->kept, 0, bytes);
+    }
+    tw_run_begin(run->kept, workflow, run->expected);
+    return TW_OK;
+}
+
+static int fold_anew(struct tw_tracker *self, struct tw_open_run *run, struct tw_run **ret_facts)
+{
+    const struct tw_flow *flow = &self->flows[run->version];
+    size_t count = 0;
+    if (run->kept != NULL || flow->is_fan_out) {
+        int rc = begin_kept(self, run);
+        *ret_facts = run->kept;
+        return rc == TW_OK ? fold_all(self, run, run->kept, &count) : rc;
+    }
+    memset(self->scratch, 0, tw_run_bytes(flow->workflow));
+    tw_run_begin(self->scratch, flow->workflow, 0);
+    int rc = fold_all(self, run, self->scratch, &count);
+    if (rc == TW_OK && count > TW_TRACK_KEEP_EVENTS) {
+        rc = keep(self, run);
+    }
+    *ret_facts = run->kept != NULL ? run->kept : self->scratch;
+    return rc;
+}
+
+int tw_progress_facts(struct tw_tracker *self, struct tw_open_run *run, struct tw_run **ret_facts)
+{
+    if (run->kept != NULL) {
+        *ret_facts = run->kept;
+        return TW_OK;
+    }
+    return fold_anew(self, run, ret_facts);
+}
+
+static int facts_of(struct work *work, const struct tw_seen *seen, bool is_anew,
+                    struct tw_run **ret_facts)
+{
+    if (seen == NULL || is_anew || work->run->kept == NULL) {
+        return seen == NULL && !is_anew ? tw_progress_facts(work->tracker, work->run, ret_facts)
+                                        : fold_anew(work->tracker, work->run, ret_facts);
+    }
+    const struct tw_graph_event event = {.n = seen->n,
+                                         .time = seen->time,
+                                         .match = seen->match,
+                                         .store = seen->store,
+                                         .cause = seen->cause};
+    *ret_facts = work->run->kept;
+    return fold_event(work->tracker, work->run, work->run->kept, &event);
+}
+
+/* --- judging ---------------------------------------------------------------------------------- */
+
+static bool has_ended(enum tw_run_state state)
+{
+    return state == TW_RUN_IS_COMPLETED || state == TW_RUN_IS_RECOVERED ||
+           state == TW_RUN_IS_COMPENSATED;
+}
+
+/* A step that waits, or has failed, since when it did before: its deadline fired if it had. */
+static bool has_fired(const struct tw_open_run *run, size_t step,
+                      const struct tw_step_status *status)
+{
+    enum tw_waits waits = tw_run_waits(run, step);
+    return (waits == TW_WAITS_OVERDUE || waits == TW_WAITS_LOST) && status->due.ns != 0 &&
+           run->since_ns[step] == status->since.ns;
+}
+
+static void judge(const struct tw_tracker *self, const struct tw_open_run *run,
+                  const struct tw_run *facts, struct tw_step_status *statuses,
+                  enum tw_run_state *ret_state)
+{
+    const struct tw_flow *flow = &self->flows[run->version];
+    *ret_state = tw_run_judge(facts, (tw_wall_t){INT64_MIN}, statuses);
+    for (size_t i = 0; i < flow->workflow->step_count; i++) {
+        if (statuses[i].state == TW_STEP_WAITING && has_fired(run, i, &statuses[i])) {
+            statuses[i].state = TW_STEP_OVERDUE;
+            *ret_state = *ret_state == TW_RUN_IS_RUNNING ? TW_RUN_IS_OVERDUE : *ret_state;
+        }
+    }
+}
+
+int tw_progress_judge(struct tw_tracker *self, struct tw_open_run *run,
+                      struct tw_step_status *statuses, enum tw_run_state *ret_state,
+                      tw_wall_t *ret_finished)
+{
+    struct tw_run *facts = NULL;
+    int rc = tw_progress_facts(self, run, &facts);
+    if (rc == TW_OK) {
+        judge(self, run, facts, statuses, ret_state);
+        *ret_finished = tw_run_finished(facts, *ret_state);
+    }
+    return rc;
+}
+
+/* --- steps ------------------------------------------------------------------------------------ */
+
+static struct tw_queue *queue_of(struct tw_flow_step *step, enum tw_waits waits)
+{
+    switch (waits) {
+    case TW_WAITS_IN_TIME:
+        return &step->waiting;
+    case TW_WAITS_OVERDUE:
+        return &step->overdue;
+    case TW_WAITS_FAILED:
+        return &step->failed;
+    case TW_WAITS_NOT:
+    case TW_WAITS_LOST:
+        break;
+    }
+    return NULL;
+}
+
+static void count_waits(struct tw_step_stats *stats, enum tw_waits waits, bool is_more)
+{
+    uint64_t one = is_more ? 1 : UINT64_MAX; /* wraps around: one less */
+    switch (waits) {
+    case TW_WAITS_IN_TIME:
+        stats->waiting += one;
+        break;
+    case TW_WAITS_OVERDUE:
+        stats->overdue += one;
+        break;
+    case TW_WAITS_FAILED:
+    case TW_WAITS_LOST:
+        stats->failed += one;
+        break;
+    case TW_WAITS_NOT:
+        break;
+    }
+}
+
+/* Out of one queue, into another. */
+static int set_waits(struct work *work, size_t index, enum tw_waits waits, int64_t since_ns)
+{
+    struct tw_open_run *run = work->run;
+    struct tw_flow_step *step = &work->flow->steps[index];
+    struct tw_step_stats *stats = &work->stats->steps[step->stats];
+    enum tw_waits before = tw_run_waits(run, index);
+    if (before == waits && run->since_ns[index] == since_ns) {
+        return TW_OK;
+    }
+    struct tw_queue *queue = queue_of(step, before);
+    if (queue != NULL) {
+        bool was_there =
+            tw_queue_remove(queue, (struct tw_queue_entry){{run->since_ns[index]}, work->id});
+        TW_ASSERT(was_there);
+    }
+    count_waits(stats, before, false);
+    count_waits(stats, waits, true);
+    tw_run_set_waits(run, index, waits);
+    run->since_ns[index] = since_ns;
+    work->is_changed = true;
+    if (before == TW_WAITS_NOT && (run->done & (UINT32_C(1) << index)) == 0) {
+        stats->arrived++;
+    }
+    queue = queue_of(step, waits);
+    int rc = queue == NULL ? TW_OK
+                           : tw_queue_insert(queue, (struct tw_queue_entry){{since_ns}, work->id});
+    if (rc == TW_OK && waits == TW_WAITS_IN_TIME && since_ns <= step->listed_ns) {
+        rc = tw_runs_mark_dirty(work->tracker, work->id);
+    }
+    return rc;
+}
+
+static int settle_waits(struct work *work, size_t index, bool is_open)
+{
+    const struct tw_step_status *status = &work->statuses[index];
+    bool is_required = (work->flow->required & (UINT32_C(1) << index)) != 0;
+    enum tw_waits waits = TW_WAITS_NOT;
+    if (!is_open) {
+        waits = TW_WAITS_NOT;
+    } else if (status->state == TW_STEP_FAILED) {
+        bool is_timed = status->due.ns != 0 && !has_fired(work->run, index, status);
+        waits = is_timed ? TW_WAITS_FAILED : TW_WAITS_LOST;
+    } else if (status->state == TW_STEP_OVERDUE) {
+        waits = TW_WAITS_OVERDUE;
+    } else if (status->state == TW_STEP_WAITING && status->is_ready && is_required) {
+        waits = TW_WAITS_IN_TIME;
+    }
+    return set_waits(work, index, waits, waits == TW_WAITS_NOT ? 0 : status->since.ns);
+}
+
+static int note_lag(struct tw_tracker *self, struct tw_step_stats *stats, int64_t lag_ns)
+{
+    int64_t minute = self->now_ns / MINUTE_NS;
+    size_t slot = (size_t)(minute % TW_TRACK_LAG_MINUTES);
+    if (stats->minute_of[slot] != minute) {
+        tw_sketch_clear(&stats->minutes[slot]);
+        stats->minute_of[slot] = minute;
+    }
+    stats->is_sketch_changed[slot] = true;
+    int rc = tw_sketch_add(&stats->minutes[slot], lag_ns < 0 ? 0 : lag_ns, 1);
+    return rc == TW_ELIMIT ? TW_OK : rc; /* 2^53 of them in a minute */
+}
+
+/* Count what was done or failed for the first time. */
+static int settle_counts(struct work *work, size_t index)
+{
+    const struct tw_step_status *status = &work->statuses[index];
+    struct tw_open_run *run = work->run;
+    struct tw_step_stats *stats = &work->stats->steps[work->flow->steps[index].stats];
+    uint32_t bit = UINT32_C(1) << index;
+    bool is_done = status->state == TW_STEP_DONE;
+    bool has_failed = status->failed_event != 0;
+    int rc = TW_OK;
+    if (has_failed && (run->failed & bit) == 0) {
+        run->failed |= bit;
+        stats->failed_sum.value++;
+        work->is_changed = true;
+    }
+    if (is_done && (run->done & bit) == 0) {
+        run->done |= bit;
+        stats->done_sum.value++;
+        stats->through++;
+        stats->arrived += tw_run_waits(run, index) == TW_WAITS_NOT ? 1 : 0;
+        work->is_changed = true;
+        if (status->is_ready && status->since.ns != 0) {
+            rc = note_lag(work->tracker, stats, status->time.ns - status->since.ns);
+        }
+    } else if (!is_done && (run->done & bit) != 0) { /* a hub took the event away again */
+        run->done &= ~bit;
+        stats->done_sum.value--;
+        work->is_changed = true;
+    }
+    return rc;
+}
+
+/* --- the run ---------------------------------------------------------------------------------- */
+
+/* Started, ended, in which state: into the counts of its workflow. */
+static void settle_state(struct work *work, bool has_started)
+{
+    struct tw_open_run *run = work->run;
+    struct tw_flow_stats *stats = work->stats;
+    bool was_started = (run->flags & TW_RUN_STARTED) != 0;
+    bool had_ended = (run->flags & TW_RUN_ENDED) != 0;
+    bool is_ended = has_started && has_ended(work->state);
+    if (was_started) {
+        stats->by_state[run->state]--;
+        stats->open -= had_ended ? 0 : 1;
+    }
+    if (has_started) {
+        stats->by_state[work->state]++;
+        stats->open += is_ended ? 0 : 1;
+    }
+    stats->started_sum.value += (has_started ? 1 : 0) - (was_started ? 1 : 0);
+    stats->done_sum.value += (is_ended ? 1 : 0) - (had_ended ? 1 : 0);
+    if (work->state == TW_RUN_IS_FAILED && (run->flags & TW_RUN_FAILURE) == 0) {
+        run->flags |= TW_RUN_FAILURE;
+        stats->failed_sum.value++;
+    }
+    work->is_changed = work->is_changed || run->state != work->state || has_started != was_started;
+    run->flags &= (uint16_t) ~(TW_RUN_STARTED | TW_RUN_ENDED);
+    run->flags |= has_started ? TW_RUN_STARTED : 0;
+    run->flags |= is_ended ? TW_RUN_ENDED : 0;
+    run->state = (uint8_t)work->state;
+    stats->is_changed = stats->is_changed || work->is_changed;
+    stats->had_traffic = true;
+}
+
+static int settle_row(struct work *work)
+{
+    struct tw_open_run *run = work->run;
+    bool is_in_trouble = (run->flags & TW_RUN_STARTED) != 0 &&
+                         (work->state == TW_RUN_IS_FAILED || work->state == TW_RUN_IS_OVERDUE ||
+                          (run->flags & TW_RUN_DUPLICATE) != 0);
+    bool is_listed = (run->flags & TW_RUN_LISTED) != 0;
+    return work->is_changed && (is_in_trouble || is_listed)
+               ? tw_runs_mark_dirty(work->tracker, work->id)
+               : TW_OK;
+}
+
+/* Everything that is judged now, put where it belongs. */
+static int settle(struct work *work, const struct tw_run *facts)
+{
+    struct tw_tracker *self = work->tracker;
+    struct tw_open_run *run = work->run;
+    bool has_started = tw_run_has_started(facts);
+    bool is_open = has_started && !has_ended(work->state);
+    int rc = TW_OK;
+    run->started_ns = has_started ? tw_run_started(facts).ns : 0;
+    for (size_t i = 0; i < work->flow->workflow->step_count && rc == TW_OK; i++) {
+        rc = has_started ? settle_counts(work, i) : TW_OK;
+        rc = rc == TW_OK ? settle_waits(work, i, is_open) : rc;
+    }
+    if (rc != TW_OK) {
+        return rc;
+    }
+    settle_state(work, has_started);
+    if (is_open) {
+        tw_runs_touch(self, work->id);
+    } else {
+        tw_runs_unlist(self, work->id);
+    }
+    tw_runs_hold(self, run->root);
+    const struct tw_verdict_of_run of = {work->statuses, work->state, work->finished};
+    rc = tw_contribute(self, work->id, &of);
+    return rc == TW_OK ? settle_row(work) : rc;
+}
+
+/* What a row says beside its steps; nothing here depends on the order of events. */
+static int describe(struct work *work, const struct tw_seen *seen)
+{
+    struct tw_tracker *self = work->tracker;
+    struct tw_open_run *run = work->run;
+    int rc = TW_OK;
+    bool is_earlier = run->store == 0 || seen->time.ns < run->store_ns;
+    if (seen->store != 0 && is_earlier) {
+        if (seen->store != run->store && run->store != 0) {
+            rc = tw_contribute_nothing(self, work->id); /* and put back under the other store */
+        }
+        run->store = seen->store;
+        run->store_ns = seen->time.ns;
+    }
+    if (seen->region != 0 && (run->region == 0 || is_earlier)) {
+        run->region = seen->region;
+    }
+    if (seen->said->has_amount &&
+        (!run->has_amount || seen->said->amount_minor > run->amount_minor)) {
+        run->has_amount = true;
+        run->amount_minor = seen->said->amount_minor;
+        memcpy(run->currency, seen->said->currency, sizeof run->currency);
+    }
+    if (seen->record->effect_of != 0 && (run->flags & TW_RUN_DUPLICATE) == 0) {
+        run->flags |= TW_RUN_DUPLICATE;
+        work->is_changed = true;
+    }
+    run->last_n = seen->n;
+    return rc;
+}
+
+/* Events of a step, whatever their outcome. */
+static void count_heard(struct work *work, const struct tw_seen *seen)
+{
+    const struct tw_match_entry *entries = NULL;
+    size_t count = tw_matcher_entries(work->tracker->matcher, seen->match, &entries);
+    for (size_t i = 0; i < count; i++) {
+        if (entries[i].version == work->run->version) {
+            work->stats->steps[work->flow->steps[entries[i].step].stats].heard++;
+        }
+    }
+}
+
+/* The code of the latest failure, which may be this event. */
+static void note_code(struct work *work, const struct tw_seen *seen)
+{
+    for (size_t i = 0; i < work->flow->workflow->step_count; i++) {
+        if (seen->code != 0 && work->statuses[i].failed_event == seen->n) {
+            work->run->code = seen->code;
+        }
+    }
+}
+
+static struct work work_on(struct tw_tracker *self, uint32_t id)
+{
+    struct tw_open_run *run = self->runs[id];
+    struct tw_flow *flow = &self->flows[run->version];
+    return (struct work){
+        .tracker = self, .id = id, .run = run, .flow = flow, .stats = &self->stats[flow->stats]};
+}
+
+int tw_progress_update(struct tw_tracker *self, uint32_t id, const struct tw_seen *seen,
+                       bool is_anew)
+{
+    int rc = seen == NULL ? TW_OK : tw_runs_name(self, id, seen->record);
+    struct work work = work_on(self, id);
+    if (rc != TW_OK || (work.run->flags & TW_RUN_GIVEN_UP) != 0) {
+        return rc;
+    }
+    struct tw_run *facts = NULL;
+    rc = facts_of(&work, seen, is_anew, &facts);
+    if (rc != TW_OK) {
+        return rc;
+    }
+    judge(self, work.run, facts, work.statuses, &work.state);
+    work.finished = tw_run_finished(facts, work.state);
+    if (seen != NULL) {
+        work.is_changed = true;
+        count_heard(&work, seen);
+        note_code(&work, seen);
+        rc = describe(&work, seen);
+    }
+    return rc == TW_OK ? settle(&work, facts) : rc;
+}
+
+int tw_progress_fire(struct tw_tracker *self, uint32_t id, size_t step)
+{
+    struct work work = work_on(self, id);
+    enum tw_waits before = tw_run_waits(work.run, step);
+    enum tw_waits after = before == TW_WAITS_IN_TIME ? TW_WAITS_OVERDUE : TW_WAITS_LOST;
+    int rc = set_waits(&work, step, after, work.run->since_ns[step]);
+    if (rc == TW_OK) {
+        rc = tw_progress_judge(self, work.run, work.statuses, &work.state, &work.finished);
+    }
+    if (rc != TW_OK) {
+        return rc;
+    }
+    settle_state(&work, true);
+    const struct tw_verdict_of_run of = {work.statuses, work.state, work.finished};
+    rc = tw_contribute(self, id, &of);
+    return rc == TW_OK ? settle_row(&work) : rc;
+}
+
+int tw_progress_place(struct tw_tracker *self, uint32_t id, size_t step, enum tw_waits waits,
+                      int64_t since_ns)
+{
+    struct work work = work_on(self, id);
+    struct tw_step_stats *stats = &work.stats->steps[work.flow->steps[step].stats];
+    struct tw_queue *queue = queue_of(&work.flow->steps[step], waits);
+    count_waits(stats, waits, true);
+    tw_run_set_waits(work.run, step, waits);
+    work.run->since_ns[step] = since_ns;
+    return queue == NULL ? TW_OK : tw_queue_insert(queue, (struct tw_queue_entry){{since_ns}, id});
+}
+
+int tw_progress_give_up(struct tw_tracker *self, uint32_t id)
+{
+    struct work work = work_on(self, id);
+    int rc = TW_OK;
+    for (size_t i = 0; i < work.flow->workflow->step_count && rc == TW_OK; i++) {
+        rc = set_waits(&work, i, TW_WAITS_NOT, 0);
+    }
+    work.run->flags |= TW_RUN_GIVEN_UP;
+    work.stats->by_state[work.run->state]--;
+    work.stats->open--;
+    work.stats->is_changed = true;
+    tw_runs_unlist(self, id);
+    tw_runs_hold(self, work.run->root);
+    rc = rc == TW_OK ? tw_contribute_no_more(self, id) : rc;
+    bool is_listed = (work.run->flags & TW_RUN_LISTED) != 0;
+    return rc == TW_OK && is_listed ? tw_runs_mark_dirty(self, id) : rc;
+}
