@@ -64,7 +64,7 @@ static void tell_cycle(struct tw_wf_draft *draft, uint32_t members)
         at = lowest(workflow->steps[at].after & members);
     }
     size_t first = 0;
-    while (path[first] != at) {
+    while (first + 1 < len && path[first] != at) {
         first++;
     }
     char text[700];

@@ -64,7 +64,8 @@ END
 is "a workflow of a directory takes the place of the pack's" \
     "$? $(wc -c <err) $(grep -c '^workflow ' out) $(grep '^workflow sale' out | cut -d, -f3)" \
     "0 0 13  from $work/flows/mine.yaml"
-is "burn-rate rules without use are told" "$(sed -n '/objective loose/,/^workflow/p' out | sed '$d')" \
+is "burn-rate rules without use are told" \
+    "$(sed -n '/objective loose/,/^workflow/p' out | sed '$d')" \
     "  objective loose: latency of posted within 1 min, 90 % over 30 d
     page rule 14.4x (1h) can never fire at 90 %
   objective short: completion, 99 % over 2 d

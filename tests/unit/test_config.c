@@ -188,6 +188,19 @@ static void value_rule__edges__are_taken_and_refused(void **state)
         {TW_CFG_NAME, TW_OK, "abcdefghijklmnopqrstuvwxyz-01234"},
         {TW_CFG_NAME, TW_EINVAL, "abcdefghijklmnopqrstuvwxyz-012345"},
         {TW_CFG_NAME, TW_EINVAL, ""},
+        {TW_CFG_LABEL, TW_OK, "a"},
+        {TW_CFG_LABEL, TW_OK, "bcdefghijklmnopqrstuvwxyz-abcdefghijklmnopqrstuvwxyz-0123456789"},
+        {TW_CFG_LABEL, TW_EINVAL,
+         "abcdefghijklmnopqrstuvwxyz-abcdefghijklmnopqrstuvwxyz-0123456789"},
+        {TW_CFG_LABEL, TW_EINVAL, "-a"},
+        {TW_CFG_LABEL, TW_EINVAL, "a-"},
+        {TW_CFG_LABEL, TW_EINVAL, ""},
+        {TW_CFG_DURATION, TW_OK, "1ms"},
+        {TW_CFG_DURATION, TW_OK, "400 d"},
+        {TW_CFG_DURATION, TW_EINVAL, "0ms"},
+        {TW_CFG_DURATION, TW_EINVAL, "5"},
+        {TW_CFG_DURATION, TW_EINVAL, ""},
+        {TW_CFG_DURATION, TW_EINVAL, "1.5h"},
         {TW_CFG_LISTEN, TW_OK, "[::1]:0"},
         {TW_CFG_LISTEN, TW_OK, "localhost:65535"},
         {TW_CFG_LISTEN, TW_EINVAL, "*:80"},
@@ -327,6 +340,29 @@ static void config_parse__a_mapping_of_a_shipped_name__takes_its_place(void **st
     cfg = accepted("shipped-mappings: false\n");
     assert_int_equal(cfg->mapping_count, 0);
     tw_cfg_destroy(&cfg);
+}
+
+static void config_parse__systems__come_beside_the_built_in_ones(void **state)
+{
+    (void)state;
+    struct tw_cfg *cfg = accepted("");
+    size_t builtin = cfg->system_count;
+    assert_true(builtin >= 12);
+    assert_true(cfg->workflows.has_pack);
+    assert_int_equal(cfg->workflows.dirs.count, 0);
+    tw_cfg_destroy(&cfg);
+    cfg = accepted("systems:\n  - {name: erp, title: Old ERP}\n  - {name: erp-2}\n");
+    assert_int_equal(cfg->system_count, builtin + 1);
+    assert_string_equal(cfg->systems[builtin - 1].name, "erp");
+    assert_string_equal(cfg->systems[builtin - 1].title, "Old ERP");
+    assert_string_equal(cfg->systems[builtin].name, "erp-2");
+    for (size_t i = 0; i + 1 < builtin; i++) {
+        assert_string_not_equal(cfg->systems[i].name, "erp");
+    }
+    tw_cfg_destroy(&cfg);
+    check_refused("systems:\n  - {name: a}\n  - {name: a}\n  - {name: A}\n",
+                  "t.yaml:3: systems: \"a\" is there twice (first in line 2)\n"
+                  "t.yaml:4: systems.name: \"A\" is not a name, use 1 to 32 of a-z, 0-9 and -\n");
 }
 
 static void config_print__what_was_parsed__reads_back_the_same(void **state)
@@ -575,6 +611,7 @@ int main(void)
         cmocka_unit_test(config_parse__nothing__is_the_retail_pack),
         cmocka_unit_test(config_parse__every_kind_of_key__reaches_its_field),
         cmocka_unit_test(config_parse__a_mapping_of_a_shipped_name__takes_its_place),
+        cmocka_unit_test(config_parse__systems__come_beside_the_built_in_ones),
         cmocka_unit_test(config_print__what_was_parsed__reads_back_the_same),
         cmocka_unit_test(config_print__output_that_fails__is_an_error),
         cmocka_unit_test(config_print_reference__committed_page__is_up_to_date),

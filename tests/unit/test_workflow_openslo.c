@@ -537,6 +537,29 @@ static void read__names_and_numbers__are_those_of_the_whole_set(void **state)
     remove_dir(dir, files, 3);
 }
 
+static void read__a_file__has_64_documents_and_no_more(void **state)
+{
+    (void)state;
+    for (size_t count = 64; count <= 65; count++) {
+        char *text = NULL;
+        size_t size = 0;
+        FILE *out = open_memstream(&text, &size);
+        assert_non_null(out);
+        for (size_t i = 0; i < count; i++) {
+            (void)fprintf(
+                out, "---\napiVersion: openslo/v1\nkind: Service\nmetadata: {name: s%zu}\n", i);
+        }
+        assert_int_equal(fclose(out), 0);
+        if (count == 64) {
+            const struct tw_workflows *set = slo_taken(text);
+            tw_workflows_unref(&set);
+        } else {
+            slo_refused(text, "DIR/s.yaml:257: more than 64 YAML documents\n");
+        }
+        free(text);
+    }
+}
+
 /* ---- there and back ---- */
 
 static void check_same(const struct tw_wf_objective *a, const struct tw_wf_objective *b)
@@ -663,6 +686,7 @@ int main(void)
         cmocka_unit_test(read__windows__roll_or_follow_the_calendar),
         cmocka_unit_test(read__alert_documents_with_faults__are_refused),
         cmocka_unit_test(read__names_and_numbers__are_those_of_the_whole_set),
+        cmocka_unit_test(read__a_file__has_64_documents_and_no_more),
         cmocka_unit_test(write__every_objective__reads_back_to_the_same),
         cmocka_unit_test(write__an_objective__has_the_keys_of_the_specification),
     };
