@@ -196,7 +196,8 @@ static int stop_clerk(struct app *self)
 
 static int start_web(struct app *self, struct tw_diag *diag)
 {
-    return tw_web_new(self->options->cfg, self->options->clock, &self->web, diag);
+    return tw_web_new(self->options->cfg, self->options->workflows, self->options->clock,
+                      &self->web, diag);
 }
 
 static int stop_web(struct app *self)
@@ -375,6 +376,9 @@ static void reload(struct app *self)
     }
     if (self->options->has_collector) {
         tw_intake_reload(self->intake, workflows);
+    }
+    if (self->options->has_web) {
+        tw_web_set_workflows(self->web, workflows);
     }
     char *now = text_of(self->options->cfg);
     char *then = text_of(cfg);

@@ -33,8 +33,8 @@ MAY_INCLUDE = {
                           "store/", "track/tracker.h", "workflow/workflow.h"],
     # The web half: core, configuration, and the reading and request side of the store.
     "web/": ["core/", "config/config.h", "store/reader.h", "store/journey.h", "store/request.h",
-             "store/batch.h", "store/tracks.h", "track/track.h", "track/run.h", "track/sketch.h",
-             "workflow/workflow.h", "web/"],
+             "store/batch.h", "store/tracks.h", "track/track.h", "track/run.h", "track/match.h",
+             "track/sketch.h", "event/event.h", "workflow/workflow.h", "web/"],
     "client/": ["tillwatch.h"],
 }
 # Headers of libraries, and the only places that may know them.

@@ -297,8 +297,9 @@ tests_bench_bench_store_LDADD = collector/libstore.a collector/libcore.a $(SQLIT
     $(ZSTD_LIBS) $(XXHASH_LIBS)
 # The web half. What its library needs of the collector: the reading side of the store.
 if HAVE_CMOCKA
-WEB_LIBS = web/libweb.a collector/libstore.a collector/libcore.a $(MHD_LIBS) $(SQLITE_LIBS) \
-    $(JANSSON_LIBS) $(ZSTD_LIBS) $(XXHASH_LIBS) -lm -lpthread
+WEB_LIBS = web/libweb.a collector/libstore.a collector/libtrack.a collector/libevent.a \
+    collector/libworkflow.a collector/libconfig.a collector/libcore.a $(MHD_LIBS) $(SQLITE_LIBS) \
+    $(JANSSON_LIBS) $(ZSTD_LIBS) $(YAML_LIBS) $(XXHASH_LIBS) $(GLIB_LIBS) -lm -lpthread
 check_PROGRAMS += tests/unit/test_guard tests/unit/test_http tests/unit/test_mask \
     tests/unit/test_metrics tests/unit/test_problem tests/unit/test_router tests/unit/test_web
 tests_unit_test_guard_SOURCES = tests/unit/test_guard.c
@@ -315,6 +316,9 @@ tests_unit_test_router_SOURCES = tests/unit/test_router.c
 tests_unit_test_router_LDADD = $(WEB_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_web_SOURCES = tests/unit/test_web.c
 tests_unit_test_web_LDADD = $(WEB_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/test_web_track
+tests_unit_test_web_track_SOURCES = tests/unit/test_web_track.c tests/unit/store_model.h
+tests_unit_test_web_track_LDADD = $(WEB_LIBS) $(CMOCKA_LIBS)
 endif
 
 bench_programs += tests/bench/lookup

@@ -6,6 +6,7 @@
 #define TW_WEB_API_H
 
 #include "store/journey.h"
+#include "store/tracks.h"
 #include "web/call.h"
 
 tw_handler tw_api_search;
@@ -17,6 +18,13 @@ tw_handler tw_api_quarantine;
 tw_handler tw_api_quarantine_entry;
 tw_handler tw_api_quarantine_retry;
 tw_handler tw_api_request;
+tw_handler tw_api_runs;
+tw_handler tw_api_series;
+tw_handler tw_api_workflows;
+tw_handler tw_api_workflow;
+tw_handler tw_api_objectives;
+tw_handler tw_api_objective;
+tw_handler tw_api_overview;
 tw_handler tw_api_taps;
 tw_handler tw_api_status;
 tw_handler tw_api_healthz;
@@ -30,6 +38,27 @@ tw_handler tw_page_favicon;
 json_t *tw_api_journey_id(struct tw_call *call, const struct tw_object *object);
 /* {"storeid": "0042"} of an object's scope; {} when unscoped. */
 json_t *tw_api_scope(const struct tw_object_type *type, const struct tw_object *object);
+
+/* A document that tracking committed, parsed (owned); NULL when there is none. TW_EDAMAGED when it
+ * is no JSON object. */
+int tw_api_live(struct tw_call *call, const char *prefix, const char *name, json_t **ret_json);
+/* target[key] = source[key] for each of the keys (NULL ends them); null where source (may be NULL)
+ * has none. */
+void tw_api_copy(json_t *target, const json_t *source, const char *const *keys);
+/* One row of GET /runs. */
+json_t *tw_api_run_row(struct tw_call *call, const struct tw_run_row *row);
+/* A version of a definition, as 16 digits. */
+json_t *tw_api_version(uint64_t version);
+/* A workflow's objective of this name, NULL when the set has none. */
+const struct tw_wf_objective *tw_api_find_objective(const struct tw_workflows *set,
+                                                    struct tw_str name,
+                                                    const struct tw_workflow **ret_workflow);
+/* The words that a parameter may have, for an error: "a, b, c". What does not fit is left out. */
+struct tw_api_words {
+    char text[380];
+    size_t used;
+};
+void tw_api_add_word(struct tw_api_words *self, const char *word);
 
 /* What an event's own JSON says of it, for lists. Borrowed from `json`, which the caller keeps;
  * absent where the event does not say. */

@@ -17,6 +17,7 @@
 #include "web/problem.h"
 #include "web/response.h"
 #include "web/static.h"
+#include "workflow/workflow.h"
 
 #define TW_PAGE_DEFAULT 50
 #define TW_PAGE_MAX     1000
@@ -55,7 +56,8 @@ struct tw_web_state {
     /* guarded by mtx */
     pthread_mutex_t mtx;
     struct tw_source_summary summary;
-    tw_mono_t summary_until; /* it is read again after */
+    tw_mono_t summary_until;              /* it is read again after */
+    const struct tw_workflows *workflows; /* in force; a reference */
 };
 
 struct tw_call {
@@ -64,6 +66,7 @@ struct tw_call {
     const struct tw_principal *principal;
     struct tw_reader *reader; /* NULL for routes that do not need the store */
     struct tw_arena *arena;
+    const struct tw_workflows *workflows; /* in force when the call began; never NULL in handlers */
     tw_wall_t now;
     tw_mono_t deadline;
     struct tw_diag diag; /* says what a returned error is about */

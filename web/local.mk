@@ -4,11 +4,17 @@ web_libweb_a_SOURCES = \
     web/api.h \
     web/api_events.c \
     web/api_journeys.c \
+    web/api_live.c \
     web/api_metrics.c \
+    web/api_objectives.c \
+    web/api_overview.c \
     web/api_quarantine.c \
+    web/api_runs.c \
     web/api_search.c \
+    web/api_series.c \
     web/api_status.c \
     web/api_taps.c \
+    web/api_workflows.c \
     web/call.c web/call.h \
     web/event_view.c \
     web/guard.c web/guard.h \

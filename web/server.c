@@ -235,6 +235,15 @@ static bool is_broken(const struct tw_response *response)
     return response->status == 500;
 }
 
+/* A reference of the set in force. */
+static const struct tw_workflows *take_workflows(struct tw_web_state *state)
+{
+    (void)pthread_mutex_lock(&state->mtx); /* cannot fail: a plain mutex, locked once */
+    const struct tw_workflows *workflows = tw_workflows_ref(state->workflows);
+    (void)pthread_mutex_unlock(&state->mtx);
+    return workflows;
+}
+
 static enum MHD_Result answer(struct tw_web *self, struct MHD_Connection *connection,
                               struct exchange *ex)
 {
@@ -246,6 +255,8 @@ static enum MHD_Result answer(struct tw_web *self, struct MHD_Connection *connec
         .principal = &self->state.local,
         .now = clock->wall(clock),
     };
+    const struct tw_workflows *workflows = take_workflows(&self->state);
+    call.workflows = workflows;
     call.deadline =
         (tw_mono_t){clock->mono(clock).ns + self->cfg->web.query_deadline_ms * TW_NS_PER_MS};
     tw_response_init(&call.response);
@@ -255,6 +266,7 @@ static enum MHD_Result answer(struct tw_web *self, struct MHD_Connection *connec
     if (rc != TW_OK) {
         tw_problem_fill(&call.response, TW_WEB_PROBLEM_UNAVAILABLE, "out of memory",
                         ex->request.path);
+        tw_workflows_unref(&workflows);
         return queue(connection, &call.response);
     }
     call.reader = lease->reader;
@@ -270,6 +282,7 @@ static enum MHD_Result answer(struct tw_web *self, struct MHD_Connection *connec
     bool broken = is_broken(&call.response);
     enum MHD_Result result = queue(connection, &call.response);
     tw_readers_give(self->readers, &lease, broken);
+    tw_workflows_unref(&workflows);
     return result;
 }
 
@@ -452,11 +465,13 @@ static struct MHD_Daemon *start_daemon(struct tw_web *self, int fd)
     return daemon;
 }
 
-static void state_init(struct tw_web *self, const struct tw_cfg *cfg, struct tw_clock *clock)
+static void state_init(struct tw_web *self, const struct tw_cfg *cfg,
+                       const struct tw_workflows *workflows, struct tw_clock *clock)
 {
     self->cfg = cfg;
     self->state.cfg = cfg;
     self->state.clock = clock;
+    self->state.workflows = tw_workflows_ref(workflows);
     self->state.started = clock->wall(clock);
     self->state.started_mono = clock->mono(clock);
     self->state.local =
@@ -464,15 +479,15 @@ static void state_init(struct tw_web *self, const struct tw_cfg *cfg, struct tw_
     (void)pthread_mutex_init(&self->state.mtx, NULL); /* a default mutex cannot fail on Linux */
 }
 
-int tw_web_new(const struct tw_cfg *cfg, struct tw_clock *clock, struct tw_web **ret_web,
-               struct tw_diag *diag)
+int tw_web_new(const struct tw_cfg *cfg, const struct tw_workflows *workflows,
+               struct tw_clock *clock, struct tw_web **ret_web, struct tw_diag *diag)
 {
     int fd = -1;
     struct tw_web *self = calloc(1, sizeof *self);
     if (self == NULL) {
         return TW_ENOMEM;
     }
-    state_init(self, cfg, clock);
+    state_init(self, cfg, workflows, clock);
     json_object_seed(0); /* from the system's random source, before there are threads */
     int rc = tw_static_load(cfg->web.ui_dir, &self->state.files, diag);
     if (rc == TW_OK) {
@@ -504,6 +519,16 @@ out:
     return rc;
 }
 
+void tw_web_set_workflows(struct tw_web *self, const struct tw_workflows *workflows)
+{
+    const struct tw_workflows *before = NULL;
+    (void)pthread_mutex_lock(&self->state.mtx); /* cannot fail: a plain mutex, locked once */
+    before = self->state.workflows;
+    self->state.workflows = tw_workflows_ref(workflows);
+    (void)pthread_mutex_unlock(&self->state.mtx);
+    tw_workflows_unref(&before);
+}
+
 uint16_t tw_web_port(const struct tw_web *self)
 {
     return self->port;
@@ -521,6 +546,7 @@ int tw_web_destroy(struct tw_web **self_p)
     tw_guard_destroy(&self->guard);
     tw_readers_destroy(&self->readers);
     tw_static_destroy(&self->state.files);
+    tw_workflows_unref(&self->state.workflows);
     (void)pthread_mutex_destroy(&self->state.mtx); /* nobody holds it any more */
     free(self);
     *self_p = NULL;

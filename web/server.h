@@ -13,14 +13,18 @@
 #include "config/config.h"
 #include "core/clock.h"
 #include "core/err.h"
+#include "workflow/workflow.h"
 
 struct tw_web;
 
-/* Listen on cfg->web.listen and answer. Borrows cfg and clock. Errors, each with a diag that says
+/* Listen on cfg->web.listen and answer. Borrows cfg and clock, takes a reference of `workflows`:
+ * the definitions that are shown. Errors, each with a diag that says
  * what to do: TW_EBUSY (the port is taken), TW_EPERM, TW_EINVAL (no such address), TW_ENOTFOUND
  * (no files of the interface), TW_ENOMEM, TW_ESYSTEM. */
-int tw_web_new(const struct tw_cfg *cfg, struct tw_clock *clock, struct tw_web **ret_web,
-               struct tw_diag *diag);
+int tw_web_new(const struct tw_cfg *cfg, const struct tw_workflows *workflows,
+               struct tw_clock *clock, struct tw_web **ret_web, struct tw_diag *diag);
+/* Calls that begin from now on see these definitions; takes a reference. Any thread. */
+void tw_web_set_workflows(struct tw_web *self, const struct tw_workflows *workflows);
 /* The port that it listens on (of use when the configuration says 0). */
 uint16_t tw_web_port(const struct tw_web *self);
 /* Stop listening, end all connections, join the threads. Accepts NULL. TW_OK. */

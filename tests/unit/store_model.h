@@ -48,6 +48,7 @@ struct model {
     size_t quarantined_count;
     struct tw_quarantine_done *done;
     size_t done_count;
+    const struct tw_track_changes *track; /* for the next commit */
 };
 
 static inline uint64_t model_random(struct model *self)
@@ -255,6 +256,8 @@ static inline void model_commit(struct model *self)
                                      .messages = self->count,
                                      .bytes = self->count * 100,
                                      .events = self->count};
+    batch->track = self->track;
+    self->track = NULL;
     batch->starts_partition = self->starts_partition;
     batch->closed = (tw_wall_t){MODEL_START_NS + (int64_t)self->count * 1000000 + 1};
     batch->is_checkpoint = self->starts_partition || self->committed == 0;

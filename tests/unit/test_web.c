@@ -26,6 +26,7 @@ struct place {
     char dir[64];
     char listen[64];
     struct tw_cfg cfg;
+    const struct tw_workflows *workflows; /* none are defined */
 };
 
 static void write_file(const struct place *place, const char *name, const char *text, size_t len)
@@ -52,6 +53,7 @@ static void place_init(struct place *place)
     place->cfg.web.query_deadline_ms = 1000;
     place->cfg.web.ui_dir = place->dir;
     place->cfg.store.dir = place->dir; /* there is no store in it */
+    assert_int_equal(tw_workflows_load(&place->cfg, stderr, &place->workflows), TW_OK);
 }
 
 static void remove_file(const struct place *place, const char *name)
@@ -61,8 +63,9 @@ static void remove_file(const struct place *place, const char *name)
     (void)unlink(path);
 }
 
-static void place_fini(const struct place *place)
+static void place_fini(struct place *place)
 {
+    tw_workflows_unref(&place->workflows);
     remove_file(place, "index.html");
     assert_int_equal(rmdir(place->dir), 0);
 }
@@ -102,7 +105,8 @@ static void web__without_a_store__answers_and_says_so(void **state)
     struct tw_web *web = NULL;
     struct tw_diag diag = {""};
     place_init(&place);
-    assert_int_equal(tw_web_new(&place.cfg, tw_clock_system(), &web, &diag), TW_OK);
+    assert_int_equal(tw_web_new(&place.cfg, place.workflows, tw_clock_system(), &web, &diag),
+                     TW_OK);
     uint16_t port = tw_web_port(web);
     assert_true(port > 0);
     assert_int_equal(get(port, "/healthz", answer, sizeof answer), 200);
@@ -126,7 +130,8 @@ static void check_refused(struct place *place, int wanted, const char *word)
 {
     struct tw_web *web = NULL;
     struct tw_diag diag = {""};
-    assert_int_equal(tw_web_new(&place->cfg, tw_clock_system(), &web, &diag), wanted);
+    assert_int_equal(tw_web_new(&place->cfg, place->workflows, tw_clock_system(), &web, &diag),
+                     wanted);
     assert_null(web);
     assert_non_null(strstr(diag.text, word));
 }
@@ -138,7 +143,8 @@ static void web_new__port_taken__says_what_to_do(void **state)
     struct tw_web *web = NULL;
     struct tw_diag diag = {""};
     place_init(&place);
-    assert_int_equal(tw_web_new(&place.cfg, tw_clock_system(), &web, &diag), TW_OK);
+    assert_int_equal(tw_web_new(&place.cfg, place.workflows, tw_clock_system(), &web, &diag),
+                     TW_OK);
     (void)snprintf(place.listen, sizeof place.listen, "127.0.0.1:%u", (unsigned)tw_web_port(web));
     check_refused(&place, TW_EBUSY, "TILLWATCH_WEB");
     assert_int_equal(tw_web_destroy(&web), TW_OK);
@@ -180,7 +186,8 @@ static void web_new__every_address_form__listens(void **state)
         struct tw_diag diag = {""};
         place.cfg.web.threads = (int64_t)(i + 1); /* one thread is no pool */
         (void)snprintf(place.listen, sizeof place.listen, "%s", good[i]);
-        assert_int_equal(tw_web_new(&place.cfg, tw_clock_system(), &web, &diag), TW_OK);
+        assert_int_equal(tw_web_new(&place.cfg, place.workflows, tw_clock_system(), &web, &diag),
+                         TW_OK);
         if (strncmp(good[i], "local", 5) != 0) { /* that may be ::1 */
             assert_int_equal(get(tw_web_port(web), "/healthz", answer, sizeof answer), 200);
         }
