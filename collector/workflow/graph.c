@@ -5,7 +5,6 @@
 #include "config.h"
 #include "workflow/internal.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #define BIT(i) (UINT32_C(1) << (i))
@@ -120,7 +119,7 @@ void tw_wf_check_graph(struct tw_wf_draft *draft)
 void tw_wf_sort_steps(struct tw_workflow *workflow)
 {
     size_t count = workflow->step_count;
-    unsigned order[TW_WF_STEPS_MAX];
+    unsigned order[TW_WF_STEPS_MAX] = {0};
     uint32_t done = 0;
     for (size_t n = 0; n < count; n++) {
         unsigned next = 0;
@@ -130,20 +129,27 @@ void tw_wf_sort_steps(struct tw_workflow *workflow)
         done |= BIT(next);
         order[n] = next;
     }
-    struct tw_wf_step sorted[TW_WF_STEPS_MAX];
-    unsigned place[TW_WF_STEPS_MAX] = {0};
+    unsigned place[TW_WF_STEPS_MAX] = {0}; /* where each step goes */
     for (unsigned n = 0; n < count; n++) {
         place[order[n]] = n;
-        sorted[n] = workflow->steps[order[n]];
     }
     workflow->starts = 0;
     for (unsigned n = 0; n < count; n++) {
         uint32_t after = 0;
         for (unsigned k = 0; k < count; k++) {
-            after |= (sorted[n].after & BIT(k)) != 0 ? BIT(place[k]) : 0;
+            after |= (workflow->steps[n].after & BIT(k)) != 0 ? BIT(place[k]) : 0;
         }
-        sorted[n].after = after;
-        workflow->starts |= after == 0 ? BIT(n) : 0;
+        workflow->steps[n].after = after;
+        workflow->starts |= after == 0 ? BIT(place[n]) : 0;
     }
-    memcpy(workflow->steps, sorted, count * sizeof(sorted[0]));
+    for (unsigned n = 0; n < count; n++) {
+        while (place[n] != n) { /* each exchange brings one to its place */
+            unsigned to = place[n];
+            struct tw_wf_step step = workflow->steps[to];
+            workflow->steps[to] = workflow->steps[n];
+            workflow->steps[n] = step;
+            place[n] = place[to];
+            place[to] = to;
+        }
+    }
 }

@@ -419,7 +419,7 @@ static void check_name(struct tw_slo_file *self, size_t i)
     const struct tw_slo_doc *doc = &self->docs[i];
     const struct tw_slo_doc *first =
         doc->kind == NULL || doc->name == NULL ? doc : tw_slo_find(self, doc->kind, doc->name);
-    if (first != doc) {
+    if (first != NULL && first != doc) {
         FAULT(self->load, doc->root, "metadata.name: %s \"%s\" is there twice (first in line %d)",
               doc->kind, doc->name, tw_tree_line(first->root));
     }

@@ -268,6 +268,38 @@ static void parse__cycles__are_named_and_what_follows_them_is_unreachable(void *
     CHECK_FAULTS(faults);
 }
 
+/* Five steps in all 120 orders: each comes after those that are before it in the alphabet. */
+static void parse__steps_in_any_order__come_to_point_back(void **state)
+{
+    (void)state;
+    for (unsigned code = 0; code < 120; code++) {
+        char left[] = "abcde";
+        char yaml[1024];
+        unsigned rest = code;
+        int len = snprintf(yaml, sizeof(yaml),
+                           "name: w\nowner: o\ntiming: queued\nobject: transaction\nsteps:\n");
+        for (unsigned n = 5; n > 0; n--) {
+            char step = left[rest % n];
+            memmove(left + rest % n, left + rest % n + 1, strlen(left + rest % n));
+            rest /= n;
+            len += snprintf(yaml + len, sizeof(yaml) - (size_t)len,
+                            "  - {name: %c, system: pos, event: e.%c", step, step);
+            for (char before = 'a'; before < step; before++) {
+                len += snprintf(yaml + len, sizeof(yaml) - (size_t)len, "%s%c",
+                                before == 'a' ? ", after: [" : ", ", before);
+            }
+            len += snprintf(yaml + len, sizeof(yaml) - (size_t)len, step == 'a' ? "}\n" : "]}\n");
+        }
+        const struct tw_workflows *set = taken(yaml);
+        assert_int_equal(set->items[0].starts, 1);
+        for (unsigned i = 0; i < 5; i++) {
+            assert_int_equal(set->items[0].steps[i].name[0], 'a' + (int)i);
+            assert_int_equal(set->items[0].steps[i].after, (1u << i) - 1);
+        }
+        tw_workflows_unref(&set);
+    }
+}
+
 static void parse__a_start__has_nothing_to_wait_for(void **state)
 {
     (void)state;
@@ -784,6 +816,7 @@ int main(void)
         cmocka_unit_test(parse__object_types_and_systems__must_be_those_of_the_configuration),
         cmocka_unit_test(parse__steps__are_named_once_and_follow_steps),
         cmocka_unit_test(parse__cycles__are_named_and_what_follows_them_is_unreachable),
+        cmocka_unit_test(parse__steps_in_any_order__come_to_point_back),
         cmocka_unit_test(parse__a_start__has_nothing_to_wait_for),
         cmocka_unit_test(parse__deadlines__are_those_that_the_timing_class_allows),
         cmocka_unit_test(parse__patterns__are_told_apart_or_refused),
