@@ -519,7 +519,7 @@ static void note(const struct bench *bench, size_t round)
     }
     double whole = (double)bench->cpu_ns[COMMIT] / events;
     figures[COMMIT_CPU][round] = whole;
-    figures[WRITE_CPU][round] = commit - figures[COMPRESS_CPU][round] - figures[INDEX_CPU][round];
+    figures[WRITE_CPU][round] = whole - figures[COMPRESS_CPU][round] - figures[INDEX_CPU][round];
     figures[COMMIT_WALL][round] = (double)bench->commit_wall_ns / events;
     figures[SUM_CPU][round] = figures[RECEIVE_CPU][round] + figures[DECODE_CPU][round] +
                               figures[CORRELATE_CPU][round] + whole;
