@@ -87,7 +87,6 @@ static int summary_json(struct tw_call *call, const struct tw_journey *journey, 
     tw_out_set(json, "conflicts", tw_out_count(journey->conflicts));
     tw_out_set(json, "duplicate_effects", tw_out_count(journey->duplicate_effects));
     tw_out_set(json, "partial", json_boolean(journey->is_partial));
-    tw_out_set(json, "runs", json_array()); /* until workflows are tracked there are none */
     *ret_json = json;
     return TW_OK;
 }
@@ -245,6 +244,13 @@ int tw_api_journey(struct tw_call *call)
     if (rc != TW_OK) {
         return rc;
     }
+    json_t *runs = NULL;
+    rc = tw_api_journey_runs(call, &journey, &limits, true, &runs);
+    if (rc != TW_OK) {
+        json_decref(json);
+        return rc;
+    }
+    tw_out_set(json, "runs", runs);
     tw_out_set(json, "related", related_json(call, &journey));
     tw_out_set(json, "links", links_json(call, &journey));
     tw_out_set(json, "hubs", hubs_json(call, &journey));
@@ -390,7 +396,52 @@ static int find_all(struct tw_call *call, struct found *found)
     return TW_OK;
 }
 
-/* One row of the list; NULL in *ret_row when it lies outside the page's times. */
+static bool is_or_absent(struct tw_str wanted, const json_t *value)
+{
+    return wanted.ptr == NULL ||
+           (json_is_string(value) && tw_str_is(wanted, json_string_value(value)));
+}
+
+/* Does the journey have a run of the workflow and state that are asked for? */
+static bool has_run(const struct tw_call *call, const json_t *runs)
+{
+    struct tw_str workflow = tw_http_param(call->request, "workflow");
+    struct tw_str state = tw_http_param(call->request, "state");
+    bool is_found = workflow.ptr == NULL && state.ptr == NULL;
+    for (size_t i = 0; i < json_array_size(runs) && !is_found; i++) {
+        const json_t *run = json_array_get(runs, i);
+        is_found = is_or_absent(workflow, json_object_get(run, "workflow")) &&
+                   is_or_absent(state, json_object_get(run, "state"));
+    }
+    return is_found;
+}
+
+/* Both are words that there are. */
+static int check_run_filter(struct tw_call *call)
+{
+    struct tw_str workflow = tw_http_param(call->request, "workflow");
+    struct tw_str state = tw_http_param(call->request, "state");
+    struct tw_api_words words = {.used = 0};
+    struct tw_api_words states = {.used = 0};
+    bool is_workflow = workflow.ptr == NULL;
+    bool is_state = state.ptr == NULL;
+    for (size_t i = 0; i < call->workflows->count; i++) {
+        is_workflow = is_workflow || tw_str_is(workflow, call->workflows->items[i].name);
+        tw_api_add_word(&words, call->workflows->items[i].name);
+    }
+    for (int i = 0; i <= TW_RUN_IS_COMPENSATED; i++) {
+        is_state = is_state || tw_str_is(state, tw_run_state_name((enum tw_run_state)i));
+        tw_api_add_word(&states, tw_run_state_name((enum tw_run_state)i));
+    }
+    if (!is_workflow) {
+        return tw_diag_set(&call->diag, TW_EINVAL, "'workflow' is one of: %s", words.text);
+    }
+    return is_state ? TW_OK
+                    : tw_diag_set(&call->diag, TW_EINVAL, "'state' is one of: %s", states.text);
+}
+
+/* One row of the list; NULL in *ret_row when it lies outside the page's times, or has no run that
+ * is asked for. */
 static int list_row(struct tw_call *call, struct tw_str id, const struct tw_page *page,
                     json_t **ret_row)
 {
@@ -409,20 +460,33 @@ static int list_row(struct tw_call *call, struct tw_str id, const struct tw_page
         *ret_row = NULL;
         return TW_OK;
     }
+    json_t *runs = NULL;
+    rc = tw_api_journey_runs(call, &journey, &limits, false, &runs);
+    if (rc != TW_OK) {
+        return rc;
+    }
+    if (!has_run(call, runs)) {
+        json_decref(runs);
+        *ret_row = NULL;
+        return TW_OK;
+    }
     json_t *row = NULL;
     rc = summary_json(call, &journey, &row);
-    if (rc == TW_OK) {
-        tw_out_set(row, "events", tw_out_count(journey.event_count));
-        *ret_row = row;
+    if (rc != TW_OK) {
+        json_decref(runs);
+        return rc;
     }
-    return rc;
+    tw_out_set(row, "runs", runs);
+    tw_out_set(row, "events", tw_out_count(journey.event_count));
+    *ret_row = row;
+    return TW_OK;
 }
 
 /* Object types and the attributes of scopes are the parameters of this call. */
 static int allow_objects(struct tw_call *call)
 {
     const struct tw_cfg *cfg = call->web->cfg;
-    size_t room = 5; /* the four of every list, and the NULL */
+    size_t room = 7; /* the four of every list, two about runs, and the NULL */
     for (size_t i = 0; i < cfg->object_count; i++) {
         room += 1 + cfg->objects[i].scope.count;
     }
@@ -435,6 +499,8 @@ static int allow_objects(struct tw_call *call)
     names[count++] = "cursor";
     names[count++] = "since";
     names[count++] = "until";
+    names[count++] = "workflow";
+    names[count++] = "state";
     for (size_t i = 0; i < cfg->object_count; i++) {
         names[count++] = cfg->objects[i].type;
         for (size_t j = 0; j < cfg->objects[i].scope.count; j++) {
@@ -454,11 +520,16 @@ int tw_api_journeys(struct tw_call *call)
         rc = tw_call_page(call, &page);
     }
     if (rc == TW_OK) {
+        rc = check_run_filter(call);
+    }
+    if (rc == TW_OK) {
         rc = find_all(call, &found);
     }
     if (rc != TW_OK) {
         return rc;
     }
+    bool is_filtered = tw_http_param(call->request, "workflow").ptr != NULL ||
+                       tw_http_param(call->request, "state").ptr != NULL;
     json_t *items = json_array();
     struct tw_str next = TW_STR_NULL;
     struct tw_str last = TW_STR_NULL;
@@ -485,6 +556,7 @@ int tw_api_journeys(struct tw_call *call)
         json_decref(items);
         return rc;
     }
-    return tw_response_json(&call->response, 200,
-                            tw_call_list(call, items, next, (int64_t)found.count));
+    return tw_response_json(
+        &call->response, 200,
+        tw_call_list(call, items, next, is_filtered ? -1 : (int64_t)found.count));
 }

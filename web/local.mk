@@ -20,6 +20,7 @@ web_libweb_a_SOURCES = \
     web/guard.c web/guard.h \
     web/http.c web/http.h \
     web/out.c web/out.h \
+    web/journey_runs.c \
     web/mask.c web/mask.h \
     web/metrics.c web/metrics.h \
     web/problem.c web/problem.h \

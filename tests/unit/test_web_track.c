@@ -629,6 +629,241 @@ static void set_workflows__next_call__sees_the_new_set(void **state)
     world_fini(&world);
 }
 
+/* ---- runs of journeys */
+
+/* An event of this type about these objects; `more` is further members, with a leading comma. */
+static void event(struct world *self, int64_t time_s, const char *type, const char *more,
+                  const struct tw_object *objects, size_t count)
+{
+    char json[512];
+    (void)snprintf(json, sizeof json,
+                   "{\"specversion\":\"1.0\",\"id\":\"%zu\",\"source\":\"/x/1\",\"type\":\"%s\"%s}",
+                   self->model->count, type, more);
+    (void)model_event(self->model, time_s, json, objects, count);
+}
+
+static void sale_event(struct world *self, int64_t time_s, const char *type, const char *more)
+{
+    struct tw_object object = model_object(self->model, TRANSACTION, "0042", "1");
+    event(self, time_s, type, more, &object, 1);
+}
+
+static void check_steps(json_t *run, const char *wanted)
+{
+    char states[256] = "";
+    const json_t *steps = at(run, "steps");
+    for (size_t i = 0; i < json_array_size(steps); i++) {
+        const json_t *step = json_array_get(steps, i);
+        size_t used = strlen(states);
+        (void)snprintf(states + used, sizeof states - used, "%s%s=%s", used == 0 ? "" : " ",
+                       json_string_value(json_object_get(step, "name")),
+                       json_string_value(json_object_get(step, "state")));
+    }
+    assert_string_equal(states, wanted);
+}
+
+/* The collector has read everything up to this second of the model. */
+static struct tw_live watermark(char *buf, size_t size, int64_t seconds)
+{
+    char text[TW_TIME_TEXT_SIZE];
+    tw_wall_format(moment(seconds), text);
+    (void)snprintf(buf, size, "{\"watermark\":\"%s\",\"systems\":[]}", text);
+    return (struct tw_live){TW_STR_LIT("overview"), tw_str_of(buf)};
+}
+
+static void commit_with(struct world *self, const struct tw_track_changes *changes)
+{
+    self->model->track = changes;
+    model_commit(self->model);
+}
+
+static void journey__run_without_row__is_judged_at_the_watermark(void **state)
+{
+    (void)state;
+    struct world world;
+    char buf[160];
+    world_init(&world);
+    sale_event(&world, -200, "com.tillwatch.pos.sale.completed", "");
+    sale_event(&world, -190, "com.tillwatch.middleware.sale.received", "");
+    sale_event(&world, -180, "com.tillwatch.erp.sale.posted",
+               ",\"outcome\":\"failed\",\"errorclass\":\"master-data\"");
+    sale_event(&world, -170, "com.tillwatch.erp.sale.posted", "");
+    struct tw_live live = watermark(buf, sizeof buf, -100);
+    const struct tw_track_changes before = {.live = &live, .live_count = 1};
+    commit_with(&world, &before);
+    json_t *json = get_json(&world, "/api/v1/journeys/transaction:0042/1");
+    assert_int_equal(json_array_size(at(json, "runs")), 1);
+    check_text(json, "runs.0.workflow", "sale-posting");
+    check_text(json, "runs.0.object", "transaction:0042/1");
+    check_text(json, "runs.0.state", "running");
+    check_steps(at(json, "runs.0"), "sold=done received=done posted=done accrued=skipped "
+                                    "stocked=waiting profiled=skipped");
+    check_number(json, "runs.0.steps.1.lag", 10);
+    check_number(json, "runs.0.steps.2.attempts", 2);
+    check_number(json, "runs.0.steps.2.event", 4);
+    check_number(json, "runs.0.steps.2.failed_event", 3);
+    check_text(json, "runs.0.steps.2.cause", "master-data");
+    assert_true(json_is_true(at(json, "runs.0.steps.2.recovered")));
+    check_number(json, "runs.0.steps.4.lag", 190); /* until now */
+    check_null(json, "runs.0.steps.4.time");
+    check_null(json, "runs.0.finished");
+    json_decref(json);
+    live = watermark(buf, sizeof buf, 120);
+    commit_with(&world, &before);
+    json = get_json(&world, "/api/v1/journeys/transaction:0042/1");
+    check_text(json, "runs.0.state", "overdue");
+    check_text(json, "runs.0.steps.4.state", "overdue");
+    json_decref(json);
+    sale_event(&world, -160, "com.tillwatch.inventory.stock.updated", "");
+    commit_with(&world, &before);
+    json = get_json(&world, "/api/v1/journeys?transaction=1");
+    check_text(json, "items.0.runs.0.state", "recovered");
+    assert_null(at(json, "items.0.runs.0.steps"));
+    json_decref(json);
+    world_fini(&world);
+}
+
+static void journey__run_with_row__shows_its_state_and_version(void **state)
+{
+    (void)state;
+    static const char yaml[] =
+        "name: sale-posting\ntitle: Old\nowner: me\nobject: transaction\ntiming: queued\n"
+        "criticality: standard\nsteps:\n"
+        "  - {name: sold, system: pos, event: com.tillwatch.pos.sale.completed}\n"
+        "  - {name: posted, system: erp, event: com.tillwatch.erp.sale.posted, after: sold,\n"
+        "     within: 5min}\n";
+    struct world world;
+    struct tw_diag diag = {""};
+    const struct tw_workflows *old = NULL;
+    world_init(&world);
+    assert_int_equal(tw_workflows_parse(world.cfg, "old.yaml", yaml, strlen(yaml), stderr, &old),
+                     TW_OK);
+    uint64_t version = old->items[0].version;
+    tw_workflows_unref(&old);
+    assert_int_equal(tw_store_register_workflow(world.model->store, "sale-posting", version,
+                                                TW_STR_LIT(yaml), &diag),
+                     TW_OK);
+    struct tw_run_row rows[] = {sale_row(world.model, "1", -100)};
+    rows[0].version = version;
+    rows[0].state = TW_RUN_IS_COMPENSATED;
+    rows[0].finished = moment(-50);
+    const struct tw_track_changes changes = {.runs = rows, .run_count = 1};
+    sale_event(&world, -200, "com.tillwatch.pos.sale.completed", "");
+    commit_with(&world, &changes);
+    json_t *json = get_json(&world, "/api/v1/journeys/transaction:0042/1");
+    check_text(json, "runs.0.state", "compensated");
+    check_text(json, "runs.0.title", "Old");
+    check_steps(at(json, "runs.0"), "sold=done posted=waiting");
+    assert_true(json_is_string(at(json, "runs.0.finished")));
+    assert_true(json_is_true(at(json, "runs.0.listed")));
+    json_decref(json);
+    /* A version that is not kept: shown under the one in force. */
+    rows[0].version = 0xabc;
+    commit_with(&world, &changes);
+    json = get_json(&world, "/api/v1/journeys/transaction:0042/1");
+    check_text(json, "runs.0.state", "compensated");
+    assert_int_equal(json_array_size(at(json, "runs.0.steps")), 6);
+    json_decref(json);
+    world_fini(&world);
+}
+
+static void journey__fan_out__knows_the_stores_of_the_row(void **state)
+{
+    (void)state;
+    static const char yaml[] =
+        "name: rollout\ntitle: Rollout\nowner: me\nobject: order\ntiming: queued\n"
+        "criticality: standard\nsteps:\n"
+        "  - {name: published, system: erp, event: e.published}\n"
+        "  - {name: applied, system: pos, event: e.applied, after: published, within: 2min,\n"
+        "     each: store}\n";
+    struct world world;
+    char buf[160];
+    const struct tw_workflows *set = NULL;
+    world_init(&world);
+    assert_int_equal(tw_workflows_parse(world.cfg, "r.yaml", yaml, strlen(yaml), stderr, &set),
+                     TW_OK);
+    tw_web_set_workflows(world.web, set);
+    struct tw_object object = model_object(world.model, ORDER, "", "1");
+    event(&world, -200, "e.published", "", &object, 1);
+    event(&world, -190, "e.applied", ",\"storeid\":\"0042\"", &object, 1);
+    event(&world, -180, "e.applied", ",\"storeid\":\"0043\"", &object, 1);
+    event(&world, -170, "e.applied", ",\"storeid\":\"0043\"", &object, 1);
+    struct tw_live live = watermark(buf, sizeof buf, -100);
+    struct tw_track_changes changes = {.live = &live, .live_count = 1};
+    commit_with(&world, &changes);
+    json_t *json = get_json(&world, "/api/v1/journeys/order:1");
+    check_text(json, "runs.0.steps.1.state", "waiting"); /* others may come until it is due */
+    check_number(json, "runs.0.steps.1.answered", 2);
+    check_null(json, "runs.0.steps.1.expected");
+    json_decref(json);
+    live = watermark(buf, sizeof buf, -50);
+    commit_with(&world, &changes);
+    json = get_json(&world, "/api/v1/journeys/order:1");
+    check_text(json, "runs.0.steps.1.state", "done"); /* were one missing, it would be listed */
+    check_text(json, "runs.0.state", "completed");
+    json_decref(json);
+    struct tw_run_row row = {.workflow = TW_STR_LIT("rollout"),
+                             .version = set->items[0].version,
+                             .object_type = object.type,
+                             .object_id = object.id,
+                             .object_scope = TW_STR_LIT(""),
+                             .state = TW_RUN_IS_OVERDUE,
+                             .cause = TW_CAUSE_MISSING,
+                             .step = TW_STR_LIT("applied"),
+                             .started = moment(-200),
+                             .since = moment(-200),
+                             .updated = moment(-50),
+                             .expected = 3,
+                             .answered = 2};
+    changes.runs = &row;
+    changes.run_count = 1;
+    commit_with(&world, &changes);
+    json = get_json(&world, "/api/v1/journeys/order:1");
+    check_text(json, "runs.0.steps.1.state", "overdue");
+    check_number(json, "runs.0.steps.1.expected", 3);
+    check_number(json, "runs.0.steps.1.answered", 2);
+    check_text(json, "runs.0.cause", "missing");
+    json_decref(json);
+    tw_workflows_unref(&set);
+    world_fini(&world);
+}
+
+static void journey__linked_object_of_another_key__brings_its_runs(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world);
+    struct tw_object both[] = {model_object(world.model, ORDER, "", "7"),
+                               model_object(world.model, RETURN, "", "R7")};
+    event(&world, -300, "com.tillwatch.ecommerce.order.created", ",\"fulfilment\":\"delivery\"",
+          both, 1);
+    event(&world, -290, "com.tillwatch.payment.authorized", "", both, 1);
+    event(&world, -100, "com.tillwatch.ecommerce.return.requested", "", both, 2);
+    event(&world, -90, "com.tillwatch.pos.return.accepted", "", both + 1, 1);
+    commit_with(&world, NULL);
+    json_t *json = get_json(&world, "/api/v1/journeys/order:7");
+    check_text(json, "runs.0.workflow", "order-fulfilment");
+    for (size_t i = 0; i < json_array_size(at(json, "runs")); i++) {
+        const json_t *run = json_array_get(at(json, "runs"), i);
+        /* Both workflows of an order know the payment; only one saw its start. */
+        assert_string_not_equal(json_string_value(json_object_get(run, "workflow")),
+                                "click-and-collect");
+    }
+    check_text(json, "runs.1.workflow", "return-refund");
+    check_text(json, "runs.1.object", "return:R7");
+    json_decref(json);
+    json = get_json(&world, "/api/v1/journeys?order=7&workflow=return-refund&state=running");
+    assert_int_equal(json_array_size(at(json, "items")), 1);
+    check_null(json, "total");
+    json_decref(json);
+    json = get_json(&world, "/api/v1/journeys?order=7&state=failed");
+    assert_int_equal(json_array_size(at(json, "items")), 0);
+    json_decref(json);
+    check_refused(&world, "/api/v1/journeys?order=7&state=x", "'state' is one of: running");
+    check_refused(&world, "/api/v1/journeys?order=7&workflow=x", "'workflow' is one of: case-sync");
+    world_fini(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -643,6 +878,10 @@ int main(void)
         cmocka_unit_test(overview__says_all_five),
         cmocka_unit_test(overview__damaged_document__is_said),
         cmocka_unit_test(set_workflows__next_call__sees_the_new_set),
+        cmocka_unit_test(journey__run_without_row__is_judged_at_the_watermark),
+        cmocka_unit_test(journey__run_with_row__shows_its_state_and_version),
+        cmocka_unit_test(journey__fan_out__knows_the_stores_of_the_row),
+        cmocka_unit_test(journey__linked_object_of_another_key__brings_its_runs),
     };
     tw_log_setup(TW_LOG_ERROR, TW_LOG_TEXT);
     return cmocka_run_group_tests(tests, NULL, NULL);

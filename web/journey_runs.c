@@ -1,0 +1,507 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The runs of a journey: its events, matched and folded as the collector does it (track/match.h,
+ * track/run.h), judged at the collector's last watermark. A run that the collector has listed shows
+ * the state of its row.
+ *
+ * A run belongs to the journey's own object, and to every object of another type that keys a
+ * workflow: of those the journey is read too, since events reach them by ways of their own. */
+#include "config.h"
+#include "web/api.h"
+
+#include <stdlib.h>
+
+#include "event/event.h"
+#include "track/match.h"
+
+#define RELATED_ONE   20 /* related objects whose runs are shown with one journey */
+#define RELATED_LIST  4  /* ... with each of a list */
+#define RELATED_BYTES (32u * 1024u * 1024u)
+
+/* One workflow for one object. */
+struct candidate {
+    const struct tw_workflow *workflow; /* under which the run is, or would be */
+    uint16_t version;                   /* its number in the matcher */
+    bool has_row;
+    struct tw_run_row row;
+    struct tw_fact *facts;
+    size_t fact_count;
+    size_t fact_room;
+    /* judged */
+    bool has_started;
+    enum tw_run_state state;
+    tw_wall_t started;
+    tw_wall_t finished;
+    uint32_t expected; /* fan-out: stores; 0: not known */
+    struct tw_step_status steps[TW_WF_STEPS_MAX];
+};
+
+/* What one question after runs needs. */
+struct evaluation {
+    struct tw_call *call;
+    const struct tw_journey_limits *limits;
+    struct tw_matcher *matcher;
+    json_t *overview; /* the collector's; NULL: it has not said anything */
+    bool with_steps;
+    json_t *runs;
+    struct tw_arena *arena; /* of the object under way */
+    struct candidate *candidates;
+    size_t candidate_count;
+    struct tw_str *stores; /* those that answered, in order; fan-out numbers are places in it */
+    size_t store_count;
+    size_t store_room;
+};
+
+/* ---- events and facts */
+
+/* Attributes of the stored event as decoding gave them. Borrows from the view. */
+static void event_of(const struct tw_event_view *view, struct tw_event_extra *extras,
+                     struct tw_event *ret_event)
+{
+    const char *name = NULL;
+    json_t *value = NULL;
+    struct tw_event event = {.extras = extras};
+    json_object_foreach (view->json, name, value) {
+        struct tw_str text = {json_string_value(value), json_string_length(value)};
+        if (json_is_boolean(value)) {
+            text = json_is_true(value) ? TW_STR_LIT("true") : TW_STR_LIT("false");
+        }
+        struct tw_str key = tw_str_of(name);
+        int known = tw_attribute_find(key);
+        if (text.ptr == NULL || tw_str_is(key, "data") || tw_str_is(key, "data_base64")) {
+            continue;
+        }
+        if (known >= 0) {
+            event.attr[known] = text;
+        } else if (event.extra_count < TW_EVENT_MAX_EXTRAS) {
+            extras[event.extra_count++] = (struct tw_event_extra){key, text};
+        }
+    }
+    event.attr[TW_ATTR_SYSTEM] = view->system;
+    *ret_event = event;
+}
+
+static int add_fact(struct evaluation *self, struct candidate *candidate,
+                    const struct tw_fact *fact)
+{
+    if (candidate->fact_count == candidate->fact_room) {
+        size_t room = candidate->fact_room == 0 ? 16 : candidate->fact_room * 2;
+        struct tw_fact *facts = tw_arena_alloc(self->arena, room * sizeof *facts);
+        if (facts == NULL) {
+            return TW_ENOMEM;
+        }
+        if (candidate->fact_count > 0) {
+            memcpy(facts, candidate->facts, candidate->fact_count * sizeof *facts);
+        }
+        candidate->facts = facts;
+        candidate->fact_room = room;
+    }
+    candidate->facts[candidate->fact_count++] = *fact;
+    return TW_OK;
+}
+
+/* The number of a store for fan-out steps: its place among those that are configured, or among
+ * those that were seen. 0: none, or not one that is expected. */
+static int store_number(struct evaluation *self, struct tw_str store, uint32_t *ret_number)
+{
+    const struct tw_cfg_strings *fixed = &self->call->web->cfg->track.expected_stores;
+    *ret_number = 0;
+    for (size_t i = 0; i < fixed->count; i++) {
+        if (tw_str_is(store, fixed->items[i])) {
+            *ret_number = (uint32_t)i + 1;
+        }
+    }
+    if (store.len == 0 || fixed->count > 0) {
+        return TW_OK;
+    }
+    for (size_t i = 0; i < self->store_count; i++) {
+        if (tw_str_equal(store, self->stores[i])) {
+            *ret_number = (uint32_t)i + 1;
+            return TW_OK;
+        }
+    }
+    if (self->store_count == self->store_room) {
+        size_t room = self->store_room == 0 ? 64 : self->store_room * 2;
+        struct tw_str *stores = tw_arena_alloc(self->arena, room * sizeof *stores);
+        if (stores == NULL) {
+            return TW_ENOMEM;
+        }
+        if (self->store_count > 0) {
+            memcpy(stores, self->stores, self->store_count * sizeof *stores);
+        }
+        self->stores = stores;
+        self->store_room = room;
+    }
+    self->stores[self->store_count] = tw_arena_copy(self->arena, store);
+    *ret_number = (uint32_t)++self->store_count;
+    return self->stores[self->store_count - 1].ptr == NULL ? TW_ENOMEM : TW_OK;
+}
+
+static bool has_fan_out(const struct tw_workflow *workflow)
+{
+    for (size_t i = 0; i < workflow->step_count; i++) {
+        if (workflow->steps[i].each == TW_EACH_STORE) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What one event is to the candidates. */
+static int take_event(struct evaluation *self, const struct tw_record *record)
+{
+    struct tw_event_view view;
+    struct tw_event_extra extras[TW_EVENT_MAX_EXTRAS];
+    struct tw_event event;
+    struct tw_match match;
+    const struct tw_match_entry *entries = NULL;
+    size_t count = 0;
+    int rc = tw_event_view_init(&view, record);
+    if (rc == TW_OK) {
+        event_of(&view, extras, &event);
+        rc = tw_matcher_match(self->matcher, &event, &match);
+    }
+    if (rc == TW_OK) {
+        count = tw_matcher_entries(self->matcher, match.id, &entries);
+    }
+    for (size_t i = 0; i < count * self->candidate_count && rc == TW_OK; i++) {
+        const struct tw_match_entry *entry = &entries[i / self->candidate_count];
+        struct candidate *candidate = &self->candidates[i % self->candidate_count];
+        if (entry->version != candidate->version) {
+            continue;
+        }
+        struct tw_fact fact = {
+            .n = record->n,
+            .time = record->time.ns > record->received.ns ? record->received : record->time,
+            .step = entry->step,
+            .role = entry->role,
+            .cause = match.cause,
+            .present = entry->present,
+        };
+        if (has_fan_out(candidate->workflow)) {
+            rc = store_number(self, match.store, &fact.store);
+        }
+        rc = rc == TW_OK ? add_fact(self, candidate, &fact) : rc;
+    }
+    tw_event_view_fini(&view);
+    return rc;
+}
+
+/* ---- candidates */
+
+/* The definition that the row's run is under; the one in force where it is not kept. */
+static int know_version(struct evaluation *self, struct candidate *candidate)
+{
+    const char *name = candidate->workflow->name;
+    const struct tw_workflows *set = NULL;
+    struct tw_str text;
+    uint32_t number = 0;
+    int rc = TW_OK;
+    if (candidate->has_row && candidate->row.version != candidate->workflow->version) {
+        rc = tw_reader_workflow_text(self->call->reader, self->arena, tw_str_of(name),
+                                     candidate->row.version, &text);
+        FILE *report = rc == TW_OK ? fopen("/dev/null", "w") : NULL; /* its faults are not news */
+        if (report != NULL) {
+            rc = tw_workflows_parse(self->call->web->cfg, name, text.ptr, text.len, report, &set);
+            (void)fclose(report); /* nothing was kept */
+        }
+        rc = rc == TW_OK && set != NULL ? tw_matcher_add(self->matcher, set) : rc;
+        tw_workflows_unref(&set);
+        if (rc == TW_ENOMEM || rc == TW_ETIMEOUT) {
+            return rc;
+        }
+        if (tw_matcher_find_version(self->matcher, name, candidate->row.version, &number) ==
+            TW_OK) {
+            candidate->version = (uint16_t)number;
+            candidate->workflow = tw_matcher_workflow(self->matcher, number);
+            return TW_OK;
+        }
+    }
+    rc = tw_matcher_find_version(self->matcher, name, candidate->workflow->version, &number);
+    candidate->version = (uint16_t)number;
+    return rc;
+}
+
+/* A candidate for every workflow that is keyed by this type. */
+static int begin_candidates(struct evaluation *self, const struct tw_object *object,
+                            const char *type)
+{
+    const struct tw_workflows *set = self->call->workflows;
+    self->candidates = tw_arena_zalloc(self->arena, set->count * sizeof *self->candidates);
+    self->candidate_count = 0;
+    self->stores = NULL;
+    self->store_count = 0;
+    self->store_room = 0;
+    int rc = self->candidates == NULL ? TW_ENOMEM : TW_OK;
+    for (size_t i = 0; i < set->count && rc == TW_OK; i++) {
+        if (strcmp(set->items[i].object, type) != 0) {
+            continue;
+        }
+        struct candidate *candidate = &self->candidates[self->candidate_count++];
+        candidate->workflow = &set->items[i];
+        rc = tw_reader_run(self->call->reader, self->arena, tw_str_of(set->items[i].name), object,
+                           &candidate->row);
+        candidate->has_row = rc == TW_OK;
+        rc = rc == TW_ENOTFOUND ? TW_OK : rc;
+        rc = rc == TW_OK ? know_version(self, candidate) : rc;
+    }
+    return rc;
+}
+
+/* ---- judging */
+
+static tw_wall_t time_member(const json_t *json, const char *key)
+{
+    const char *text = json_string_value(json_object_get(json, key));
+    tw_wall_t at = {INT64_MIN};
+    if (text != NULL) {
+        (void)tw_wall_parse(tw_str_of(text), &at); /* stays the beginning of time */
+    }
+    return at;
+}
+
+/* How far the collector has read of the system that is furthest behind, of those of the workflow.
+ */
+static tw_wall_t watermark_of(const struct evaluation *self, const struct tw_workflow *workflow)
+{
+    const json_t *systems = json_object_get(self->overview, "systems");
+    tw_wall_t lowest = {INT64_MAX};
+    for (size_t i = 0; i < workflow->step_count; i++) {
+        for (size_t k = 0; k < json_array_size(systems); k++) {
+            const json_t *system = json_array_get(systems, k);
+            const char *name = json_string_value(json_object_get(system, "system"));
+            if (name != NULL && strcmp(name, workflow->steps[i].system) == 0) {
+                tw_wall_t at = time_member(system, "watermark");
+                lowest = at.ns < lowest.ns ? at : lowest;
+            }
+        }
+    }
+    return lowest.ns == INT64_MAX ? time_member(self->overview, "watermark") : lowest;
+}
+
+static int judge_with(struct evaluation *self, struct candidate *candidate, uint32_t expected)
+{
+    struct tw_run *run = calloc(1, tw_run_bytes(candidate->workflow));
+    int rc = run == NULL ? TW_ENOMEM : TW_OK;
+    if (rc == TW_OK) {
+        tw_run_begin(run, candidate->workflow, expected);
+    }
+    for (size_t i = 0; i < candidate->fact_count && rc == TW_OK; i++) {
+        struct tw_fact fact = candidate->facts[i];
+        fact.store = fact.store > expected ? 0 : fact.store;
+        rc = tw_run_fold(run, &fact);
+    }
+    if (rc == TW_OK) {
+        candidate->state =
+            tw_run_judge(run, watermark_of(self, candidate->workflow), candidate->steps);
+        candidate->has_started = tw_run_has_started(run);
+        candidate->started = tw_run_started(run);
+        candidate->finished = tw_run_finished(run, candidate->state);
+    }
+    if (run != NULL) {
+        tw_run_fini(run);
+    }
+    free(run);
+    return rc;
+}
+
+static bool is_fan_out_overdue(const struct candidate *candidate)
+{
+    for (size_t i = 0; i < candidate->workflow->step_count; i++) {
+        if (candidate->workflow->steps[i].each == TW_EACH_STORE &&
+            candidate->steps[i].state == TW_STEP_OVERDUE) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The stores that a fan-out expected are known from the configuration or from the run's row. A run
+ * without either is one that is not listed: it waits for one more store than has answered, until
+ * its deadline; if a store were missing then, it would be listed. */
+static int judge(struct evaluation *self, struct candidate *candidate)
+{
+    uint32_t fixed = (uint32_t)self->call->web->cfg->track.expected_stores.count;
+    if (!has_fan_out(candidate->workflow)) {
+        return judge_with(self, candidate, 0);
+    }
+    candidate->expected = fixed > 0 ? fixed : candidate->has_row ? candidate->row.expected : 0;
+    if (candidate->expected > 0) {
+        return judge_with(self, candidate, candidate->expected);
+    }
+    int rc = judge_with(self, candidate, (uint32_t)self->store_count + 1);
+    if (rc == TW_OK && is_fan_out_overdue(candidate)) {
+        candidate->expected = (uint32_t)self->store_count;
+        rc = judge_with(self, candidate, candidate->expected);
+    }
+    return rc;
+}
+
+/* ---- the answer */
+
+/* From when it could happen to when it did, or until now. */
+static json_t *lag_json(const struct tw_call *call, const struct tw_step_status *status)
+{
+    if (status->since.ns == 0 || status->state == TW_STEP_SKIPPED) {
+        return json_null();
+    }
+    int64_t ns = status->state == TW_STEP_DONE ? status->time.ns - status->since.ns
+                                               : call->now.ns - status->since.ns;
+    return tw_out_seconds(ns);
+}
+
+static json_t *event_json(uint64_t n)
+{
+    return n == 0 ? json_null() : tw_out_count(n);
+}
+
+static json_t *step_json(const struct tw_call *call, const struct candidate *candidate, size_t i)
+{
+    const struct tw_wf_step *step = &candidate->workflow->steps[i];
+    const struct tw_step_status *status = &candidate->steps[i];
+    bool is_fan_out = step->each == TW_EACH_STORE;
+    const char *cause = status->failed_event == 0 ? NULL : tw_cause_name(status->cause);
+    json_t *json = json_object();
+    tw_out_set(json, "name", json_string(step->name));
+    tw_out_set(json, "title", step->title == NULL ? json_null() : json_string(step->title));
+    tw_out_set(json, "system", json_string(step->system));
+    tw_out_set(json, "destination", json_boolean(step->is_destination));
+    tw_out_set(json, "state", json_string(tw_step_state_name(status->state)));
+    tw_out_set(json, "time", tw_out_time(status->time));
+    tw_out_set(json, "since", tw_out_time(status->since));
+    tw_out_set(json, "due", tw_out_time(status->due));
+    tw_out_set(json, "lag", lag_json(call, status));
+    tw_out_set(json, "late", json_boolean(status->is_late));
+    tw_out_set(json, "recovered", json_boolean(status->has_recovered));
+    tw_out_set(json, "compensated", json_boolean(status->is_compensated));
+    tw_out_set(json, "attempts", json_integer(status->attempts));
+    tw_out_set(json, "cause", cause == NULL ? json_null() : json_string(cause));
+    tw_out_set(json, "event", event_json(status->event));
+    tw_out_set(json, "failed_event", event_json(status->failed_event));
+    tw_out_set(json, "expected",
+               is_fan_out && candidate->expected > 0 ? json_integer(candidate->expected)
+                                                     : json_null());
+    tw_out_set(json, "answered", is_fan_out ? json_integer(status->answered) : json_null());
+    return json;
+}
+
+static json_t *run_json(struct evaluation *self, const struct tw_object *object,
+                        const struct candidate *candidate)
+{
+    const struct tw_run_row *row = candidate->has_row ? &candidate->row : NULL;
+    json_t *json = json_object();
+    tw_out_set(json, "workflow", json_string(candidate->workflow->name));
+    tw_out_set(json, "object", tw_api_journey_id(self->call, object));
+    tw_out_set(json, "state",
+               json_string(tw_run_state_name(row == NULL ? candidate->state : row->state)));
+    if (!self->with_steps) {
+        return json;
+    }
+    json_t *steps = json_array();
+    for (size_t i = 0; i < candidate->workflow->step_count; i++) {
+        tw_out_add(steps, step_json(self->call, candidate, i));
+    }
+    const char *title = candidate->workflow->title;
+    tw_out_set(json, "title", title == NULL ? json_null() : json_string(title));
+    tw_out_set(json, "version", tw_api_version(candidate->workflow->version));
+    tw_out_set(json, "started", tw_out_time(candidate->started));
+    tw_out_set(json, "finished", tw_out_time(row == NULL ? candidate->finished : row->finished));
+    tw_out_set(json, "cause",
+               row == NULL || row->cause == TW_CAUSE_NONE ? json_null()
+                                                          : json_string(tw_cause_name(row->cause)));
+    tw_out_set(json, "listed", json_boolean(row != NULL));
+    tw_out_set(json, "steps", steps);
+    return json;
+}
+
+/* The runs of one object from the events of its journey. Workflows of one key share events (every
+ * web order is paid): a run whose start was not seen is shown only where none has been seen. */
+static int evaluate_object(struct evaluation *self, const struct tw_object *object,
+                           const struct tw_stored *events, size_t event_count)
+{
+    const struct tw_object_type *type =
+        tw_reader_object_type_by_code(self->call->reader, object->type);
+    int rc = type == NULL ? TW_OK : begin_candidates(self, object, type->name);
+    if (rc != TW_OK || type == NULL || self->candidate_count == 0) {
+        return rc;
+    }
+    for (size_t i = 0; i < event_count && rc == TW_OK; i++) {
+        rc = take_event(self, &events[i].record);
+        rc = rc == TW_OK ? tw_call_check_deadline(self->call) : rc;
+    }
+    bool is_any_started = false;
+    for (size_t i = 0; i < self->candidate_count && rc == TW_OK; i++) {
+        rc = judge(self, &self->candidates[i]);
+        is_any_started = is_any_started || self->candidates[i].has_started;
+    }
+    for (size_t i = 0; i < self->candidate_count && rc == TW_OK; i++) {
+        const struct candidate *candidate = &self->candidates[i];
+        if (candidate->fact_count > 0 &&
+            (candidate->has_started || candidate->has_row || !is_any_started)) {
+            tw_out_add(self->runs, run_json(self, object, candidate));
+        }
+    }
+    return rc;
+}
+
+static bool keys_workflow(const struct tw_call *call, uint16_t code)
+{
+    const struct tw_object_type *type = tw_reader_object_type_by_code(call->reader, code);
+    for (size_t i = 0; i < call->workflows->count && type != NULL; i++) {
+        if (strcmp(call->workflows->items[i].object, type->name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int evaluate_related(struct evaluation *self, const struct tw_journey *journey)
+{
+    size_t left = self->with_steps ? RELATED_ONE : RELATED_LIST;
+    struct tw_arena related;
+    tw_arena_init(&related, RELATED_BYTES);
+    self->arena = &related;
+    int rc = TW_OK;
+    for (size_t i = 1; i < journey->object_count && left > 0 && rc == TW_OK; i++) {
+        const struct tw_journey_object *object = &journey->objects[i];
+        struct tw_journey other;
+        if (object->is_same_type || object->is_hub ||
+            !keys_workflow(self->call, object->object.type)) {
+            continue;
+        }
+        left--;
+        tw_arena_reset(&related);
+        rc = tw_journey_read(self->call->reader, &related, &object->object, self->limits, &other);
+        rc = rc == TW_OK ? evaluate_object(self, &object->object, other.events, other.event_count)
+                         : rc;
+        rc = rc == TW_ENOTFOUND ? TW_OK : rc; /* expired between the two readings */
+    }
+    tw_arena_fini(&related);
+    return rc;
+}
+
+int tw_api_journey_runs(struct tw_call *call, const struct tw_journey *journey,
+                        const struct tw_journey_limits *limits, bool with_steps, json_t **ret_runs)
+{
+    struct evaluation self = {.call = call,
+                              .limits = limits,
+                              .with_steps = with_steps,
+                              .runs = json_array(),
+                              .arena = call->arena};
+    int rc = call->workflows->count == 0 ? TW_OK : tw_matcher_new(&self.matcher);
+    if (rc == TW_OK && self.matcher != NULL) {
+        rc = tw_matcher_set(self.matcher, call->workflows);
+        rc = rc == TW_OK ? tw_api_live(call, "overview", "", &self.overview) : rc;
+        rc = rc == TW_OK
+                 ? evaluate_object(&self, &journey->object, journey->events, journey->event_count)
+                 : rc;
+        rc = rc == TW_OK ? evaluate_related(&self, journey) : rc;
+    }
+    json_decref(self.overview);
+    tw_matcher_destroy(&self.matcher);
+    if (rc != TW_OK) {
+        json_decref(self.runs);
+        return rc;
+    }
+    *ret_runs = self.runs;
+    return TW_OK;
+}
