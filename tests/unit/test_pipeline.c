@@ -240,7 +240,7 @@ static int run_once(struct tw_batch *batch, size_t *ret_records)
         same_body, changed_body, "no event",
         "[{\"specversion\":\"1.0\",\"id\":\"7\",\"source\":\"/erp/2\",\"type\":\"erp.posted\","
         "\"orderid\":\"4711\",\"shipmentid\":\"S1 S2\",\"extra\":\"x\"},{\"id\":8}]"};
-    int rc = tw_pipeline_new(lab.cfg, lab.store, &pipeline, &diag);
+    int rc = tw_pipeline_new(lab.cfg, lab.store, NULL, &pipeline, &diag);
     rc = rc == TW_OK ? tw_pipeline_begin(pipeline, batch, lab.clock.wall) : rc;
     for (size_t i = 0; rc == TW_OK && i < sizeof bodies / sizeof bodies[0]; i++) {
         rc = hand_in(pipeline, bodies[i]);
