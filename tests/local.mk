@@ -56,7 +56,7 @@ tests_unit_test_track_run_LDADD = collector/libtrack.a collector/libcore.a $(CMO
 check_PROGRAMS += tests/unit/test_track_graph
 tests_unit_test_track_graph_SOURCES = tests/unit/test_track_graph.c
 tests_unit_test_track_graph_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc -Wl,--wrap=calloc \
-    -Wl,--wrap=realloc
+    -Wl,--wrap=realloc -Wl,--wrap=aligned_alloc
 tests_unit_test_track_graph_LDADD = collector/libtrack.a collector/libcore.a $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/test_track_match
 tests_unit_test_track_match_SOURCES = tests/unit/test_track_match.c
@@ -264,6 +264,9 @@ endif
 EXTRA_DIST += docs/simulator.md tests/simulator/check_ledger.py tests/system/compare_ledger.py \
     tests/system/test_ledger.py tests/system/test_simulator.sh tests/system/test_tail.py
 
+bench_programs += tests/bench/bench_graph
+tests_bench_bench_graph_SOURCES = tests/bench/bench_graph.c
+tests_bench_bench_graph_LDADD = collector/libtrack.a collector/libcore.a
 bench_programs += tests/bench/bench_scan
 tests_bench_bench_scan_SOURCES = tests/bench/bench_scan.c
 tests_bench_bench_scan_LDADD = collector/libevent.a collector/libcore.a $(JANSSON_LIBS)

@@ -19,7 +19,7 @@
  * fold all of tw_graph_events(). An event for which tw_graph_added.is_linking is false needs this
  * for the types of its own matches only.
  *
- * How. Objects are records of 48 bytes, found through a table of 4 byte slots by 128-bit hashes;
+ * How. Objects are records of 48 bytes, found through a table of 8 byte slots by 128-bit hashes;
  * no text is kept. Events are 24 bytes and 8 for each object, kept only if they match a step or
  * bring a new link. An object has two lists: of events that brought it a neighbour (which are the
  * edges of the graph: there is no other adjacency) and of the others. An object that never had a
@@ -49,7 +49,7 @@
 #define TW_GRAPH_EVENTS_MAX   1000000 /* upper bound of correlate.max-journey-events */
 #define TW_GRAPH_ROOTS_MAX    64      /* types that runs are keyed by */
 #define TW_GRAPH_LINGER_S_MAX 86400
-#define TW_GRAPH_OBJECTS_MAX  ((uint32_t)1 << 26) /* of the table's slots: 6 bits are a tag */
+#define TW_GRAPH_OBJECTS_MAX  ((uint32_t)1 << 26)
 #define TW_GRAPH_N_MAX        (UINT64_C(1) << 48) /* event numbers are below it */
 /* Objects and carried identifiers that one walk looks at; beyond it the walk is cut and counted.
  * Far beyond what max_links and max_hops leave of a journey that says anything. */

@@ -10,11 +10,11 @@
 #include "track/graph.h"
 
 #define NIL            TW_GRAPH_NONE
-#define UNTHREADED     (UINT32_MAX - 1) /* slot.next: the object's lists do not lead here */
-#define TYPES_MAX      4096             /* codes that fit object.type */
-#define OBJECT_CHUNK   ((uint32_t)1 << 14)
-#define CELL_CHUNK     ((uint32_t)1 << 16)
-#define EVENT_CELLS    3u                        /* 8 byte cells of an event without its slots */
+#define UNTHREADED     (UINT32_MAX - 1)    /* slot.next: the object's lists do not lead here */
+#define TYPES_MAX      4096                /* codes that fit object.type */
+#define OBJECT_CHUNK   ((uint32_t)1 << 17) /* 6 MiB */
+#define CELL_CHUNK     ((uint32_t)1 << 18) /* 2 MiB */
+#define EVENT_CELLS    3u                  /* 8 byte cells of an event without its slots */
 #define CELLS_MAX      (UINT32_MAX - CELL_CHUNK) /* so that no index is NIL or UNTHREADED */
 #define MARKS_PER_WALK (TW_GRAPH_CARRIED_MAX + 2u)
 
@@ -68,6 +68,11 @@ struct pool {
     uint32_t capacity;
 };
 
+/* index NIL: free; hash: the key's low half. */
+struct table_slot {
+    uint32_t index;
+    uint32_t hash;
+};
 struct bucket {
     uint32_t head;
     uint32_t tail;
@@ -80,7 +85,7 @@ struct tw_graph {
     struct pool cells;
     uint32_t free_object;
     uint32_t free_events[TW_GRAPH_CARRIED_MAX + 1]; /* by number of slots */
-    uint32_t *table;                                /* 6 bits of tag, 26 of index; EMPTY */
+    struct table_slot *table;
     uint32_t table_mask;
     struct bucket *wheel; /* by the second of the turn, modulo wheel_size */
     uint32_t wheel_size;
@@ -158,8 +163,8 @@ int tw_graph_pool_add_chunk(struct tw_graph *self, struct pool *pool, size_t chu
 uint32_t tw_graph_table_find(const struct tw_graph *self, struct tw_graph_key key, uint32_t type);
 /* Room for one more object. */
 int tw_graph_table_reserve(struct tw_graph *self);
-/* A new table of all objects; TW_EDAMAGED when it needs more than `probes`: keys of no hash. */
-int tw_graph_table_rebuild(struct tw_graph *self, uint64_t slots, uint64_t probes);
+/* The first table, of all objects there are; TW_EDAMAGED when the keys are no hashes. */
+int tw_graph_table_build(struct tw_graph *self, uint64_t probes_per_object);
 void tw_graph_table_insert(struct tw_graph *self, uint32_t index);
 void tw_graph_table_remove(struct tw_graph *self, uint32_t index);
 /* Room for `count` + 1 elements in an array that answers use. */

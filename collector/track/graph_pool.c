@@ -1,17 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Memory of the graph: chunks, free lists, the table of objects. The table has 4 bytes a slot: an
- * index, and 6 bits of the key so that a neighbour in the table is rarely looked at in vain. */
+ * Memory of the graph: chunks, free lists, the table of objects. A slot of the table has 32 bits of
+ * the key, so that neither looking for an object nor taking one out nor growing looks at others. */
 #include "config.h"
 #include "track/graph_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
-#define EMPTY       UINT32_MAX
-#define INDEX_BITS  26
-#define INDEX_MASK  (((uint32_t)1 << INDEX_BITS) - 1)
-#define TAGS        63u /* so that no slot is EMPTY */
 #define TABLE_FIRST 1024u
+/* Objects lie all over the memory; with pages of 2 MiB the processor finds them much sooner. */
+#define HUGE_PAGE ((size_t)2 << 20)
+
+/* Large blocks on huge pages, where the system has them to give; `is_first`: and not yet, since
+ * most of it may stay unused. */
+static void *block_alloc(size_t bytes, bool is_first)
+{
+    if (bytes < HUGE_PAGE || is_first) {
+        return malloc(bytes);
+    }
+    void *block = aligned_alloc(HUGE_PAGE, bytes);
+    if (block != NULL) {
+        (void)madvise(block, bytes, MADV_HUGEPAGE); /* only a wish */
+    }
+    return block;
+}
 
 int tw_graph_pool_add_chunk(struct tw_graph *self, struct pool *pool, size_t chunk_bytes)
 {
@@ -25,7 +38,7 @@ int tw_graph_pool_add_chunk(struct tw_graph *self, struct pool *pool, size_t chu
         pool->chunks = chunks;
         pool->capacity = capacity;
     }
-    void *memory = malloc(chunk_bytes);
+    void *memory = block_alloc(chunk_bytes, pool->count == 0);
     if (memory == NULL) {
         return TW_ENOMEM;
     }
@@ -40,6 +53,9 @@ int tw_graph_object_alloc(struct tw_graph *self, uint32_t *ret_index)
     if (self->free_object != NIL) {
         *ret_index = self->free_object;
         self->free_object = object_at(self, *ret_index)->next;
+        if (self->free_object != NIL) {
+            __builtin_prefetch(object_at(self, self->free_object), 1);
+        }
         return TW_OK;
     }
     if (pool->count == 0 || pool->chunks[pool->count - 1].used == OBJECT_CHUNK) {
@@ -59,6 +75,9 @@ int tw_graph_event_alloc(struct tw_graph *self, uint32_t slots, uint32_t *ret_in
     if (self->free_events[slots] != NIL) {
         *ret_index = self->free_events[slots];
         self->free_events[slots] = event_at(self, *ret_index)->match;
+        if (self->free_events[slots] != NIL) {
+            __builtin_prefetch(event_at(self, self->free_events[slots]), 1);
+        }
         return TW_OK;
     }
     if (pool->count == 0 || pool->chunks[pool->count - 1].used + cells > CELL_CHUNK) {
@@ -105,106 +124,115 @@ int tw_graph_grow(struct tw_graph *self, void **array_p, size_t count, size_t *c
 
 /* ---- the table ------------------------------------------------------------------------------ */
 
-static uint32_t slot_value(uint64_t high, uint32_t index)
-{
-    return (uint32_t)(high % TAGS) << INDEX_BITS | index;
-}
-
 uint32_t tw_graph_table_find(const struct tw_graph *self, struct tw_graph_key key, uint32_t type)
 {
     if (self->table == NULL) {
         return NIL;
     }
-    uint32_t tag = slot_value(key.high, 0);
-    for (uint32_t i = (uint32_t)key.low & self->table_mask; self->table[i] != EMPTY;
+    uint32_t hash = (uint32_t)key.low;
+    for (uint32_t i = hash & self->table_mask; self->table[i].index != NIL;
          i = (i + 1) & self->table_mask) {
-        if ((self->table[i] & ~INDEX_MASK) != tag) {
+        if (self->table[i].hash != hash) {
             continue;
         }
-        const struct object *object = object_at(self, self->table[i] & INDEX_MASK);
+        const struct object *object = object_at(self, self->table[i].index);
         if (object->low == key.low && object->high == key.high && object->type == type) {
-            return self->table[i] & INDEX_MASK;
+            return self->table[i].index;
         }
     }
     return NIL;
 }
 
 /* Puts it where there is room; returns how many slots were looked at. */
-static uint64_t insert(struct tw_graph *self, uint32_t index)
+static uint64_t insert(struct tw_graph *self, struct table_slot slot)
 {
-    const struct object *object = object_at(self, index);
-    uint32_t i = (uint32_t)object->low & self->table_mask;
+    uint32_t i = slot.hash & self->table_mask;
     uint64_t probes = 1;
-    while (self->table[i] != EMPTY) {
+    while (self->table[i].index != NIL) {
         i = (i + 1) & self->table_mask;
         probes++;
     }
-    self->table[i] = slot_value(object->high, index);
+    self->table[i] = slot;
     return probes;
 }
 
 void tw_graph_table_insert(struct tw_graph *self, uint32_t index)
 {
-    (void)insert(self, index); /* how far it had to look does not matter */
+    struct table_slot slot = {index, (uint32_t)object_at(self, index)->low};
+    (void)insert(self, slot); /* how far it had to look does not matter */
 }
 
-int tw_graph_table_rebuild(struct tw_graph *self, uint64_t slots, uint64_t probes)
+/* An empty table of this size in place of the old one, which the caller frees. */
+static int renew(struct tw_graph *self, uint64_t slots)
 {
-    uint32_t *table = malloc(slots * sizeof *table);
+    struct table_slot *table = block_alloc(slots * sizeof *table, false);
     if (table == NULL) {
         return TW_ENOMEM;
     }
-    memset(table, 0xff, slots * sizeof *table); /* EMPTY */
+    memset(table, 0xff, slots * sizeof *table); /* NIL */
     self->stats.bytes += slots * sizeof *table;
-    self->stats.bytes -= self->table == NULL ? 0 : ((uint64_t)self->table_mask + 1) * sizeof *table;
-    free(self->table);
     self->table = table;
     self->table_mask = (uint32_t)(slots - 1);
-    for (uint32_t chunk = 0; chunk < self->objects.count; chunk++) {
-        for (uint32_t i = 0; i < self->objects.chunks[chunk].used; i++) {
-            uint32_t index = chunk * OBJECT_CHUNK + i;
-            if ((object_at(self, index)->flags & OBJECT_LIVE) == 0) {
-                continue;
-            }
-            uint64_t used = insert(self, index);
-            if (used > probes) {
-                return TW_EDAMAGED;
-            }
-            probes -= used;
-        }
-    }
     return TW_OK;
 }
 
 int tw_graph_table_reserve(struct tw_graph *self)
 {
-    uint64_t slots = self->table == NULL ? 0 : (uint64_t)self->table_mask + 1;
+    struct table_slot *old = self->table;
+    uint64_t slots = old == NULL ? 0 : (uint64_t)self->table_mask + 1;
     if ((self->stats.objects + 1) * 4 <= slots * 3) {
         return TW_OK;
     }
-    while ((self->stats.objects + 1) * 4 > slots * 3) {
-        slots = slots == 0 ? TABLE_FIRST : slots * 2;
+    int err = renew(self, slots == 0 ? TABLE_FIRST : slots * 2);
+    if (err != TW_OK) {
+        return err;
     }
-    return tw_graph_table_rebuild(self, slots, UINT64_MAX);
+    for (uint64_t i = 0; i < slots; i++) {
+        if (old[i].index != NIL) {
+            (void)insert(self, old[i]); /* how far it had to look does not matter */
+        }
+    }
+    self->stats.bytes -= slots * sizeof *old;
+    free(old);
+    return TW_OK;
+}
+
+int tw_graph_table_build(struct tw_graph *self, uint64_t probes_per_object)
+{
+    uint64_t slots = TABLE_FIRST;
+    while ((self->stats.objects + 1) * 4 > slots * 3) {
+        slots *= 2;
+    }
+    uint64_t left = self->stats.objects * probes_per_object;
+    int err = renew(self, slots);
+    for (uint32_t i = 0; i < self->objects.count * OBJECT_CHUNK && err == TW_OK; i++) {
+        if (i % OBJECT_CHUNK >= self->objects.chunks[i / OBJECT_CHUNK].used ||
+            (object_at(self, i)->flags & OBJECT_LIVE) == 0) {
+            continue;
+        }
+        struct table_slot slot = {i, (uint32_t)object_at(self, i)->low};
+        uint64_t probes = insert(self, slot);
+        err = probes <= left ? TW_OK : TW_EDAMAGED;
+        left -= probes;
+    }
+    return err;
 }
 
 /* What stands behind the gap moves into it, unless its own place is behind the gap. */
 void tw_graph_table_remove(struct tw_graph *self, uint32_t index)
 {
-    const struct object *object = object_at(self, index);
     uint32_t mask = self->table_mask;
-    uint32_t gap = (uint32_t)object->low & mask;
-    while ((self->table[gap] & INDEX_MASK) != index || self->table[gap] == EMPTY) {
+    uint32_t gap = (uint32_t)object_at(self, index)->low & mask;
+    while (self->table[gap].index != index) {
         gap = (gap + 1) & mask;
     }
-    for (uint32_t i = (gap + 1) & mask; self->table[i] != EMPTY; i = (i + 1) & mask) {
-        uint32_t home = (uint32_t)object_at(self, self->table[i] & INDEX_MASK)->low & mask;
-        if (((i - home) & mask) >= ((i - gap) & mask)) {
+    for (uint32_t i = (gap + 1) & mask; self->table[i].index != NIL; i = (i + 1) & mask) {
+        if (((i - self->table[i].hash) & mask) >= ((i - gap) & mask)) {
             self->table[gap] = self->table[i];
             gap = i;
         }
     }
-    self->table[gap] = EMPTY;
+    self->table[gap].index = NIL;
 }
 
 /* ---- prefetch ------------------------------------------------------------------------------- */
@@ -221,13 +249,13 @@ void tw_graph_prefetch_objects(const struct tw_graph *self, const struct tw_grap
                                size_t count)
 {
     for (size_t i = 0; self->table != NULL && i < count; i++) {
-        uint32_t tag = slot_value(objects[i].key.high, 0);
-        uint32_t slot = (uint32_t)objects[i].key.low & self->table_mask;
-        while (self->table[slot] != EMPTY && (self->table[slot] & ~INDEX_MASK) != tag) {
-            slot = (slot + 1) & self->table_mask;
+        uint32_t hash = (uint32_t)objects[i].key.low;
+        uint32_t at = hash & self->table_mask;
+        while (self->table[at].index != NIL && self->table[at].hash != hash) {
+            at = (at + 1) & self->table_mask;
         }
-        if (self->table[slot] != EMPTY) {
-            const struct object *object = object_at(self, self->table[slot] & INDEX_MASK);
+        if (self->table[at].index != NIL) {
+            const struct object *object = object_at(self, self->table[at].index);
             __builtin_prefetch(object, 1);
             __builtin_prefetch(&object->next, 1); /* the record may lie on two lines */
         }

@@ -13,7 +13,7 @@
 
 /* Raised with any change of the records. */
 #define MAGIC UINT64_C(0x3168706172677774)
-/* Slots of the table that are looked at for an object: 2 to 9 with real keys. */
+/* Slots of the table that are looked at for an object, on average: 1 to 5 with real keys. */
 #define PROBES_PER_OBJECT 64
 
 struct saved {
@@ -405,11 +405,7 @@ static int restore(struct restore *self, struct tw_cursor *cursor)
     if (!check_free_events(self) || !check_lists(self) || !read_wheel(self, cursor)) {
         return TW_EDAMAGED;
     }
-    uint64_t slots = 1;
-    while ((graph->stats.objects + 1) * 4 > slots * 3) {
-        slots *= 2;
-    }
-    return tw_graph_table_rebuild(graph, slots, graph->stats.objects * PROBES_PER_OBJECT + slots);
+    return tw_graph_table_build(graph, PROBES_PER_OBJECT);
 }
 
 /* As new. */
