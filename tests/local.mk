@@ -246,6 +246,7 @@ tests_simulator_libsim_a_SOURCES = \
     tests/simulator/options.c tests/simulator/options.h \
     tests/simulator/outlet.c tests/simulator/outlet.h \
     tests/simulator/queue.c tests/simulator/queue.h \
+    tests/simulator/runs.c tests/simulator/runs.h \
     tests/simulator/sim.c tests/simulator/sim.h \
     tests/simulator/types.c tests/simulator/types.h
 tests_simulator_libsim_a_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define CUSTOMERS 400000u
+#define HAS_CASE  1u /* flags of an order that is remembered */
 
 static void draw_basket(struct sim *self, struct sim_flow *flow)
 {
@@ -54,11 +55,12 @@ void sim_remember(struct sim *self, const struct sim_flow *flow)
         return;
     }
     history->flows[history->count % SIM_HISTORY] = *flow;
+    history->flows[history->count % SIM_HISTORY].flags = 0;
     history->count++;
 }
 
 /* One of the newest finished ones, or NULL; with `take` nobody gets it again. */
-static const struct sim_flow *recall(struct sim *self, struct sim_history *history, bool take)
+static struct sim_flow *recall(struct sim *self, struct sim_history *history, bool take)
 {
     uint32_t kept = history->count < SIM_HISTORY ? history->count : SIM_HISTORY;
     if (kept == 0) {
@@ -123,6 +125,21 @@ static void begin_sale(struct sim *self, struct sim_flow *flow)
     }
 }
 
+/* An order has one case at most: two would be one journey, and whose event is whose nobody knows.
+ */
+static bool begin_case(struct sim *self, struct sim_flow *flow)
+{
+    struct sim_flow *about = recall(self, &self->orders, false);
+    if (about == NULL || about->flags != 0) {
+        return false;
+    }
+    about->flags = HAS_CASE;
+    flow->order = about->order;
+    flow->customer = about->customer;
+    flow->number = self->next_number++;
+    return true;
+}
+
 static bool begin_kind(struct sim *self, struct sim_flow *flow)
 {
     switch ((enum sim_kind)flow->kind) {
@@ -137,18 +154,14 @@ static bool begin_kind(struct sim *self, struct sim_flow *flow)
         return begin_return(self, flow, &self->sales);
     case SIM_KIND_RETURN_ONLINE:
         return begin_return(self, flow, &self->orders);
-    case SIM_KIND_CASE: {
-        const struct sim_flow *about = recall(self, &self->orders, false);
-        flow->order = about == NULL ? 0 : about->order;
-        flow->customer = about == NULL ? 0 : about->customer;
-        flow->number = self->next_number++;
-        return about != NULL;
-    }
+    case SIM_KIND_CASE:
+        return begin_case(self, flow);
     case SIM_KIND_REDEMPTION:
         begin_sale(self, flow);
         flow->customer = draw_customer(self);
         return true;
     case SIM_KIND_CUSTOMER:
+    case SIM_KIND_CONSENT:
         flow->customer = draw_customer(self);
         return true;
     case SIM_KIND_PRICE:
@@ -156,8 +169,13 @@ static bool begin_kind(struct sim *self, struct sim_flow *flow)
         flow->number = self->next_number++;
         flow->till = 0; /* the store's first till acknowledges */
         return true;
+    case SIM_KIND_PRODUCT:
+        flow->till = 0;
+        return true;
     case SIM_KIND_MOVEMENT:
     case SIM_KIND_HEARTBEAT:
+    case SIM_KIND_REPLENISHMENT:
+    case SIM_KIND_SETTLEMENT:
         return true;
     case SIM_KIND_SALE:
     case SIM_KIND_SALE_B:

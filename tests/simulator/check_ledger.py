@@ -26,6 +26,8 @@ EFFECTS = {
     "com.tillwatch.erp.refund.posted": "return",
     "com.tillwatch.payment.captured": "payment",
 }
+# What an event fact repeats of the event, besides its objects and its time.
+STATED = ("type", "storeid", "customerref", "outcome", "errorclass", "consent", "fulfilment")
 NAME = re.compile(r"[a-z0-9]+\Z")
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)\Z")
 AMOUNT = re.compile(r"-?\d+(\.\d+)?\Z")
@@ -130,6 +132,7 @@ class Replay:
         self.effects = set()
         self.sources = {}
         self.objects = {}
+        self.stated = {}
         self.events = []
         for line in lines:
             self.take(line)
@@ -155,6 +158,8 @@ class Replay:
         self.types[event["type"]] += 1
         found, ignored = objects_of(event)
         self.objects[event["id"]] = sorted(set(found))
+        self.stated[event["id"]] = {name: event[name] for name in STATED if name in event}
+        self.stated[event["id"]]["time_us"] = round(seconds(event["time"]) * 1e6)
         self.totals["objects_ignored"] += ignored
         self.totals["uncorrelated"] += not found
         outcome = event.get("outcome", "ok")
@@ -212,7 +217,8 @@ class Tap:
 
 def run(program, directory, *arguments):
     ledger = os.path.join(directory, "ledger")
-    command = [program, "--stdout", "--start", START, "--ledger", ledger, "--ledger-journeys"]
+    command = [program, "--stdout", "--start", START, "--ledger", ledger, "--ledger-journeys",
+               "--ledger-runs"]
     done = subprocess.run(command + list(arguments), stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, check=False)
     if done.returncode != 0:
@@ -257,6 +263,11 @@ def differences(replay, facts):
                if noted.get(key) != replay.objects.get(key)]
         wrong.append("objects of %d events differ, e.g. %s: ledger %s, event %s" % (
             len(odd), odd[0], noted.get(odd[0]), replay.objects.get(odd[0])))
+    for fact in facts["event"]:
+        stated = {name: fact[name] for name in STATED + ("time_us",) if name in fact}
+        if replay.stated.get(fact["id"], stated) != stated:
+            wrong.append("event %s: ledger %s, event %s" % (fact["id"], stated,
+                                                            replay.stated[fact["id"]]))
     for name in ("duplicate", "conflict", "garbage", "rewind"):
         counted = finished.get(name + "s", sum(finished["quarantined"].values()))
         if len(facts[name]) != counted:
@@ -266,7 +277,8 @@ def differences(replay, facts):
 
 def check_determinism(tap, program, directory):
     faults = ["--fault", "duplicate", "--fault", "loss", "--fault", "garbage", "--fault",
-              "out-of-order"]
+              "out-of-order", "--fault", "step-missing:p=0.01", "--fault", "slow-step:p=0.01",
+              "--fault", "cancellation", "--fault", "ack-missing"]
     arguments = ["--stores", "50", "--events", "20000", "--seed", "7"] + faults
     one, _, ledger_one = run(program, directory, *arguments)
     two, _, ledger_two = run(program, directory, *arguments)
@@ -287,6 +299,10 @@ def check_estate(tap, program, directory, events):
                                  "failed", "retrying", "withheld", "rewinds", "flows_open")
                if facts["finished"][0][name] != 0])
     mean = len(out) / len(lines)
+    tap.check("clean run: every run completes, in time",
+              [(fact["workflow"], fact["object"], fact["state"]) for fact in facts["run"]
+               if fact["state"] != "completed" or fact["faults"] or fact["open"]][:5]
+              or not facts["run"])
     tap.check("events have about 590 bytes", "" if 550 < mean < 630 else mean)
     tap.check("a till says which it is, and its store",
               [event["source"] for event in replay.events if event["source"].startswith("/pos/")
@@ -319,7 +335,7 @@ def check_estate(tap, program, directory, events):
     tap.check("every sale is posted once the run is drained",
               "" if sales == posted > len(lines) / 10 else (sales, posted))
     wanted = sorted({"pos", "ecommerce", "middleware", "erp", "loyalty", "crm", "cdp", "wms",
-                     "payment", "inventory", "service"})
+                     "payment", "inventory", "service", "marketing", "finance"})
     tap.check("every system speaks",
               "" if sorted({name.split("/")[1] for name in replay.sources}) == wanted else "no")
 
@@ -415,6 +431,38 @@ def check_windows(tap, program, directory):
     tap.check("a flash sale multiplies the rate", "" if 11500 < peak < 12500 else peak)
 
 
+def check_steps(tap, program, directory):
+    base = ["--stores", "40", "--events", "40000", "--drain", "--seed", "3"]
+    out, facts, _ = run(program, directory, *base, "--fault",
+                        "step-missing:p=0.05,workflow=sale-posting,step=received")
+    named = {fact["object"] for fact in facts["step-missing"]}
+    overdue = {fact["object"] for fact in facts["run"] if fact["state"] == "overdue"}
+    tap.check("a missing step leaves its run overdue, and no other", named ^ overdue)
+    sold = {"transaction:%s/%s" % (event["storeid"], event["transactionid"])
+            for event in map(json.loads, out.splitlines())
+            if event["type"] == "com.tillwatch.middleware.sale.received"}
+    tap.check("a missing step is not said, and leaves no gap",
+              not named or named & sold or facts["finished"][0]["gaps"])
+    _, facts, _ = run(program, directory, *base, "--fault", "slow-step:p=0.02,workflow=sale-posting")
+    slow = {fact["object"] for fact in facts["slow-step"]}
+    recovered = {fact["object"] for fact in facts["run"] if fact["state"] == "recovered"}
+    tap.check("a slow step is done late, its run recovers", not slow or slow ^ recovered)
+    _, facts, _ = run(program, directory, *base, "--fault", "cancellation:p=0.2")
+    taken_back = {fact["object"] for fact in facts["run"] if fact["state"] == "compensated"}
+    tap.check("a cancelled order is compensated",
+              not taken_back or taken_back ^ {fact["object"] for fact in facts["cancellation"]})
+    _, facts, _ = run(program, directory, "--stores", "600", "--events", "200000", "--drain",
+                      "--fault", "ack-missing:p=0.02")
+    silent = defaultdict(set)
+    for fact in facts["ack-missing"]:
+        silent[fact["object"]].add(fact["store"])
+    roll_outs = {fact["object"]: fact for fact in facts["run"] if "missing" in fact}
+    tap.check("stores that do not acknowledge are missing from their roll-out",
+              not silent or [name for name, fact in roll_outs.items()
+                             if set(fact["missing"]) != silent[name]
+                             or fact["answered"] + len(fact["missing"]) != 600])
+
+
 def check_arguments(tap, program):
     wrong = []
     for arguments in (["--events", "0"], ["--stores", "0", "--events", "1"],
@@ -424,7 +472,11 @@ def check_arguments(tap, program):
                       ["--fault", "loss:stores=2", "--events", "1"],
                       ["--fault", "clock-skew:store=0200", "--events", "1"],
                       ["--tap", "fax", "--events", "1"], ["--start", "noon", "--events", "1"],
-                      ["--ledger-journeys", "--events", "1"], ["--events", "1", "more"],
+                      ["--ledger-journeys", "--events", "1"],
+                      ["--ledger-runs", "--events", "1"],
+                      ["--fault", "step-missing:workflow=nothing", "--events", "1"],
+                      ["--fault", "slow-step:workflow=sale-posting,step=sold", "--events", "1"],
+                      ["--events", "1", "more"],
                       ["--events", "1", "--stdout", "--ledger", "/nowhere/ledger"]):
         done = subprocess.run([program] + arguments, stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE, check=False)
@@ -432,7 +484,7 @@ def check_arguments(tap, program):
         if done.returncode not in (1, 2) or len(lines) != 1 or done.stdout:
             wrong.append((arguments, done.returncode, lines))
     tap.check("wrong arguments: one clear line and a status", wrong)
-    for option in ("--help", "--version", "--list-faults"):
+    for option in ("--help", "--version", "--list-faults", "--list-flows"):
         done = subprocess.run([program, option], stdout=subprocess.PIPE, check=False)
         tap.check("%s answers" % option, done.returncode or not done.stdout)
 
@@ -449,6 +501,7 @@ def main():
         check_delivery(tap, sys.argv[1], directory, events)
         check_rewinds(tap, sys.argv[1], directory, events // 2)
         check_windows(tap, sys.argv[1], directory)
+        check_steps(tap, sys.argv[1], directory)
     print("1..%d" % tap.count)
     return 1 if tap.failed else 0
 

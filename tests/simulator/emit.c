@@ -8,7 +8,10 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Of the step at hand. */
 #define FLAG_DOUBLED 1u /* the sale was posted once and will be posted again */
+#define FLAG_SLOWED  2u /* its deadline has been let pass */
+#define FLAG_TRIED   4u /* it was tried before */
 
 #define THROTTLED_ATTEMPTS 4
 
@@ -16,23 +19,32 @@
 struct extra {
     const char *text;
     size_t len;
+    const char *cause; /* of a failure */
 };
 #define PAD "                                "
-#define EXTRA(text)                \
-    {                              \
-        text PAD, sizeof(text) - 1 \
+#define EXTRA(text)                      \
+    {                                    \
+        text PAD, sizeof(text) - 1, NULL \
+    }
+#define FAILURE(text, cause)              \
+    {                                     \
+        text PAD, sizeof(text) - 1, cause \
     }
 static const struct extra no_extra = EXTRA("");
 static const struct extra unavailable =
-    EXTRA("\"outcome\":\"failed\",\"errorcode\":\"ERP-503\",\"errorclass\":\"unavailable\","
-          "\"errormessage\":\"posting service does not answer\",");
+    FAILURE("\"outcome\":\"failed\",\"errorcode\":\"ERP-503\",\"errorclass\":\"unavailable\","
+            "\"errormessage\":\"posting service does not answer\",",
+            "unavailable");
 static const struct extra master_data[] = {
-    EXTRA("\"outcome\":\"failed\",\"errorcode\":\"M7-021\",\"errorclass\":\"master-data\","
-          "\"errormessage\":\"article is not maintained in this plant\","),
-    EXTRA("\"outcome\":\"failed\",\"errorcode\":\"F5-702\",\"errorclass\":\"master-data\","
-          "\"errormessage\":\"tax code is not valid for this company\","),
-    EXTRA("\"outcome\":\"failed\",\"errorcode\":\"VP-112\",\"errorclass\":\"master-data\","
-          "\"errormessage\":\"customer account is blocked for posting\","),
+    FAILURE("\"outcome\":\"failed\",\"errorcode\":\"M7-021\",\"errorclass\":\"master-data\","
+            "\"errormessage\":\"article is not maintained in this plant\",",
+            "master-data"),
+    FAILURE("\"outcome\":\"failed\",\"errorcode\":\"F5-702\",\"errorclass\":\"master-data\","
+            "\"errormessage\":\"tax code is not valid for this company\",",
+            "master-data"),
+    FAILURE("\"outcome\":\"failed\",\"errorcode\":\"VP-112\",\"errorclass\":\"master-data\","
+            "\"errormessage\":\"customer account is blocked for posting\",",
+            "master-data"),
 };
 static const struct extra throttled =
     EXTRA("\"outcome\":\"retrying\",\"errorcode\":\"429\",\"errorclass\":\"throttled\","
@@ -52,7 +64,19 @@ struct saying {
     struct extra extra;
     bool must_arrive;
     bool is_second_effect;
+    unsigned orders[8]; /* that the step is about */
+    unsigned order_count;
 };
+
+/* This fault met the runs that the saying is about. */
+static void blame(struct sim *self, const struct sim_flow *flow, const struct saying *saying,
+                  enum sim_fault_kind fault)
+{
+    if (self->runs != NULL) {
+        sim_runs_blame(self->runs, sim_queue_number(self->queue, flow), saying->orders,
+                       saying->order_count, fault);
+    }
+}
 
 static void set_source(struct sim *self, const struct sim_flow *flow, const struct sim_step *step,
                        struct saying *saying)
@@ -125,7 +149,7 @@ static void meet_before(struct sim *self, enum sim_fault_kind fault, struct sayi
         self->totals.ignored_objects++;
         break;
     case SIM_FAULT_HUB:
-        saying->extra = (struct extra){self->hub, self->hub_len};
+        saying->extra = (struct extra){self->hub, self->hub_len, NULL};
         break;
     case SIM_FAULT_LOSS:
     case SIM_FAULT_OUT_OF_ORDER:
@@ -225,12 +249,38 @@ static int dispatch(struct sim *self, enum sim_fault_kind fault, const struct si
 
 /* ---- saying ---- */
 
+/* Attributes, besides the objects, that the definitions of workflows look at. */
+static void put_attributes(const char *text, size_t text_len, char *out, size_t size)
+{
+    static const char *const names[] = {"storeid",    "customerref", "outcome",
+                                        "errorclass", "consent",     "fulfilment"};
+    const char *end = memmem(text, text_len, "\"dataschema\":", 13);
+    size_t head = end == NULL ? text_len : (size_t)(end - text);
+    size_t at = 0;
+    out[0] = 0;
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        char mark[32];
+        int mark_len = snprintf(mark, sizeof(mark), "\"%s\":\"", names[i]);
+        const char *found = memmem(text, head, mark, (size_t)mark_len);
+        if (found != NULL) {
+            const char *value = found + mark_len;
+            int len = snprintf(out + at, size - at, ",\"%s\":\"%.*s\"", names[i],
+                               (int)strcspn(value, "\""), value);
+            TW_ASSERT(len > 0 && (size_t)len < size - at);
+            at += (size_t)len;
+        }
+    }
+}
+
 static void note_event(struct sim *self, const struct saying *saying,
-                       const struct sim_compose *what, const char *text)
+                       const struct sim_compose *what, const char *text, size_t text_len,
+                       int64_t at_us)
 {
     char objects[1024];
     size_t len = sim_types_objects(saying->type, what, objects);
     char hub[64] = "";
+    char attributes[512];
+    put_attributes(text, text_len, attributes, sizeof(attributes));
     if (saying->extra.text == self->hub) {
         len--;
         (void)snprintf(hub, sizeof(hub), "%s\"correlation:%s\"]", len > 1 ? "," : "",
@@ -239,9 +289,10 @@ static void note_event(struct sim *self, const struct saying *saying,
     /* The id stands at a fixed place in every event. */
     sim_ledger_fact(self->ledger,
                     "\"fact\":\"event\",\"id\":\"%.36s\",\"source\":\"%.*s\",\"sequence\":%llu,"
-                    "\"objects\":%.*s%s",
+                    "\"type\":\"%s\",\"at_us\":%lld,\"time_us\":%lld%s,\"objects\":%.*s%s",
                     text + 27, what->source->name_len, what->source->name,
-                    (unsigned long long)what->source->sequence, (int)len, objects, hub);
+                    (unsigned long long)what->source->sequence, saying->type->name,
+                    (long long)at_us, (long long)what->time_us, attributes, (int)len, objects, hub);
 }
 
 static int say(struct sim *self, const struct sim_flow *flow, struct saying *saying, int64_t now_us,
@@ -251,6 +302,9 @@ static int say(struct sim *self, const struct sim_flow *flow, struct saying *say
     if (self->faults.any_per_event) {
         fault = draw_fault(self, saying, now_us);
         meet_before(self, fault, saying);
+        if (fault != SIM_FAULT_NONE) {
+            blame(self, flow, saying, fault);
+        }
     }
     struct sim_source *source = &self->estate.sources[saying->source];
     uint64_t number = self->totals.composed++;
@@ -269,12 +323,13 @@ static int say(struct sim *self, const struct sim_flow *flow, struct saying *say
     what.id[1] = sim_mix(what.id[0] + self->salt);
     if (source->store != UINT32_MAX && self->estate.stores[source->store].skew_us != 0) {
         what.time_us += self->estate.stores[source->store].skew_us;
+        blame(self, flow, saying, SIM_FAULT_SKEW);
         self->estate.stores[source->store].skewed_events++;
     }
     char *text = sim_outlet_reserve(self->outlet, source->channel);
     size_t len = sim_types_compose(saying->type, &what, text);
     if (self->options->ledger_events) {
-        note_event(self, saying, &what, text);
+        note_event(self, saying, &what, text, len, now_us);
     }
     struct sim_event event = {.source = saying->source,
                               .sequence = source->sequence,
@@ -310,6 +365,7 @@ static enum sim_outcome post(struct sim *self, struct sim_flow *flow, enum sim_r
     const struct sim_fault *outage = &self->faults.of[SIM_FAULT_ERP_OUTAGE];
     if (sim_fault_is_active(outage, now_us) && outage->until_us != INT64_MAX) {
         saying->extra = unavailable;
+        blame(self, flow, saying, SIM_FAULT_ERP_OUTAGE);
         self->totals.failed++;
         flow->due_us = later(self, outage->until_us, 60);
         return SIM_AGAIN;
@@ -322,11 +378,14 @@ static enum sim_outcome post(struct sim *self, struct sim_flow *flow, enum sim_r
     }
     if (happens(self, SIM_FAULT_MASTER_DATA, now_us)) {
         saying->extra = master_data[flow->serial % 3];
+        blame(self, flow, saying, SIM_FAULT_MASTER_DATA);
+        sim_step_omit(flow, saying->orders, saying->order_count);
         self->totals.failed++;
         return SIM_GOES_ON;
     }
     if (role == SIM_ROLE_ERP_SALE && happens(self, SIM_FAULT_DOUBLE, now_us)) {
         flow->flags |= FLAG_DOUBLED;
+        blame(self, flow, saying, SIM_FAULT_DOUBLE);
         saying->must_arrive = true;
         flow->due_us = later(self, now_us + 500000, 5);
         return SIM_AGAIN;
@@ -344,6 +403,7 @@ static enum sim_outcome meet_role(struct sim *self, struct sim_flow *flow, enum 
     case SIM_ROLE_API:
         if (flow->attempt < THROTTLED_ATTEMPTS && happens(self, SIM_FAULT_THROTTLING, now_us)) {
             saying->extra = throttled;
+            blame(self, flow, saying, SIM_FAULT_THROTTLING);
             self->totals.retrying++;
             flow->due_us = later(self, now_us + (INT64_C(1000000) << flow->attempt), 1);
             flow->attempt++;
@@ -379,6 +439,137 @@ static enum sim_outcome meet_silence(struct sim *self, struct sim_flow *flow,
     return SIM_AGAIN;
 }
 
+/* A fact about the step at hand of these orders. */
+static void note_fault(struct sim *self, const struct sim_flow *flow, const struct saying *saying,
+                       enum sim_fault_kind fault, int64_t now_us)
+{
+    const struct sim_kind_info *kind = &sim_kinds[flow->kind];
+    const struct sim_step *step = sim_flow_step(flow);
+    for (unsigned i = 0; i < saying->order_count && kind->object != 0; i++) {
+        struct sim_flow of_order = *flow;
+        struct sim_compose what = {
+            .estate = &self->estate, .flow = &of_order, .salt = self->salt, .store = flow->store};
+        char object[96];
+        of_order.rep = (uint16_t)saying->orders[i];
+        sim_types_object(kind->object, &what, object);
+        sim_ledger_fact(self->ledger,
+                        "\"fact\":\"%s\",\"workflow\":\"%s\",\"object\":\"%s\","
+                        "\"step\":\"%s\",\"store\":\"%.4s\",\"at_us\":%lld",
+                        sim_fault_name(fault), kind->name, object, step->name,
+                        self->estate.stores[saying->store].id, (long long)now_us);
+    }
+    blame(self, flow, saying, fault);
+}
+
+static bool is_meant(const struct sim_fault *fault, const struct sim_flow *flow)
+{
+    const char *name = sim_flow_step(flow)->name;
+    return fault->is_on &&
+           (strcmp(fault->workflow, "any") == 0 ||
+            strcmp(fault->workflow, sim_kinds[flow->kind].name) == 0) &&
+           (fault->step[0] == 0 || strcmp(fault->step, "any") == 0 ||
+            (name != NULL && strcmp(fault->step, name) == 0));
+}
+
+/* Whether a fault keeps the step at hand from happening now: for good, or until its deadline has
+ * passed. */
+static bool is_kept_back(struct sim *self, struct sim_flow *flow, const struct saying *saying,
+                         int64_t now_us, enum sim_outcome *ret_outcome)
+{
+    const struct sim_step *step = sim_flow_step(flow);
+    const struct sim_fault *missing = &self->faults.of[SIM_FAULT_STEP_MISSING];
+    const struct sim_fault *slow = &self->faults.of[SIM_FAULT_SLOW_STEP];
+    const struct sim_fault *mute = &self->faults.of[SIM_FAULT_ACK_MISSING];
+    if (step->within_s == 0 || flow->flags != 0) {
+        return false;
+    }
+    if (step->per == SIM_EACH_STORE) {
+        bool is_mute = is_meant(mute, flow) &&
+                       (mute->store[0] == 0 ||
+                        strncmp(mute->store, self->estate.stores[saying->store].id, 4) == 0) &&
+                       happens(self, SIM_FAULT_ACK_MISSING, now_us);
+        if (is_mute) {
+            note_fault(self, flow, saying, SIM_FAULT_ACK_MISSING, now_us);
+            *ret_outcome = SIM_GOES_ON;
+        }
+        return is_mute;
+    }
+    if (step->per == SIM_EACH_PARCEL && flow->rep != 0) {
+        return false; /* the first parcel stands for all */
+    }
+    if (is_meant(missing, flow) && happens(self, SIM_FAULT_STEP_MISSING, now_us)) {
+        note_fault(self, flow, saying, SIM_FAULT_STEP_MISSING, now_us);
+        sim_step_omit(flow, saying->orders, saying->order_count);
+        *ret_outcome = SIM_GOES_ON;
+        return true;
+    }
+    if (is_meant(slow, flow) && step->within_s <= slow->delay_s &&
+        happens(self, SIM_FAULT_SLOW_STEP, now_us)) {
+        note_fault(self, flow, saying, SIM_FAULT_SLOW_STEP, now_us);
+        flow->flags |= FLAG_SLOWED;
+        flow->due_us =
+            later(self, now_us + ((int64_t)step->within_s + 1) * 1000000, step->within_s * 0.5);
+        *ret_outcome = SIM_AGAIN;
+        return true;
+    }
+    return false;
+}
+
+/* An order is cancelled when the goods should be taken from the shelf. */
+static bool is_cancelled(struct sim *self, const struct sim_flow *flow, struct saying *saying,
+                         int64_t now_us)
+{
+    if ((saying->type_index != SIM_T_WMS_PICKED && saying->type_index != SIM_T_POS_READY) ||
+        flow->orders != 1 || flow->rep != 0 || flow->flags != 0 ||
+        !happens(self, SIM_FAULT_CANCELLATION, now_us)) {
+        return false;
+    }
+    note_fault(self, flow, saying, SIM_FAULT_CANCELLATION, now_us);
+    saying->type_index = SIM_T_WEB_CANCELLED;
+    saying->type = &self->types.templates[SIM_T_WEB_CANCELLED];
+    return true;
+}
+
+static void note_deed(struct sim *self, const struct sim_flow *flow, const struct saying *saying,
+                      int64_t now_us)
+{
+    if (self->runs == NULL) {
+        return;
+    }
+    struct sim_deed deed = {.orders = saying->orders,
+                            .order_count = saying->order_count,
+                            .outcome = SIM_DEED_DONE,
+                            .cause = saying->extra.cause,
+                            .at_us = now_us,
+                            .store = saying->store};
+    if (saying->type_index == SIM_T_WEB_CANCELLED) {
+        deed.outcome = SIM_DEED_CANCELLED;
+    } else if (saying->extra.cause != NULL) {
+        deed.outcome = SIM_DEED_FAILED;
+    } else if (saying->extra.text == throttled.text) {
+        deed.outcome = SIM_DEED_RETRYING;
+    }
+    sim_runs_note(self->runs, sim_queue_number(self->queue, flow), flow, &deed);
+}
+
+/* What comes after a step that was said. Nobody hears of an offline store before it is back. */
+static enum sim_outcome go_on(struct sim *self, struct sim_flow *flow, const struct saying *saying,
+                              enum sim_outcome outcome, int64_t now_us)
+{
+    const struct sim_store *store = &self->estate.stores[saying->store];
+    bool is_offline = saying->type->system == SIM_POS && now_us >= store->offline_from &&
+                      now_us < store->offline_until;
+    if (is_offline) {
+        blame(self, flow, saying, SIM_FAULT_OFFLINE);
+    }
+    if (is_offline && outcome == SIM_GOES_ON && sim_flow_step(flow)->per != SIM_EACH_STORE) {
+        flow->due_us = store->offline_until;
+        outcome = store->offline_until == INT64_MAX ? SIM_ENDS : outcome;
+    }
+    flow->flags = outcome == SIM_AGAIN ? (uint8_t)(flow->flags | FLAG_TRIED) : 0;
+    return outcome;
+}
+
 int sim_emit(struct sim *self, struct sim_flow *flow, int64_t now_us, enum sim_outcome *ret_outcome,
              struct tw_diag *diag)
 {
@@ -386,26 +577,32 @@ int sim_emit(struct sim *self, struct sim_flow *flow, int64_t now_us, enum sim_o
     struct saying saying = {
         .type = &self->types.templates[step->type], .type_index = step->type, .extra = no_extra};
     set_source(self, flow, step, &saying);
+    saying.order_count = sim_step_orders(flow, saying.orders);
     flow->due_us = now_us;
+    if (saying.order_count == 0) {
+        flow->flags = 0;
+        *ret_outcome = SIM_GOES_ON;
+        return TW_OK;
+    }
     if (is_silent(self, &saying, now_us)) {
+        blame(self, flow, &saying, SIM_FAULT_SILENT);
         *ret_outcome = meet_silence(self, flow, step, &saying);
         return TW_OK;
     }
+    if (is_kept_back(self, flow, &saying, now_us, ret_outcome)) {
+        return TW_OK;
+    }
     enum sim_outcome outcome = SIM_GOES_ON;
-    if (step->role != SIM_ROLE_NONE) {
+    if (is_cancelled(self, flow, &saying, now_us)) {
+        set_source(self, flow, step, &saying);
+        outcome = SIM_ENDS;
+    } else if (step->role != SIM_ROLE_NONE) {
         outcome = meet_role(self, flow, step->role, now_us, &saying);
     }
     int result = say(self, flow, &saying, now_us, diag);
     if (result == TW_OK) {
-        /* Nobody hears of an offline store before it is back. */
-        const struct sim_store *store = &self->estate.stores[saying.store];
-        if (saying.type->system == SIM_POS && outcome == SIM_GOES_ON &&
-            now_us >= store->offline_from && now_us < store->offline_until &&
-            step->per != SIM_EACH_STORE) {
-            flow->due_us = store->offline_until;
-            outcome = store->offline_until == INT64_MAX ? SIM_ENDS : outcome;
-        }
-        *ret_outcome = outcome;
+        note_deed(self, flow, &saying, now_us);
+        *ret_outcome = go_on(self, flow, &saying, outcome, now_us);
     }
     return result;
 }

@@ -34,6 +34,8 @@ const char *const sim_system_names[SIM_SYSTEM_COUNT] = {
     [SIM_PAYMENT] = "payment",
     [SIM_INVENTORY] = "inventory",
     [SIM_SERVICE] = "service",
+    [SIM_MARKETING] = "marketing",
+    [SIM_FINANCE] = "finance",
 };
 
 /* How many instances each central system runs, and what they are called. */
@@ -52,6 +54,8 @@ static const struct {
     [SIM_PAYMENT] = {3, "gateway"},
     [SIM_INVENTORY] = {4, "stock"},
     [SIM_SERVICE] = {2, "desk"},
+    [SIM_MARKETING] = {1, "campaigns"},
+    [SIM_FINANCE] = {1, "ledger"},
 };
 
 static void make_articles(struct sim_estate *self, struct sim_random *random)

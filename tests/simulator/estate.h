@@ -27,6 +27,8 @@ enum sim_system {
     SIM_PAYMENT,
     SIM_INVENTORY,
     SIM_SERVICE,
+    SIM_MARKETING,
+    SIM_FINANCE,
     SIM_SYSTEM_COUNT
 };
 

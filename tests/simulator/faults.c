@@ -22,12 +22,15 @@ enum key {
     K_MAX,
     K_STORE,
     K_ID,
+    K_WORKFLOW,
+    K_STEP,
     K_COUNT
 };
 #define BIT(key) (1u << (key))
 #define WINDOW   (BIT(K_FROM) | BIT(K_FOR))
 #define EVENTS   (BIT(K_P) | BIT(K_MAX) | WINDOW)
 #define STORES   (BIT(K_STORES) | BIT(K_STORE))
+#define STEPS    (EVENTS | BIT(K_WORKFLOW) | BIT(K_STEP))
 
 static const struct {
     const char *name;
@@ -50,6 +53,10 @@ static const struct {
     [K_STORE] = {"store", TEXT, AT(store), 0, sizeof(((struct sim_fault *)0)->store),
                  "this store (0042) instead of chosen ones"},
     [K_ID] = {"id", TEXT, AT(id), 0, sizeof(((struct sim_fault *)0)->id), "the shared identifier"},
+    [K_WORKFLOW] = {"workflow", TEXT, AT(workflow), 0, sizeof(((struct sim_fault *)0)->workflow),
+                    "only this workflow"},
+    [K_STEP] = {"step", TEXT, AT(step), 0, sizeof(((struct sim_fault *)0)->step),
+                "only this step of it"},
 };
 
 static const struct {
@@ -122,6 +129,22 @@ static const struct {
                               WINDOW | BIT(K_FACTOR),
                               {.from_s = 30, .for_s = 60, .factor = 5},
                               "a peak of the rate"},
+    [SIM_FAULT_STEP_MISSING] = {"step-missing",
+                                STEPS,
+                                {.p = 0.001, .workflow = "any", .step = "any"},
+                                "a step never happens, nor what comes after it: no event, no gap"},
+    [SIM_FAULT_SLOW_STEP] = {"slow-step",
+                             STEPS | BIT(K_DELAY),
+                             {.p = 0.001, .delay_s = 3600, .workflow = "any", .step = "any"},
+                             "a step happens after its deadline, if that is within delay seconds"},
+    [SIM_FAULT_ACK_MISSING] = {"ack-missing",
+                               EVENTS | BIT(K_WORKFLOW) | BIT(K_STORE),
+                               {.p = 0.01, .workflow = "any"},
+                               "a store does not acknowledge a price list or a promotion"},
+    [SIM_FAULT_CANCELLATION] = {"cancellation",
+                                EVENTS,
+                                {.p = 0.01},
+                                "an order is cancelled before it is picked"},
 };
 
 const char *sim_fault_name(enum sim_fault_kind kind)

@@ -31,6 +31,10 @@ enum sim_fault_kind {
     SIM_FAULT_MASTER_DATA,
     SIM_FAULT_DOUBLE,
     SIM_FAULT_FLASH_SALE,
+    SIM_FAULT_STEP_MISSING,
+    SIM_FAULT_SLOW_STEP,
+    SIM_FAULT_ACK_MISSING,
+    SIM_FAULT_CANCELLATION,
     SIM_FAULT_COUNT,
     SIM_FAULT_NONE = SIM_FAULT_COUNT
 };
@@ -48,6 +52,8 @@ struct sim_fault {
     uint32_t max; /* at most so many in the run */
     char store[8];
     char id[40];
+    char workflow[32];
+    char step[32];
     int64_t from_us; /* the window, since 1970; set at start */
     int64_t until_us;
     uint64_t done;

@@ -4,125 +4,194 @@
 #include "config.h"
 #include "simulator/flows.h"
 
+#include <string.h>
+
+#define BIT(n) (1u << (n))
+#define MINUTE 60
+#define HOUR   3600
+#define DAY    86400
+
 /* Lags are those of a well-run estate: checkout in seconds, posting within half a minute, the
- * warehouse in minutes (a fast one, so that a demonstration shows whole orders). */
+ * warehouse in minutes (a fast one, so that a demonstration shows whole orders). They are well
+ * below the deadlines, which are those of the retail pack. */
 static const struct sim_step sale[] = {
-    {SIM_T_POS_SALE, SIM_ONCE, false, SIM_ROLE_NONE, 0, 0},
-    {SIM_T_MW_SALE, SIM_ONCE, false, SIM_ROLE_NONE, 40, 900},
-    {SIM_T_LOYALTY_ACCRUED, SIM_ONCE, true, SIM_ROLE_API, 60, 2500},
-    {SIM_T_INV_SALE, SIM_ONCE, false, SIM_ROLE_NONE, 50, 3000},
-    {SIM_T_CRM_PROFILE, SIM_ONCE, true, SIM_ROLE_API, 100, 4000},
-    {SIM_T_ERP_SALE, SIM_ONCE, false, SIM_ROLE_ERP_SALE, 300, 20000},
+    {SIM_T_POS_SALE, SIM_ONCE, false, SIM_ROLE_NONE, 0, 0, "sold", 0, 0},
+    {SIM_T_MW_SALE, SIM_ONCE, false, SIM_ROLE_NONE, 40, 900, "received", BIT(0), 30},
+    {SIM_T_LOYALTY_ACCRUED, SIM_ONCE, true, SIM_ROLE_API, 60, 2500, "accrued", BIT(1), 2 * MINUTE},
+    {SIM_T_INV_SALE, SIM_ONCE, false, SIM_ROLE_NONE, 50, 3000, "stocked", BIT(1), 5 * MINUTE},
+    {SIM_T_CRM_PROFILE, SIM_ONCE, true, SIM_ROLE_API, 100, 4000, "profiled", BIT(1), 15 * MINUTE},
+    {SIM_T_ERP_SALE, SIM_ONCE, false, SIM_ROLE_ERP_SALE, 300, 20000, "posted", BIT(1), 5 * MINUTE},
 };
 
 static const struct sim_step sale_b[] = {
-    {SIM_T_POS_SALE, SIM_ONCE, false, SIM_ROLE_NONE, 0, 0},
-    {SIM_T_MW_SALE, SIM_ONCE, false, SIM_ROLE_NONE, 40, 900},
-    {SIM_T_ERP_SALE, SIM_ONCE, false, SIM_ROLE_ERP_SALE, 200, 6000},
-    {SIM_T_INV_SALE, SIM_ONCE, false, SIM_ROLE_NONE, 50, 2000},
-    {SIM_T_LOYALTY_ACCRUED, SIM_ONCE, true, SIM_ROLE_API, 60, 5000},
-    {SIM_T_CDP_SALE, SIM_ONCE, true, SIM_ROLE_API, 100, 8000},
+    {SIM_T_POS_SALE, SIM_ONCE, false, SIM_ROLE_NONE, 0, 0, "sold", 0, 0},
+    {SIM_T_MW_SALE, SIM_ONCE, false, SIM_ROLE_NONE, 40, 900, "received", BIT(0), 30},
+    {SIM_T_ERP_SALE, SIM_ONCE, false, SIM_ROLE_ERP_SALE, 200, 6000, "posted", BIT(1), 5 * MINUTE},
+    {SIM_T_INV_SALE, SIM_ONCE, false, SIM_ROLE_NONE, 50, 2000, "stocked", BIT(1), 5 * MINUTE},
+    {SIM_T_LOYALTY_ACCRUED, SIM_ONCE, true, SIM_ROLE_API, 60, 5000, "accrued", BIT(1), 2 * MINUTE},
+    {SIM_T_CDP_SALE, SIM_ONCE, true, SIM_ROLE_API, 100, 8000, "profiled", BIT(1), 15 * MINUTE},
 };
 
 static const struct sim_step order[] = {
-    {SIM_T_WEB_ORDER, SIM_EACH_ORDER, false, SIM_ROLE_NONE, 0, 20000},
-    {SIM_T_PAY_AUTHORIZED, SIM_EACH_ORDER, false, SIM_ROLE_NONE, 400, 4000},
-    {SIM_T_MW_ORDER, SIM_EACH_ORDER, false, SIM_ROLE_NONE, 50, 1500},
-    {SIM_T_ERP_ORDER, SIM_EACH_ORDER, false, SIM_ROLE_ERP, 300, 15000},
-    {SIM_T_WEB_ACK, SIM_EACH_ORDER, false, SIM_ROLE_NONE, 200, 5000},
-    {SIM_T_WMS_PICKED, SIM_EACH_PARCEL, false, SIM_ROLE_NONE, 20000, 240000},
-    {SIM_T_WMS_DISPATCHED, SIM_EACH_PARCEL, false, SIM_ROLE_NONE, 10000, 180000},
-    {SIM_T_PAY_CAPTURED, SIM_EACH_ORDER, false, SIM_ROLE_NONE, 1000, 30000},
+    {SIM_T_WEB_ORDER, SIM_EACH_ORDER, false, SIM_ROLE_NONE, 0, 20000, "placed", 0, 0},
+    {SIM_T_PAY_AUTHORIZED, SIM_EACH_ORDER, false, SIM_ROLE_NONE, 400, 4000, "authorized", BIT(0),
+     5 * MINUTE},
+    {SIM_T_MW_ORDER, SIM_EACH_ORDER, false, SIM_ROLE_NONE, 50, 1500, "received", BIT(1),
+     2 * MINUTE},
+    {SIM_T_ERP_ORDER, SIM_EACH_ORDER, false, SIM_ROLE_ERP, 300, 15000, "booked", BIT(2),
+     10 * MINUTE},
+    {SIM_T_WEB_ACK, SIM_EACH_ORDER, false, SIM_ROLE_NONE, 200, 5000, "acknowledged", BIT(3),
+     10 * MINUTE},
+    {SIM_T_WMS_PICKED, SIM_EACH_PARCEL, false, SIM_ROLE_NONE, 20000, 240000, "picked", BIT(3), DAY},
+    {SIM_T_WMS_DISPATCHED, SIM_EACH_PARCEL, false, SIM_ROLE_NONE, 10000, 180000, "dispatched",
+     BIT(5), DAY},
+    {SIM_T_PAY_CAPTURED, SIM_EACH_ORDER, false, SIM_ROLE_NONE, 1000, 30000, "captured", BIT(6),
+     DAY},
 };
 
 static const struct sim_step collect[] = {
-    {SIM_T_WEB_COLLECT, SIM_ONCE, false, SIM_ROLE_NONE, 0, 0},
-    {SIM_T_PAY_AUTHORIZED, SIM_ONCE, false, SIM_ROLE_NONE, 400, 4000},
-    {SIM_T_MW_ORDER, SIM_ONCE, false, SIM_ROLE_NONE, 50, 1500},
-    {SIM_T_ERP_ORDER, SIM_ONCE, false, SIM_ROLE_ERP, 300, 15000},
-    {SIM_T_POS_READY, SIM_ONCE, false, SIM_ROLE_NONE, 30000, 300000},
-    {SIM_T_WEB_ACK, SIM_ONCE, false, SIM_ROLE_NONE, 200, 5000},
-    {SIM_T_POS_COLLECTED, SIM_ONCE, false, SIM_ROLE_NONE, 60000, 600000},
-    {SIM_T_PAY_CAPTURED, SIM_ONCE, false, SIM_ROLE_NONE, 500, 10000},
+    {SIM_T_WEB_COLLECT, SIM_ONCE, false, SIM_ROLE_NONE, 0, 0, "placed", 0, 0},
+    {SIM_T_PAY_AUTHORIZED, SIM_ONCE, false, SIM_ROLE_NONE, 400, 4000, "authorized", BIT(0),
+     5 * MINUTE},
+    {SIM_T_MW_ORDER, SIM_ONCE, false, SIM_ROLE_NONE, 50, 1500, "received", BIT(1), 2 * MINUTE},
+    {SIM_T_ERP_ORDER, SIM_ONCE, false, SIM_ROLE_ERP, 300, 15000, "booked", BIT(2), 10 * MINUTE},
+    {SIM_T_POS_READY, SIM_ONCE, false, SIM_ROLE_NONE, 30000, 300000, "ready", BIT(3), 4 * HOUR},
+    {SIM_T_WEB_ACK, SIM_ONCE, false, SIM_ROLE_NONE, 200, 5000, "acknowledged", BIT(4), 15 * MINUTE},
+    {SIM_T_POS_COLLECTED, SIM_ONCE, false, SIM_ROLE_NONE, 60000, 600000, "collected", BIT(4),
+     3 * DAY},
+    {SIM_T_PAY_CAPTURED, SIM_ONCE, false, SIM_ROLE_NONE, 500, 10000, "captured", BIT(6), DAY},
 };
 
 static const struct sim_step return_store[] = {
-    {SIM_T_POS_RETURN, SIM_ONCE, false, SIM_ROLE_NONE, 0, 0},
-    {SIM_T_MW_RETURN, SIM_ONCE, false, SIM_ROLE_NONE, 40, 900},
-    {SIM_T_ERP_REFUND, SIM_ONCE, false, SIM_ROLE_ERP, 300, 15000},
-    {SIM_T_PAY_REFUNDED, SIM_ONCE, false, SIM_ROLE_NONE, 500, 8000},
-    {SIM_T_LOYALTY_REVERSED, SIM_ONCE, true, SIM_ROLE_API, 100, 4000},
-    {SIM_T_INV_RETURN, SIM_ONCE, false, SIM_ROLE_NONE, 100, 4000},
+    {SIM_T_POS_RETURN, SIM_ONCE, false, SIM_ROLE_NONE, 0, 0, "accepted", 0, 0},
+    {SIM_T_MW_RETURN, SIM_ONCE, false, SIM_ROLE_NONE, 40, 900, "received", BIT(0), MINUTE},
+    {SIM_T_ERP_REFUND, SIM_ONCE, false, SIM_ROLE_ERP, 300, 15000, "reversed", BIT(1), DAY},
+    {SIM_T_PAY_REFUNDED, SIM_ONCE, false, SIM_ROLE_NONE, 500, 8000, "refunded", BIT(2), 4 * HOUR},
+    {SIM_T_LOYALTY_REVERSED, SIM_ONCE, true, SIM_ROLE_API, 100, 4000, "points-reversed", BIT(2),
+     HOUR},
+    {SIM_T_INV_RETURN, SIM_ONCE, false, SIM_ROLE_NONE, 100, 4000, "restocked", BIT(2), HOUR},
 };
 
 static const struct sim_step return_online[] = {
-    {SIM_T_WEB_RETURN, SIM_ONCE, false, SIM_ROLE_NONE, 0, 0},
-    {SIM_T_MW_RETURN, SIM_ONCE, false, SIM_ROLE_NONE, 40, 900},
-    {SIM_T_WMS_RETURN, SIM_ONCE, false, SIM_ROLE_NONE, 30000, 300000},
-    {SIM_T_ERP_REFUND, SIM_ONCE, false, SIM_ROLE_ERP, 300, 15000},
-    {SIM_T_PAY_REFUNDED, SIM_ONCE, false, SIM_ROLE_NONE, 500, 8000},
-    {SIM_T_LOYALTY_REVERSED, SIM_ONCE, true, SIM_ROLE_API, 100, 4000},
-    {SIM_T_INV_RETURN, SIM_ONCE, false, SIM_ROLE_NONE, 100, 4000},
+    {SIM_T_WEB_RETURN, SIM_ONCE, false, SIM_ROLE_NONE, 0, 0, "accepted", 0, 0},
+    {SIM_T_MW_RETURN, SIM_ONCE, false, SIM_ROLE_NONE, 40, 900, "received", BIT(0), MINUTE},
+    {SIM_T_WMS_RETURN, SIM_ONCE, false, SIM_ROLE_NONE, 30000, 300000, "inspected", BIT(1), 0},
+    {SIM_T_ERP_REFUND, SIM_ONCE, false, SIM_ROLE_ERP, 300, 15000, "reversed", BIT(1), DAY},
+    {SIM_T_PAY_REFUNDED, SIM_ONCE, false, SIM_ROLE_NONE, 500, 8000, "refunded", BIT(3), 4 * HOUR},
+    {SIM_T_LOYALTY_REVERSED, SIM_ONCE, true, SIM_ROLE_API, 100, 4000, "points-reversed", BIT(3),
+     HOUR},
+    {SIM_T_INV_RETURN, SIM_ONCE, false, SIM_ROLE_NONE, 100, 4000, "restocked", BIT(3), HOUR},
 };
 
 /* The first event carries context only (article, store): nothing joins it to the others. */
 static const struct sim_step movement[] = {
-    {SIM_T_INV_MOVED, SIM_ONCE, false, SIM_ROLE_NONE, 0, 0},
-    {SIM_T_MW_MOVEMENT, SIM_ONCE, false, SIM_ROLE_NONE, 40, 900},
-    {SIM_T_ERP_STOCK, SIM_ONCE, false, SIM_ROLE_ERP, 300, 9000},
-    {SIM_T_WEB_AVAILABILITY, SIM_ONCE, false, SIM_ROLE_NONE, 200, 9000},
+    {SIM_T_INV_MOVED, SIM_ONCE, false, SIM_ROLE_NONE, 0, 0, NULL, 0, 0},
+    {SIM_T_MW_MOVEMENT, SIM_ONCE, false, SIM_ROLE_NONE, 40, 900, "received", 0, 0},
+    {SIM_T_ERP_STOCK, SIM_ONCE, false, SIM_ROLE_ERP, 300, 9000, "posted", BIT(1), 5 * MINUTE},
+    {SIM_T_WEB_AVAILABILITY, SIM_ONCE, false, SIM_ROLE_NONE, 200, 9000, "shown", BIT(2),
+     5 * MINUTE},
 };
 
 static const struct sim_step redemption[] = {
-    {SIM_T_POS_VOUCHER, SIM_ONCE, false, SIM_ROLE_NONE, 0, 0},
-    {SIM_T_MW_REDEMPTION, SIM_ONCE, false, SIM_ROLE_NONE, 40, 900},
-    {SIM_T_LOYALTY_REDEEMED, SIM_ONCE, true, SIM_ROLE_API, 60, 2500},
-    {SIM_T_ERP_VOUCHER, SIM_ONCE, false, SIM_ROLE_ERP, 300, 15000},
+    {SIM_T_POS_VOUCHER, SIM_ONCE, false, SIM_ROLE_NONE, 0, 0, "redeemed", 0, 0},
+    {SIM_T_MW_REDEMPTION, SIM_ONCE, false, SIM_ROLE_NONE, 40, 900, "received", BIT(0), 10},
+    {SIM_T_LOYALTY_REDEEMED, SIM_ONCE, true, SIM_ROLE_API, 60, 2500, "deducted", BIT(1), MINUTE},
+    {SIM_T_ERP_VOUCHER, SIM_ONCE, false, SIM_ROLE_ERP, 300, 15000, "settled", BIT(1), MINUTE},
 };
 
 static const struct sim_step customer[] = {
-    {SIM_T_CRM_CUSTOMER, SIM_ONCE, false, SIM_ROLE_NONE, 0, 0},
-    {SIM_T_MW_CUSTOMER, SIM_ONCE, false, SIM_ROLE_NONE, 40, 900},
-    {SIM_T_CDP_PROFILE, SIM_ONCE, false, SIM_ROLE_API, 100, 5000},
-    {SIM_T_LOYALTY_MEMBER, SIM_ONCE, false, SIM_ROLE_API, 100, 5000},
+    {SIM_T_CRM_CUSTOMER, SIM_ONCE, false, SIM_ROLE_NONE, 0, 0, NULL, 0, 0},
+    {SIM_T_MW_CUSTOMER, SIM_ONCE, false, SIM_ROLE_NONE, 40, 900, "received", 0, 0},
+    {SIM_T_CDP_PROFILE, SIM_ONCE, false, SIM_ROLE_API, 100, 5000, "profiled", BIT(1), 5 * MINUTE},
+    {SIM_T_LOYALTY_MEMBER, SIM_ONCE, false, SIM_ROLE_API, 100, 5000, "member-updated", BIT(1),
+     5 * MINUTE},
+};
+
+static const struct sim_step consent[] = {
+    {SIM_T_CRM_CUSTOMER, SIM_ONCE, false, SIM_ROLE_NONE, 0, 0, NULL, 0, 0},
+    {SIM_T_MW_CONSENT, SIM_ONCE, false, SIM_ROLE_NONE, 40, 900, "received", 0, 0},
+    {SIM_T_CDP_PROFILE, SIM_ONCE, false, SIM_ROLE_API, 100, 5000, "profiled", BIT(1), 5 * MINUTE},
+    {SIM_T_LOYALTY_MEMBER, SIM_ONCE, false, SIM_ROLE_API, 100, 5000, "member-updated", BIT(1),
+     5 * MINUTE},
+    {SIM_T_CONSENT_APPLIED, SIM_ONCE, false, SIM_ROLE_API, 100, 5000, "consented", BIT(1),
+     15 * MINUTE},
 };
 
 static const struct sim_step service_case[] = {
-    {SIM_T_CASE_OPENED, SIM_ONCE, false, SIM_ROLE_NONE, 0, 0},
-    {SIM_T_CASE_ASSIGNED, SIM_ONCE, false, SIM_ROLE_NONE, 2000, 60000},
-    {SIM_T_CASE_RESOLVED, SIM_ONCE, false, SIM_ROLE_NONE, 30000, 400000},
+    {SIM_T_CASE_OPENED, SIM_ONCE, false, SIM_ROLE_NONE, 0, 0, "opened", 0, 0},
+    {SIM_T_CRM_CASE, SIM_ONCE, false, SIM_ROLE_API, 200, 8000, "synchronized", BIT(0), 15 * MINUTE},
+    {SIM_T_CASE_ASSIGNED, SIM_ONCE, false, SIM_ROLE_NONE, 2000, 60000, "assigned", BIT(0),
+     4 * HOUR},
+    {SIM_T_CASE_RESOLVED, SIM_ONCE, false, SIM_ROLE_NONE, 30000, 400000, "resolved", BIT(2),
+     3 * DAY},
 };
 
 static const struct sim_step heartbeat[] = {
-    {SIM_T_POS_HEARTBEAT, SIM_ONCE, false, SIM_ROLE_NONE, 0, 0},
+    {SIM_T_POS_HEARTBEAT, SIM_ONCE, false, SIM_ROLE_NONE, 0, 0, NULL, 0, 0},
 };
 
 static const struct sim_step price[] = {
-    {SIM_T_ERP_PRICE, SIM_ONCE, false, SIM_ROLE_NONE, 0, 0},
-    {SIM_T_POS_PRICE, SIM_EACH_STORE, false, SIM_ROLE_NONE, 5, 120},
+    {SIM_T_ERP_PRICE, SIM_ONCE, false, SIM_ROLE_NONE, 0, 0, "published", 0, 0},
+    {SIM_T_POS_PRICE, SIM_EACH_STORE, false, SIM_ROLE_NONE, 5, 120, "applied", BIT(0), 2 * HOUR},
 };
 
 static const struct sim_step promotion[] = {
-    {SIM_T_CRM_PROMOTION, SIM_ONCE, false, SIM_ROLE_NONE, 0, 0},
-    {SIM_T_POS_PROMOTION, SIM_EACH_STORE, false, SIM_ROLE_NONE, 5, 120},
+    {SIM_T_CRM_PROMOTION, SIM_ONCE, false, SIM_ROLE_NONE, 0, 0, "published", 0, 0},
+    {SIM_T_POS_PROMOTION, SIM_EACH_STORE, false, SIM_ROLE_NONE, 5, 120, "activated", BIT(0),
+     30 * MINUTE},
+};
+
+static const struct sim_step product[] = {
+    {SIM_T_ERP_PRODUCT, SIM_ONCE, false, SIM_ROLE_NONE, 0, 0, "published", 0, 0},
+    {SIM_T_MW_PRODUCT, SIM_ONCE, false, SIM_ROLE_NONE, 40, 900, "received", BIT(0), MINUTE},
+    {SIM_T_WEB_PRODUCT, SIM_ONCE, false, SIM_ROLE_API, 500, 60000, "listed", BIT(1), 30 * MINUTE},
+    {SIM_T_WMS_PRODUCT, SIM_ONCE, false, SIM_ROLE_NONE, 500, 60000, "known-to-warehouse", BIT(1),
+     30 * MINUTE},
+    {SIM_T_POS_PRODUCT, SIM_ONCE, false, SIM_ROLE_NONE, 500, 120000, "known-to-tills", BIT(1),
+     HOUR},
+};
+
+/* Batches: what takes days elsewhere takes minutes here. */
+static const struct sim_step replenishment[] = {
+    {SIM_T_INV_NEED, SIM_ONCE, false, SIM_ROLE_NONE, 0, 0, "requested", 0, 0},
+    {SIM_T_MW_NEED, SIM_ONCE, false, SIM_ROLE_NONE, 40, 900, "received", BIT(0), 15 * MINUTE},
+    {SIM_T_ERP_TRANSFER, SIM_ONCE, false, SIM_ROLE_ERP, 300, 60000, "ordered", BIT(1), 12 * HOUR},
+    {SIM_T_WMS_TRANSFER, SIM_ONCE, false, SIM_ROLE_NONE, 60000, 600000, "dispatched", BIT(2),
+     2 * DAY},
+    {SIM_T_POS_DELIVERED, SIM_ONCE, false, SIM_ROLE_NONE, 60000, 600000, "delivered", BIT(3),
+     3 * DAY},
+    {SIM_T_INV_STOCKED, SIM_ONCE, false, SIM_ROLE_NONE, 1000, 120000, "stocked", BIT(4), 4 * HOUR},
+};
+
+static const struct sim_step settlement[] = {
+    {SIM_T_PAY_SETTLEMENT, SIM_ONCE, false, SIM_ROLE_NONE, 0, 0, "announced", 0, 0},
+    {SIM_T_MW_SETTLEMENT, SIM_ONCE, false, SIM_ROLE_NONE, 1000, 60000, "received", BIT(0),
+     4 * HOUR},
+    {SIM_T_ERP_SETTLEMENT, SIM_ONCE, false, SIM_ROLE_ERP, 1000, 120000, "posted", BIT(1), DAY},
+    {SIM_T_SETTLEMENT_RECONCILED, SIM_ONCE, false, SIM_ROLE_NONE, 10000, 300000, "reconciled",
+     BIT(2), 2 * DAY},
 };
 
 #define STEPS(table) (table), sizeof(table) / sizeof((table)[0])
 
 const struct sim_kind_info sim_kinds[SIM_KIND_COUNT] = {
-    [SIM_KIND_SALE] = {"sale-posting", 40000, STEPS(sale)},
-    [SIM_KIND_SALE_B] = {"sale-posting", 36000, STEPS(sale_b)},
-    [SIM_KIND_ORDER] = {"order-fulfilment", 6500, STEPS(order)},
-    [SIM_KIND_COLLECT] = {"click-and-collect", 2500, STEPS(collect)},
-    [SIM_KIND_RETURN_STORE] = {"return-refund", 2200, STEPS(return_store)},
-    [SIM_KIND_RETURN_ONLINE] = {"return-refund", 1300, STEPS(return_online)},
-    [SIM_KIND_MOVEMENT] = {"inventory-sync", 4500, STEPS(movement)},
-    [SIM_KIND_REDEMPTION] = {"loyalty-redemption", 2000, STEPS(redemption)},
-    [SIM_KIND_CUSTOMER] = {"customer-sync", 1500, STEPS(customer)},
-    [SIM_KIND_CASE] = {"case-sync", 800, STEPS(service_case)},
-    [SIM_KIND_HEARTBEAT] = {"till-check", 2695, STEPS(heartbeat)},
-    [SIM_KIND_PRICE] = {"price-update", 3, STEPS(price)},
-    [SIM_KIND_PROMOTION] = {"promotion-rollout", 2, STEPS(promotion)},
+    [SIM_KIND_SALE] = {"sale-posting", 40000, SIM_LINK_TRANSACTION, STEPS(sale)},
+    [SIM_KIND_SALE_B] = {"sale-posting", 36000, SIM_LINK_TRANSACTION, STEPS(sale_b)},
+    [SIM_KIND_ORDER] = {"order-fulfilment", 6500, SIM_LINK_ORDER, STEPS(order)},
+    [SIM_KIND_COLLECT] = {"click-and-collect", 2500, SIM_LINK_ORDER, STEPS(collect)},
+    [SIM_KIND_RETURN_STORE] = {"return-refund", 2200, SIM_LINK_RETURN, STEPS(return_store)},
+    [SIM_KIND_RETURN_ONLINE] = {"return-refund", 1300, SIM_LINK_RETURN, STEPS(return_online)},
+    [SIM_KIND_MOVEMENT] = {"inventory-sync", 4500, SIM_LINK_CORRELATION, STEPS(movement)},
+    [SIM_KIND_REDEMPTION] = {"loyalty-redemption", 2000, SIM_LINK_TRANSACTION, STEPS(redemption)},
+    [SIM_KIND_CUSTOMER] = {"customer-sync", 1200, SIM_LINK_CORRELATION, STEPS(customer)},
+    [SIM_KIND_CONSENT] = {"customer-sync", 300, SIM_LINK_CORRELATION, STEPS(consent)},
+    [SIM_KIND_CASE] = {"case-sync", 800, SIM_LINK_CASE, STEPS(service_case)},
+    [SIM_KIND_HEARTBEAT] = {"till-check", 2395, (enum sim_link)0, STEPS(heartbeat)},
+    [SIM_KIND_PRICE] = {"price-update", 3, SIM_LINK_PROMOTION, STEPS(price)},
+    [SIM_KIND_PROMOTION] = {"promotion-rollout", 2, SIM_LINK_PROMOTION, STEPS(promotion)},
+    [SIM_KIND_PRODUCT] = {"product-master", 120, SIM_LINK_CORRELATION, STEPS(product)},
+    [SIM_KIND_REPLENISHMENT] = {"replenishment", 150, SIM_LINK_CORRELATION, STEPS(replenishment)},
+    [SIM_KIND_SETTLEMENT] = {"settlement", 30, SIM_LINK_CORRELATION, STEPS(settlement)},
 };
 
 unsigned sim_step_repeats(const struct sim_step *step, const struct sim_flow *flow,
@@ -169,4 +238,68 @@ int64_t sim_step_lag_us(const struct sim_step *step, struct sim_random *random)
     double u = sim_random_unit(random);
     double span_us = (double)(step->most_ms - step->least_ms) * 1000.0;
     return (int64_t)step->least_ms * 1000 + (int64_t)(span_us * u * u * u);
+}
+
+static bool is_named(const char *pattern, const char *name)
+{
+    return strcmp(pattern, "any") == 0 || (name != NULL && strcmp(pattern, name) == 0);
+}
+
+bool sim_flow_has(const char *workflow, const char *step)
+{
+    for (unsigned k = 0; k < SIM_KIND_COUNT; k++) {
+        const struct sim_kind_info *kind = &sim_kinds[k];
+        for (unsigned s = 0; s < kind->step_count && is_named(workflow, kind->name); s++) {
+            if (kind->steps[s].within_s > 0 && is_named(step, kind->steps[s].name)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+unsigned sim_step_orders(struct sim_flow *flow, unsigned ret_index[8])
+{
+    const struct sim_step *step = sim_flow_step(flow);
+    unsigned candidates[8] = {step->per == SIM_EACH_ORDER ? flow->rep : 0};
+    unsigned candidate_count = 1;
+    unsigned count = 0;
+    if (step->per == SIM_EACH_PARCEL) {
+        flow->held = 0;
+        candidate_count = sim_parcel_orders(flow, flow->rep, candidates);
+    }
+    for (unsigned i = 0; i < candidate_count; i++) {
+        unsigned at = candidates[i];
+        if ((flow->undone[at] & (step->after | BIT(flow->step))) != 0) {
+            flow->undone[at] |= (uint16_t)BIT(flow->step);
+            flow->held |= (uint8_t)BIT(at);
+        } else {
+            ret_index[count++] = at;
+        }
+    }
+    return count;
+}
+
+void sim_step_omit(struct sim_flow *flow, const unsigned *index, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        flow->undone[index[i]] |= (uint16_t)BIT(flow->step);
+    }
+}
+
+void sim_flows_list(FILE *out)
+{
+    for (unsigned k = 0; k < SIM_KIND_COUNT; k++) {
+        const struct sim_kind_info *kind = &sim_kinds[k];
+        for (unsigned s = 0; s < kind->step_count; s++) {
+            const struct sim_step *step = &kind->steps[s];
+            const char *after = "-";
+            for (unsigned before = 0; before < s; before++) {
+                after = (step->after & BIT(before)) != 0 ? kind->steps[before].name : after;
+            }
+            (void)fprintf(out, "%-18s %5u %-18s %-12s %6u %6u %6u\n", kind->name, kind->weight,
+                          step->name == NULL ? "-" : step->name, after, step->within_s,
+                          step->least_ms, step->most_ms);
+        }
+    }
 }

@@ -6,6 +6,8 @@
 #ifndef SIM_FLOWS_H
 #define SIM_FLOWS_H
 
+#include <stdio.h>
+
 #include "simulator/types.h"
 
 enum sim_kind {
@@ -18,10 +20,14 @@ enum sim_kind {
     SIM_KIND_MOVEMENT,
     SIM_KIND_REDEMPTION,
     SIM_KIND_CUSTOMER,
+    SIM_KIND_CONSENT,
     SIM_KIND_CASE,
     SIM_KIND_HEARTBEAT,
     SIM_KIND_PRICE,
     SIM_KIND_PROMOTION,
+    SIM_KIND_PRODUCT,
+    SIM_KIND_REPLENISHMENT,
+    SIM_KIND_SETTLEMENT,
     SIM_KIND_COUNT
 };
 
@@ -42,13 +48,19 @@ struct sim_step {
     enum sim_role role;
     uint32_t least_ms; /* after the step before it */
     uint32_t most_ms;  /* long waits are rarer than short ones */
+    const char *name;  /* of the workflow's step; NULL: the workflow knows nothing of it */
+    uint16_t after;    /* steps without which it cannot be: bit s is step s of the same table */
+    uint32_t within_s; /* when it should be done, after the last of those; 0: no deadline */
 };
+
+#define SIM_STEPS_MAX 10
 
 #define SIM_WEIGHTS 100000u /* the sum of all weights */
 
 struct sim_kind_info {
-    const char *name;
-    uint32_t weight; /* of SIM_WEIGHTS flows */
+    const char *name;     /* of the workflow */
+    uint32_t weight;      /* of SIM_WEIGHTS flows */
+    enum sim_link object; /* one run for each of them; 0: no workflow */
     const struct sim_step *steps;
     unsigned step_count;
 };
@@ -60,6 +72,17 @@ unsigned sim_step_repeats(const struct sim_step *step, const struct sim_flow *fl
                           uint32_t store_count);
 /* Move on to the next repetition or step; false when the flow has ended. */
 bool sim_flow_advance(struct sim_flow *flow, uint32_t store_count);
+/* One line a step: workflow, share of the flows in 1/SIM_WEIGHTS, step, what it comes after ("-":
+ * nothing), deadline in seconds (0: none), shortest and longest wait in ms. */
+void sim_flows_list(FILE *out);
+/* Whether there is such a step with a deadline, in such a workflow; "any" is any. */
+bool sim_flow_has(const char *workflow, const char *step);
+/* Orders for which the step at hand happens (in a flow without orders: 0, which stands for the
+ * flow). Leaves out those for which what it comes after did not happen, and writes those down as
+ * undone too. Writes their indexes, returns how many. */
+unsigned sim_step_orders(struct sim_flow *flow, unsigned ret_index[8]);
+/* The step at hand does not come about, for these orders. */
+void sim_step_omit(struct sim_flow *flow, const unsigned *index, unsigned count);
 /* The step at hand. */
 static inline const struct sim_step *sim_flow_step(const struct sim_flow *flow)
 {

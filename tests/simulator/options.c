@@ -13,6 +13,7 @@
 
 #include "core/clock.h"
 #include "simulator/estate.h"
+#include "simulator/flows.h"
 
 static const char help_text[] =
     "Usage: retail-sim --stores N --rate EVENTS_PER_SECOND --duration SECONDS|--events N --seed K\n"
@@ -30,6 +31,7 @@ static const char help_text[] =
     "  --fault NAME[:k=v,..] inject a fault; may be repeated; --list-faults names them all\n"
     "  --ledger FILE         write what was done as NDJSON, one fact a line\n"
     "  --ledger-journeys     with every distinct event and its objects, to compare journeys\n"
+    "  --ledger-runs         with what each workflow must come to for each of its objects\n"
     "  --tap pull|router|sub|mix   where events go (default mix: stores router, middleware sub,\n"
     "                        others pull)\n"
     "  --per-message N       events in one message, 1 to 1000 (default 1)\n"
@@ -46,6 +48,7 @@ static const char help_text[] =
     "  --number-from N       first order, return, payment ... number (default 100)\n"
     "  --quiet               no summary at the end\n"
     "  --agent               not in this version: retail-sim does not answer replays yet\n"
+    "  --list-flows          the flows with their shares, steps, deadlines and waits\n"
     "  --list-faults, --help, --version\n";
 
 enum option_code {
@@ -59,6 +62,7 @@ enum option_code {
     O_FAULT,
     O_LEDGER,
     O_LEDGER_JOURNEYS,
+    O_LEDGER_RUNS,
     O_TAP,
     O_PER_MESSAGE,
     O_SENDERS,
@@ -74,6 +78,7 @@ enum option_code {
     O_QUIET,
     O_AGENT,
     O_LIST_FAULTS,
+    O_LIST_FLOWS,
     O_HELP,
     O_VERSION
 };
@@ -89,6 +94,7 @@ static const struct option long_options[] = {
     {"fault", required_argument, NULL, O_FAULT},
     {"ledger", required_argument, NULL, O_LEDGER},
     {"ledger-journeys", no_argument, NULL, O_LEDGER_JOURNEYS},
+    {"ledger-runs", no_argument, NULL, O_LEDGER_RUNS},
     {"tap", required_argument, NULL, O_TAP},
     {"per-message", required_argument, NULL, O_PER_MESSAGE},
     {"senders", required_argument, NULL, O_SENDERS},
@@ -104,6 +110,7 @@ static const struct option long_options[] = {
     {"quiet", no_argument, NULL, O_QUIET},
     {"agent", no_argument, NULL, O_AGENT},
     {"list-faults", no_argument, NULL, O_LIST_FAULTS},
+    {"list-flows", no_argument, NULL, O_LIST_FLOWS},
     {"help", no_argument, NULL, O_HELP},
     {"version", no_argument, NULL, O_VERSION},
     {NULL, 0, NULL, 0},
@@ -228,6 +235,9 @@ static int read_option(int option, struct sim_options *options, struct tw_diag *
     case O_LEDGER_JOURNEYS:
         options->ledger_events = true;
         return TW_OK;
+    case O_LEDGER_RUNS:
+        options->ledger_runs = true;
+        return TW_OK;
     case O_PULL:
         options->endpoint[SIM_TAP_PULL] = optarg;
         return TW_OK;
@@ -297,12 +307,20 @@ static int check_together(const struct sim_options *options, int argc, struct tw
     if (options->ledger_events && options->ledger == NULL) {
         return tw_diag_set(diag, TW_EINVAL, "--ledger-journeys needs --ledger FILE");
     }
+    if (options->ledger_runs && options->ledger == NULL) {
+        return tw_diag_set(diag, TW_EINVAL, "--ledger-runs needs --ledger FILE");
+    }
     for (unsigned i = 0; i < SIM_FAULT_COUNT; i++) {
         const struct sim_fault *fault = &options->faults.of[i];
         unsigned long store = strtoul(fault->store, NULL, 10);
         if (fault->is_on && fault->store[0] != 0 && (store < 1 || store > options->stores)) {
             return tw_diag_set(diag, TW_EINVAL, "--fault %s: there is no store %s",
                                sim_fault_name((enum sim_fault_kind)i), fault->store);
+        }
+        if (fault->is_on && fault->workflow[0] != 0 &&
+            !sim_flow_has(fault->workflow, fault->step[0] != 0 ? fault->step : "any")) {
+            return tw_diag_set(diag, TW_EINVAL, "--fault %s: there is no such workflow or step",
+                               sim_fault_name((enum sim_fault_kind)i));
         }
     }
     return TW_OK;
@@ -330,6 +348,10 @@ enum sim_options_result sim_options_read(int argc, char **argv, struct sim_optio
         }
         if (option == O_LIST_FAULTS) {
             sim_faults_list(stdout);
+            return SIM_OPTIONS_DONE;
+        }
+        if (option == O_LIST_FLOWS) {
+            sim_flows_list(stdout);
             return SIM_OPTIONS_DONE;
         }
         if (option == '?') {

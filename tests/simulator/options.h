@@ -29,6 +29,7 @@ struct sim_options {
     bool is_unpaced;
     bool is_draining; /* finish the open flows at the end */
     bool ledger_events;
+    bool ledger_runs;
     bool is_quiet;
     int tap; /* enum sim_tap, or -1: mixed */
     const char *ledger;

@@ -170,3 +170,13 @@ uint32_t sim_queue_waiting(const struct sim_queue *self)
 {
     return self->ready_count + self->in_buckets;
 }
+
+uint32_t sim_queue_number(const struct sim_queue *self, const struct sim_flow *flow)
+{
+    return (uint32_t)(flow - self->pool);
+}
+
+const struct sim_flow *sim_queue_flow(const struct sim_queue *self, uint32_t number)
+{
+    return &self->pool[number];
+}

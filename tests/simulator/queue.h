@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define SIM_ORDERS_MAX 3 /* of one flow */
+
 /* One business transaction under way. */
 struct sim_flow {
     int64_t due_us; /* when the next step happens, microseconds since 1970 */
@@ -36,6 +38,8 @@ struct sim_flow {
     uint8_t parcels;
     uint8_t attempt; /* of the step, from 0 */
     uint8_t flags;
+    uint8_t held;                    /* bit i: parcels go without order i */
+    uint16_t undone[SIM_ORDERS_MAX]; /* by order; bit s: step s did not come about */
 };
 
 struct sim_queue;
@@ -56,5 +60,8 @@ struct sim_flow *sim_queue_take_due(struct sim_queue *self, int64_t now_us);
 struct sim_flow *sim_queue_take_first(struct sim_queue *self);
 bool sim_queue_is_full(const struct sim_queue *self);
 uint32_t sim_queue_waiting(const struct sim_queue *self);
+/* The place of a flow in the pool, below the capacity; and the reverse. */
+uint32_t sim_queue_number(const struct sim_queue *self, const struct sim_flow *flow);
+const struct sim_flow *sim_queue_flow(const struct sim_queue *self, uint32_t number);
 
 #endif

@@ -139,6 +139,9 @@ int sim_init(struct sim *self, const struct sim_options *options, struct tw_diag
         result = sim_delivery_new(&self->estate, self->outlet, self->ledger, &self->totals,
                                   &self->delivery);
     }
+    if (result == TW_OK && options->ledger_runs) {
+        result = sim_runs_new(options->open_flows, options->stores, &self->runs);
+    }
     if (result == TW_OK) {
         set_faults(self, start_us);
         set_counters(self);
@@ -153,12 +156,21 @@ void sim_fini(struct sim *self)
     sim_delivery_destroy(&self->delivery);
     sim_outlet_destroy(&self->outlet);
     (void)sim_ledger_close(&self->ledger, NULL); /* closed already unless the run failed */
+    sim_runs_destroy(&self->runs);
     sim_queue_destroy(&self->queue);
     sim_types_fini(&self->types);
     sim_estate_fini(&self->estate);
 }
 
 /* ---- slots ---- */
+
+static void close_book(struct sim *self, uint32_t number, bool is_open)
+{
+    const struct sim_flow *flow = sim_queue_flow(self->queue, number);
+    struct sim_compose what = {
+        .estate = &self->estate, .flow = flow, .salt = self->salt, .store = flow->store};
+    sim_runs_end(self->runs, number, &what, is_open, self->ledger);
+}
 
 static int step_flow(struct sim *self, struct sim_flow *flow, int64_t now_us, struct tw_diag *diag)
 {
@@ -179,6 +191,9 @@ static int step_flow(struct sim *self, struct sim_flow *flow, int64_t now_us, st
         flow->due_us += sim_step_lag_us(sim_flow_step(flow), &self->business);
     }
     if (outcome == SIM_ENDS) {
+        if (self->runs != NULL) {
+            close_book(self, sim_queue_number(self->queue, flow), false);
+        }
         sim_queue_free_flow(self->queue, flow);
     } else {
         sim_queue_add(self->queue, flow);
@@ -205,6 +220,12 @@ int sim_slot(struct sim *self, struct tw_diag *diag)
     struct sim_flow *flow = sim_queue_take_due(self->queue, now_us);
     if (flow == NULL) {
         flow = sim_begin(self, now_us);
+        if (flow != NULL && self->runs != NULL) {
+            int result = sim_runs_begin(self->runs, sim_queue_number(self->queue, flow), flow);
+            if (result != TW_OK) {
+                return result;
+            }
+        }
     }
     if (flow == NULL) {
         flow = sim_queue_take_first(self->queue);
@@ -275,8 +296,21 @@ static void report_stores(struct sim *self)
     }
 }
 
+/* What has not come to its end will not: the simulation is over. */
+static void close_books(struct sim *self)
+{
+    for (uint32_t i = 0; i < self->options->open_flows; i++) {
+        if (sim_runs_is_open(self->runs, i)) {
+            close_book(self, i, true);
+        }
+    }
+}
+
 int sim_finish(struct sim *self, struct tw_diag *diag)
 {
+    if (self->runs != NULL) {
+        close_books(self);
+    }
     int result = sim_delivery_finish(self->delivery, diag);
     if (result == TW_OK) {
         result = sim_outlet_finish(self->outlet, diag);

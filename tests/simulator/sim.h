@@ -10,6 +10,7 @@
 
 #include "simulator/deliver.h"
 #include "simulator/flows.h"
+#include "simulator/runs.h"
 
 /* Finished business that later flows refer to. */
 #define SIM_HISTORY 4096
@@ -27,6 +28,7 @@ struct sim {
     struct sim_outlet *outlet;
     struct sim_ledger *ledger;
     struct sim_delivery *delivery;
+    struct sim_runs *runs; /* NULL: no books are kept */
     struct sim_totals totals;
     struct sim_random business; /* flows and their content */
     struct sim_random chance;   /* faults of flows */

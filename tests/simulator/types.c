@@ -114,6 +114,12 @@ static const struct {
                          "\"line\":<line>}"},
     [SIM_T_POS_PROMOTION] = {SIM_POS, "promotion.activated", A_PROMO A_TILL,
                              "{\"promotion\":\"PR-<number>\",\"rules\":<small>,\"line\":<line>}"},
+    [SIM_T_POS_PRODUCT] = {SIM_POS, "product.updated", A_CORR A_TILL "\"sku\":\"<sku>\",",
+                           "{\"plu\":<small>,\"label\":\"<hex>\",\"tills\":<small>,\"line\":<line>,"
+                           "\"file\":\"P<hex>\"}"},
+    [SIM_T_POS_DELIVERED] =
+        {SIM_POS, "replenishment.delivered", A_CORR A_TILL "\"sku\":\"<sku>\",",
+         "{\"pallet\":\"<hex>\",\"boxes\":<small>,\"seal\":\"intact\",\"line\":<line>}"},
     [SIM_T_MW_SALE] = {SIM_MIDDLEWARE, "sale.received", A_TXN A_CORR A_STORE A_MONEY,
                        "{" D_ROUTE "sale\"},\"mapped\":[\"erp\",\"loyalty\",\"inventory\",\"crm\"],"
                        "\"bytes\":18<small>4,\"schema\":\"pos-sale-3.2\"}"},
@@ -132,6 +138,20 @@ static const struct {
     [SIM_T_MW_CUSTOMER] = {SIM_MIDDLEWARE, "customer.received", A_CORR A_CUSTOMER,
                            "{" D_ROUTE "customer\"},\"mapped\":[\"cdp\",\"loyalty\"],"
                            "\"bytes\":11<small>3,\"schema\":\"customer-5.0\"}"},
+    [SIM_T_MW_CONSENT] = {SIM_MIDDLEWARE, "customer.received",
+                          A_CORR A_CUSTOMER "\"consent\":\"mail\",",
+                          "{" D_ROUTE "customer\"},\"mapped\":[\"cdp\",\"loyalty\",\"marketing\"],"
+                          "\"bytes\":11<small>3,\"schema\":\"customer-5.0\"}"},
+    [SIM_T_MW_PRODUCT] = {SIM_MIDDLEWARE, "product.received", A_CORR "\"sku\":\"<sku>\",",
+                          "{" D_ROUTE "product\"},\"mapped\":[\"ecommerce\",\"wms\",\"pos\"],"
+                          "\"bytes\":31<small>7,\"schema\":\"product-6.1\"}"},
+    [SIM_T_MW_NEED] = {SIM_MIDDLEWARE, "replenishment.received",
+                       A_CORR A_STORE "\"sku\":\"<sku>\",",
+                       "{" D_ROUTE "replenishment\"},\"mapped\":[\"erp\"],"
+                       "\"bytes\":8<small>4,\"schema\":\"need-1.0\"}"},
+    [SIM_T_MW_SETTLEMENT] = {SIM_MIDDLEWARE, "settlement.received", A_CORR A_MONEY,
+                             "{" D_ROUTE "settlement\"},\"mapped\":[\"erp\",\"finance\"],"
+                             "\"bytes\":93<small>1,\"schema\":\"settlement-2.3\"}"},
     [SIM_T_ERP_SALE] = {SIM_ERP, "sale.posted", A_TXN A_CORR A_STORE A_MONEY,
                         "{\"document\":\"49<hex>\",\"company\":\"1000\",\"journal\":\"POS\","
                         "\"lines\":[<line>],\"net\":\"<net>\",\"tax\":\"<tax>\"}"},
@@ -150,6 +170,15 @@ static const struct {
     [SIM_T_ERP_PRICE] = {SIM_ERP, "price.published", A_PROMO "\"sku\":\"<sku>\",",
                          "{\"list\":\"PR-<number>\",\"articles\":<small>,\"valid\":\"next day\","
                          "\"line\":<line>}"},
+    [SIM_T_ERP_PRODUCT] =
+        {SIM_ERP, "product.published", A_CORR "\"sku\":\"<sku>\",",
+         "{\"material\":\"10<hex>\",\"version\":<small>,\"status\":\"active\",\"line\":<line>}"},
+    [SIM_T_ERP_TRANSFER] =
+        {SIM_ERP, "replenishment.ordered", A_CORR A_STORE "\"sku\":\"<sku>\",",
+         "{\"document\":\"45<hex>\",\"type\":\"UB\",\"plant\":\"<store>\",\"line\":<line>}"},
+    [SIM_T_ERP_SETTLEMENT] = {SIM_ERP, "settlement.posted", A_CORR A_MONEY,
+                              "{\"document\":\"19<hex>\",\"company\":\"1000\",\"account\":"
+                              "\"113100\",\"net\":\"<net>\",\"fee\":\"0.<small>\"}"},
     [SIM_T_LOYALTY_ACCRUED] = {SIM_LOYALTY, "points.accrued", A_TXN A_STORE A_CUSTOMER,
                                "{\"points\":<points>,\"tier\":\"silver\",\"base\":\"<net>\","
                                "\"balance\":4<small>5,\"booking\":\"<hex>\",\"campaign\":null}"},
@@ -171,6 +200,9 @@ static const struct {
     [SIM_T_CRM_PROMOTION] = {SIM_CRM, "promotion.published", A_PROMO,
                              "{\"promotion\":\"PR-<number>\",\"rules\":<small>,"
                              "\"channels\":[\"store\",\"web\"],\"line\":<line>}"},
+    [SIM_T_CRM_CASE] =
+        {SIM_CRM, "case.synchronized", A_CASE A_CUSTOMER,
+         "{\"activity\":\"<hex>\",\"owner\":\"A-<small>\",\"visible\":true,\"ticket\":\"<hex>\"}"},
     [SIM_T_CDP_PROFILE] = {SIM_CDP, "profile.updated", A_CORR A_CUSTOMER,
                            "{\"traits\":{\"visits\":<small>,\"spend\":\"<amount>\"},"
                            "\"identity\":\"<hex>\",\"segment\":\"family\"}"},
@@ -187,6 +219,12 @@ static const struct {
     [SIM_T_INV_MOVED] = {SIM_INVENTORY, "stock.moved", A_STORE "\"sku\":\"<sku>\",",
                          "{\"movement\":\"transfer\",\"line\":<line>,\"from\":\"DC-<small>\","
                          "\"to\":\"<store>\",\"booking\":\"<hex>\"}"},
+    [SIM_T_INV_NEED] = {SIM_INVENTORY, "replenishment.requested",
+                        A_CORR A_STORE "\"sku\":\"<sku>\",",
+                        "{\"onhand\":1,\"reorder\":<small>,\"quantity\":<small>,\"line\":<line>}"},
+    [SIM_T_INV_STOCKED] =
+        {SIM_INVENTORY, "replenishment.booked", A_CORR A_STORE "\"sku\":\"<sku>\",",
+         "{\"movement\":\"101\",\"onhand\":1<small>,\"line\":<line>,\"booking\":\"<hex>\"}"},
     [SIM_T_WEB_ORDER] = {SIM_ECOMMERCE, "order.created",
                          A_ORDER A_WEB A_DELIVERY A_TRACE A_CUSTOMER A_MONEY,
                          "{\"cart\":\"<hex>\",\"lines\":[<lines>],\"net\":\"<net>\","
@@ -195,6 +233,9 @@ static const struct {
                            A_ORDER A_WEB A_COLLECT A_TRACE A_CUSTOMER A_MONEY,
                            "{\"cart\":\"<hex>\",\"lines\":[<lines>],\"net\":\"<net>\","
                            "\"tax\":\"<tax>\",\"pickup\":\"<store>\"}"},
+    [SIM_T_WEB_CANCELLED] =
+        {SIM_ECOMMERCE, "order.cancelled", A_ORDER A_WEB A_CUSTOMER,
+         "{\"by\":\"customer\",\"reason\":\"ordered twice\",\"mail\":\"<hex>\",\"line\":<line>}"},
     [SIM_T_WEB_ACK] = {SIM_ECOMMERCE, "order.acknowledged", A_ORDER A_WEB A_CUSTOMER,
                        "{\"mail\":\"<hex>\",\"template\":\"order-confirmed\",\"language\":\"en\","
                        "\"lines\":[<line>]}"},
@@ -206,6 +247,9 @@ static const struct {
                                 A_CORR A_STORE "\"sku\":\"<sku>\",",
                                 "{\"available\":1<small>,\"shown\":\"in stock\",\"line\":<line>,"
                                 "\"cache\":\"<hex>\"}"},
+    [SIM_T_WEB_PRODUCT] =
+        {SIM_ECOMMERCE, "product.updated", A_CORR A_WEB "\"sku\":\"<sku>\",",
+         "{\"page\":\"<hex>\",\"pictures\":<small>,\"online\":true,\"line\":<line>}"},
     [SIM_T_PAY_AUTHORIZED] = {SIM_PAYMENT, "authorized", A_PAYMENT A_ORDER A_TRACE A_MONEY,
                               "{\"psp\":\"<hex>\",\"method\":\"card\",\"scheme\":\"visa\","
                               "\"risk\":<small>,\"authcode\":\"0<small>7\",\"3ds\":true}"},
@@ -215,6 +259,9 @@ static const struct {
     [SIM_T_PAY_REFUNDED] = {SIM_PAYMENT, "refunded", A_PAYMENT A_RETURN A_MONEY,
                             "{\"psp\":\"<hex>\",\"method\":\"card\",\"scheme\":\"visa\","
                             "\"settlement\":\"3 days\",\"fee\":\"0.<small>\"}"},
+    [SIM_T_PAY_SETTLEMENT] =
+        {SIM_PAYMENT, "settlement.announced", A_CORR A_MONEY,
+         "{\"psp\":\"<hex>\",\"payments\":4<small>,\"file\":\"STL-<hex>\",\"fee\":\"1.<small>\"}"},
     [SIM_T_WMS_PICKED] = {SIM_WMS, "pick.completed", A_SHIPMENT,
                           "{\"picker\":\"W-<small>\",\"zone\":\"B\",\"lines\":[<lines>],"
                           "\"totes\":1}"},
@@ -224,6 +271,12 @@ static const struct {
     [SIM_T_WMS_RETURN] = {SIM_WMS, "return.received", A_RETURN A_CUSTOMER,
                           "{\"dock\":\"R-<small>\",\"condition\":\"as new\",\"lines\":[<line>],"
                           "\"label\":\"<hex>\"}"},
+    [SIM_T_WMS_PRODUCT] =
+        {SIM_WMS, "product.updated", A_CORR "\"sku\":\"<sku>\",",
+         "{\"slot\":\"S-<small>\",\"hazard\":false,\"weight\":\"2.<small>\",\"line\":<line>}"},
+    [SIM_T_WMS_TRANSFER] =
+        {SIM_WMS, "replenishment.dispatched", A_CORR A_STORE "\"sku\":\"<sku>\",",
+         "{\"truck\":\"TR-<small>\",\"pallet\":\"<hex>\",\"dock\":\"D-<small>\",\"line\":<line>}"},
     [SIM_T_CASE_OPENED] = {SIM_SERVICE, "case.opened", A_CASE A_ORDER A_CUSTOMER,
                            "{\"topic\":\"where is my order\",\"channel\":\"phone\","
                            "\"priority\":\"normal\",\"ticket\":\"<hex>\"}"},
@@ -233,6 +286,12 @@ static const struct {
     [SIM_T_CASE_RESOLVED] = {SIM_SERVICE, "case.resolved", A_CASE A_ORDER,
                              "{\"solution\":\"tracking sent\",\"agent\":\"A-<small>\","
                              "\"minutes\":<small>,\"ticket\":\"<hex>\"}"},
+    [SIM_T_CONSENT_APPLIED] =
+        {SIM_MARKETING, "consent.applied", A_CORR A_CUSTOMER,
+         "{\"lists\":<small>,\"mail\":true,\"push\":false,\"suppression\":\"<hex>\"}"},
+    [SIM_T_SETTLEMENT_RECONCILED] =
+        {SIM_FINANCE, "settlement.reconciled", A_CORR A_MONEY,
+         "{\"statement\":\"<hex>\",\"difference\":\"0.00\",\"items\":4<small>,\"by\":\"auto\"}"},
 };
 
 static const struct {
@@ -330,14 +389,15 @@ void sim_types_fini(struct sim_types *self)
 
 unsigned sim_parcel_orders(const struct sim_flow *flow, unsigned rep, unsigned ret_index[8])
 {
-    if (rep > 0) {
-        ret_index[0] = (rep - 1) % flow->orders;
-        return 1;
+    unsigned count = 0;
+    unsigned first = rep > 0 ? (rep - 1) % flow->orders : 0;
+    unsigned end = rep > 0 ? first + 1 : flow->orders;
+    for (unsigned i = first; i < end; i++) {
+        if ((flow->held >> i & 1) == 0) {
+            ret_index[count++] = i;
+        }
     }
-    for (unsigned i = 0; i < flow->orders; i++) {
-        ret_index[i] = i;
-    }
-    return flow->orders;
+    return count;
 }
 
 static char *put_orders(char *out, const struct sim_flow *flow)
@@ -602,6 +662,40 @@ static char *put_order_objects(char *at, const char *start, const struct sim_tem
     return at;
 }
 
+/* Objects whose identifier is one slot. */
+static const struct {
+    unsigned link;
+    unsigned slot;
+    const char *head;
+} simple_objects[] = {
+    {SIM_LINK_RETURN, S_RETURN, "return:"},
+    {SIM_LINK_SHIPMENT, S_SHIPMENT, "shipment:P"},
+    {SIM_LINK_PAYMENT, S_PAYMENT, "payment:"},
+    {SIM_LINK_CASE, S_NUMBER, "case:CS-"},
+    {SIM_LINK_PROMOTION, S_NUMBER, "promotion:PR-"},
+    {SIM_LINK_CORRELATION, S_CORR, "correlation:flow-"},
+};
+#define SIMPLE_OBJECTS (sizeof(simple_objects) / sizeof(simple_objects[0]))
+
+void sim_types_object(unsigned link, const struct sim_compose *what, char *out)
+{
+    int len = 0;
+    if (link == SIM_LINK_TRANSACTION) {
+        len = snprintf(out, 96, "transaction:%.4s/%u", what->estate->stores[what->store].id,
+                       what->flow->transaction);
+    } else if (link == SIM_LINK_ORDER) {
+        len = snprintf(out, 96, "order:%u", what->flow->order + what->flow->rep);
+    }
+    for (size_t i = 0; i < SIMPLE_OBJECTS; i++) {
+        if (simple_objects[i].link == link) {
+            len = (int)strlen(simple_objects[i].head);
+            memcpy(out, simple_objects[i].head, (size_t)len);
+            len = (int)(put_identifier(out + len, what, simple_objects[i].slot) - out);
+        }
+    }
+    out[len] = 0;
+}
+
 size_t sim_types_objects(const struct sim_template *type, const struct sim_compose *what, char *out)
 {
     const struct sim_flow *flow = what->flow;
@@ -622,22 +716,10 @@ size_t sim_types_objects(const struct sim_template *type, const struct sim_compo
     if ((links & SIM_LINK_ORDER) != 0) {
         at = put_order_objects(at, out, type, flow);
     }
-    static const struct {
-        unsigned link;
-        unsigned slot;
-        const char *head;
-    } simple[] = {
-        {SIM_LINK_RETURN, S_RETURN, "return:"},
-        {SIM_LINK_SHIPMENT, S_SHIPMENT, "shipment:P"},
-        {SIM_LINK_PAYMENT, S_PAYMENT, "payment:"},
-        {SIM_LINK_CASE, S_NUMBER, "case:CS-"},
-        {SIM_LINK_PROMOTION, S_NUMBER, "promotion:PR-"},
-        {SIM_LINK_CORRELATION, S_CORR, "correlation:flow-"},
-    };
-    for (unsigned i = 0; i < sizeof(simple) / sizeof(simple[0]); i++) {
-        if ((links & simple[i].link) != 0) {
-            at = put_identifier(put_object(at, out, tw_str_of(simple[i].head)), what,
-                                simple[i].slot);
+    for (size_t i = 0; i < SIMPLE_OBJECTS; i++) {
+        if ((links & simple_objects[i].link) != 0) {
+            at = put_identifier(put_object(at, out, tw_str_of(simple_objects[i].head)), what,
+                                simple_objects[i].slot);
             *at++ = '"';
         }
     }

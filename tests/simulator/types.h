@@ -21,18 +21,27 @@ enum sim_type {
     SIM_T_POS_VOUCHER,
     SIM_T_POS_PRICE,
     SIM_T_POS_PROMOTION,
+    SIM_T_POS_PRODUCT,
+    SIM_T_POS_DELIVERED,
     SIM_T_MW_SALE,
     SIM_T_MW_ORDER,
     SIM_T_MW_RETURN,
     SIM_T_MW_REDEMPTION,
     SIM_T_MW_MOVEMENT,
     SIM_T_MW_CUSTOMER,
+    SIM_T_MW_CONSENT,
+    SIM_T_MW_PRODUCT,
+    SIM_T_MW_NEED,
+    SIM_T_MW_SETTLEMENT,
     SIM_T_ERP_SALE,
     SIM_T_ERP_ORDER,
     SIM_T_ERP_REFUND,
     SIM_T_ERP_STOCK,
     SIM_T_ERP_VOUCHER,
     SIM_T_ERP_PRICE,
+    SIM_T_ERP_PRODUCT,
+    SIM_T_ERP_TRANSFER,
+    SIM_T_ERP_SETTLEMENT,
     SIM_T_LOYALTY_ACCRUED,
     SIM_T_LOYALTY_REVERSED,
     SIM_T_LOYALTY_REDEEMED,
@@ -40,25 +49,35 @@ enum sim_type {
     SIM_T_CRM_PROFILE,
     SIM_T_CRM_CUSTOMER,
     SIM_T_CRM_PROMOTION,
+    SIM_T_CRM_CASE,
     SIM_T_CDP_PROFILE,
     SIM_T_CDP_SALE,
     SIM_T_INV_SALE,
     SIM_T_INV_RETURN,
     SIM_T_INV_MOVED,
+    SIM_T_INV_NEED,
+    SIM_T_INV_STOCKED,
     SIM_T_WEB_ORDER,
     SIM_T_WEB_COLLECT,
+    SIM_T_WEB_CANCELLED,
     SIM_T_WEB_ACK,
     SIM_T_WEB_RETURN,
     SIM_T_WEB_AVAILABILITY,
+    SIM_T_WEB_PRODUCT,
     SIM_T_PAY_AUTHORIZED,
     SIM_T_PAY_CAPTURED,
     SIM_T_PAY_REFUNDED,
+    SIM_T_PAY_SETTLEMENT,
     SIM_T_WMS_PICKED,
     SIM_T_WMS_DISPATCHED,
     SIM_T_WMS_RETURN,
+    SIM_T_WMS_PRODUCT,
+    SIM_T_WMS_TRANSFER,
     SIM_T_CASE_OPENED,
     SIM_T_CASE_ASSIGNED,
     SIM_T_CASE_RESOLVED,
+    SIM_T_CONSENT_APPLIED,
+    SIM_T_SETTLEMENT_RECONCILED,
     SIM_T_COUNT
 };
 
@@ -125,8 +144,13 @@ size_t sim_types_compose(const struct sim_template *type, const struct sim_compo
 size_t sim_types_objects(const struct sim_template *type, const struct sim_compose *what,
                          char *out);
 
+/* The object of this one link that an event of the flow carries (flow->rep counts), in the writing
+ * of journey identifiers; terminated. `out` has 96 bytes. */
+void sim_types_object(unsigned link, const struct sim_compose *what, char *out);
+
 /* Orders that parcel `rep` of the flow carries: the first parcel carries all of them, each
- * further one a single order. Writes their indexes, returns how many. */
+ * further one a single order; those that are held back (flow->held) stay out. Writes their
+ * indexes, returns how many: 0 when there is nothing to be sent. */
 unsigned sim_parcel_orders(const struct sim_flow *flow, unsigned rep, unsigned ret_index[8]);
 
 #endif

@@ -166,6 +166,11 @@ static void faults_parse__keys__set_what_they_name(void **state)
     assert_false(sim_fault_is_active(loss, 16000000));
     assert_int_equal(sim_faults_parse(&faults, "clock-skew:store=0042,offset=-3.5", &diag), TW_OK);
     assert_string_equal(faults.of[SIM_FAULT_SKEW].store, "0042");
+    const struct sim_fault *missing = &faults.of[SIM_FAULT_STEP_MISSING];
+    assert_string_equal(missing->workflow, "any");
+    assert_int_equal(sim_faults_parse(&faults, "step-missing:workflow=settlement", &diag), TW_OK);
+    assert_string_equal(missing->workflow, "settlement");
+    assert_string_equal(missing->step, "any");
 }
 
 static void faults_parse__wrong_text__is_refused_with_the_reason(void **state)
@@ -183,6 +188,8 @@ static void faults_parse__wrong_text__is_refused_with_the_reason(void **state)
         "clock-skew:store=00420042",
         "hub:id=a b",
         "hub:id=",
+        "step-missing:step=",
+        "ack-missing:step=applied",
         "out-of-order:delay=0",
         "duplicate:copies=0",
     };
@@ -229,7 +236,7 @@ static void flows__weights__make_the_whole(void **state)
     (void)state;
     for (unsigned i = 0; i < SIM_KIND_COUNT; i++) {
         sum += sim_kinds[i].weight;
-        assert_true(sim_kinds[i].step_count > 0);
+        assert_in_range(sim_kinds[i].step_count, 1, SIM_STEPS_MAX);
         /* A flow begins with a step that every flow of its kind has. */
         assert_false(sim_kinds[i].steps[0].needs_customer);
     }
@@ -272,6 +279,39 @@ static void parcel_orders__first_parcel__carries_all(void **state)
     assert_int_equal(index[0], 0);
     assert_int_equal(sim_parcel_orders(&flow, 2, index), 1);
     assert_int_equal(index[0], 1);
+}
+
+static void step_orders__what_it_comes_after_is_undone__leaves_the_order_out(void **state)
+{
+    struct sim_flow flow = {.kind = SIM_KIND_ORDER, .orders = 3, .parcels = 2, .step = 3, .rep = 1};
+    unsigned index[8] = {0};
+    (void)state;
+    assert_string_equal(sim_flow_step(&flow)->name, "booked");
+    assert_int_equal(sim_step_orders(&flow, index), 1);
+    assert_int_equal(index[0], 1);
+    sim_step_omit(&flow, index, 1); /* order 1 is not booked */
+    flow.step = 5;
+    flow.rep = 0;
+    assert_int_equal(sim_step_orders(&flow, index), 2); /* the parcel goes without it */
+    assert_int_equal(index[0], 0);
+    assert_int_equal(index[1], 2);
+    assert_int_equal(sim_parcel_orders(&flow, 0, index), 2);
+    flow.step = 6;
+    assert_int_equal(sim_step_orders(&flow, index), 2);
+    flow.step = 7;
+    flow.rep = 1;
+    assert_int_equal(sim_step_orders(&flow, index), 0); /* not sent, so not paid */
+}
+
+static void flow_has__workflows_and_steps__are_known(void **state)
+{
+    (void)state;
+    assert_true(sim_flow_has("any", "any"));
+    assert_true(sim_flow_has("settlement", "reconciled"));
+    assert_true(sim_flow_has("any", "reconciled"));
+    assert_false(sim_flow_has("sale-posting", "reconciled"));
+    assert_false(sim_flow_has("sale-posting", "sold")); /* a start has no deadline */
+    assert_false(sim_flow_has("till-check", "any"));
 }
 
 /* ---- events and garbage, to the real decoder ---- */
@@ -412,6 +452,8 @@ int main(void)
         cmocka_unit_test(flows__weights__make_the_whole),
         cmocka_unit_test(flow_advance__unknown_customer__leaves_steps_out),
         cmocka_unit_test(parcel_orders__first_parcel__carries_all),
+        cmocka_unit_test(step_orders__what_it_comes_after_is_undone__leaves_the_order_out),
+        cmocka_unit_test(flow_has__workflows_and_steps__are_known),
         cmocka_unit_test(types_compose__every_type__is_an_event),
         cmocka_unit_test(types_objects__a_shared_parcel__names_every_order),
         cmocka_unit_test(estate_init__limits__are_kept),
