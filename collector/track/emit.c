@@ -326,9 +326,11 @@ static int emit_rows(struct emission *self, struct tw_track_changes *changes)
             rc = emit_row(self, id, rows, &count);
         }
     }
-    memmove(tracker->dirty, tracker->dirty + taken,
-            (tracker->dirty_count - taken) * sizeof *tracker->dirty);
     tracker->dirty_count -= taken;
+    if (taken > 0) {
+        memmove(tracker->dirty, tracker->dirty + taken,
+                tracker->dirty_count * sizeof *tracker->dirty);
+    }
     while (rc == TW_OK && tracker->relist != TW_TRACK_NONE && count < room) {
         const struct tw_open_run *run =
             tracker->relist < tracker->run_count ? tracker->runs[tracker->relist] : NULL;

@@ -436,6 +436,8 @@ void tw_roster_drop(struct tw_roster **roster_p);
  * everywhere. `seen` may be NULL: fold anew. */
 int tw_progress_update(struct tw_tracker *self, uint32_t id, const struct tw_seen *seen,
                        bool is_anew);
+/* Whether an event with this match is a fact of runs of this version. */
+bool tw_progress_concerns(const struct tw_tracker *self, uint32_t match, uint32_t version);
 /* The steps as they are, overdue ones by what has fired. */
 int tw_progress_judge(struct tw_tracker *self, struct tw_open_run *run,
                       struct tw_step_status *statuses, enum tw_run_state *ret_state,

@@ -295,9 +295,9 @@ static int settle_counts(struct work *work, size_t index)
     bool is_done = status->state == TW_STEP_DONE;
     bool has_failed = status->failed_event != 0;
     int rc = TW_OK;
-    if (has_failed && (run->failed & bit) == 0) {
-        run->failed |= bit;
-        stats->failed_sum.value++;
+    if (has_failed != ((run->failed & bit) != 0)) {
+        run->failed ^= bit;
+        stats->failed_sum.value += has_failed ? 1 : -1;
         work->is_changed = true;
     }
     if (is_done && (run->done & bit) == 0) {
@@ -337,9 +337,10 @@ static void settle_state(struct work *work, bool has_started)
     }
     stats->started_sum.value += (has_started ? 1 : 0) - (was_started ? 1 : 0);
     stats->done_sum.value += (is_ended ? 1 : 0) - (had_ended ? 1 : 0);
-    if (work->state == TW_RUN_IS_FAILED && (run->flags & TW_RUN_FAILURE) == 0) {
-        run->flags |= TW_RUN_FAILURE;
-        stats->failed_sum.value++;
+    bool has_failed = has_started && run->failed != 0;
+    if (has_failed != ((run->flags & TW_RUN_FAILURE) != 0)) {
+        run->flags ^= TW_RUN_FAILURE;
+        stats->failed_sum.value += has_failed ? 1 : -1;
     }
     work->is_changed = work->is_changed || run->state != work->state || has_started != was_started;
     run->flags &= (uint16_t) ~(TW_RUN_STARTED | TW_RUN_ENDED);
@@ -390,20 +391,55 @@ static int settle(struct work *work, const struct tw_run *facts)
     return rc == TW_OK ? settle_row(work) : rc;
 }
 
+/* The store of the earliest event that names one; what was said under another is taken back, to be
+ * said again. */
+static int set_store(struct work *work, uint32_t store, tw_wall_t at)
+{
+    struct tw_open_run *run = work->run;
+    bool is_other = run->store != store && run->store != 0;
+    int rc = is_other ? tw_contribute_nothing(work->tracker, work->id) : TW_OK;
+    run->store = store;
+    run->store_ns = at.ns;
+    return rc;
+}
+
+bool tw_progress_concerns(const struct tw_tracker *self, uint32_t match, uint32_t version)
+{
+    const struct tw_match_entry *entries = NULL;
+    size_t count = tw_matcher_entries(self->matcher, match, &entries);
+    for (size_t i = 0; i < count; i++) {
+        if (entries[i].version == version) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Events that reach the run by a link that was just learned may be earlier than all others. */
+static int find_store(struct work *work)
+{
+    const struct tw_graph_event *events = NULL;
+    size_t count = 0;
+    int rc = tw_graph_events(work->tracker->graph, work->run->root, &events, &count);
+    uint32_t store = work->run->store;
+    tw_wall_t at = {work->run->store_ns};
+    for (size_t i = 0; rc == TW_OK && i < count; i++) {
+        bool is_earlier = store == 0 || events[i].time.ns < at.ns;
+        if (events[i].store != 0 && is_earlier &&
+            tw_progress_concerns(work->tracker, events[i].match, work->run->version)) {
+            store = events[i].store;
+            at = events[i].time;
+        }
+    }
+    return rc == TW_OK && store != 0 ? set_store(work, store, at) : rc;
+}
+
 /* What a row says beside its steps; nothing here depends on the order of events. */
 static int describe(struct work *work, const struct tw_seen *seen)
 {
-    struct tw_tracker *self = work->tracker;
     struct tw_open_run *run = work->run;
-    int rc = TW_OK;
     bool is_earlier = run->store == 0 || seen->time.ns < run->store_ns;
-    if (seen->store != 0 && is_earlier) {
-        if (seen->store != run->store && run->store != 0) {
-            rc = tw_contribute_nothing(self, work->id); /* and put back under the other store */
-        }
-        run->store = seen->store;
-        run->store_ns = seen->time.ns;
-    }
+    int rc = seen->store != 0 && is_earlier ? set_store(work, seen->store, seen->time) : TW_OK;
     if (seen->region != 0 && (run->region == 0 || is_earlier)) {
         run->region = seen->region;
     }
@@ -472,6 +508,7 @@ int tw_progress_update(struct tw_tracker *self, uint32_t id, const struct tw_see
         note_code(&work, seen);
         rc = describe(&work, seen);
     }
+    rc = rc == TW_OK && is_anew ? find_store(&work) : rc;
     return rc == TW_OK ? settle(&work, facts) : rc;
 }
 

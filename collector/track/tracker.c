@@ -322,19 +322,6 @@ static void look_for_beginnings(const struct tw_tracker *self, uint32_t root, ui
     }
 }
 
-/* Is the event a fact of any run of this version? */
-static bool concerns(const struct tw_tracker *self, uint32_t match, uint32_t version)
-{
-    const struct tw_match_entry *entries = NULL;
-    size_t count = tw_matcher_entries(self->matcher, match, &entries);
-    for (size_t i = 0; i < count; i++) {
-        if (entries[i].version == version) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static int begin_runs(struct tw_tracker *self, uint32_t root, const struct beginning *beginning,
                       const struct tw_seen *seen)
 {
@@ -342,7 +329,7 @@ static int begin_runs(struct tw_tracker *self, uint32_t root, const struct begin
     for (size_t i = 0; i < beginning->count && rc == TW_OK; i++) {
         uint32_t id = 0;
         rc = tw_runs_create(self, root, beginning->versions[i], seen->record, &id);
-        bool is_fact = concerns(self, seen->match, beginning->versions[i]);
+        bool is_fact = tw_progress_concerns(self, seen->match, beginning->versions[i]);
         rc = rc == TW_OK ? tw_progress_update(self, id, is_fact ? seen : NULL, true) : rc;
     }
     return rc;
@@ -365,7 +352,8 @@ static int update_root(struct tw_tracker *self, const struct tw_graph_root *root
     }
     for (uint32_t id = tw_runs_first(self, root->object); rc == TW_OK && id != TW_TRACK_NONE;
          id = self->runs[id]->next) {
-        bool is_fact = root->is_reached && concerns(self, seen->match, self->runs[id]->version);
+        bool is_fact =
+            root->is_reached && tw_progress_concerns(self, seen->match, self->runs[id]->version);
         if (is_fact || root->is_anew) {
             rc = tw_progress_update(self, id, is_fact ? seen : NULL, root->is_anew);
         }
