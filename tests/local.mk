@@ -176,11 +176,14 @@ tests_unit_test_permutations_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
 tests_unit_test_permutations_LDADD = $(PIPELINE_LIBS)
 endif
 
-if HAVE_CMOCKA
 # What a test of the tracker alone links.
 TRACKER_LIBS = collector/libtrack.a collector/libworkflow.a collector/libconfig.a \
     collector/libevent.a collector/libcore.a $(JANSSON_LIBS) $(YAML_LIBS) $(XXHASH_LIBS) \
     $(GLIB_LIBS) -lm -lpthread
+bench_programs += tests/bench/bench_track
+tests_bench_bench_track_SOURCES = tests/bench/bench_track.c
+tests_bench_bench_track_LDADD = $(TRACKER_LIBS)
+if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/test_track_permutations
 tests_unit_test_track_permutations_SOURCES = tests/unit/test_track_permutations.c
 tests_unit_test_track_permutations_LDADD = $(TRACKER_LIBS)

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Tracking alone: what an event costs with 40 workflows, how much memory an open run takes, and how
+ * both are at 10,000 and at 1,000,000 open runs. Each run is a sale of a transaction and a
+ * correlation id that has made six of seven steps; new sales begin while as many old ones end.
+ * Prints "name value unit". The events are made before the time is taken. */
+#include "config.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/clock.h"
+#include "core/err.h"
+#include "track/tracker.h"
+
+#define WORKFLOWS 40
+#define STEPS     7
+#define CHUNK     4200 /* events whose time is taken together: whole sales */
+#define MEASURED  (100 * CHUNK)
+#define START_S   INT64_C(1795255200)
+#define EVENT_NS  (TW_NS_PER_S / 5000) /* event time between two events */
+#define STORES    600
+
+static const char configuration[] =
+    "taps:\n"
+    "  - {name: acked, kind: router, bind: [\"tcp://127.0.0.1:8462\"]}\n"
+    "track: {list-after-s: 864000, linger-s: 60}\n";
+
+struct made {
+    struct tw_event event;
+    struct tw_record record;
+    struct tw_object objects[2];
+    char type[32];
+    char transaction[24];
+    char correlation[24];
+    char store[8];
+    char source[16];
+};
+
+struct bench {
+    struct tw_cfg *cfg;
+    const struct tw_workflows *set;
+    struct tw_tracker *tracker;
+    struct tw_arena arena;
+    struct made *made;
+    uint64_t n;
+    int64_t spent_ns;
+    uint64_t timed;
+};
+
+static void must(int rc, const char *what)
+{
+    if (rc != TW_OK) {
+        (void)fprintf(stderr, "bench_track: %s: %s\n", what, tw_err_text(rc));
+        exit(1);
+    }
+}
+
+static int object_code(const void *context, const char *type)
+{
+    const struct tw_cfg *cfg = context;
+    for (size_t i = 0; i < cfg->object_count; i++) {
+        if (strcmp(cfg->objects[i].type, type) == 0) {
+            return (int)i;
+        }
+    }
+    return -1;
+}
+
+/* The definitions are files, as users have them. */
+static void load_workflows(struct bench *self)
+{
+    char dir[] = "/tmp/tillwatch-bench-track-XXXXXX";
+    char path[128];
+    char *dirs[] = {dir};
+    if (mkdtemp(dir) == NULL) {
+        must(TW_ESYSTEM, dir);
+    }
+    for (int w = 0; w < WORKFLOWS; w++) {
+        (void)snprintf(path, sizeof path, "%s/w%d.yaml", dir, w);
+        FILE *file = fopen(path, "w");
+        if (file == NULL) {
+            must(TW_EIO, path);
+            abort();
+        }
+        (void)fprintf(file,
+                      "name: sale-%d\nowner: o\ntiming: queued\nobject: transaction\nsteps:\n"
+                      "  - {name: step-0, system: pos, event: sale.%d.0}\n",
+                      w, w);
+        for (int s = 1; s < STEPS; s++) {
+            (void)fprintf(file,
+                          "  - {name: step-%d, system: erp, event: sale.%d.%d, after: step-%d, "
+                          "within: 3d}\n",
+                          s, w, s, s - 1);
+        }
+        (void)fprintf(file,
+                      "objectives:\n"
+                      "  - {name: complete-%d, kind: completion, target: 99%%, window: 30d}\n"
+                      "  - {name: in-time-%d, kind: latency, step: step-%d, within: 3d, "
+                      "target: 99%%, window: 30d}\n",
+                      w, w, STEPS - 1);
+        must(fclose(file) == 0 ? TW_OK : TW_EIO, path);
+    }
+    self->cfg->workflows.has_pack = false;
+    self->cfg->workflows.dirs = (struct tw_cfg_strings){dirs, 1};
+    must(tw_workflows_load(self->cfg, stderr, &self->set), "workflows");
+    self->cfg->workflows.dirs = (struct tw_cfg_strings){NULL, 0};
+    for (int w = 0; w < WORKFLOWS; w++) {
+        (void)snprintf(path, sizeof path, "%s/w%d.yaml", dir, w);
+        (void)unlink(path); /* nothing depends on it any more */
+    }
+    (void)rmdir(dir);
+}
+
+static void make(struct bench *self, struct made *made, uint64_t sale, int step)
+{
+    int64_t at_ns = START_S * TW_NS_PER_S + (int64_t)self->n * EVENT_NS;
+    (void)snprintf(made->type, sizeof made->type, "sale.%d.%d", (int)(sale % WORKFLOWS), step);
+    (void)snprintf(made->transaction, sizeof made->transaction, "%010" PRIu64, sale);
+    (void)snprintf(made->correlation, sizeof made->correlation, "c-%010" PRIu64, sale);
+    (void)snprintf(made->store, sizeof made->store, "%04d", (int)(sale % STORES));
+    (void)snprintf(made->source, sizeof made->source, "/%s/%04d", step == 0 ? "pos" : "erp",
+                   (int)(sale % STORES));
+    made->event = (struct tw_event){.has_time = true, .time = {at_ns}};
+    made->event.attr[TW_ATTR_ID] = TW_STR_LIT("1");
+    made->event.attr[TW_ATTR_SOURCE] = tw_str_of(made->source);
+    made->event.attr[TW_ATTR_TYPE] = tw_str_of(made->type);
+    made->event.attr[TW_ATTR_SYSTEM] = tw_str_of(step == 0 ? "pos" : "erp");
+    made->event.attr[TW_ATTR_STOREID] = tw_str_of(made->store);
+    made->objects[0] = (struct tw_object){(uint16_t)object_code(self->cfg, "transaction"),
+                                          tw_str_of(made->transaction), tw_str_of(made->store)};
+    made->objects[1] = (struct tw_object){(uint16_t)object_code(self->cfg, "correlation"),
+                                          tw_str_of(made->correlation), TW_STR_LIT("")};
+    made->record = (struct tw_record){
+        .n = ++self->n,
+        .kind = TW_RECORD_EVENT,
+        .received = {at_ns + TW_NS_PER_MS},
+        .time = {at_ns},
+        .has_time = true,
+        .source = (uint32_t)(sale % STORES) * 2 + (step == 0 ? 0 : 1),
+        .objects = made->objects,
+        .object_count = 2,
+    };
+}
+
+/* Time of this thread on a processor: other programs of the machine do not count. */
+static int64_t cpu_ns(void)
+{
+    struct timespec now;
+    must(clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now) == 0 ? TW_OK : TW_ESYSTEM, "clock");
+    return now.tv_sec * TW_NS_PER_S + now.tv_nsec;
+}
+
+/* Hand them in as the pipeline does, tick, take the changes. */
+static void take(struct bench *self, size_t count, bool is_timed)
+{
+    int64_t began_ns = cpu_ns();
+    for (size_t i = 0; i < count; i++) {
+        const struct tw_track_note *note = NULL;
+        must(tw_tracker_note(self->tracker, &self->made[i].event, &self->arena, &note), "note");
+        must(tw_tracker_apply(self->tracker, &self->made[i].record, note), "apply");
+    }
+    const tw_wall_t now = self->made[count - 1].record.received;
+    const struct tw_track_tick tick = {now, now};
+    const struct tw_track_emit options = {.last_n = self->n};
+    const struct tw_track_changes *changes = NULL;
+    must(tw_tracker_tick(self->tracker, &tick), "tick");
+    must(tw_tracker_emit(self->tracker, &options, &self->arena, &changes), "emit");
+    if (is_timed) {
+        self->spent_ns += cpu_ns() - began_ns;
+        self->timed += count;
+    }
+    tw_arena_reset(&self->arena);
+}
+
+/* Sales make their first six steps, one after the other for all sales of a chunk. */
+static void open_runs(struct bench *self, uint64_t first, uint64_t count)
+{
+    const uint64_t sales = CHUNK / (STEPS - 1);
+    for (uint64_t done = 0; done < count; done += sales) {
+        uint64_t some = count - done < sales ? count - done : sales;
+        size_t made = 0;
+        for (int step = 0; step < STEPS - 1; step++) {
+            for (uint64_t i = 0; i < some; i++) {
+                make(self, &self->made[made++], first + done + i, step);
+            }
+        }
+        take(self, made, false);
+    }
+}
+
+/* As many sales begin as the oldest end. */
+static void flow(struct bench *self, uint64_t oldest, uint64_t open)
+{
+    const uint64_t sales = CHUNK / STEPS;
+    for (uint64_t done = 0; done < MEASURED / STEPS; done += sales) {
+        size_t made = 0;
+        for (uint64_t i = 0; i < sales; i++) {
+            make(self, &self->made[made++], oldest + done + i, STEPS - 1);
+        }
+        for (int step = 0; step < STEPS - 1; step++) {
+            for (uint64_t i = 0; i < sales; i++) {
+                make(self, &self->made[made++], oldest + open + done + i, step);
+            }
+        }
+        take(self, made, true);
+    }
+}
+
+static double measure(struct bench *self, uint64_t open, const char *name)
+{
+    const struct tw_tracker_options options = {
+        .cfg = self->cfg,
+        .workflows = self->set,
+        .object_code = object_code,
+        .context = self->cfg,
+        .seed = 1,
+    };
+    struct tw_tracker_stats stats;
+    self->n = 0;
+    self->spent_ns = 0;
+    self->timed = 0;
+    must(tw_tracker_new(&options, &self->tracker), "tracker");
+    tw_tracker_stats(self->tracker, &stats);
+    uint64_t before = stats.bytes;
+    open_runs(self, 0, open);
+    tw_tracker_stats(self->tracker, &stats);
+    if (stats.open_runs != open) {
+        must(TW_EINVAL, "not all runs are open");
+    }
+    (void)printf("track_bytes_per_run_%s %.1f bytes\n", name,
+                 (double)(stats.bytes - before) / (double)open);
+    flow(self, 0, open);
+    double ns = (double)self->spent_ns / (double)self->timed;
+    (void)printf("track_event_%s %.1f ns\n", name, ns);
+    tw_tracker_destroy(&self->tracker);
+    return ns;
+}
+
+int main(void)
+{
+    struct bench self = {0};
+    must(tw_cfg_parse("bench.yaml", configuration, strlen(configuration), stderr, &self.cfg),
+         "configuration");
+    load_workflows(&self);
+    tw_arena_init(&self.arena, (size_t)256 << 20);
+    self.made = calloc(CHUNK, sizeof *self.made);
+    must(self.made == NULL ? TW_ENOMEM : TW_OK, "memory");
+    double few = measure(&self, 10000, "10k");
+    double many = measure(&self, 1000000, "1m");
+    (void)printf("track_event_1m_over_10k %.3f ratio\n", many / few);
+    free(self.made);
+    tw_arena_fini(&self.arena);
+    tw_workflows_unref(&self.set);
+    tw_cfg_destroy(&self.cfg);
+    return 0;
+}
