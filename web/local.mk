@@ -23,6 +23,7 @@ web_libweb_a_SOURCES = \
     web/journey_runs.c \
     web/mask.c web/mask.h \
     web/metrics.c web/metrics.h \
+    web/metrics_track.c web/metrics_track.h \
     web/problem.c web/problem.h \
     web/readers.c web/readers.h \
     web/response.c web/response.h \

@@ -629,6 +629,59 @@ static void set_workflows__next_call__sees_the_new_set(void **state)
     world_fini(&world);
 }
 
+static void metrics__what_is_not_known__has_no_sample(void **state)
+{
+    (void)state;
+    struct world world;
+    const struct tw_live live[] = {
+        {TW_STR_LIT("workflow/sale-posting"),
+         TW_STR_LIT("{\"workflow\":\"sale-posting\",\"runs\":{\"open\":4,\"failed\":1},\"steps\":[{"
+                    "\"name\":\"posted\",\"waiting\":4,\"rate\":null,\"drain_seconds\":\"growing\","
+                    "\"lag\":{\"p50\":1.5,\"p95\":null},\"verdict\":\"stall\"}]}")},
+        {TW_STR_LIT("workflow/taken-away"),
+         TW_STR_LIT("{\"workflow\":\"taken-away\",\"runs\":{\"open\":4},\"steps\":[]}")},
+        {TW_STR_LIT("objective/sales-complete"),
+         TW_STR_LIT("{\"objective\":\"sales-complete\",\"workflow\":\"sale-posting\",\"good\":9,"
+                    "\"ratio\":null,\"burn\":{\"5m\":1.5,\"1h\":null}}")},
+        {TW_STR_LIT("objective/taken-away"), TW_STR_LIT("{\"objective\":\"taken-away\"}")},
+        {TW_STR_LIT("overview"), TW_STR_LIT("{\"open_runs\":7,\"systems\":[{\"system\":\"erp\","
+                                            "\"watermark_lag\":2.5}]}")},
+    };
+    static const char *const wanted[] = {
+        "\ntillwatch_workflow_open{workflow=\"sale-posting\"} 4\n",
+        "\ntillwatch_workflow_runs{workflow=\"sale-posting\",state=\"failed\"} 1\n",
+        "\ntillwatch_step_waiting{workflow=\"sale-posting\",step=\"posted\"} 4\n",
+        "\ntillwatch_step_drain_seconds{workflow=\"sale-posting\",step=\"posted\"} +Inf\n",
+        "\ntillwatch_step_verdict{workflow=\"sale-posting\",step=\"posted\"} 4\n",
+        "step=\"posted\",percentile=\"50\"} 1.5\n",
+        "\ntillwatch_objective_good{objective=\"sales-complete\",workflow=\"sale-posting\"} 9\n",
+        "workflow=\"sale-posting\",window=\"5m\"} 1.5\n",
+        "\ntillwatch_system_watermark_lag_seconds{system=\"erp\"} 2.5\n",
+        "\ntillwatch_track_open_runs 7\n",
+    };
+    static const char *const unwanted[] = {
+        "taken-away",        "\ntillwatch_step_throughput{",
+        "percentile=\"95\"", "\ntillwatch_objective_ratio{",
+        "window=\"1h\"",     "\ntillwatch_track_given_up_total "};
+    const struct tw_track_changes changes = {.live = live, .live_count = 5};
+    world_init(&world);
+    commit(&world, &changes);
+    assert_int_equal(get(&world, "/metrics"), 200);
+    for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
+        if (strstr(world.body, wanted[i]) == NULL) {
+            print_error("missing: %s\n", wanted[i]);
+        }
+        assert_non_null(strstr(world.body, wanted[i]));
+    }
+    for (size_t i = 0; i < sizeof unwanted / sizeof unwanted[0]; i++) {
+        if (strstr(world.body, unwanted[i]) != NULL) {
+            print_error("there: %s\n", unwanted[i]);
+        }
+        assert_null(strstr(world.body, unwanted[i]));
+    }
+    world_fini(&world);
+}
+
 /* ---- runs of journeys */
 
 /* An event of this type about these objects; `more` is further members, with a leading comma. */
@@ -878,6 +931,7 @@ int main(void)
         cmocka_unit_test(overview__says_all_five),
         cmocka_unit_test(overview__damaged_document__is_said),
         cmocka_unit_test(set_workflows__next_call__sees_the_new_set),
+        cmocka_unit_test(metrics__what_is_not_known__has_no_sample),
         cmocka_unit_test(journey__run_without_row__is_judged_at_the_watermark),
         cmocka_unit_test(journey__run_with_row__shows_its_state_and_version),
         cmocka_unit_test(journey__fan_out__knows_the_stores_of_the_row),
