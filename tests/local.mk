@@ -76,6 +76,11 @@ tests_unit_test_snapshot_SOURCES = tests/unit/test_snapshot.c tests/unit/store_k
     tests/unit/store_kit.h
 tests_unit_test_snapshot_LDADD = collector/libstore.a collector/libcore.a $(CMOCKA_LIBS) \
     $(SQLITE_LIBS) $(ZSTD_LIBS) $(XXHASH_LIBS) -lpthread
+check_PROGRAMS += tests/unit/test_store_tracks
+tests_unit_test_store_tracks_SOURCES = tests/unit/test_store_tracks.c tests/unit/track_kit.c \
+    tests/unit/track_kit.h tests/unit/store_kit.c tests/unit/store_kit.h
+tests_unit_test_store_tracks_LDADD = collector/libstore.a collector/libcore.a $(CMOCKA_LIBS) \
+    $(SQLITE_LIBS) $(ZSTD_LIBS) $(XXHASH_LIBS) -lpthread
 check_PROGRAMS += tests/unit/test_store_tracks_model
 tests_unit_test_store_tracks_model_SOURCES = tests/unit/test_store_tracks_model.c \
     tests/unit/track_kit.c tests/unit/track_kit.h tests/unit/store_kit.c tests/unit/store_kit.h
@@ -307,6 +312,11 @@ check_PROGRAMS += tests/fuzz/fuzz_config
 tests_fuzz_fuzz_config_SOURCES += tests/fuzz/replay_main.c
 endif
 EXTRA_DIST += tests/fuzz/seeds/config
+
+bench_programs += tests/bench/bench_tracks
+tests_bench_bench_tracks_SOURCES = tests/bench/bench_tracks.c
+tests_bench_bench_tracks_LDADD = collector/libstore.a collector/libcore.a $(SQLITE_LIBS) \
+    $(ZSTD_LIBS) $(XXHASH_LIBS) -lpthread
 
 bench_programs += tests/bench/bench_store
 tests_bench_bench_store_SOURCES = tests/bench/bench_store.c

@@ -263,10 +263,18 @@ static int add_point(struct tw_archive *self, int64_t series, enum tw_series_kin
     return rc;
 }
 
+/* All there is of a series. */
+static void bind_whole(sqlite3_stmt *stmt, int64_t series)
+{
+    tw_db_bind_int(stmt, 1, series);
+    tw_db_bind_int(stmt, 2, INT64_MIN);
+    tw_db_bind_int(stmt, 3, INT64_MAX);
+}
+
 static int add_points(struct tw_archive *self, sqlite3_stmt *points, int64_t from_series,
                       int64_t series, enum tw_series_kind kind, struct tw_diag *diag)
 {
-    tw_db_bind_int(points, 1, from_series);
+    bind_whole(points, from_series);
     int rc = TW_OK;
     while (rc == TW_OK) {
         rc = must_stop(self);
@@ -290,7 +298,7 @@ static int add_sketches(struct tw_archive *self, sqlite3_stmt *sketches, int64_t
                         int64_t series, struct tw_diag *diag)
 {
     sqlite3_stmt *put = self->stmts[STMT_SKETCH];
-    tw_db_bind_int(sketches, 1, from_series);
+    bind_whole(sketches, from_series);
     int rc = TW_OK;
     while (rc == TW_OK) {
         rc = must_stop(self);
@@ -332,16 +340,8 @@ static int add_series(struct tw_archive *self, struct tw_diag *diag)
     int rc = tw_db_prepare(self->from,
                            "SELECT id, metric, labels, kind, divisor FROM series_name ORDER BY id",
                            &names, diag);
-    rc = rc == TW_OK ? tw_db_prepare(self->from,
-                                     "SELECT bucket, value FROM series_point WHERE series = ?1"
-                                     " ORDER BY bucket",
-                                     &points, diag)
-                     : rc;
-    rc = rc == TW_OK ? tw_db_prepare(self->from,
-                                     "SELECT minute, data FROM series_sketch WHERE series = ?1"
-                                     " ORDER BY minute",
-                                     &sketches, diag)
-                     : rc;
+    rc = rc == TW_OK ? tw_db_prepare(self->from, TW_SQL_PART_POINTS, &points, diag) : rc;
+    rc = rc == TW_OK ? tw_db_prepare(self->from, TW_SQL_PART_SKETCHES, &sketches, diag) : rc;
     while (rc == TW_OK) {
         int64_t series = 0;
         rc = tw_db_row(names, diag);

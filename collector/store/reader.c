@@ -94,11 +94,10 @@ static const char *const part_sql[TW_STMT_COUNT] = {
         " AND workflow = ?1 AND since >= ?9 AND (since, object_type, object_scope, object_id)"
         " > (?9, ?11, ?12, ?13)" RUN_FILTER
         " ORDER BY since, object_type, object_scope, object_id LIMIT ?14",
-    [TW_STMT_RUNS_OPEN] =
-        "SELECT since, workflow, object_type, object_scope, object_id" RUNS_OPEN
-        " AND (since, workflow, object_type, object_scope, object_id)"
-        " > (?9, ?10, ?11, ?12, ?13)" RUN_FILTER
-        " ORDER BY since, workflow, object_type, object_scope, object_id LIMIT ?14",
+    [TW_STMT_RUNS_WORKFLOW] = "SELECT workflow" RUNS_OPEN " AND workflow > ?1"
+                              " ORDER BY workflow LIMIT 1",
+    [TW_STMT_RUNS_OPEN_OF_ALL] = "SELECT count(*)" RUNS_OPEN " AND workflow = ?1",
+    [TW_STMT_RUNS_OPEN_ALL] = "SELECT count(*)" RUNS_OPEN,
     [TW_STMT_RUNS_OPEN_OF_COUNT] = "SELECT count(*)" RUNS_OPEN " AND workflow = ?1" RUN_FILTER,
     [TW_STMT_RUNS_OPEN_COUNT] = "SELECT count(*)" RUNS_OPEN RUN_FILTER,
     [TW_STMT_RUNS_FINISHED] =
@@ -109,9 +108,9 @@ static const char *const part_sql[TW_STMT_COUNT] = {
         " ORDER BY finished, workflow, object_type, object_scope, object_id LIMIT ?14",
     [TW_STMT_SERIES] = TW_SQL_SERIES,
     [TW_STMT_SERIES_ONE] = TW_SQL_SERIES_ONE,
-    [TW_STMT_POINTS] = "SELECT bucket, value FROM series_point WHERE series = ?1"
-                       " AND bucket >= ?2 AND bucket < ?3 ORDER BY bucket",
-    [TW_STMT_SKETCHES] = TW_SQL_SKETCHES,
+    [TW_STMT_MINUTE] = "SELECT min(minute) FROM series_point WHERE minute >= ?1",
+    [TW_STMT_POINTS] = "SELECT slot, value FROM series_point WHERE minute = ?1 AND series = ?2",
+    [TW_STMT_SKETCHES] = TW_SQL_PART_SKETCHES,
     [TW_STMT_SPEND_CAUSE] = TW_SQL_SPEND("cause"),
     [TW_STMT_SPEND_SYSTEM] = TW_SQL_SPEND("system"),
     [TW_STMT_SPEND_STORE] = TW_SQL_SPEND("store"),

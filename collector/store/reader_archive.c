@@ -27,7 +27,8 @@ static const char *const archive_sql[TW_ARCHIVE_STMT_COUNT] = {
     [TW_ARCHIVE_SERIES_ONE] = TW_SQL_SERIES_ONE,
     [TW_ARCHIVE_CHUNKS] = "SELECT start, data FROM chunk WHERE series = ?1 AND step = ?2"
                           " AND start >= ?3 AND start < ?4 ORDER BY start",
-    [TW_ARCHIVE_SKETCHES] = TW_SQL_SKETCHES,
+    [TW_ARCHIVE_SKETCHES] = "SELECT minute, data FROM series_sketch WHERE series = ?1"
+                            " AND minute >= ?2 AND minute < ?3 ORDER BY minute",
     [TW_ARCHIVE_SPEND_CAUSE] = TW_SQL_SPEND("cause"),
     [TW_ARCHIVE_SPEND_SYSTEM] = TW_SQL_SPEND("system"),
     [TW_ARCHIVE_SPEND_STORE] = TW_SQL_SPEND("store"),

@@ -51,12 +51,15 @@ enum tw_view_stmt {
     TW_STMT_RUN_ONE,
     TW_STMT_RUN_HAS,
     TW_STMT_RUNS_OPEN_OF,
-    TW_STMT_RUNS_OPEN,
+    TW_STMT_RUNS_WORKFLOW,
     TW_STMT_RUNS_OPEN_OF_COUNT,
     TW_STMT_RUNS_OPEN_COUNT,
+    TW_STMT_RUNS_OPEN_OF_ALL,
+    TW_STMT_RUNS_OPEN_ALL,
     TW_STMT_RUNS_FINISHED,
     TW_STMT_SERIES,
     TW_STMT_SERIES_ONE,
+    TW_STMT_MINUTE,
     TW_STMT_POINTS,
     TW_STMT_SKETCHES,
     TW_STMT_SPEND_CAUSE,
@@ -267,9 +270,6 @@ int tw_reader_visit(struct tw_reader *self, struct tw_track_visit *visit);
 /* The texts of SQL that both have. */
 #define TW_SQL_SERIES     "SELECT id, labels, kind, divisor FROM series_name WHERE metric = ?1"
 #define TW_SQL_SERIES_ONE "SELECT id FROM series_name WHERE metric = ?1 AND labels = ?2"
-#define TW_SQL_SKETCHES                                                                         \
-    "SELECT minute, data FROM series_sketch WHERE series = ?1 AND minute >= ?2 AND minute < ?3" \
-    " ORDER BY minute"
 #define TW_SQL_SPEND(by)                                                                   \
     "SELECT " by ", sum(bad) FROM spend WHERE objective = ?1 AND hour >= ?2 AND hour < ?3" \
     " GROUP BY 1"

@@ -88,42 +88,45 @@
     "CREATE TABLE workflow_version(name BLOB NOT NULL, version INTEGER NOT NULL," \
     " text BLOB NOT NULL, since INTEGER NOT NULL, PRIMARY KEY(name, version)) WITHOUT ROWID;"
 
-/* The budgets' tables: alike in partitions and in the archive. */
-#define TW_SQL_BUDGET                                                               \
-    "CREATE TABLE spend(objective BLOB NOT NULL, hour INTEGER NOT NULL,"            \
-    " cause INTEGER NOT NULL, system BLOB NOT NULL, store BLOB NOT NULL,"           \
-    " bad INTEGER NOT NULL, PRIMARY KEY(objective, hour, cause, system, store))"    \
-    " WITHOUT ROWID;"                                                               \
-    "CREATE TABLE decision(objective BLOB NOT NULL, minute INTEGER NOT NULL,"       \
-    " good INTEGER NOT NULL, bad INTEGER NOT NULL, PRIMARY KEY(objective, minute))" \
+#define TW_SQL_SPEND_TABLE                                                       \
+    "CREATE TABLE spend(objective BLOB NOT NULL, hour INTEGER NOT NULL,"         \
+    " cause INTEGER NOT NULL, system BLOB NOT NULL, store BLOB NOT NULL,"        \
+    " bad INTEGER NOT NULL, PRIMARY KEY(objective, hour, cause, system, store))" \
     " WITHOUT ROWID;"
 
-/* Version 2 of partitions: what tracking keeps (store/track_write.h). `archived` has its one row
- * in a sealed partition whose series and sketches are in the archive and no longer here. */
-#define TW_SQL_PART_2                                                                        \
-    "CREATE TABLE tracked_run(workflow BLOB NOT NULL, object_type INTEGER NOT NULL,"         \
-    " object_scope BLOB NOT NULL, object_id BLOB NOT NULL, version INTEGER NOT NULL,"        \
-    " state INTEGER NOT NULL, cause INTEGER NOT NULL, step BLOB, system BLOB,"               \
-    " destination BLOB, store BLOB, region BLOB, code BLOB, started INTEGER NOT NULL,"       \
-    " since INTEGER NOT NULL, due INTEGER NOT NULL, finished INTEGER,"                       \
-    " updated INTEGER NOT NULL, amount_minor INTEGER NOT NULL, currency BLOB,"               \
-    " first_n INTEGER NOT NULL, last_n INTEGER NOT NULL, attempts INTEGER NOT NULL,"         \
-    " missing BLOB, expected INTEGER NOT NULL, answered INTEGER NOT NULL,"                   \
-    " PRIMARY KEY(workflow, object_type, object_scope, object_id)) WITHOUT ROWID;"           \
-    "CREATE INDEX tracked_run_open ON tracked_run(workflow, since, object_type,"             \
-    " object_scope, object_id, state, cause, step, system, store, region, started)"          \
-    " WHERE finished IS NULL;"                                                               \
-    "CREATE INDEX tracked_run_finished ON tracked_run(finished) WHERE finished IS NOT NULL;" \
-    "CREATE TABLE series_name(id INTEGER PRIMARY KEY, metric BLOB NOT NULL,"                 \
-    " labels BLOB NOT NULL, kind INTEGER NOT NULL, divisor INTEGER NOT NULL,"                \
-    " UNIQUE(metric, labels));"                                                              \
-    "CREATE TABLE series_point(series INTEGER NOT NULL, bucket INTEGER NOT NULL,"            \
-    " value INTEGER NOT NULL, PRIMARY KEY(series, bucket)) WITHOUT ROWID;"                   \
-    "CREATE TABLE series_sketch(series INTEGER NOT NULL, minute INTEGER NOT NULL,"           \
-    " data BLOB NOT NULL, PRIMARY KEY(series, minute)) WITHOUT ROWID;" TW_SQL_BUDGET         \
-    "CREATE TABLE live(key BLOB PRIMARY KEY, json BLOB NOT NULL);"                           \
-    "CREATE TABLE tick(id INTEGER PRIMARY KEY, n INTEGER NOT NULL, now INTEGER NOT NULL,"    \
-    " read_up_to INTEGER NOT NULL);"                                                         \
+/* Version 2 of partitions: what tracking keeps (store/track_write.h). The first index has all that
+ * a list of open runs is chosen by; `finished`, NULL in all of it, is there because SQLite would
+ * look into the table for it. What is written each time for all series or objectives is ordered by
+ * minute first, so that it falls into few pages. `archived` has its one row in a sealed partition
+ * whose series and sketches are in the archive and no longer here. */
+#define TW_SQL_PART_2                                                                         \
+    "CREATE TABLE tracked_run(workflow BLOB NOT NULL, object_type INTEGER NOT NULL,"          \
+    " object_scope BLOB NOT NULL, object_id BLOB NOT NULL, version INTEGER NOT NULL,"         \
+    " state INTEGER NOT NULL, cause INTEGER NOT NULL, step BLOB, system BLOB,"                \
+    " destination BLOB, store BLOB, region BLOB, code BLOB, started INTEGER NOT NULL,"        \
+    " since INTEGER NOT NULL, due INTEGER NOT NULL, finished INTEGER,"                        \
+    " updated INTEGER NOT NULL, amount_minor INTEGER NOT NULL, currency BLOB,"                \
+    " first_n INTEGER NOT NULL, last_n INTEGER NOT NULL, attempts INTEGER NOT NULL,"          \
+    " missing BLOB, expected INTEGER NOT NULL, answered INTEGER NOT NULL,"                    \
+    " PRIMARY KEY(workflow, object_type, object_scope, object_id)) WITHOUT ROWID;"            \
+    "CREATE INDEX tracked_run_open ON tracked_run(workflow, since, object_type,"              \
+    " object_scope, object_id, state, cause, step, system, store, region, started, finished)" \
+    " WHERE finished IS NULL;"                                                                \
+    "CREATE INDEX tracked_run_finished ON tracked_run(finished) WHERE finished IS NOT NULL;"  \
+    "CREATE TABLE series_name(id INTEGER PRIMARY KEY, metric BLOB NOT NULL,"                  \
+    " labels BLOB NOT NULL, kind INTEGER NOT NULL, divisor INTEGER NOT NULL,"                 \
+    " UNIQUE(metric, labels));"                                                               \
+    "CREATE TABLE series_point(minute INTEGER NOT NULL, series INTEGER NOT NULL,"             \
+    " slot INTEGER NOT NULL, value INTEGER NOT NULL, PRIMARY KEY(minute, series, slot))"      \
+    " WITHOUT ROWID;"                                                                         \
+    "CREATE TABLE series_sketch(minute INTEGER NOT NULL, series INTEGER NOT NULL,"            \
+    " data BLOB NOT NULL, PRIMARY KEY(minute, series)) WITHOUT ROWID;" TW_SQL_SPEND_TABLE     \
+    "CREATE TABLE decision(minute INTEGER NOT NULL, objective BLOB NOT NULL,"                 \
+    " good INTEGER NOT NULL, bad INTEGER NOT NULL, PRIMARY KEY(minute, objective))"           \
+    " WITHOUT ROWID;"                                                                         \
+    "CREATE TABLE live(key BLOB PRIMARY KEY, json BLOB NOT NULL);"                            \
+    "CREATE TABLE tick(id INTEGER PRIMARY KEY, n INTEGER NOT NULL, now INTEGER NOT NULL,"     \
+    " read_up_to INTEGER NOT NULL);"                                                          \
     "CREATE TABLE archived(id INTEGER PRIMARY KEY CHECK(id = 1));"
 
 /* The archive. `up_to`: the last partition that is in it. kept_*: what is older was dropped, from
@@ -139,6 +142,24 @@
     " start INTEGER NOT NULL, data BLOB NOT NULL, PRIMARY KEY(series, step, start))"          \
     " WITHOUT ROWID;"                                                                         \
     "CREATE TABLE series_sketch(series INTEGER NOT NULL, minute INTEGER NOT NULL,"            \
-    " data BLOB NOT NULL, PRIMARY KEY(series, minute)) WITHOUT ROWID;" TW_SQL_BUDGET
+    " data BLOB NOT NULL, PRIMARY KEY(series, minute)) WITHOUT ROWID;" TW_SQL_SPEND_TABLE     \
+    "CREATE TABLE decision(objective BLOB NOT NULL, minute INTEGER NOT NULL,"                 \
+    " good INTEGER NOT NULL, bad INTEGER NOT NULL, PRIMARY KEY(objective, minute))"           \
+    " WITHOUT ROWID;"
+
+/* Of a partition: what there is of series ?1 in [?2, ?3), minute by minute, without a look at those
+ * of the other series in between. */
+#define TW_SQL_MINUTES(table)                                                           \
+    "WITH RECURSIVE m(minute) AS (SELECT min(minute) FROM " table " WHERE minute >= ?2" \
+    " UNION ALL SELECT (SELECT min(minute) FROM " table " WHERE minute > m.minute)"     \
+    " FROM m WHERE m.minute < ?3)"
+#define TW_SQL_PART_POINTS                                                        \
+    TW_SQL_MINUTES("series_point")                                                \
+    " SELECT p.minute + p.slot * 10, p.value FROM m CROSS JOIN series_point AS p" \
+    " ON p.minute = m.minute AND p.series = ?1 WHERE m.minute < ?3"
+#define TW_SQL_PART_SKETCHES                                        \
+    TW_SQL_MINUTES("series_sketch")                                 \
+    " SELECT s.minute, s.data FROM m CROSS JOIN series_sketch AS s" \
+    " ON s.minute = m.minute AND s.series = ?1 WHERE m.minute < ?3"
 
 #endif

@@ -75,17 +75,17 @@ static int copy_tracking(struct seal *self, struct tw_diag *diag)
         {"SELECT objective, hour, cause, system, store, bad FROM spend",
          "INSERT INTO spend(objective, hour, cause, system, store, bad)"
          " VALUES(?1, ?2, ?3, ?4, ?5, ?6)"},
-        {"SELECT objective, minute, good, bad FROM decision",
-         "INSERT INTO decision(objective, minute, good, bad) VALUES(?1, ?2, ?3, ?4)"},
+        {"SELECT minute, objective, good, bad FROM decision",
+         "INSERT INTO decision(minute, objective, good, bad) VALUES(?1, ?2, ?3, ?4)"},
         {"SELECT id, n, now, read_up_to FROM tick",
          "INSERT INTO tick(id, n, now, read_up_to) VALUES(?1, ?2, ?3, ?4)"},
         {"SELECT id FROM archived", "INSERT INTO archived(id) VALUES(?1)"},
         {"SELECT id, metric, labels, kind, divisor FROM series_name",
          "INSERT INTO series_name(id, metric, labels, kind, divisor) VALUES(?1, ?2, ?3, ?4, ?5)"},
-        {"SELECT series, bucket, value FROM series_point",
-         "INSERT INTO series_point(series, bucket, value) VALUES(?1, ?2, ?3)"},
-        {"SELECT series, minute, data FROM series_sketch",
-         "INSERT INTO series_sketch(series, minute, data) VALUES(?1, ?2, ?3)"},
+        {"SELECT minute, series, slot, value FROM series_point",
+         "INSERT INTO series_point(minute, series, slot, value) VALUES(?1, ?2, ?3, ?4)"},
+        {"SELECT minute, series, data FROM series_sketch",
+         "INSERT INTO series_sketch(minute, series, data) VALUES(?1, ?2, ?3)"},
     };
     const size_t without_series = 4;
     bool has_tables = false;

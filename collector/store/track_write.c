@@ -8,6 +8,8 @@
 
 #include <stdlib.h>
 
+#include "store/chunk.h"
+
 enum statement {
     STMT_RUN,
     STMT_NAME,
@@ -28,11 +30,11 @@ static const char *const statements[STMT_COUNT] = {
                  " ?21, ?22, ?23, ?24, ?25, ?26)",
     [STMT_NAME] = "INSERT INTO series_name(metric, labels, kind, divisor) VALUES(?1, ?2, ?3, ?4)"
                   " ON CONFLICT(metric, labels) DO UPDATE SET kind = ?3, divisor = ?4 RETURNING id",
-    [STMT_ADD] = "INSERT INTO series_point(series, bucket, value) VALUES(?1, ?2, ?3)"
-                 " ON CONFLICT DO UPDATE SET value = value + ?3",
-    [STMT_SET] = "INSERT INTO series_point(series, bucket, value) VALUES(?1, ?2, ?3)"
-                 " ON CONFLICT DO UPDATE SET value = ?3",
-    [STMT_SKETCH] = "INSERT OR REPLACE INTO series_sketch(series, minute, data) VALUES(?1, ?2, ?3)",
+    [STMT_ADD] = "INSERT INTO series_point(minute, series, slot, value) VALUES(?1, ?2, ?3, ?4)"
+                 " ON CONFLICT DO UPDATE SET value = value + ?4",
+    [STMT_SET] = "INSERT INTO series_point(minute, series, slot, value) VALUES(?1, ?2, ?3, ?4)"
+                 " ON CONFLICT DO UPDATE SET value = ?4",
+    [STMT_SKETCH] = "INSERT OR REPLACE INTO series_sketch(minute, series, data) VALUES(?1, ?2, ?3)",
     [STMT_SPEND] = "INSERT INTO spend(objective, hour, cause, system, store, bad)"
                    " VALUES(?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO UPDATE SET bad = bad + ?6",
     [STMT_DECISION] = "INSERT INTO decision(objective, minute, good, bad) VALUES(?1, ?2, ?3, ?4)"
@@ -237,9 +239,11 @@ static int write_points(struct tw_track_writer *self, const struct tw_track_chan
             rc = get(self, series.kind == TW_SERIES_SUM ? STMT_ADD : STMT_SET, &stmt, diag);
         }
         if (rc == TW_OK) {
-            tw_db_bind_int(stmt, 1, series.id);
-            tw_db_bind_int(stmt, 2, point->bucket);
-            tw_db_bind_int(stmt, 3, point->value);
+            int64_t minute = tw_bucket_of(point->bucket, 60);
+            tw_db_bind_int(stmt, 1, minute);
+            tw_db_bind_int(stmt, 2, series.id);
+            tw_db_bind_int(stmt, 3, (point->bucket - minute) / TW_SERIES_BUCKET_S);
+            tw_db_bind_int(stmt, 4, point->value);
             rc = tw_db_run(stmt, diag);
         }
     }
@@ -256,8 +260,8 @@ static int write_sketches(struct tw_track_writer *self, const struct tw_track_ch
         struct series series = {0};
         rc = find_series(self, sketch->series, &series, diag);
         if (rc == TW_OK) {
-            tw_db_bind_int(stmt, 1, series.id);
-            tw_db_bind_int(stmt, 2, sketch->minute);
+            tw_db_bind_int(stmt, 1, sketch->minute);
+            tw_db_bind_int(stmt, 2, series.id);
             bind_key(stmt, 3, sketch->data);
             rc = tw_db_run(stmt, diag);
         }

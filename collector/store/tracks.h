@@ -2,8 +2,10 @@
  * Reading what tracking committed: runs, series, spending, live documents.
  * Thread, limits and failures as store/reader.h; results live in the arena that the caller gives.
  * Series are kept with 10 s buckets in their partition; the keeper adds finished partitions to the
- * archive (`series.db`: 10 s for a day, 1 min for 35 days, 1 h for 400 days) and readers add up
- * both.
+ * archive (`series.db`: 10 s for a day, 1 min for 35 days, 1 h for 400 days; sketches and decisions
+ * for 35 days, spending for 400) and readers add up both, each row once whatever the keeper does
+ * meanwhile. An archive that cannot be used: TW_EDAMAGED, TW_EFOREIGN, TW_ENEWER from what needs it
+ * (series, sketches, spending, decisions), TW_EIO when it is ahead of the store; the rest works.
  */
 #ifndef TW_STORE_TRACKS_H
 #define TW_STORE_TRACKS_H
@@ -37,8 +39,10 @@ struct tw_run_hit {
     struct tw_run_row row;
     struct tw_str key; /* for `after` */
 };
-/* Longest waiting first (by since). *ret_total: how many there are with this filter (ignoring
- * after and limit). A run that is in several partitions counts as its newest row says. */
+/* Longest waiting first (by since, then workflow, object type, scope, id). *ret_total: how many
+ * there are with this filter (ignoring after and limit); NULL: not asked, which is quicker. A run
+ * that is in several partitions counts as its newest row says; one that was open when a partition
+ * ended and is not in the next was given up, and is not listed. TW_ESYNTAX: `after` is no key. */
 int tw_reader_runs(struct tw_reader *self, struct tw_arena *arena,
                    const struct tw_run_filter *filter, const struct tw_run_hit **ret_hits,
                    size_t *ret_count, bool *ret_more, uint64_t *ret_total);
@@ -61,7 +65,7 @@ struct tw_series_values {
     int64_t divisor;
     enum tw_series_kind kind;
     const int64_t *values; /* point_count of them */
-    const bool *known;     /* false: nothing is known of that bucket */
+    const bool *known;     /* false: nothing is known of that bucket: no point of it was written */
 };
 struct tw_series_result {
     int64_t first_s; /* of the first point */
@@ -71,9 +75,13 @@ struct tw_series_result {
     size_t series_count;
     bool is_cut; /* more series or points than the limits */
 };
+/* Ordered by labels; at most 1,000 series, and 10,000 points when a step was asked for. A step that
+ * is not kept any more for since_s becomes the next coarser one that is: result.step_s says.
+ * Buckets are whole: the last one may reach beyond until_s. */
 int tw_reader_series(struct tw_reader *self, struct tw_arena *arena,
                      const struct tw_series_query *query, struct tw_series_result *ret_result);
-/* The encoded sketches of the series with exactly these labels, by minute ascending. */
+/* The encoded sketches of the series with exactly these labels, by minute ascending; since_s is
+ * rounded down to a minute. More than 100,000: TW_ELIMIT. */
 int tw_reader_sketches(struct tw_reader *self, struct tw_arena *arena, struct tw_str metric,
                        struct tw_str labels, int64_t since_s, int64_t until_s,
                        const struct tw_series_sketch **ret_items, size_t *ret_count);
@@ -83,11 +91,14 @@ struct tw_spend_sum {
     struct tw_str what; /* the cause's word, the system or the store */
     int64_t bad;
 };
-/* What spent the budget in [since, until), most first, at most limit. */
+/* What spent the budget in the hours that begin in [since, until), since rounded down to an hour;
+ * most first, at most limit, without those that are 0. */
 int tw_reader_spend(struct tw_reader *self, struct tw_arena *arena, struct tw_str objective,
                     enum tw_spend_by by, int64_t since_s, int64_t until_s, size_t limit,
                     const struct tw_spend_sum **ret_sums, size_t *ret_count);
-/* Decisions per minute of an objective in [since, until), ascending, minutes without any left out.
+/* Decisions per minute of an objective in [since, until), since rounded down to a minute;
+ * ascending, minutes without any, or with all of them taken back, left out. More than 200,000 rows:
+ * TW_ELIMIT.
  */
 int tw_reader_decisions(struct tw_reader *self, struct tw_arena *arena, struct tw_str objective,
                         int64_t since_s, int64_t until_s, const struct tw_decision **ret_items,

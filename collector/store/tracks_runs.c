@@ -329,16 +329,31 @@ static void bind_after(sqlite3_stmt *stmt, int64_t first, const struct run_id *a
 
 /* ---- open runs: of the newest partition ------------------------------------------------------ */
 
+static bool has_conditions(const struct tw_run_filter *filter)
+{
+    return filter->step.ptr != NULL || filter->system.ptr != NULL || filter->store.ptr != NULL ||
+           filter->region.ptr != NULL || filter->state != NULL || filter->cause != NULL ||
+           filter->until.ns != 0;
+}
+
 static int count_open(struct tw_view *part, struct runs_query *query)
 {
+    static const enum tw_view_stmt which[2][2] = {
+        {TW_STMT_RUNS_OPEN_ALL, TW_STMT_RUNS_OPEN_OF_ALL},
+        {TW_STMT_RUNS_OPEN_COUNT, TW_STMT_RUNS_OPEN_OF_COUNT},
+    };
     int err = TW_OK;
-    bool has_workflow = query->filter->workflow.ptr != NULL;
-    sqlite3_stmt *stmt = tw_view_stmt(
-        part, has_workflow ? TW_STMT_RUNS_OPEN_OF_COUNT : TW_STMT_RUNS_OPEN_COUNT, &err);
+    bool is_one = query->filter->workflow.ptr != NULL;
+    bool is_picky = has_conditions(query->filter);
+    sqlite3_stmt *stmt = tw_view_stmt(part, which[is_picky][is_one], &err);
     if (stmt == NULL) {
         return err;
     }
-    bind_filter(stmt, query->filter);
+    if (is_picky) {
+        bind_filter(stmt, query->filter);
+    } else if (is_one) {
+        tw_db_bind_bytes(stmt, 1, query->filter->workflow);
+    }
     err = tw_db_row(stmt, NULL);
     if (err == TW_OK) {
         query->total += (uint64_t)sqlite3_column_int64(stmt, 0);
@@ -347,26 +362,39 @@ static int count_open(struct tw_view *part, struct runs_query *query)
     return err;
 }
 
-static int list_open(struct tw_view *part, size_t index, struct runs_query *query)
+/* Where the runs of one workflow begin behind `after`, which may be of another. */
+static void bind_place(sqlite3_stmt *stmt, const struct runs_query *query,
+                       const struct run_id *after, struct tw_str workflow)
+{
+    size_t most = query->limit + 1;
+    int order = query->after == NULL ? 0 : tw_str_compare(workflow, after->workflow);
+    if (query->after == NULL) {
+        bind_after(stmt, INT64_MIN, NULL, most);
+    } else if (order == 0) {
+        bind_after(stmt, after->since, after, most);
+    } else {
+        /* of equal times those of a workflow further on are behind it, the others before */
+        bool is_next = order < 0 && after->since < INT64_MAX;
+        bind_after(stmt, after->since + (is_next ? 1 : 0), NULL, most);
+    }
+}
+
+static int list_open(struct tw_view *part, size_t index, struct runs_query *query,
+                     struct tw_str workflow)
 {
     int err = TW_OK;
-    bool has_workflow = query->filter->workflow.ptr != NULL;
-    sqlite3_stmt *stmt =
-        tw_view_stmt(part, has_workflow ? TW_STMT_RUNS_OPEN_OF : TW_STMT_RUNS_OPEN, &err);
+    struct run_id after = {0};
+    sqlite3_stmt *stmt = tw_view_stmt(part, TW_STMT_RUNS_OPEN_OF, &err);
     if (stmt == NULL) {
         return err;
     }
-    struct run_id after = {0};
     if (query->after != NULL) {
         err = parse_key((struct tw_str){(const char *)query->after->bytes, query->after->len},
                         &after);
     }
-    /* of one workflow the runs of another are no place to go on from: by time alone */
-    bool is_other = query->after != NULL && has_workflow &&
-                    !tw_str_equal(after.workflow, query->filter->workflow);
     bind_filter(stmt, query->filter);
-    bind_after(stmt, query->after == NULL ? INT64_MIN : after.since,
-               query->after == NULL || is_other ? NULL : &after, query->limit + 1);
+    tw_db_bind_bytes(stmt, 1, workflow);
+    bind_place(stmt, query, &after, workflow);
     err = err == TW_OK ? tw_db_row(stmt, NULL) : err;
     while (err == TW_OK) {
         struct candidate *candidate = &query->portion[0];
@@ -380,6 +408,33 @@ static int list_open(struct tw_view *part, size_t index, struct runs_query *quer
     return err == TW_ENOTFOUND ? TW_OK : err;
 }
 
+/* Workflow by workflow: the index gives each in order, and there are few. */
+static int list_workflows(struct tw_view *part, size_t index, struct runs_query *query)
+{
+    char name[RUN_KEY_MAX];
+    struct tw_str workflow = {name, 0};
+    int err = TW_OK;
+    while (err == TW_OK) {
+        sqlite3_stmt *stmt = tw_view_stmt(part, TW_STMT_RUNS_WORKFLOW, &err);
+        if (stmt == NULL) {
+            return err;
+        }
+        tw_db_bind_bytes(stmt, 1, workflow);
+        err = tw_db_row(stmt, NULL);
+        if (err == TW_OK) {
+            struct tw_str next = tw_db_column_bytes(stmt, 0);
+            err = next.len == 0 || next.len > sizeof name ? TW_EDAMAGED : TW_OK;
+            if (err == TW_OK) {
+                memcpy(name, next.ptr, next.len);
+                workflow.len = next.len;
+            }
+            (void)sqlite3_reset(stmt); /* it gave its row */
+        }
+        err = err == TW_OK ? list_open(part, index, query, workflow) : err;
+    }
+    return err == TW_ENOTFOUND ? TW_OK : err;
+}
+
 static int take_open(struct tw_reader *self, size_t index, struct runs_query *query)
 {
     bool has = false;
@@ -387,7 +442,9 @@ static int take_open(struct tw_reader *self, size_t index, struct runs_query *qu
     if (err != TW_OK || !has) {
         return err;
     }
-    err = list_open(self->parts[index], index, query);
+    err = query->filter->workflow.ptr != NULL
+              ? list_open(self->parts[index], index, query, query->filter->workflow)
+              : list_workflows(self->parts[index], index, query);
     if (err == TW_OK && query->wants_total) {
         err = count_open(self->parts[index], query);
     }
