@@ -45,9 +45,9 @@ static int visit_step(struct compiled *self, const struct version *versions, uin
     } kinds[] = {[ROW_DONE] = {def->done, def->done_count},
                  [ROW_FAILURE] = {def->failure, def->failure_count},
                  [ROW_COMPENSATION] = {def->compensation, def->compensation_count}};
-    for (uint8_t kind = ROW_DONE; kind <= ROW_COMPENSATION; kind++) {
+    for (size_t kind = ROW_DONE; kind <= ROW_COMPENSATION; kind++) {
         for (size_t i = 0; i < kinds[kind].count; i++) {
-            struct pattern pattern = {&kinds[kind].items[i], version, step, kind};
+            struct pattern pattern = {&kinds[kind].items[i], version, step, (uint8_t)kind};
             int err = visit(self, versions, &pattern);
             if (err != TW_OK) {
                 return err;

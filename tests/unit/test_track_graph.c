@@ -276,7 +276,7 @@ static void apply(struct world *world, struct tw_graph *graph, size_t event)
         size_t count = 0;
         assert_int_equal(tw_graph_reached(graph, type, &roots, &count), TW_OK);
         /* folding asks the graph again: keep what was answered */
-        struct tw_graph_root kept[OBJECTS];
+        struct tw_graph_root kept[OBJECTS] = {0};
         assert_true(count <= PER_TYPE);
         for (size_t i = 0; i < count; i++) {
             kept[i] = roots[i];
@@ -336,7 +336,7 @@ static void graph__any_order_of_any_events__pairs_are_those_of_the_definition(vo
         memset(&world, 0, sizeof world);
         random_state = seed * UINT64_C(0x9e3779b97f4a7c15);
         make_world(&world);
-        size_t order[EVENTS_MAX];
+        size_t order[EVENTS_MAX] = {0};
         for (size_t i = 0; i < world.event_count; i++) {
             order[i] = i;
         }

@@ -828,7 +828,7 @@ static void model_step(const struct model *m, size_t i, struct tw_step_status *s
     } else if (model_skipped(m, i) || (!is_bad && model_is_over(m))) {
         status->state = TW_STEP_SKIPPED;
         status->has_recovered = failed != NULL && model_skipped(m, i);
-    } else if (is_bad) {
+    } else if (is_bad && failed != NULL) {
         status->state = TW_STEP_FAILED;
         status->event = failed->n;
         status->time = failed->time;
@@ -952,7 +952,7 @@ static void check_order(struct flow *flow, struct model *model, struct tw_fact *
     }
     static const int64_t watermarks[] = {0, 105, 110, 120, 130, 145, 1000};
     for (size_t w = 0; w < sizeof watermarks / sizeof *watermarks; w++) {
-        struct tw_step_status expected[TW_WF_STEPS_MAX];
+        struct tw_step_status expected[TW_WF_STEPS_MAX] = {0};
         model->watermark = watermarks[w] * SECOND;
         enum tw_run_state state = model_judge(model, expected);
         assert_int_equal(tw_run_judge(flow->run, (tw_wall_t){model->watermark}, flow->statuses),
