@@ -62,6 +62,9 @@ static void release_list(struct tw_graph *self, uint32_t object, uint32_t list)
         uint32_t index = list;
         struct slot *slot = slot_of(event_at(self, index), object);
         list = slot->next;
+        if (list != NIL) {
+            __builtin_prefetch(event_at(self, list), 1);
+        }
         slot->object = NIL;
         release_event(self, index);
     }
