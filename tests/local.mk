@@ -189,6 +189,11 @@ bench_programs += tests/bench/bench_track
 tests_bench_bench_track_SOURCES = tests/bench/bench_track.c
 tests_bench_bench_track_LDADD = $(TRACKER_LIBS)
 if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/test_tracker
+tests_unit_test_tracker_SOURCES = tests/unit/test_tracker.c
+tests_unit_test_tracker_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc -Wl,--wrap=calloc \
+    -Wl,--wrap=realloc -Wl,--wrap=strdup -Wl,--wrap=strndup
+tests_unit_test_tracker_LDADD = $(TRACKER_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/test_track_permutations
 tests_unit_test_track_permutations_SOURCES = tests/unit/test_track_permutations.c
 tests_unit_test_track_permutations_LDADD = $(TRACKER_LIBS)

@@ -444,14 +444,17 @@ static int parse_run(struct reading *self, uint32_t slots, struct read_run *run)
     return is_named ? state_of(self) : TW_EDAMAGED;
 }
 
-/* Its slot, taken in the order of the snapshot: numbers are those of the graph's user slots. */
+/* Room for runs in the slots that they had: the graph's user slots name them. */
 static int put_slots(struct tw_tracker *self, uint32_t slots)
 {
     self->runs = calloc((size_t)slots + 1, sizeof(struct tw_open_run *));
     self->free_runs = calloc((size_t)slots + 1, sizeof *self->free_runs);
+    if (self->runs == NULL || self->free_runs == NULL) {
+        return TW_ENOMEM;
+    }
     self->run_capacity = slots;
     self->run_count = slots;
-    return self->runs == NULL || self->free_runs == NULL ? TW_ENOMEM : TW_OK;
+    return TW_OK;
 }
 
 static int place_contributions(struct tw_tracker *self, const struct read_run *from,
@@ -499,6 +502,9 @@ static int place_run(struct reading *self, const struct read_run *from)
                                                    .roster = roster,
                                                    .object_id = from->object_id,
                                                    .object_scope = from->object_scope});
+    if (rc != TW_OK) {
+        return rc;
+    }
     struct tw_open_run *run = tracker->runs[from->id];
     for (uint32_t i = 0; i < from->version->step_count && rc == TW_OK; i++) {
         if (from->waits[i] != TW_WAITS_NOT) {
