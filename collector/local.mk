@@ -90,6 +90,7 @@ collector_libtrack_a_SOURCES += collector/track/watermark.c collector/track/wate
 collector_libtrack_a_SOURCES += collector/track/tracker.c collector/track/tracker.h
 collector_libtrack_a_SOURCES += collector/track/internal.h collector/track/state.h
 collector_libtrack_a_SOURCES += collector/track/words.c
+collector_libtrack_a_SOURCES += collector/track/sequence.c collector/track/sequence.h
 collector_libtrack_a_SOURCES += collector/track/flows.c
 collector_libtrack_a_SOURCES += collector/track/runs.c
 collector_libtrack_a_SOURCES += collector/track/progress.c

@@ -362,6 +362,68 @@ int tw_contribute_no_more(struct tw_tracker *self, uint32_t id)
     return rc;
 }
 
+/* --- sequences -------------------------------------------------------------------------------- */
+
+static int sequence_of(struct tw_tracker *self, uint32_t source, struct tw_sequence **ret_sequence)
+{
+    if (source >= self->sequence_count) {
+        size_t count = self->sequence_count == 0 ? 64 : self->sequence_count;
+        while (count <= source) {
+            count *= 2;
+        }
+        struct tw_sequence *sequences = realloc(self->sequences, count * sizeof *sequences);
+        if (sequences == NULL) {
+            return TW_ENOMEM;
+        }
+        memset(sequences + self->sequence_count, 0,
+               (count - self->sequence_count) * sizeof *sequences);
+        self->sequences = sequences;
+        self->sequence_count = count;
+    }
+    *ret_sequence = &self->sequences[source];
+    return TW_OK;
+}
+
+/* Whether the workflow begins in this system. */
+static bool begins_in(const struct tw_tracker *self, const struct tw_workflow *workflow,
+                      uint16_t system)
+{
+    const char *name = tw_words_text(&self->systems, system);
+    for (size_t i = 0; i < workflow->step_count; i++) {
+        if ((workflow->starts >> i & 1) != 0 && strcmp(workflow->steps[i].system, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+int tw_contribute_sequence(struct tw_tracker *self, const struct tw_seen *seen, uint16_t system,
+                           uint64_t number)
+{
+    struct tw_sequence *sequence = NULL;
+    struct tw_sequence_change change;
+    int rc = sequence_of(self, seen->record->source, &sequence);
+    rc = rc == TW_OK ? tw_sequence_see(sequence, number, minute_of(seen->time.ns), &change) : rc;
+    for (uint32_t i = 0; i < self->objective_count && rc == TW_OK; i++) {
+        const struct tw_objective_stats *row = &self->objectives[i];
+        if (row->definition == NULL || row->definition->kind != TW_OBJECTIVE_COMPLETENESS ||
+            row->definition->step >= 0 || !begins_in(self, row->workflow, system)) {
+            continue;
+        }
+        rc = tw_decide(self, i, change.minute, change.good, change.bad);
+        if (rc == TW_OK && change.bad != 0) {
+            const struct tw_pending_spend spent = {.objective = i,
+                                                   .hour = (uint32_t)(change.minute / 60),
+                                                   .system = system,
+                                                   .cause = TW_CAUSE_MISSING,
+                                                   .store = seen->store,
+                                                   .bad = change.bad};
+            rc = spend(self, &spent);
+        }
+    }
+    return rc;
+}
+
 /* --- freshness -------------------------------------------------------------------------------- */
 
 /* The minute that has just ended: whether the oldest that waits was young enough. A minute in which

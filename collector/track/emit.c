@@ -252,41 +252,50 @@ static int encode_sketch(struct emission *self, struct tw_step_stats *step, size
     return rc;
 }
 
-/* Those that changed since they were written last. */
+/* Those of one step that changed since they were written last. */
+static int emit_step_sketches(struct emission *self, const struct tw_flow_stats *stats,
+                              struct tw_step_stats *step, struct tw_series_sketch *rows,
+                              size_t *count_p)
+{
+    const struct title title = STEP_TITLE(TW_SERIES_LAST, TW_NS_PER_S, "step_lag");
+    int rc = TW_OK;
+    for (size_t slot = 0; slot < TW_TRACK_LAG_MINUTES && rc == TW_OK; slot++) {
+        if (step->is_sketch_changed[slot]) {
+            rc = series_of(self->tracker, &title, &step->lag_series);
+            rc = rc == TW_OK ? encode_sketch(self, step, slot, &rows[*count_p]) : rc;
+            step->is_sketch_changed[slot] = false;
+            (*count_p)++;
+        }
+    }
+    return rc;
+}
+
+static size_t count_sketches(const struct tw_tracker *self)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < self->stats_count; i++) {
+        const struct tw_flow_stats *stats = &self->stats[i];
+        for (size_t k = 0; k < stats->step_count * TW_TRACK_LAG_MINUTES; k++) {
+            const struct tw_step_stats *step = &stats->steps[k / TW_TRACK_LAG_MINUTES];
+            count += step->is_sketch_changed[k % TW_TRACK_LAG_MINUTES] ? 1 : 0;
+        }
+    }
+    return count;
+}
+
 static int emit_sketches(struct emission *self, struct tw_track_changes *changes)
 {
     struct tw_tracker *tracker = self->tracker;
-    size_t room = 0;
-    size_t count = 0;
-    struct tw_series_sketch *rows = NULL;
-    int rc = TW_OK;
-    for (size_t pass = 0; pass < 2 && rc == TW_OK; pass++) {
-        for (size_t i = 0; i < tracker->stats_count; i++) {
-            struct tw_flow_stats *stats = &tracker->stats[i];
-            for (size_t k = 0; k < stats->step_count * TW_TRACK_LAG_MINUTES && rc == TW_OK; k++) {
-                struct tw_step_stats *step = &stats->steps[k / TW_TRACK_LAG_MINUTES];
-                size_t slot = k % TW_TRACK_LAG_MINUTES;
-                if (!step->is_sketch_changed[slot]) {
-                    continue;
-                }
-                if (pass == 0) {
-                    room++;
-                    continue;
-                }
-                const struct title title = STEP_TITLE(TW_SERIES_LAST, TW_NS_PER_S, "step_lag");
-                rc = series_of(tracker, &title, &step->lag_series);
-                rc = rc == TW_OK ? encode_sketch(self, step, slot, &rows[count]) : rc;
-                step->is_sketch_changed[slot] = false;
-                count++;
-            }
-        }
-        if (pass == 0 && room > 0) {
-            rows = tw_arena_alloc(self->arena, room * sizeof *rows);
-            rc = rows == NULL ? TW_ENOMEM : TW_OK;
+    size_t room = count_sketches(tracker);
+    struct tw_series_sketch *rows = tw_arena_alloc(self->arena, (room + 1) * sizeof *rows);
+    int rc = rows == NULL ? TW_ENOMEM : TW_OK;
+    for (size_t i = 0; i < tracker->stats_count && rc == TW_OK; i++) {
+        struct tw_flow_stats *stats = &tracker->stats[i];
+        for (size_t k = 0; k < stats->step_count && rc == TW_OK; k++) {
+            rc = emit_step_sketches(self, stats, &stats->steps[k], rows, &changes->sketch_count);
         }
     }
     changes->sketches = rows;
-    changes->sketch_count = count;
     return rc;
 }
 

@@ -173,6 +173,7 @@ static int define_objectives(struct tw_tracker *self)
         self->objectives[i].is_changed = true;
     }
     int rc = TW_OK;
+    self->wants_sequences = false;
     for (size_t i = 0; i < self->set->count && rc == TW_OK; i++) {
         const struct tw_workflow *workflow = &self->set->items[i];
         uint32_t flow = 0;
@@ -188,6 +189,9 @@ static int define_objectives(struct tw_tracker *self)
                 row->definition = objective;
                 row->workflow = workflow;
                 row->flow = flow;
+                self->wants_sequences =
+                    self->wants_sequences ||
+                    (objective->kind == TW_OBJECTIVE_COMPLETENESS && objective->step < 0);
                 rc = objective->step < 0
                          ? TW_OK
                          : step_stats_of(self, &self->stats[flow],

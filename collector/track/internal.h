@@ -23,6 +23,7 @@
 #include "track/match.h"
 #include "track/queue.h"
 #include "track/run.h"
+#include "track/sequence.h"
 #include "track/sketch.h"
 #include "track/skew.h"
 #include "track/tracker.h"
@@ -307,6 +308,9 @@ struct tw_tracker {
     size_t store_seen_count;
     struct tw_skew *skews; /* by source */
     size_t skew_count;
+    struct tw_sequence *sequences; /* by source; those that were ever sequenced */
+    size_t sequence_count;
+    bool wants_sequences; /* an objective counts them */
     struct tw_watermark watermark;
     uint32_t *expected; /* words of the stores that the configuration expects */
     uint32_t expected_count;
@@ -466,6 +470,10 @@ int tw_contribute_no_more(struct tw_tracker *self, uint32_t id);
 /* Count decisions of an objective, for the budget and the batch. */
 int tw_decide(struct tw_tracker *self, uint32_t objective, int64_t minute, int64_t good,
               int64_t bad);
+/* A sequence number of a source: whether numbers are missing. For the objectives of workflows that
+ * begin in its system. */
+int tw_contribute_sequence(struct tw_tracker *self, const struct tw_seen *seen, uint16_t system,
+                           uint64_t number);
 /* Freshness of all minutes that have ended. */
 int tw_contribute_freshness(struct tw_tracker *self);
 

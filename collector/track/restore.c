@@ -191,6 +191,25 @@ static int read_seen(struct reading *self)
     return rc;
 }
 
+static int read_sequences(struct reading *self)
+{
+    struct tw_tracker *tracker = self->tracker;
+    uint64_t count = get(self);
+    if (self->cursor.failed || count > left(self)) {
+        return TW_EDAMAGED;
+    }
+    tracker->sequences = calloc(count + 1, sizeof *tracker->sequences);
+    if (tracker->sequences == NULL) {
+        return TW_ENOMEM;
+    }
+    tracker->sequence_count = count;
+    int rc = TW_OK;
+    for (uint64_t i = 0; i < count && rc == TW_OK; i++) {
+        rc = tw_sequence_decode(&tracker->sequences[i], &self->cursor);
+    }
+    return rc;
+}
+
 static int read_words(struct reading *self)
 {
     struct tw_tracker *tracker = self->tracker;
@@ -574,6 +593,7 @@ static int read_all(struct reading *self, uint64_t *ret_n)
     rc = rc == TW_OK ? read_words(self) : rc;
     rc = rc == TW_OK ? tw_tracker_define(tracker) : rc; /* expected stores, systems: by word */
     rc = rc == TW_OK ? read_seen(self) : rc;
+    rc = rc == TW_OK ? read_sequences(self) : rc;
     rc = rc == TW_OK ? tw_watermark_decode(&tracker->watermark, &self->cursor) : rc;
     rc = rc == TW_OK ? tw_matcher_restore(tracker->matcher, &self->cursor) : rc;
     rc = rc == TW_OK ? tw_graph_restore(tracker->graph, &self->cursor,

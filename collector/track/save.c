@@ -246,6 +246,10 @@ static void save_seen(const struct tw_tracker *self, struct tw_buf *buf)
     for (size_t i = 0; i < self->skew_count; i++) {
         (void)tw_skew_encode(&self->skews[i], buf); /* errors are sticky */
     }
+    put(buf, self->sequence_count);
+    for (size_t i = 0; i < self->sequence_count; i++) {
+        (void)tw_sequence_encode(&self->sequences[i], buf); /* errors are sticky */
+    }
 }
 
 int tw_tracker_save(const struct tw_tracker *self, uint64_t last_n, void **ret_bytes,

@@ -15,6 +15,7 @@ struct tw_track_note {
     struct tw_match match;
     struct tw_str store; /* whether it matches or not: the store lives */
     uint16_t system;     /* words */
+    uint64_t sequence;   /* of a sequenced source; 0: none */
 };
 
 /* --- creation --------------------------------------------------------------------------------- */
@@ -126,6 +127,10 @@ void tw_tracker_close_state(struct tw_tracker *self)
     free(self->expected);
     free(self->store_seen_ns);
     free(self->skews);
+    for (size_t i = 0; i < self->sequence_count; i++) {
+        tw_sequence_fini(&self->sequences[i]);
+    }
+    free(self->sequences);
     free(self->scratch);
     free(self->roots);
     free(self->carried);
@@ -201,6 +206,20 @@ static bool is_idle(const struct tw_tracker *self)
     return self->set->count == 0 && self->live_runs == 0;
 }
 
+/* The first rule that fits decides, as for the gaps of sources. */
+static bool is_sequenced(const struct tw_cfg *cfg, struct tw_str source)
+{
+    for (size_t i = 0; i < cfg->source_count; i++) {
+        struct tw_str pattern = tw_str_of(cfg->sources[i].match);
+        bool is_prefix = pattern.len > 0 && pattern.ptr[pattern.len - 1] == '*';
+        pattern.len -= is_prefix ? 1 : 0;
+        if (is_prefix ? tw_str_starts(source, pattern) : tw_str_equal(source, pattern)) {
+            return cfg->sources[i].is_sequenced;
+        }
+    }
+    return false;
+}
+
 int tw_tracker_note(struct tw_tracker *self, const struct tw_event *event, struct tw_arena *arena,
                     const struct tw_track_note **ret_note)
 {
@@ -217,6 +236,9 @@ int tw_tracker_note(struct tw_tracker *self, const struct tw_event *event, struc
     rc = rc == TW_OK ? tw_words_add(&self->systems, event->attr[TW_ATTR_SYSTEM], &system) : rc;
     note->system = (uint16_t)system;
     note->store = event->attr[TW_ATTR_STOREID];
+    if (self->wants_sequences && is_sequenced(self->cfg, event->attr[TW_ATTR_SOURCE])) {
+        note->sequence = tw_sequence_parse(event->attr[TW_ATTR_SEQUENCE]);
+    }
     *ret_note = rc == TW_OK ? note : NULL;
     return rc;
 }
@@ -439,6 +461,9 @@ int tw_tracker_apply(struct tw_tracker *self, const struct tw_record *record,
     }
     struct tw_seen seen;
     int rc = see(self, record, note, &seen);
+    if (rc == TW_OK && note->sequence != 0) {
+        rc = tw_contribute_sequence(self, &seen, note->system, note->sequence);
+    }
     size_t count = rc == TW_OK ? carried_by(self, record) : 0;
     if (rc != TW_OK || count == 0) {
         return rc;

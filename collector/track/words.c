@@ -24,7 +24,11 @@ void tw_words_fini(struct tw_words *self)
     }
     free(self->items);
     free(self->slots);
-    *self = (struct tw_words){.max = self->max};
+    self->items = NULL;
+    self->slots = NULL;
+    self->count = 0;
+    self->capacity = 0;
+    self->slot_count = 0;
 }
 
 /* The slot where the text stands, or the free one where it would. There is a free one. */
@@ -41,25 +45,25 @@ static uint32_t find_slot(const struct tw_words *self, struct tw_str text)
 static int grow(struct tw_words *self)
 {
     if (self->count == self->capacity) {
-        uint32_t capacity = self->capacity == 0 ? 16 : self->capacity * 2;
+        size_t capacity = self->capacity == 0 ? 16 : (size_t)self->capacity * 2;
         char **items = realloc(self->items, capacity * sizeof *items);
         if (items == NULL) {
             return TW_ENOMEM;
         }
         self->items = items;
-        self->capacity = capacity;
+        self->capacity = (uint32_t)capacity;
     }
     if ((self->count + 1) * 2 <= self->slot_count) {
         return TW_OK;
     }
-    uint32_t slot_count = self->slot_count == 0 ? 64 : self->slot_count * 2;
+    size_t slot_count = self->slot_count == 0 ? 64 : (size_t)self->slot_count * 2;
     uint32_t *slots = calloc(slot_count, sizeof *slots);
     if (slots == NULL) {
         return TW_ENOMEM;
     }
     free(self->slots);
     self->slots = slots;
-    self->slot_count = slot_count;
+    self->slot_count = (uint32_t)slot_count;
     for (uint32_t i = 0; i < self->count; i++) {
         slots[find_slot(self, tw_str_of(self->items[i]))] = i + 1;
     }

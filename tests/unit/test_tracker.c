@@ -342,6 +342,7 @@ static void tracker__damaged_state__is_refused_or_harmless(void **unused)
         random ^= random << 13;
         random ^= random >> 7;
         random ^= random << 17;
+        assert_true(len > 0);
         size_t at = (size_t)(random >> 8) % len;
         uint8_t was = bytes[at];
         bytes[at] ^= (uint8_t)(1U << (random & 7));
@@ -471,6 +472,78 @@ static void words__full__are_none(void **unused)
     tw_words_fini(&words);
 }
 
+static struct tw_sequence_change number(struct tw_sequence *self, uint64_t n, int64_t minute)
+{
+    struct tw_sequence_change change = {0};
+    assert_int_equal(tw_sequence_see(self, n, minute, &change), TW_OK);
+    return change;
+}
+
+static void sequence__gaps__are_bad_until_they_are_filled(void **unused)
+{
+    (void)unused;
+    struct tw_sequence self = {0};
+    assert_int_equal(number(&self, 2000, 1).bad, 0);
+    assert_int_equal(number(&self, 2005, 2).bad, 4);
+    struct tw_sequence_change change = number(&self, 2003, 9);
+    assert_int_equal(change.minute, 2); /* where it was seen to be missing */
+    assert_int_equal(change.good, 1);
+    assert_int_equal(change.bad, -1);
+    assert_int_equal(number(&self, 2001, 9).bad, -1);
+    assert_int_equal(number(&self, 2004, 9).bad, -1);
+    assert_int_equal(number(&self, 2002, 9).bad, -1);
+    assert_int_equal(self.gap_count, 0);
+    assert_int_equal(number(&self, 2000 - TW_SEQUENCE_BEFORE, 10).bad, TW_SEQUENCE_BEFORE - 1);
+    assert_int_equal(number(&self, 1, 11).bad, TW_SEQUENCE_BEFORE - 2);
+    tw_sequence_fini(&self);
+    assert_int_equal(number(&self, 2000, 1).bad, 0);
+    assert_int_equal(number(&self, 2000 - TW_SEQUENCE_BEFORE - 1, 2).bad, 0); /* counts again */
+    assert_int_equal(number(&self, 2000 - TW_SEQUENCE_BEFORE, 3).bad, 0);
+    tw_sequence_fini(&self);
+}
+
+static void sequence__too_many_gaps__forget_the_oldest(void **unused)
+{
+    (void)unused;
+    struct tw_sequence self = {0};
+    (void)number(&self, 1, 1);
+    for (uint64_t i = 1; i <= TW_SEQUENCE_GAPS; i++) {
+        assert_int_equal(number(&self, 1 + 2 * i, 1).bad, 1);
+    }
+    assert_int_equal(self.gap_count, TW_SEQUENCE_GAPS);
+    assert_int_equal(number(&self, 3 + 2 * TW_SEQUENCE_GAPS, 1).bad, 1);
+    assert_int_equal(self.gap_count, TW_SEQUENCE_GAPS);
+    assert_int_equal(number(&self, 2, 2).bad, 0); /* no longer known */
+    assert_int_equal(number(&self, 4, 2).bad, -1);
+    struct tw_buf buf;
+    struct tw_sequence copy = {0};
+    tw_buf_init(&buf, 65536);
+    assert_int_equal(tw_sequence_encode(&self, &buf), TW_OK);
+    for (size_t len = 0; len < buf.len; len++) {
+        struct tw_cursor cursor = tw_cursor_of(buf.data, len);
+        assert_int_equal(tw_sequence_decode(&copy, &cursor), TW_EDAMAGED);
+    }
+    struct tw_cursor cursor = tw_cursor_of(buf.data, buf.len);
+    assert_int_equal(tw_sequence_decode(&copy, &cursor), TW_OK);
+    assert_int_equal(copy.gap_count, self.gap_count);
+    assert_memory_equal(copy.gaps, self.gaps, self.gap_count * sizeof *self.gaps);
+    tw_buf_fini(&buf);
+    tw_sequence_fini(&copy);
+    tw_sequence_fini(&self);
+}
+
+static void sequence__text__is_digits_only(void **unused)
+{
+    (void)unused;
+    assert_int_equal(tw_sequence_parse(TW_STR_LIT("0000000042")), 42);
+    assert_int_equal(tw_sequence_parse(TW_STR_LIT("9999999999999999999")),
+                     UINT64_C(9999999999999999999));
+    assert_int_equal(tw_sequence_parse(TW_STR_LIT("10000000000000000000")), 0);
+    assert_int_equal(tw_sequence_parse(TW_STR_LIT("4x")), 0);
+    assert_int_equal(tw_sequence_parse(TW_STR_LIT("")), 0);
+    assert_int_equal(tw_sequence_parse(TW_STR_NULL), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -484,6 +557,9 @@ int main(void)
         cmocka_unit_test(tracker__lost_memory__is_told_and_nothing_leaks),
         cmocka_unit_test(tracker__unwritten_rows__wait_for_the_next_batch),
         cmocka_unit_test(words__full__are_none),
+        cmocka_unit_test(sequence__gaps__are_bad_until_they_are_filled),
+        cmocka_unit_test(sequence__too_many_gaps__forget_the_oldest),
+        cmocka_unit_test(sequence__text__is_digits_only),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
