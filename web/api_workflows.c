@@ -98,12 +98,12 @@ static json_t *step_json(const struct tw_workflow *workflow, const struct tw_wf_
 static json_t *workflow_json(const struct tw_workflow *workflow, const json_t *live)
 {
     json_t *steps = json_array();
-    json_t *objectives = json_array();
+    json_t *names = json_array();
     for (size_t i = 0; i < workflow->step_count; i++) {
         tw_out_add(steps, step_json(workflow, &workflow->steps[i], live));
     }
     for (size_t i = 0; i < workflow->objective_count; i++) {
-        tw_out_add(objectives, json_string(workflow->objectives[i].name));
+        tw_out_add(names, json_string(workflow->objectives[i].name));
     }
     json_t *json = json_object();
     tw_out_set(json, "name", json_string(workflow->name));
@@ -118,7 +118,7 @@ static json_t *workflow_json(const struct tw_workflow *workflow, const json_t *l
     tw_out_set(json, "line", json_integer(workflow->line));
     tw_out_set(json, "window", json_integer(WINDOW_S));
     tw_api_copy(json, live, workflow_keys);
-    tw_out_set(json, "objectives", objectives);
+    tw_out_set(json, "objectives", names);
     tw_out_set(json, "steps", steps);
     return json;
 }

@@ -475,6 +475,7 @@ static int evaluate_related(struct evaluation *self, const struct tw_journey *jo
                          : rc;
         rc = rc == TW_ENOTFOUND ? TW_OK : rc; /* expired between the two readings */
     }
+    self->arena = self->call->arena;
     tw_arena_fini(&related);
     return rc;
 }

@@ -44,7 +44,8 @@ dist_ui_DATA = \
     web/ui/live.js \
     web/ui/state.js \
     web/ui/style.css \
-    web/ui/time.js
+    web/ui/time.js \
+    web/ui/track.js
 uipagesdir = $(uidir)/pages
 dist_uipages_DATA = \
     web/ui/pages/event.js \
@@ -52,5 +53,7 @@ dist_uipages_DATA = \
     web/ui/pages/journey.js \
     web/ui/pages/payload.js \
     web/ui/pages/quarantine.js \
+    web/ui/pages/runs.js \
     web/ui/pages/search.js \
-    web/ui/pages/taps.js
+    web/ui/pages/taps.js \
+    web/ui/pages/workflows.js

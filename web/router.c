@@ -35,6 +35,8 @@ static const struct tw_route table[] = {
     {TW_METHOD_GET, "/search", TW_ROUTE_NO_STORE, tw_page_index},
     {TW_METHOD_GET, "/journey/*", TW_ROUTE_NO_STORE, tw_page_index},
     {TW_METHOD_GET, "/event/*", TW_ROUTE_NO_STORE, tw_page_index},
+    {TW_METHOD_GET, "/workflows", TW_ROUTE_NO_STORE, tw_page_index},
+    {TW_METHOD_GET, "/runs", TW_ROUTE_NO_STORE, tw_page_index},
     {TW_METHOD_GET, "/taps", TW_ROUTE_NO_STORE, tw_page_index},
     {TW_METHOD_GET, "/quarantine", TW_ROUTE_NO_STORE, tw_page_index},
 };

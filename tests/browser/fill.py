@@ -49,9 +49,30 @@ def estate():
                       type="com.example.sale.completed", sequence="00000001"))
     made.append(event("/pos/store-0001", 7, storeid="0001", transactionid="7",
                       type="com.example.sale.completed", sequence="00000009"))
+    made += sales()
     broken = [b'{"specversion":"1.0","id":"x"', b"\x00\xff bytes",
               b'{"foreign":"' + b"y" * 6000 + b'"}']
     return [body(one) for one in made] + broken
+
+
+def sale(number, store, *kinds, **more):
+    """Events of one sale as the sale-posting workflow knows them: the last one with `more`."""
+    made = []
+    for kind in kinds:
+        system = kind.split(".", maxsplit=1)[0]
+        made.append(event("/%s/main" % system, number * 10 + len(made), storeid=store,
+                          transactionid="S%d" % number, type="com.tillwatch." + kind))
+    made[-1].update(more)
+    return made
+
+
+def sales():
+    """One sale that waits for its stock, and one that ERP refused."""
+    return sale(9001, "0042", "pos.sale.completed", "middleware.sale.received",
+                "erp.sale.posted") + sale(
+                    9002, "0042", "pos.sale.completed", "middleware.sale.received",
+                    "erp.sale.rejected", outcome="failed", errorclass="master-data",
+                    errorcode="VP-112", errormessage="no such article")
 
 
 def more():
@@ -71,6 +92,10 @@ def hostile():
                                errorcode=plain, errormessage=plain, errorclass=plain,
                                channel=plain, customerref=plain, transactionid=None,
                                data={text: text, "nested": [{text: [text]}]})))
+        for k, kind in enumerate(("pos.sale.completed", "erp.sale.rejected")):
+            sent.append(body(event("/pos/" + plain, 200 + 2 * n + k, type="com.tillwatch." + kind,
+                                   storeid=plain, transactionid=plain, region=plain,
+                                   errorcode=plain, errorclass=plain)))
         sent.append(json.dumps({"unmapped": text}).encode())
         sent.append(text.encode())
     return sent

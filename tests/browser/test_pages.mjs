@@ -15,7 +15,8 @@ const PICTURES = join(BUILD, "test-results", "pages");
 const CHROMIUM = process.env.TW_CHROMIUM || "/usr/bin/chromium";
 const SIZES = [[1920, 1080], [1366, 768], [390, 844]];
 const PAGES = [["overview", "/"], ["search", "/search?q=W-"], ["nothing", "/search?q=never-seen"],
-  ["journey", "/journey/order:W-1001"], ["event", "/event/1"], ["taps", "/taps"],
+  ["journey", "/journey/order:W-1001"], ["run", "/journey/transaction:0042/S9002"],
+  ["workflows", "/workflows"], ["runs", "/runs"], ["event", "/event/1"], ["taps", "/taps"],
   ["quarantine", "/quarantine"]];
 const WAIT_MS = 30000;
 
@@ -187,6 +188,48 @@ async function readJourney(page) {
   ok(true, "a linked object leads to its journey");
 }
 
+async function readWorkflows(page) {
+  await page.goto(environment.TOWER_URL + "/");
+  await page.locator(".pages a", { hasText: "Workflows" }).focus();
+  await page.keyboard.press("Enter");
+  await page.waitForSelector(".flow[data-workflow=sale-posting]");
+  // The collector says it once a second.
+  await until(page, () => /2 open runs/.test(document.querySelector(".flow[data-workflow=sale-posting]")?.innerText || ""));
+  const flow = page.locator(".flow[data-workflow=sale-posting]");
+  const text = await flow.innerText();
+  ok(/Posted in ERP/.test(text) && /destination/.test(text) && /5 m 0 s/.test(text),
+    "a workflow shows its steps, and the time they may take", text);
+  ok(/Sales posted in ERP within 60 s/.test(text), "and its objectives", text);
+  const idle = await page.locator("[aria-label='Idle workflows']").innerText();
+  ok(/Settlement/.test(idle) && !/Sale posting/.test(idle) && !/keeps up/.test(idle),
+    "what has no traffic is idle, not well", idle);
+  await flow.locator("a.count.bad").first().focus();
+  await page.waitForResponse((answer) => answer.url().includes("/api/v1/objectives"));
+  ok(await page.evaluate(() => document.activeElement.matches("a.count.bad")), "the focus stays while it is renewed");
+  await page.keyboard.press("Enter");
+  await page.waitForSelector(".runs tbody tr");
+  const list = await page.locator(".runs tbody").innerText();
+  ok((await page.locator(".runs tbody tr").count()) === 1 && /0042\/S9002/.test(list) && /master-data · VP-112/.test(list),
+    "the number of failed runs leads to just these", list);
+  await page.locator("#filter-cause").selectOption("throttled");
+  await page.waitForSelector("text=No run fits this filter");
+  ok(new URL(page.url()).searchParams.get("cause") === "throttled", "a filter is in the address");
+  await page.locator("#filter-cause").selectOption("");
+  await page.waitForSelector(".runs tbody tr");
+  await page.keyboard.press("Tab");
+  await page.locator(".runs .row-link").first().focus();
+  await page.keyboard.press("Enter");
+  await page.waitForSelector(".run .run-step");
+  const steps = await page.locator(".run-step").allInnerTexts();
+  ok(steps.length === 6 && /done/.test(steps[0]) && /failed/.test(steps[2]) && /destination/.test(steps[2])
+    && /waiting/.test(steps[4]) && /due in/.test(steps[4]) && /skipped/.test(steps[5]),
+    "a run is a row of steps with their states", steps.join("\n"));
+  ok(/0 of 2 destinations/.test(await page.locator(".run-head").innerText()), "and says which destinations it reached");
+  await page.goto(environment.TOWER_URL + "/runs?state=late");
+  await page.waitForSelector(".note.bad");
+  ok(/running, completed, failed/.test(await page.locator("main").innerText()), "a filter that is no word is answered with the words");
+}
+
 async function readEmptiness(page) {
   await page.goto(environment.TOWER_URL + "/search?q=never-seen");
   await page.waitForSelector(".note");
@@ -220,7 +263,8 @@ async function hostileText(page) {
   const answer = await (await page.request.get(environment.TOWER_URL + "/api/v1/search?q=X-&limit=100")).json();
   const places = ["/", "/taps", "/quarantine", "/search?q=X-", "/search?q=" + encodeURIComponent("<script>alert(1)</script>"),
     "/search?q=" + encodeURIComponent("<img src=x onerror=alert(1)>") + "&go=1", "/journey/<img src=x onerror=alert(1)>",
-    "/event/<svg onload=alert(1)>", "/taps?q=<script>alert(1)</script>"];
+    "/event/<svg onload=alert(1)>", "/taps?q=<script>alert(1)</script>", "/workflows", "/runs",
+    "/runs?workflow=<script>alert(1)</script>", "/runs?store=" + encodeURIComponent("\"><img src=x onerror=alert(1)>")];
   const ids = new Set();
   for (const hit of answer.items) {
     const journey = await (await page.request.get(environment.TOWER_URL + "/api/v1/journeys/"
@@ -326,6 +370,7 @@ try {
   [context, page] = await openBrowser(chromium);
   await findByKeyboard(page);
   await readJourney(page);
+  await readWorkflows(page);
   await readEmptiness(page);
   await pictures(page);
   await liveCounters(page);

@@ -133,7 +133,8 @@ def check_security(tap, web):
     paths = ["/", "/ui/app.js", "/ui/nothing.js", "/healthz", "/readyz", "/metrics",
              "/api/v1/status", "/api/v1/search?q=1", "/api/v1/search", "/api/v1/nothing",
              "/api/v1/journeys/order:1", "/api/v1/journeys/bad", "/api/v1/events/999999",
-             "/api/v1/taps", "/api/v1/quarantine", "/journey/order:1", "/api/v1/search?q=%"]
+             "/api/v1/taps", "/api/v1/quarantine", "/journey/order:1", "/api/v1/search?q=%",
+             "/api/v1/runs", "/api/v1/runs?state=x", "/api/v1/workflows/none", "/workflows"]
     answers = [("GET " + p, web.get(p)) for p in paths]
     answers += [("DELETE /", web.request("DELETE", "/")),
                 ("POST text", web.post(RETRY, b"x", kind="text/plain")),

@@ -8,12 +8,15 @@ import * as home from "./pages/home.js";
 import * as search from "./pages/search.js";
 import * as journey from "./pages/journey.js";
 import * as event from "./pages/event.js";
+import * as workflows from "./pages/workflows.js";
+import * as runs from "./pages/runs.js";
 import * as taps from "./pages/taps.js";
 import * as quarantine from "./pages/quarantine.js";
 
 const ROUTES = [
   [/^\/$/, home], [/^\/search$/, search], [/^\/journey\/(.+)$/, journey],
-  [/^\/event\/(.+)$/, event], [/^\/taps$/, taps], [/^\/quarantine$/, quarantine],
+  [/^\/event\/(.+)$/, event], [/^\/workflows$/, workflows], [/^\/runs$/, runs], [/^\/taps$/, taps],
+  [/^\/quarantine$/, quarantine],
 ];
 const view = document.getElementById("view");
 const box = document.getElementById("q");

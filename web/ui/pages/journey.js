@@ -7,10 +7,12 @@ import { badge, breakable, count, fact, journeyCall, journeyLink, outcome, plura
 import { onStatus } from "../live.js";
 import { failed, loading } from "../state.js";
 import { duration, secondsBetween, timeElement, dayText } from "../time.js";
+import { runRow } from "../track.js";
 import { showPayload } from "./payload.js";
 
 const LIMIT = 200; // events at once; more by a button
 const AGAIN_MS = 2000; // between two readings of a journey that is being watched
+const STILL_MS = 5000; // the same while nothing arrives: deadlines pass
 
 function badges(event) {
   return [
@@ -106,6 +108,18 @@ function head(journey) {
         journey.stores.slice(0, 8).join(", ") + (journey.stores.length > 8 ? " …" : "")) : null));
 }
 
+// What is still to come: each run as a row of its steps. Drawn again by itself, since what waits
+// grows older without any event.
+function drawRuns(box, journey) {
+  const now = new Date().toISOString();
+  const focused = box.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
+  replace(box, journey.runs.length === 0 ? null
+    : h("section", { class: "panel", "aria-label": "Runs" }, h("h2", null, "Runs"),
+      h("ul", { class: "run-list" }, journey.runs.map((run) => runRow(run, journey.id, now)))));
+  const again = focused && [...box.querySelectorAll("a")].find((one) => one.getAttribute("href") === focused);
+  if (again) again.focus({ preventScroll: true });
+}
+
 function timeline(journey, state) {
   const rows = [];
   let before = null;
@@ -125,10 +139,12 @@ export function show(view, { rest, signal }) {
   document.title = rest + " – Tillwatch";
   replace(view, loading("the journey of " + rest));
 
+  const runs = h("div");
+
   function render(journey) {
     const focused = document.activeElement && document.activeElement.closest("li[data-n]");
     const n = focused && focused.dataset.n;
-    replace(view, head(journey), notices(journey), relatedLinks(journey), timeline(journey, state),
+    replace(view, head(journey), notices(journey), runs, relatedLinks(journey), timeline(journey, state),
       journey.next ? h("div", { class: "more" }, h("button", { type: "button", class: "row-link",
         on: { click: () => {
           state.limit = Math.min(1000, state.limit + 400);
@@ -143,12 +159,13 @@ export function show(view, { rest, signal }) {
     state.isBusy = true;
     try {
       const journey = await get(journeyCall(rest), { limit: state.limit }, signal);
-      const text = JSON.stringify(journey);
+      const text = JSON.stringify({ ...journey, runs: null });
       state.at = performance.now();
       if (text !== state.shown) {
         state.shown = text;
         render(journey);
       }
+      drawRuns(runs, journey);
     } catch (error) {
       // A journey on the screen stays there while the tower is away: the banner tells.
       if (error.name !== "AbortError" && !state.shown) replace(view, failed(error, load));
@@ -158,7 +175,8 @@ export function show(view, { rest, signal }) {
   }
   load();
   return onStatus((s) => {
-    if (s.last_n !== state.lastN && performance.now() - state.at > AGAIN_MS && state.shown) {
+    const quiet = performance.now() - state.at;
+    if (state.shown && quiet > (s.last_n === state.lastN ? STILL_MS : AGAIN_MS)) {
       state.lastN = s.last_n;
       load();
     }
