@@ -79,7 +79,7 @@ struct tw_series_result {
  * is not kept any more for since_s becomes the next coarser one that is: result.step_s says.
  * Buckets are whole: the last one may reach beyond until_s. */
 int tw_reader_series(struct tw_reader *self, struct tw_arena *arena,
-                     const struct tw_series_query *query, struct tw_series_result *ret_result);
+                     const struct tw_series_query *asked, struct tw_series_result *ret_result);
 /* The encoded sketches of the series with exactly these labels, by minute ascending; since_s is
  * rounded down to a minute. More than 100,000: TW_ELIMIT. */
 int tw_reader_sketches(struct tw_reader *self, struct tw_arena *arena, struct tw_str metric,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * store/migrate: the real store opened by a program of a later version. There is one version so
- * far, so the lists of steps are the test's: the real first step and two more (--wrap). */
+ * store/migrate: the real store opened by a program of a later version. The lists of steps are the
+ * test's: the real first step and two more (--wrap); the real ones have cases of their own. */
 #include "config.h"
 #include "store_kit.h"
 
@@ -13,6 +13,7 @@
 
 #include "store/migrate.h"
 #include "store/reader.h"
+#include "store/tracks.h"
 #include "store/writer.h"
 
 #define LATER 3 /* version of the program after the update */
@@ -66,6 +67,13 @@ static void become(uint32_t version)
     part.schema.steps = part.steps;
     catalogue.schema.version = version;
     part.schema.version = version;
+}
+
+/* From now on this is today's program. */
+static void become_today(void)
+{
+    catalogue.schema = *__real_tw_catalogue_schema();
+    part.schema = *__real_tw_part_schema();
 }
 
 static int countdown; /* 0: never */
@@ -445,6 +453,63 @@ static void migrate_file__no_file__is_not_found(void **state)
                      TW_ENOTFOUND);
 }
 
+/* The first real step: tables of tracking. What was written before has none of it. */
+static void open__version_1__gets_the_tables_of_tracking(void **state)
+{
+    (void)state;
+    make_old_store();
+    uint64_t sealed = hash_of("part-000001.sealed");
+    become_today();
+    must_open();
+    check_all_there();
+    assert_true(version_of("tillwatch.db") >= 2 && version_of("part-000002.db") >= 2);
+    assert_true(hash_of("part-000001.sealed") == sealed);
+    const struct tw_run_row run = {.workflow = TW_STR_LIT("sale"),
+                                   .object_type = 1,
+                                   .object_id = TW_STR_LIT("4711"),
+                                   .finished = {5}};
+    const struct tw_series_name name = {
+        .divisor = 1, .metric = TW_STR_LIT("m"), .labels = TW_STR_LIT("{}")};
+    const struct tw_series_point point = {.bucket = 1795200000, .value = 3};
+    const struct tw_track_changes changes = {.runs = &run,
+                                             .run_count = 1,
+                                             .names = &name,
+                                             .name_count = 1,
+                                             .points = &point,
+                                             .point_count = 1};
+    kit_fill(&kit, 10, false);
+    kit.batch->track = &changes;
+    assert_int_equal(tw_store_commit(kit.store, kit.batch, &kit.diag), TW_OK);
+    kit_accept(&kit);
+    kit_commit(&kit, 10, true);
+    for (int round = 0; round < 2; round++) {
+        struct tw_reader *reader = NULL;
+        struct tw_arena arena;
+        struct tw_series_result result;
+        const struct tw_series_query asked = {
+            .metric = TW_STR_LIT("m"), .since_s = 1795200000, .until_s = 1795200010};
+        const struct tw_run_filter filter = {.limit = 10};
+        const struct tw_run_hit *hits = NULL;
+        size_t count = 0;
+        bool has_more = false;
+        tw_arena_init(&arena, 1u << 20);
+        assert_int_equal(tw_reader_open(kit.dir, &reader, &kit.diag), TW_OK);
+        assert_int_equal(tw_reader_runs(reader, &arena, &filter, &hits, &count, &has_more, NULL),
+                         TW_OK);
+        assert_int_equal(count, 1);
+        assert_int_equal(tw_reader_series(reader, &arena, &asked, &result), TW_OK);
+        assert_int_equal(result.series_count, 1);
+        assert_int_equal(result.series[0].values[0], 3);
+        tw_reader_close(&reader);
+        tw_arena_fini(&arena);
+        /* the partition of version 1 goes into the archive with nothing */
+        assert_int_equal(tw_keeper_run_once(kit.store, &kit.diag), TW_OK);
+    }
+    assert_int_equal(kit_number(&kit, "series.db", "SELECT up_to FROM meta"), 3);
+    assert_true(hash_of("part-000001.sealed") == sealed);
+    check_all_there();
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -461,6 +526,7 @@ int main(void)
         TEST(open__newer_by_its_head__is_refused_before_anything_changes),
         TEST(open__version_nobody_wrote__is_refused),
         TEST(reader__store_not_yet_migrated__says_who_does_it),
+        TEST(open__version_1__gets_the_tables_of_tracking),
         TEST(migrate_file__no_file__is_not_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
