@@ -221,9 +221,8 @@ struct tw_open_run {
     int64_t started_ns;
     int64_t amount_minor;
     uint64_t last_n;
-    uint64_t failed_n; /* the failure whose code is kept */
-    int64_t store_ns;  /* time of the event that named the store */
-    uint32_t store;    /* words */
+    int64_t store_ns; /* time of the event that named the store */
+    uint32_t store;   /* words */
     uint32_t region;
     uint32_t code;
     uint32_t updated_s;

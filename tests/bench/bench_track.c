@@ -211,6 +211,24 @@ static void flow(struct bench *self, uint64_t oldest, uint64_t open)
     }
 }
 
+/* All documents, as they are written each second while everything moves. */
+static void write_documents(struct bench *self, const char *name)
+{
+    const int rounds = 20;
+    int64_t spent_ns = 0;
+    for (int i = 0; i < rounds; i++) {
+        open_runs(self, UINT64_C(1000000000) + (uint64_t)i * 1000, WORKFLOWS);
+        const struct tw_track_emit options = {.with_live = true, .last_n = self->n};
+        const struct tw_track_changes *changes = NULL;
+        int64_t began_ns = cpu_ns();
+        must(tw_tracker_emit(self->tracker, &options, &self->arena, &changes), "documents");
+        spent_ns += cpu_ns() - began_ns;
+        tw_arena_reset(&self->arena);
+    }
+    (void)printf("track_documents_%s %.2f ms\n", name,
+                 (double)spent_ns / rounds / (double)TW_NS_PER_MS);
+}
+
 static double measure(struct bench *self, uint64_t open, const char *name)
 {
     const struct tw_tracker_options options = {
@@ -237,6 +255,7 @@ static double measure(struct bench *self, uint64_t open, const char *name)
     flow(self, 0, open);
     double ns = (double)self->spent_ns / (double)self->timed;
     (void)printf("track_event_%s %.1f ns\n", name, ns);
+    write_documents(self, name);
     tw_tracker_destroy(&self->tracker);
     return ns;
 }
