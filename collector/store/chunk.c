@@ -39,7 +39,10 @@ void tw_chunk_add(struct tw_chunk *self, enum tw_series_kind kind, int64_t start
 {
     int64_t offset = point->bucket - start;
     size_t slot = (size_t)(offset / step_s);
-    uint16_t place = kind == TW_SERIES_LAST ? (uint16_t)(offset % step_s / TW_SERIES_BUCKET_S) : 0;
+    uint16_t place = 0;
+    if (kind == TW_SERIES_LAST) {
+        place = (uint16_t)(offset % step_s / TW_SERIES_BUCKET_S);
+    }
     if (slot >= TW_CHUNK_SLOTS) {
         return; /* the caller chose another chunk than the point's: nothing of ours */
     }
