@@ -8,6 +8,7 @@
 #include "config.h"
 #include "web/api.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "event/event.h"
@@ -53,20 +54,37 @@ struct evaluation {
 
 /* ---- events and facts */
 
-/* Attributes of the stored event as decoding gave them. Borrows from the view. */
-static void event_of(const struct tw_event_view *view, struct tw_event_extra *extras,
-                     struct tw_event *ret_event)
+/* An attribute as the text that decoding makes of it; absent for what is no attribute. Integers of
+ * CloudEvents have 32 bits; whole numbers are kept exactly up to 2^53. */
+static int attribute_text(struct tw_arena *arena, const json_t *value, struct tw_str *ret_text)
+{
+    char number[32];
+    double real = json_number_value(value);
+    *ret_text = (struct tw_str){json_string_value(value), json_string_length(value)};
+    if (json_is_boolean(value)) {
+        *ret_text = json_is_true(value) ? TW_STR_LIT("true") : TW_STR_LIT("false");
+    } else if (json_is_number(value) && real > -9e15 && real < 9e15) {
+        (void)snprintf(number, sizeof number, "%.0f", real); /* always fits */
+        *ret_text = tw_arena_copy(arena, tw_str_of(number));
+        return ret_text->ptr == NULL ? TW_ENOMEM : TW_OK;
+    }
+    return TW_OK;
+}
+
+/* Attributes of the stored event as decoding gave them. Borrows from the view and the arena. */
+static int event_of(struct evaluation *self, const struct tw_event_view *view,
+                    struct tw_event_extra *extras, struct tw_event *ret_event)
 {
     const char *name = NULL;
     json_t *value = NULL;
     struct tw_event event = {.extras = extras};
     json_object_foreach (view->json, name, value) {
-        struct tw_str text = {json_string_value(value), json_string_length(value)};
-        if (json_is_boolean(value)) {
-            text = json_is_true(value) ? TW_STR_LIT("true") : TW_STR_LIT("false");
-        }
+        struct tw_str text;
         struct tw_str key = tw_str_of(name);
         int known = tw_attribute_find(key);
+        if (attribute_text(self->arena, value, &text) != TW_OK) {
+            return TW_ENOMEM;
+        }
         if (text.ptr == NULL || tw_str_is(key, "data") || tw_str_is(key, "data_base64")) {
             continue;
         }
@@ -78,6 +96,7 @@ static void event_of(const struct tw_event_view *view, struct tw_event_extra *ex
     }
     event.attr[TW_ATTR_SYSTEM] = view->system;
     *ret_event = event;
+    return TW_OK;
 }
 
 static int add_fact(struct evaluation *self, struct candidate *candidate,
@@ -157,7 +176,9 @@ static int take_event(struct evaluation *self, const struct tw_record *record)
     size_t count = 0;
     int rc = tw_event_view_init(&view, record);
     if (rc == TW_OK) {
-        event_of(&view, extras, &event);
+        rc = event_of(self, &view, extras, &event);
+    }
+    if (rc == TW_OK) {
         rc = tw_matcher_match(self->matcher, &event, &match);
     }
     if (rc == TW_OK) {

@@ -881,6 +881,33 @@ static void journey__fan_out__knows_the_stores_of_the_row(void **state)
     world_fini(&world);
 }
 
+static void journey__conditions_on_numbers_and_booleans__hold_as_in_decoding(void **state)
+{
+    (void)state;
+    static const char yaml[] =
+        "name: typed\ntitle: Typed\nowner: me\nobject: order\ntiming: queued\n"
+        "criticality: standard\nsteps:\n"
+        "  - {name: begun, system: pos, event: {type: e.begun, where: {lanes: \"3\"}}}\n"
+        "  - {name: ended, system: erp, event: {type: e.ended, where: {express: \"true\"}},\n"
+        "     after: begun, within: 5min}\n"
+        "  - {name: gift, system: crm, event: e.gift, after: begun, when: gift}\n";
+    struct world world;
+    const struct tw_workflows *set = NULL;
+    world_init(&world);
+    assert_int_equal(tw_workflows_parse(world.cfg, "t.yaml", yaml, strlen(yaml), stderr, &set),
+                     TW_OK);
+    tw_web_set_workflows(world.web, set);
+    tw_workflows_unref(&set);
+    struct tw_object object = model_object(world.model, ORDER, "", "1");
+    event(&world, -200, "e.begun", ",\"lanes\":3,\"gift\":false", &object, 1);
+    event(&world, -190, "e.ended", ",\"express\":true", &object, 1);
+    commit_with(&world, NULL);
+    json_t *json = get_json(&world, "/api/v1/journeys/order:1");
+    check_steps(at(json, "runs.0"), "begun=done ended=done gift=waiting");
+    json_decref(json);
+    world_fini(&world);
+}
+
 static void journey__linked_object_of_another_key__brings_its_runs(void **state)
 {
     (void)state;
@@ -935,6 +962,7 @@ int main(void)
         cmocka_unit_test(journey__run_without_row__is_judged_at_the_watermark),
         cmocka_unit_test(journey__run_with_row__shows_its_state_and_version),
         cmocka_unit_test(journey__fan_out__knows_the_stores_of_the_row),
+        cmocka_unit_test(journey__conditions_on_numbers_and_booleans__hold_as_in_decoding),
         cmocka_unit_test(journey__linked_object_of_another_key__brings_its_runs),
     };
     tw_log_setup(TW_LOG_ERROR, TW_LOG_TEXT);
