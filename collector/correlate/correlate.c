@@ -431,11 +431,27 @@ static struct tw_source_fact fact_of(const struct tw_record *record, struct tw_s
     };
 }
 
+/* Records some way behind the one at `at`. */
+static void look_ahead(const struct tw_correlator *self, const struct tw_batch *batch, size_t at,
+                       const struct tw_settled *settled)
+{
+    for (unsigned k = 0; k < settled->distance_count; k++) {
+        size_t i = at + settled->distances[k];
+        if (i < self->pending_count) {
+            settled->ahead(settled->context, &batch->records[self->pending[i].record],
+                           self->pending[i].note, k);
+        }
+    }
+}
+
 int tw_correlate_settle(struct tw_correlator *self, struct tw_batch *batch,
                         const struct tw_settled *settled)
 {
     int rc = TW_OK;
     for (size_t i = 0; i < self->pending_count && rc == TW_OK; i++) {
+        if (settled != NULL && settled->ahead != NULL) {
+            look_ahead(self, batch, i, settled);
+        }
         const struct pending *pending = &self->pending[i];
         struct tw_record *record = &batch->records[pending->record];
         rc = settle_identity(self, batch, pending, record);

@@ -43,6 +43,12 @@ int tw_correlate_add(struct tw_correlator *self, struct tw_batch *batch,
 struct tw_settled {
     void *context;
     int (*event)(void *context, const struct tw_record *record, const void *note);
+    /* A record that will be decided soon, once for each distance before it: to prefetch. What kind
+     * it is, is not known yet. May be NULL. */
+    void (*ahead)(void *context, const struct tw_record *record, const void *note,
+                  unsigned distance_index);
+    const unsigned *distances;
+    unsigned distance_count;
 };
 /* Decide every noted event: kind, of, effect_of; idents; source states; totals of the batch.
  * `settled` may be NULL. */

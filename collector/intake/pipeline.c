@@ -554,9 +554,22 @@ static int track_event(void *context, const struct tw_record *record, const void
     return tw_tracker_apply(self->tracker, record, note);
 }
 
+static void track_ahead(void *context, const struct tw_record *record, const void *note,
+                        unsigned stage)
+{
+    struct tw_pipeline *self = context;
+    tw_tracker_ahead(self->tracker, record, note, stage);
+}
+
 int tw_pipeline_settle(struct tw_pipeline *self)
 {
-    const struct tw_settled settled = {self, track_event};
+    const struct tw_settled settled = {
+        .context = self,
+        .event = track_event,
+        .ahead = track_ahead,
+        .distances = tw_tracker_ahead_at,
+        .distance_count = TW_TRACK_AHEAD_STAGES,
+    };
     return tw_correlate_settle(self->correlator, self->batch,
                                self->tracker != NULL ? &settled : NULL);
 }

@@ -8,10 +8,20 @@
 #include "core/err.h"
 #include "track/internal.h"
 
+/* Objects that are asked ahead for; events with more of them are rare. */
+#define CARRIED_AHEAD 4
 /* Runs of one root that an event may begin at a time: one for each workflow keyed by its type. */
 #define BEGIN_MAX TW_WF_MAX
 
+/* Objects of linking types, as the graph wants them: worked out once. */
+struct carried {
+    bool is_known;
+    size_t count;
+    struct tw_graph_object objects[CARRIED_AHEAD];
+};
+
 struct tw_track_note {
+    struct carried *carried; /* filled when it is asked ahead for; beside the note */
     struct tw_match match;
     struct tw_str store; /* whether it matches or not: the store lives */
     uint16_t system;     /* words */
@@ -228,9 +238,11 @@ int tw_tracker_note(struct tw_tracker *self, const struct tw_event *event, struc
         return TW_OK;
     }
     struct tw_track_note *note = tw_arena_zalloc(arena, sizeof *note);
-    if (note == NULL) {
+    struct carried *carried = tw_arena_zalloc(arena, sizeof *carried);
+    if (note == NULL || carried == NULL) {
         return TW_ENOMEM;
     }
+    note->carried = carried;
     int rc = tw_matcher_match(self->matcher, event, &note->match);
     uint32_t system = 0;
     rc = rc == TW_OK ? tw_words_add(&self->systems, event->attr[TW_ATTR_SYSTEM], &system) : rc;
@@ -419,22 +431,55 @@ static bool is_matched_type(const struct tw_tracker *self, uint32_t match, uint1
     return false;
 }
 
-/* Objects of linking types, as the graph wants them. */
-static size_t carried_by(struct tw_tracker *self, const struct tw_record *record)
+/* Objects of linking types, as the graph wants them; at most `room`. */
+static size_t carried_by(const struct tw_tracker *self, const struct tw_record *record,
+                         struct tw_graph_object *objects, size_t room)
 {
     size_t count = 0;
-    for (uint32_t i = 0; i < record->object_count && count < TW_GRAPH_CARRIED_MAX; i++) {
+    for (uint32_t i = 0; i < record->object_count && count < room; i++) {
         const struct tw_object *object = &record->objects[i];
         if (object->type < self->type_count && self->is_linking[object->type] != 0) {
-            self->carried[count++] = (struct tw_graph_object){
+            objects[count++] = (struct tw_graph_object){
                 tw_graph_key(self->seed, object->type, object->scope, object->id), object->type};
         }
     }
     return count;
 }
 
+const unsigned tw_tracker_ahead_at[TW_TRACK_AHEAD_STAGES] = {TW_TRACK_AHEAD, 16, 8, 4};
+
+void tw_tracker_ahead(struct tw_tracker *self, const struct tw_record *record,
+                      const struct tw_track_note *note, unsigned stage)
+{
+    if (note == NULL || record->object_count > CARRIED_AHEAD) {
+        return;
+    }
+    struct carried *carried = note->carried;
+    if (!carried->is_known) {
+        carried->is_known = true;
+        carried->count = carried_by(self, record, carried->objects, CARRIED_AHEAD);
+    }
+    if (stage == 0) {
+        tw_graph_prefetch_slots(self->graph, carried->objects, carried->count);
+    } else if (stage == 1) {
+        tw_graph_prefetch_objects(self->graph, carried->objects, carried->count);
+    } else if (stage == 2) {
+        tw_graph_prefetch_events(self->graph, carried->objects, carried->count);
+    } else {
+        for (size_t i = 0; i < carried->count; i++) {
+            uint32_t object = tw_graph_find(self->graph, &carried->objects[i]);
+            uint32_t id = object == TW_GRAPH_NONE ? TW_TRACK_NONE : tw_runs_first(self, object);
+            if (id != TW_TRACK_NONE) {
+                __builtin_prefetch(self->runs[id]);
+                __builtin_prefetch((const char *)self->runs[id] + 128);
+            }
+        }
+    }
+}
+
 /* Into the graph; when there is no room, the oldest open runs are given up for it. */
-static int add(struct tw_tracker *self, const struct tw_seen *seen, size_t count,
+static int add(struct tw_tracker *self, const struct tw_seen *seen,
+               const struct tw_graph_object *objects, size_t count,
                struct tw_graph_added *ret_added)
 {
     const struct tw_graph_event event = {.n = seen->n,
@@ -443,12 +488,11 @@ static int add(struct tw_tracker *self, const struct tw_seen *seen, size_t count
                                          .store = seen->store,
                                          .cause = seen->cause};
     const tw_wall_t now = {self->now_ns};
-    int rc = tw_graph_add(self->graph, &event, self->carried, count, now, ret_added);
+    int rc = tw_graph_add(self->graph, &event, objects, count, now, ret_added);
     for (int i = 0; rc == TW_ELIMIT && i < 64 && self->oldest != TW_TRACK_NONE; i++) {
         self->evicted++;
         rc = tw_progress_give_up(self, self->oldest);
-        rc = rc == TW_OK ? tw_graph_add(self->graph, &event, self->carried, count, now, ret_added)
-                         : rc;
+        rc = rc == TW_OK ? tw_graph_add(self->graph, &event, objects, count, now, ret_added) : rc;
     }
     return rc;
 }
@@ -464,12 +508,17 @@ int tw_tracker_apply(struct tw_tracker *self, const struct tw_record *record,
     if (rc == TW_OK && note->sequence != 0) {
         rc = tw_contribute_sequence(self, &seen, note->system, note->sequence);
     }
-    size_t count = rc == TW_OK ? carried_by(self, record) : 0;
+    const struct tw_graph_object *objects = note->carried->objects;
+    size_t count = note->carried->count;
+    if (!note->carried->is_known) {
+        objects = self->carried;
+        count = carried_by(self, record, self->carried, TW_GRAPH_CARRIED_MAX);
+    }
     if (rc != TW_OK || count == 0) {
         return rc;
     }
     struct tw_graph_added added = {0};
-    rc = add(self, &seen, count, &added);
+    rc = add(self, &seen, objects, count, &added);
     if (rc == TW_ELIMIT) {
         self->dropped++;
         return TW_OK;

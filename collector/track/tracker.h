@@ -49,6 +49,13 @@ void tw_tracker_destroy(struct tw_tracker **self_p);
  * carries no link. TW_OK or TW_ENOMEM. */
 int tw_tracker_note(struct tw_tracker *self, const struct tw_event *event, struct tw_arena *arena,
                     const struct tw_track_note **ret_note);
+/* To hide memory latency: say what will be applied soon, first TW_TRACK_AHEAD records before it,
+ * then with each of the lesser distances of tw_tracker_ahead_at[]. Changes nothing. */
+#define TW_TRACK_AHEAD        24
+#define TW_TRACK_AHEAD_STAGES 4
+extern const unsigned tw_tracker_ahead_at[TW_TRACK_AHEAD_STAGES]; /* records, descending */
+void tw_tracker_ahead(struct tw_tracker *self, const struct tw_record *record,
+                      const struct tw_track_note *note, unsigned stage);
 /* One first-seen event. */
 int tw_tracker_apply(struct tw_tracker *self, const struct tw_record *record,
                      const struct tw_track_note *note);

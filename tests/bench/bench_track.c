@@ -34,6 +34,7 @@ struct made {
     struct tw_event event;
     struct tw_record record;
     struct tw_object objects[2];
+    const struct tw_track_note *note;
     char type[32];
     char transaction[24];
     char correlation[24];
@@ -160,9 +161,18 @@ static void take(struct bench *self, size_t count, bool is_timed)
 {
     int64_t began_ns = cpu_ns();
     for (size_t i = 0; i < count; i++) {
-        const struct tw_track_note *note = NULL;
-        must(tw_tracker_note(self->tracker, &self->made[i].event, &self->arena, &note), "note");
-        must(tw_tracker_apply(self->tracker, &self->made[i].record, note), "apply");
+        must(
+            tw_tracker_note(self->tracker, &self->made[i].event, &self->arena, &self->made[i].note),
+            "note");
+    }
+    for (size_t i = 0; i < count; i++) {
+        for (unsigned k = 0; k < TW_TRACK_AHEAD_STAGES; k++) {
+            size_t next = i + tw_tracker_ahead_at[k];
+            if (next < count) {
+                tw_tracker_ahead(self->tracker, &self->made[next].record, self->made[next].note, k);
+            }
+        }
+        must(tw_tracker_apply(self->tracker, &self->made[i].record, self->made[i].note), "apply");
     }
     const tw_wall_t now = self->made[count - 1].record.received;
     const struct tw_track_tick tick = {now, now};
