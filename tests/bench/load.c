@@ -16,13 +16,13 @@ uint64_t load_flow(uint64_t n)
 static size_t build_event(uint64_t n, char *out)
 {
     static const char *const types[LOAD_STEPS] = {
-        "ecommerce.order.created",  "payment.payment.authorized",
-        "erp.order.created",        "wms.parcel.picked",
-        "wms.parcel.packed",        "wms.parcel.shipped",
-        "payment.payment.captured", "erp.order.posted"};
-    static const char *const sources[LOAD_STEPS] = {"/ecommerce/web", "/payment/psp", "/erp/eu",
-                                                    "/wms/dc",        "/wms/dc",      "/wms/dc",
-                                                    "/payment/psp",   "/erp/eu"};
+        "ecommerce.order.created",      "payment.authorized",
+        "middleware.order.received",    "erp.order.created",
+        "ecommerce.order.acknowledged", "wms.pick.completed",
+        "wms.shipment.dispatched",      "payment.captured"};
+    static const char *const sources[LOAD_STEPS] = {"/ecommerce/web", "/payment/psp",   "/erp/eu",
+                                                    "/erp/eu",        "/ecommerce/web", "/wms/dc",
+                                                    "/wms/dc",        "/payment/psp"};
     unsigned step = (unsigned)(n / LOAD_FLOWS_AT_ONCE % LOAD_STEPS);
     uint64_t flow = load_flow(n);
     unsigned second = (unsigned)(n / 1000 % 3600);
@@ -30,14 +30,14 @@ static size_t build_event(uint64_t n, char *out)
     int len = snprintf(
         out, LOAD_EVENT_MAX,
         "{\"specversion\":\"1.0\",\"id\":\"%016" PRIx64 "\",\"source\":\"%s/%" PRIu64
-        "\",\"type\":\"com.example.%s\",\"time\":\"2026-11-27T18:%02u:%02u.%06uZ\","
+        "\",\"type\":\"com.tillwatch.%s\",\"time\":\"2026-11-27T18:%02u:%02u.%06uZ\","
         "\"datacontenttype\":\"application/json\",\"storeid\":\"%04" PRIu64
         "\",\"orderid\":\"%010" PRIu64 "\",\"paymentid\":\"PAY%012" PRIx64
         "\",\"shipmentid\":\"SHP%012" PRIx64 "\",\"customerref\":\"C%08" PRIx64
         "\",\"channel\":\"web\",\"region\":\"eu-west\",\"outcome\":\"ok\",\"amount\":\"%u.%02u\","
         "\"currency\":\"EUR\",\"data\":{\"lines\":[{\"sku\":\"SKU-%07u\",\"qty\":%u,\"price\":"
         "\"%u.%02u\"},{\"sku\":\"SKU-%07u\",\"qty\":1,\"price\":\"%u.99\"}],\"till\":%u,"
-        "\"cashier\":\"K%05u\",\"note\":\"benchmark\"}}",
+        "\"cashier\":\"K%05u\",\"note\":\"bench\"}}",
         n * UINT64_C(0xD6E8FEB86659FD93), sources[step], flow % 64, types[step], second / 60,
         second % 60, (unsigned)(n % 1000000), flow % 600, flow, (mixed >> 20) & 0xffffffffffff,
         (mixed >> 16) & 0xffffffffffff, mixed >> 36, (unsigned)(mixed >> 50) % 500,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The load of the benchmarks: CloudEvents of about 590 bytes, eight to a flow (an order with a
- * payment and a shipment), the flows of 64 stores interleaved. Event n belongs to step n / 64 % 8
+ * payment and a shipment), the flows of 64 stores interleaved. The types are those of the retail
+ * pack's order-fulfilment, each run of which is completed. Event n belongs to step n / 64 % 8
  * of flow n / 512 * 64 + n % 64; its source is one of LOAD_SOURCES.
  * Thread: load_init() once, before any other call; after it all functions only read. */
 #ifndef TW_TESTS_LOAD_H
