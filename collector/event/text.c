@@ -114,8 +114,10 @@ unsigned tw_currency_exponent(struct tw_str currency)
         {"OMR", 3}, {"PYG", 0}, {"RWF", 0}, {"TND", 3}, {"UGX", 0}, {"UYI", 0}, {"UYW", 4},
         {"VND", 0}, {"VUV", 0}, {"XAF", 0}, {"XOF", 0}, {"XPF", 0},
     };
-    for (size_t i = 0; i < sizeof exceptions / sizeof exceptions[0]; i++) {
-        if (tw_str_is(currency, exceptions[i].code)) {
+    for (size_t i = 0; i < sizeof exceptions / sizeof exceptions[0] && currency.len == 3; i++) {
+        const char *code = exceptions[i].code;
+        if (currency.ptr[0] == code[0] && currency.ptr[1] == code[1] &&
+            currency.ptr[2] == code[2]) {
             return exceptions[i].exponent;
         }
     }
