@@ -7,7 +7,9 @@
 #include "config.h"
 #include "track/run.h"
 
+#include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/err.h"
 
@@ -49,6 +51,9 @@ struct judgement {
     const struct tw_run *run;
     int64_t watermark;
     struct tw_step_status *statuses;
+    bool has_started;
+    uint32_t failed_ever;
+    uint32_t compensated;
     uint32_t done;
     uint32_t failed;  /* and not done */
     uint32_t implied; /* a step behind is done */
@@ -58,8 +63,8 @@ struct judgement {
     uint32_t overdue;
     /* What comes after the step waits from `from`: done, or passed through. */
     uint32_t open; /* steps that hold up what is behind them */
-    int64_t from[TW_WF_STEPS_MAX];
     uint32_t has_from;
+    int64_t from[TW_WF_STEPS_MAX]; /* last: it is not cleared */
 };
 
 static uint32_t bit(size_t step)
@@ -196,6 +201,8 @@ static void see_step(struct judgement *j, size_t i)
     struct moment done = done_at(j->run, i);
     bool has_failed = is_fan_out(j->run, i) ? step->unanswered > 0 || step->has_stranger_failed
                                             : step->failures > 0;
+    j->failed_ever |= step->failures > 0 ? bit(i) : 0;
+    j->compensated |= step->compensated.n != 0 ? bit(i) : 0;
     *status = (struct tw_step_status){.state = TW_STEP_WAITING,
                                       .is_compensated = step->compensated.n != 0,
                                       .attempts = step->failures + step->retries,
@@ -226,8 +233,8 @@ static void see_steps(struct judgement *j)
             j->implied |= workflow->steps[i].after;
         }
     }
-    for (size_t i = 0; i < workflow->step_count; i++) {
-        if (j->statuses[i].is_compensated || (workflow->steps[i].after & j->covered) != 0) {
+    for (size_t i = 0; i < workflow->step_count && j->compensated != 0; i++) {
+        if (((j->compensated & bit(i)) | (workflow->steps[i].after & j->covered)) != 0) {
             j->covered |= bit(i);
         }
     }
@@ -235,7 +242,7 @@ static void see_steps(struct judgement *j)
 
 static bool does_not_apply(const struct judgement *j, size_t i)
 {
-    return j->run->workflow->steps[i].when != NULL && tw_run_has_started(j->run) &&
+    return j->run->workflow->steps[i].when != NULL && j->has_started &&
            (j->run->present & bit(i)) == 0;
 }
 
@@ -256,9 +263,9 @@ static void find_due(struct judgement *j, size_t i)
     struct tw_step_status *status = &j->statuses[i];
     bool has_from = false;
     int64_t from = 0;
-    for (size_t before = 0; before < i; before++) {
-        if ((step->after & j->has_from & bit(before)) != 0 &&
-            (!has_from || j->from[before] > from)) {
+    for (uint32_t left = step->after & j->has_from; left != 0; left &= left - 1) {
+        unsigned before = (unsigned)__builtin_ctz(left);
+        if (!has_from || j->from[before] > from) {
             has_from = true;
             from = j->from[before];
         }
@@ -314,30 +321,26 @@ static enum tw_run_state settle_run(struct judgement *j)
                        ? UINT32_MAX
                        : bit(run->workflow->step_count) - 1;
     uint32_t optional = 0;
-    uint32_t failed_ever = 0;
-    uint32_t compensated = 0;
     for (size_t i = 0; i < run->workflow->step_count; i++) {
         optional |= run->workflow->steps[i].is_optional ? bit(i) : 0;
-        failed_ever |= run->steps[i].failures > 0 ? bit(i) : 0;
-        compensated |= j->statuses[i].is_compensated ? bit(i) : 0;
     }
     uint32_t failed = j->failed & ~j->covered;
     uint32_t settled = j->done | j->skipped | (j->failed & j->covered);
-    bool is_started = tw_run_has_started(run);
-    bool is_over = is_started && failed == 0 && (all & ~settled & ~optional) == 0;
-    for (size_t i = 0; i < run->workflow->step_count; i++) {
-        if (is_over && (settled & bit(i)) == 0) {
-            skip(j, i);
-        }
-        j->statuses[i].has_recovered = (failed_ever & (j->done | j->skipped) & bit(i)) != 0;
+    bool is_over = j->has_started && failed == 0 && (all & ~settled & ~optional) == 0;
+    for (uint32_t left = is_over ? all & ~settled : 0; left != 0; left &= left - 1) {
+        skip(j, (size_t)__builtin_ctz(left));
     }
-    if (is_over && compensated != 0) {
+    uint32_t recovered = j->failed_ever & (j->done | j->skipped);
+    for (; recovered != 0; recovered &= recovered - 1) {
+        j->statuses[__builtin_ctz(recovered)].has_recovered = true;
+    }
+    if (is_over && j->compensated != 0) {
         return TW_RUN_IS_COMPENSATED;
     }
     if (is_over) {
-        return (failed_ever | j->late) != 0 ? TW_RUN_IS_RECOVERED : TW_RUN_IS_COMPLETED;
+        return (j->failed_ever | j->late) != 0 ? TW_RUN_IS_RECOVERED : TW_RUN_IS_COMPLETED;
     }
-    if (!is_started) {
+    if (!j->has_started) {
         return TW_RUN_IS_RUNNING;
     }
     return failed != 0 ? TW_RUN_IS_FAILED
@@ -362,13 +365,18 @@ static void forget_deadlines(struct judgement *j)
 enum tw_run_state tw_run_judge(const struct tw_run *self, tw_wall_t watermark,
                                struct tw_step_status *statuses)
 {
-    struct judgement j = {.run = self, .watermark = watermark.ns, .statuses = statuses};
+    struct judgement j;
+    memset(&j, 0, offsetof(struct judgement, from));
+    j.run = self;
+    j.watermark = watermark.ns;
+    j.statuses = statuses;
+    j.has_started = tw_run_has_started(self);
     see_steps(&j);
     for (size_t i = 0; i < self->workflow->step_count; i++) {
         settle_step(&j, i);
     }
     enum tw_run_state state = settle_run(&j);
-    if (!tw_run_has_started(self)) {
+    if (!j.has_started) {
         forget_deadlines(&j);
     }
     return state;
@@ -378,11 +386,8 @@ tw_wall_t tw_run_started(const struct tw_run *self)
 {
     struct moment done = {0};
     struct moment failed = {0};
-    for (size_t i = 0; i < self->workflow->step_count; i++) {
-        const struct step *step = &self->steps[i];
-        if ((self->workflow->starts & bit(i)) == 0) {
-            continue;
-        }
+    for (uint32_t left = self->workflow->starts; left != 0; left &= left - 1) {
+        const struct step *step = &self->steps[__builtin_ctz(left)];
         if (step->done.n != 0) {
             take_earlier(&done, step->done);
         }
@@ -395,9 +400,9 @@ tw_wall_t tw_run_started(const struct tw_run *self)
 
 bool tw_run_has_started(const struct tw_run *self)
 {
-    for (size_t i = 0; i < self->workflow->step_count; i++) {
-        if ((self->workflow->starts & bit(i)) != 0 &&
-            (self->steps[i].done.n != 0 || self->steps[i].failures > 0)) {
+    for (uint32_t left = self->workflow->starts; left != 0; left &= left - 1) {
+        const struct step *step = &self->steps[__builtin_ctz(left)];
+        if (step->done.n != 0 || step->failures > 0) {
             return true;
         }
     }
