@@ -281,16 +281,13 @@ static int flow_init(struct tw_tracker *self, struct tw_flow *flow,
     }
     self->has_fan_out = self->has_fan_out || flow->is_fan_out;
     size_t bytes = tw_run_bytes(workflow);
-    if (bytes > self->scratch_bytes) {
-        struct tw_run *scratch = realloc(self->scratch, bytes);
-        if (scratch == NULL) {
-            flow_fini(flow);
-            return TW_ENOMEM;
-        }
-        self->scratch = scratch;
-        self->scratch_bytes = bytes;
+    if (bytes > self->recent_bytes) {
+        rc = tw_progress_room(self, bytes);
     }
-    return TW_OK;
+    if (rc != TW_OK) {
+        flow_fini(flow);
+    }
+    return rc;
 }
 
 static int define_versions(struct tw_tracker *self)

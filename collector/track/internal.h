@@ -36,6 +36,9 @@
 /* Events after which a run keeps what it has folded; a shorter one is folded anew each time, which
  * takes less memory than it saves time. */
 #define TW_TRACK_KEEP_EVENTS 24
+/* Shorter ones stay folded while they are among so many that were looked at lately: the events of a
+ * sale come close together. */
+#define TW_TRACK_RECENT 1024
 /* Rows of runs and points of series in one batch; what is left goes into the next ones. */
 #define TW_TRACK_ROWS_MAX 20000
 /* Minutes of lag that are remembered for the quantiles of the last hour. */
@@ -273,6 +276,12 @@ struct tw_pending_sketch {
     int64_t minute;
 };
 
+/* Whose facts a place of the recent ones has; TW_TRACK_NONE: nobody's. */
+struct tw_recent {
+    uint32_t root;
+    uint32_t version;
+};
+
 struct tw_tracker {
     /* fixed after creation */
     const struct tw_cfg *cfg;
@@ -332,8 +341,9 @@ struct tw_tracker {
     bool has_ticked; /* since the last emit */
     int64_t minute;  /* the one under way, minutes since 1970; 0: none */
     /* scratch */
-    struct tw_run *scratch;
-    size_t scratch_bytes;
+    char *recent;        /* facts of runs folded lately, by root and version */
+    size_t recent_bytes; /* of one */
+    struct tw_recent *recent_runs;
     struct tw_graph_root *roots;
     size_t root_capacity;
     struct tw_graph_object *carried;
@@ -447,6 +457,10 @@ int tw_progress_judge(struct tw_tracker *self, struct tw_open_run *run,
                       tw_wall_t *ret_finished);
 /* The folded facts of a run, from what is kept or anew; borrowed until the next call. */
 int tw_progress_facts(struct tw_tracker *self, struct tw_open_run *run, struct tw_run **ret_facts);
+/* Room for the facts of recent runs, of so many bytes each; what was there is forgotten. */
+int tw_progress_room(struct tw_tracker *self, size_t bytes);
+/* The run is no more. */
+void tw_progress_forget(struct tw_tracker *self, const struct tw_open_run *run);
 /* Put a step of a restored run where the snapshot had it. */
 int tw_progress_place(struct tw_tracker *self, uint32_t id, size_t step, enum tw_waits waits,
                       int64_t since_ns);

@@ -19,9 +19,9 @@ struct work {
     struct tw_flow *flow;
     struct tw_flow_stats *stats;
     bool is_changed;
-    struct tw_step_status statuses[TW_WF_STEPS_MAX];
     enum tw_run_state state;
     tw_wall_t finished;
+    struct tw_step_status statuses[TW_WF_STEPS_MAX]; /* 3 kB: written by judging only */
 };
 
 /* --- folding ---------------------------------------------------------------------------------- */
@@ -65,7 +65,58 @@ static int fold_all(struct tw_tracker *self, const struct tw_open_run *run, stru
     return rc;
 }
 
-/* The facts move from the scratch into memory of the run's own. */
+int tw_progress_room(struct tw_tracker *self, size_t bytes)
+{
+    bytes = (bytes + 63) / 64 * 64;
+    char *recent = realloc(self->recent, TW_TRACK_RECENT * bytes);
+    if (recent == NULL) {
+        return TW_ENOMEM;
+    }
+    self->recent = recent;
+    self->recent_bytes = bytes;
+    if (self->recent_runs == NULL) {
+        self->recent_runs = malloc(TW_TRACK_RECENT * sizeof *self->recent_runs);
+    }
+    if (self->recent_runs == NULL) {
+        return TW_ENOMEM;
+    }
+    memset(self->recent_runs, 0xff, TW_TRACK_RECENT * sizeof *self->recent_runs); /* nobody's */
+    return TW_OK;
+}
+
+static uint32_t place_of(const struct tw_open_run *run)
+{
+    return (run->root + run->version) % TW_TRACK_RECENT;
+}
+
+static struct tw_run *recent_at(const struct tw_tracker *self, uint32_t place)
+{
+    return (struct tw_run *)(void *)(self->recent + place * self->recent_bytes);
+}
+
+static bool is_recent(const struct tw_tracker *self, const struct tw_open_run *run)
+{
+    const struct tw_recent *recent = &self->recent_runs[place_of(run)];
+    return recent->root == run->root && recent->version == run->version;
+}
+
+void tw_progress_forget(struct tw_tracker *self, const struct tw_open_run *run)
+{
+    if (is_recent(self, run)) {
+        self->recent_runs[place_of(run)].root = TW_TRACK_NONE;
+    }
+}
+
+/* Whether the facts of the run are at hand, and just what folding its events anew would give. That
+ * is sure while the run is open: then nothing that reaches it is forgotten. Of a hub's events some
+ * are not kept. */
+static bool is_at_hand(const struct tw_tracker *self, const struct tw_open_run *run)
+{
+    return run->kept == NULL && (run->flags & TW_RUN_IN_LIST) != 0 && is_recent(self, run) &&
+           !tw_graph_is_hub(self->graph, run->root);
+}
+
+/* The facts move into memory of the run's own. */
 static int keep(struct tw_tracker *self, struct tw_open_run *run)
 {
     size_t bytes = tw_run_bytes(self->flows[run->version].workflow);
@@ -73,7 +124,8 @@ static int keep(struct tw_tracker *self, struct tw_open_run *run)
     if (run->kept == NULL) {
         return TW_ENOMEM;
     }
-    memcpy(run->kept, self->scratch, bytes); /* without fan-out sets: those are kept from birth */
+    memcpy(run->kept, recent_at(self, place_of(run)),
+           bytes); /* without fan-out sets: those are kept from birth */
     self->run_bytes += bytes;
     return TW_OK;
 }
@@ -105,13 +157,18 @@ static int fold_anew(struct tw_tracker *self, struct tw_open_run *run, struct tw
         *ret_facts = run->kept;
         return rc == TW_OK ? fold_all(self, run, run->kept, &count) : rc;
     }
-    memset(self->scratch, 0, tw_run_bytes(flow->workflow));
-    tw_run_begin(self->scratch, flow->workflow, 0);
-    int rc = fold_all(self, run, self->scratch, &count);
+    struct tw_recent *recent = &self->recent_runs[place_of(run)];
+    struct tw_run *facts = recent_at(self, place_of(run));
+    recent->root = TW_TRACK_NONE;
+    memset(facts, 0, tw_run_bytes(flow->workflow));
+    tw_run_begin(facts, flow->workflow, 0);
+    int rc = fold_all(self, run, facts, &count);
     if (rc == TW_OK && count > TW_TRACK_KEEP_EVENTS) {
         rc = keep(self, run);
+    } else if (rc == TW_OK) {
+        *recent = (struct tw_recent){run->root, run->version};
     }
-    *ret_facts = run->kept != NULL ? run->kept : self->scratch;
+    *ret_facts = run->kept != NULL ? run->kept : facts;
     return rc;
 }
 
@@ -121,23 +178,34 @@ int tw_progress_facts(struct tw_tracker *self, struct tw_open_run *run, struct t
         *ret_facts = run->kept;
         return TW_OK;
     }
+    if (is_at_hand(self, run)) {
+        *ret_facts = recent_at(self, place_of(run));
+        return TW_OK;
+    }
     return fold_anew(self, run, ret_facts);
 }
 
 static int facts_of(struct work *work, const struct tw_seen *seen, bool is_anew,
                     struct tw_run **ret_facts)
 {
-    if (seen == NULL || is_anew || work->run->kept == NULL) {
-        return seen == NULL && !is_anew ? tw_progress_facts(work->tracker, work->run, ret_facts)
-                                        : fold_anew(work->tracker, work->run, ret_facts);
+    struct tw_tracker *self = work->tracker;
+    struct tw_open_run *run = work->run;
+    if (is_anew) {
+        return fold_anew(self, run, ret_facts);
+    }
+    if (seen != NULL && run->kept == NULL && !is_at_hand(self, run)) {
+        return fold_anew(self, run, ret_facts); /* the event is among them */
+    }
+    int rc = tw_progress_facts(self, run, ret_facts);
+    if (rc != TW_OK || seen == NULL) {
+        return rc;
     }
     const struct tw_graph_event event = {.n = seen->n,
                                          .time = seen->time,
                                          .match = seen->match,
                                          .store = seen->store,
                                          .cause = seen->cause};
-    *ret_facts = work->run->kept;
-    return fold_event(work->tracker, work->run, work->run->kept, &event);
+    return fold_event(self, run, *ret_facts, &event);
 }
 
 /* --- judging ---------------------------------------------------------------------------------- */
@@ -363,6 +431,22 @@ static int settle_row(struct work *work)
                : TW_OK;
 }
 
+/* Whether all that is written down of the step is what holds: so it is with nearly all of them, at
+ * every event. Says false when in doubt. */
+static bool is_settled(const struct work *work, size_t index)
+{
+    const struct tw_step_status *status = &work->statuses[index];
+    const struct tw_open_run *run = work->run;
+    bool is_done = status->state == TW_STEP_DONE;
+    bool was_done = (run->done >> index & 1) != 0;
+    bool is_counted =
+        is_done == was_done && (status->failed_event == 0 || (run->failed >> index & 1) != 0);
+    bool waits_not = is_done || status->state == TW_STEP_SKIPPED ||
+                     (status->state == TW_STEP_WAITING && !status->is_ready);
+    return is_counted && waits_not && run->since_ns[index] == 0 &&
+           tw_run_waits(run, index) == TW_WAITS_NOT;
+}
+
 /* Everything that is judged now, put where it belongs. */
 static int settle(struct work *work, const struct tw_run *facts)
 {
@@ -372,7 +456,11 @@ static int settle(struct work *work, const struct tw_run *facts)
     bool is_open = has_started && !has_ended(work->state);
     int rc = TW_OK;
     run->started_ns = has_started ? tw_run_started(facts).ns : 0;
-    for (size_t i = 0; i < work->flow->workflow->step_count && rc == TW_OK; i++) {
+    size_t count = work->flow->workflow->step_count;
+    for (size_t i = 0; i < count && rc == TW_OK; i++) {
+        if (is_settled(work, i)) {
+            continue;
+        }
         rc = has_started ? settle_counts(work, i) : TW_OK;
         rc = rc == TW_OK ? settle_waits(work, i, is_open) : rc;
     }
@@ -472,28 +560,60 @@ static void count_heard(struct work *work, const struct tw_seen *seen)
 /* The code of the latest failure, which may be this event. */
 static void note_code(struct work *work, const struct tw_seen *seen)
 {
-    for (size_t i = 0; i < work->flow->workflow->step_count; i++) {
-        if (seen->code != 0 && work->statuses[i].failed_event == seen->n) {
+    size_t count = seen->code == 0 ? 0 : work->flow->workflow->step_count;
+    for (size_t i = 0; i < count; i++) {
+        if (work->statuses[i].failed_event == seen->n) {
             work->run->code = seen->code;
         }
     }
 }
 
-static struct work work_on(struct tw_tracker *self, uint32_t id)
+static void work_on(struct work *work, struct tw_tracker *self, uint32_t id)
 {
-    struct tw_open_run *run = self->runs[id];
-    struct tw_flow *flow = &self->flows[run->version];
-    return (struct work){
-        .tracker = self, .id = id, .run = run, .flow = flow, .stats = &self->stats[flow->stats]};
+    work->tracker = self;
+    work->id = id;
+    work->run = self->runs[id];
+    work->flow = &self->flows[work->run->version];
+    work->stats = &self->stats[work->flow->stats];
+    work->is_changed = false;
+    work->state = (enum tw_run_state)work->run->state;
+    work->finished.ns = 0;
+}
+
+/* A run whose start was not seen has nothing to wait for. If this is not its start either, nothing
+ * of it needs to be judged. (Every order makes one for each workflow of orders.) */
+static bool says_nothing(const struct work *work, const struct tw_seen *seen)
+{
+    const struct tw_open_run *run = work->run;
+    if (seen->code != 0 || (run->flags & (TW_RUN_STARTED | TW_RUN_LISTED)) != 0 ||
+        run->kept != NULL) {
+        return false;
+    }
+    const struct tw_match_entry *entries = NULL;
+    size_t count = tw_matcher_entries(work->tracker->matcher, seen->match, &entries);
+    for (size_t i = 0; i < count; i++) {
+        if (entries[i].version == run->version &&
+            (work->flow->workflow->starts >> entries[i].step & 1) != 0) {
+            return false;
+        }
+    }
+    return true;
 }
 
 int tw_progress_update(struct tw_tracker *self, uint32_t id, const struct tw_seen *seen,
                        bool is_anew)
 {
     int rc = seen == NULL ? TW_OK : tw_runs_name(self, id, seen->record);
-    struct work work = work_on(self, id);
+    struct work work;
+    work_on(&work, self, id);
     if (rc != TW_OK || (work.run->flags & TW_RUN_GIVEN_UP) != 0) {
         return rc;
+    }
+    if (seen != NULL && !is_anew && says_nothing(&work, seen)) {
+        work.stats->is_changed = true;
+        work.stats->had_traffic = true;
+        count_heard(&work, seen);
+        return describe(&work, seen);
     }
     struct tw_run *facts = NULL;
     rc = facts_of(&work, seen, is_anew, &facts);
@@ -514,7 +634,8 @@ int tw_progress_update(struct tw_tracker *self, uint32_t id, const struct tw_see
 
 int tw_progress_fire(struct tw_tracker *self, uint32_t id, size_t step)
 {
-    struct work work = work_on(self, id);
+    struct work work;
+    work_on(&work, self, id);
     enum tw_waits before = tw_run_waits(work.run, step);
     enum tw_waits after = before == TW_WAITS_IN_TIME ? TW_WAITS_OVERDUE : TW_WAITS_LOST;
     int rc = set_waits(&work, step, after, work.run->since_ns[step]);
@@ -533,7 +654,8 @@ int tw_progress_fire(struct tw_tracker *self, uint32_t id, size_t step)
 int tw_progress_place(struct tw_tracker *self, uint32_t id, size_t step, enum tw_waits waits,
                       int64_t since_ns)
 {
-    struct work work = work_on(self, id);
+    struct work work;
+    work_on(&work, self, id);
     struct tw_step_stats *stats = &work.stats->steps[work.flow->steps[step].stats];
     struct tw_queue *queue = queue_of(&work.flow->steps[step], waits);
     count_waits(stats, waits, true);
@@ -544,7 +666,8 @@ int tw_progress_place(struct tw_tracker *self, uint32_t id, size_t step, enum tw
 
 int tw_progress_give_up(struct tw_tracker *self, uint32_t id)
 {
-    struct work work = work_on(self, id);
+    struct work work;
+    work_on(&work, self, id);
     int rc = TW_OK;
     for (size_t i = 0; i < work.flow->workflow->step_count && rc == TW_OK; i++) {
         rc = set_waits(&work, i, TW_WAITS_NOT, 0);

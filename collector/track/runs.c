@@ -269,6 +269,7 @@ static void free_run(struct tw_tracker *self, uint32_t id)
     struct tw_open_run *run = self->runs[id];
     struct tw_flow *flow = &self->flows[run->version];
     tw_runs_unlist(self, id);
+    tw_progress_forget(self, run);
     if (run->kept != NULL) {
         tw_run_fini(run->kept);
         free(run->kept);

@@ -141,7 +141,8 @@ void tw_tracker_close_state(struct tw_tracker *self)
         tw_sequence_fini(&self->sequences[i]);
     }
     free(self->sequences);
-    free(self->scratch);
+    free(self->recent);
+    free(self->recent_runs);
     free(self->roots);
     free(self->carried);
     free(self->dirty);
