@@ -286,7 +286,8 @@ tests_unit_test_simulator_LDADD = tests/simulator/libsim.a collector/libevent.a 
     collector/libcore.a $(CMOCKA_LIBS) -lm
 endif
 EXTRA_DIST += docs/simulator.md tests/simulator/check_ledger.py tests/system/compare_ledger.py \
-    tests/system/test_ledger.py tests/system/test_simulator.sh tests/system/test_tail.py
+    tests/system/compare_runs.py tests/system/test_ledger.py tests/system/test_runs.py \
+    tests/system/test_simulator.sh tests/system/test_tail.py
 
 bench_programs += tests/bench/bench_graph
 tests_bench_bench_graph_SOURCES = tests/bench/bench_graph.c

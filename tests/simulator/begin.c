@@ -194,8 +194,8 @@ struct sim_flow *sim_begin(struct sim *self, int64_t now_us)
     }
     uint64_t bits = sim_random_next(&self->business);
     uint32_t draw = (uint32_t)((bits >> 32) * SIM_WEIGHTS >> 32);
-    while (draw >= sim_kinds[flow->kind].weight) {
-        draw -= sim_kinds[flow->kind].weight;
+    while (draw >= self->options->weights[flow->kind]) {
+        draw -= self->options->weights[flow->kind];
         flow->kind++;
     }
     flow->serial = self->next_serial++;

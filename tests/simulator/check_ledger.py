@@ -443,7 +443,8 @@ def check_steps(tap, program, directory):
             if event["type"] == "com.tillwatch.middleware.sale.received"}
     tap.check("a missing step is not said, and leaves no gap",
               not named or named & sold or facts["finished"][0]["gaps"])
-    _, facts, _ = run(program, directory, *base, "--fault", "slow-step:p=0.02,workflow=sale-posting")
+    _, facts, _ = run(program, directory, *base, "--fault",
+                      "slow-step:p=0.02,workflow=sale-posting")
     slow = {fact["object"] for fact in facts["slow-step"]}
     recovered = {fact["object"] for fact in facts["run"] if fact["state"] == "recovered"}
     tap.check("a slow step is done late, its run recovers", not slow or slow ^ recovered)
@@ -451,7 +452,8 @@ def check_steps(tap, program, directory):
     taken_back = {fact["object"] for fact in facts["run"] if fact["state"] == "compensated"}
     tap.check("a cancelled order is compensated",
               not taken_back or taken_back ^ {fact["object"] for fact in facts["cancellation"]})
-    _, facts, _ = run(program, directory, "--stores", "600", "--events", "200000", "--drain",
+    _, facts, _ = run(program, directory, "--stores", "600", "--events", "20000", "--drain",
+                      "--share", "price-update=100", "--share", "promotion-rollout=100",
                       "--fault", "ack-missing:p=0.02")
     silent = defaultdict(set)
     for fact in facts["ack-missing"]:
@@ -474,6 +476,8 @@ def check_arguments(tap, program):
                       ["--tap", "fax", "--events", "1"], ["--start", "noon", "--events", "1"],
                       ["--ledger-journeys", "--events", "1"],
                       ["--ledger-runs", "--events", "1"],
+                      ["--share", "nothing=1", "--events", "1"],
+                      ["--share", "settlement=99999", "--events", "1"],
                       ["--fault", "step-missing:workflow=nothing", "--events", "1"],
                       ["--fault", "slow-step:workflow=sale-posting,step=sold", "--events", "1"],
                       ["--events", "1", "more"],

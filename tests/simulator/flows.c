@@ -303,3 +303,30 @@ void sim_flows_list(FILE *out)
         }
     }
 }
+
+bool sim_flow_share(uint32_t weights[SIM_KIND_COUNT], struct tw_str workflow, unsigned long share)
+{
+    uint32_t first = SIM_KIND_COUNT;
+    unsigned long before = 0;
+    for (uint32_t k = 0; k < SIM_KIND_COUNT; k++) {
+        if (k != SIM_KIND_HEARTBEAT && tw_str_is(workflow, sim_kinds[k].name)) {
+            first = first == SIM_KIND_COUNT ? k : first;
+            before += weights[k];
+        }
+    }
+    unsigned long there_are = before + weights[SIM_KIND_HEARTBEAT];
+    if (first == SIM_KIND_COUNT || share > there_are) {
+        return false;
+    }
+    /* Of several sorts of flows the others keep their share of the workflow. */
+    weights[SIM_KIND_HEARTBEAT] = (uint32_t)(there_are - share);
+    unsigned long rest = share;
+    for (uint32_t k = first + 1; k < SIM_KIND_COUNT; k++) {
+        if (strcmp(sim_kinds[k].name, sim_kinds[first].name) == 0) {
+            weights[k] = before == 0 ? 0 : (uint32_t)(weights[k] * share / before);
+            rest -= weights[k];
+        }
+    }
+    weights[first] = (uint32_t)rest;
+    return true;
+}

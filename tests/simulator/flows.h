@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 
+#include "core/str.h"
 #include "simulator/types.h"
 
 enum sim_kind {
@@ -75,6 +76,9 @@ bool sim_flow_advance(struct sim_flow *flow, uint32_t store_count);
 /* One line a step: workflow, share of the flows in 1/SIM_WEIGHTS, step, what it comes after ("-":
  * nothing), deadline in seconds (0: none), shortest and longest wait in ms. */
 void sim_flows_list(FILE *out);
+/* Give a workflow this share of SIM_WEIGHTS, at the expense of till-check. False: there is no such
+ * workflow, it is till-check, or that has not so much left. */
+bool sim_flow_share(uint32_t weights[SIM_KIND_COUNT], struct tw_str workflow, unsigned long share);
 /* Whether there is such a step with a deadline, in such a workflow; "any" is any. */
 bool sim_flow_has(const char *workflow, const char *step);
 /* Orders for which the step at hand happens (in a flow without orders: 0, which stands for the

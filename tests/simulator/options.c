@@ -13,7 +13,6 @@
 
 #include "core/clock.h"
 #include "simulator/estate.h"
-#include "simulator/flows.h"
 
 static const char help_text[] =
     "Usage: retail-sim --stores N --rate EVENTS_PER_SECOND --duration SECONDS|--events N --seed K\n"
@@ -43,6 +42,8 @@ static const char help_text[] =
     "  --stdout              write the events as NDJSON instead of sending them\n"
     "  --unpaced             keep the simulated rate but do not wait for the clock\n"
     "  --drain               at the end begin nothing new and finish what is open\n"
+    "  --share WORKFLOW=N    N of 100,000 flows are of this workflow, at the expense of "
+    "till-check\n"
     "  --open-flows N        transactions under way at most (default 262144); beyond it waits\n"
     "                        are cut short\n"
     "  --number-from N       first order, return, payment ... number (default 100)\n"
@@ -73,6 +74,7 @@ enum option_code {
     O_STDOUT,
     O_UNPACED,
     O_DRAIN,
+    O_SHARE,
     O_OPEN_FLOWS,
     O_NUMBER_FROM,
     O_QUIET,
@@ -105,6 +107,7 @@ static const struct option long_options[] = {
     {"stdout", no_argument, NULL, O_STDOUT},
     {"unpaced", no_argument, NULL, O_UNPACED},
     {"drain", no_argument, NULL, O_DRAIN},
+    {"share", required_argument, NULL, O_SHARE},
     {"open-flows", required_argument, NULL, O_OPEN_FLOWS},
     {"number-from", required_argument, NULL, O_NUMBER_FROM},
     {"quiet", no_argument, NULL, O_QUIET},
@@ -190,6 +193,22 @@ static int read_start(struct sim_options *options, struct tw_diag *diag)
     return TW_OK;
 }
 
+static int read_share(struct sim_options *options, struct tw_diag *diag)
+{
+    char *equals = strchr(optarg, '=');
+    char *end = NULL;
+    struct tw_str name = {optarg, equals == NULL ? 0 : (size_t)(equals - optarg)};
+    unsigned long share = equals == NULL ? 0 : strtoul(equals + 1, &end, 10);
+    if (equals == NULL || end == equals + 1 || *end != 0 ||
+        !sim_flow_share(options->weights, name, share)) {
+        return tw_diag_set(diag, TW_EINVAL,
+                           "--share %s: not WORKFLOW=N with a workflow of --list-flows and no "
+                           "more than till-check has left",
+                           optarg);
+    }
+    return TW_OK;
+}
+
 static int read_number(int option, struct sim_options *options, struct tw_diag *diag)
 {
     switch (option) {
@@ -225,6 +244,8 @@ static int read_option(int option, struct sim_options *options, struct tw_diag *
     switch (option) {
     case O_START:
         return read_start(options, diag);
+    case O_SHARE:
+        return read_share(options, diag);
     case O_FAULT:
         return sim_faults_parse(&options->faults, optarg, diag);
     case O_TAP:
@@ -291,6 +312,9 @@ static void set_defaults(struct sim_options *options)
         /* NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread yet */
         const char *value = getenv(endpoints[tap].variable);
         options->endpoint[tap] = value != NULL && *value != 0 ? value : endpoints[tap].otherwise;
+    }
+    for (unsigned i = 0; i < SIM_KIND_COUNT; i++) {
+        options->weights[i] = sim_kinds[i].weight;
     }
     sim_faults_init(&options->faults);
 }

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "simulator/faults.h"
+#include "simulator/flows.h"
 
 enum sim_tap { SIM_TAP_STDOUT, SIM_TAP_PULL, SIM_TAP_ROUTER, SIM_TAP_SUB, SIM_TAP_COUNT };
 
@@ -31,7 +32,8 @@ struct sim_options {
     bool ledger_events;
     bool ledger_runs;
     bool is_quiet;
-    int tap; /* enum sim_tap, or -1: mixed */
+    int tap;                          /* enum sim_tap, or -1: mixed */
+    uint32_t weights[SIM_KIND_COUNT]; /* shares of the flows, of SIM_WEIGHTS */
     const char *ledger;
     const char *endpoint[SIM_TAP_COUNT];
     struct sim_faults faults;

@@ -314,6 +314,39 @@ static void flow_has__workflows_and_steps__are_known(void **state)
     assert_false(sim_flow_has("till-check", "any"));
 }
 
+static uint32_t sum_of(const uint32_t weights[SIM_KIND_COUNT])
+{
+    uint32_t sum = 0;
+    for (unsigned i = 0; i < SIM_KIND_COUNT; i++) {
+        sum += weights[i];
+    }
+    return sum;
+}
+
+static void flow_share__more_of_a_workflow__is_taken_from_till_check(void **state)
+{
+    uint32_t weights[SIM_KIND_COUNT];
+    (void)state;
+    for (unsigned i = 0; i < SIM_KIND_COUNT; i++) {
+        weights[i] = sim_kinds[i].weight;
+    }
+    uint32_t idle = weights[SIM_KIND_HEARTBEAT];
+    assert_true(sim_flow_share(weights, TW_STR_LIT("settlement"), 130));
+    assert_int_equal(weights[SIM_KIND_SETTLEMENT], 130);
+    assert_int_equal(weights[SIM_KIND_HEARTBEAT], idle - 100);
+    assert_true(sim_flow_share(weights, TW_STR_LIT("customer-sync"), 750));
+    assert_int_equal(weights[SIM_KIND_CUSTOMER], 600);
+    assert_int_equal(weights[SIM_KIND_CONSENT], 150);
+    assert_true(sim_flow_share(weights, TW_STR_LIT("price-update"), 0));
+    assert_int_equal(sum_of(weights), SIM_WEIGHTS);
+    assert_true(sim_flow_share(weights, TW_STR_LIT("price-update"), weights[SIM_KIND_HEARTBEAT]));
+    assert_int_equal(weights[SIM_KIND_HEARTBEAT], 0);
+    assert_false(sim_flow_share(weights, TW_STR_LIT("settlement"), 131));
+    assert_false(sim_flow_share(weights, TW_STR_LIT("till-check"), 1));
+    assert_false(sim_flow_share(weights, TW_STR_LIT("nothing"), 1));
+    assert_int_equal(sum_of(weights), SIM_WEIGHTS);
+}
+
 /* ---- events and garbage, to the real decoder ---- */
 
 static void types_compose__every_type__is_an_event(void **state)
@@ -454,6 +487,7 @@ int main(void)
         cmocka_unit_test(parcel_orders__first_parcel__carries_all),
         cmocka_unit_test(step_orders__what_it_comes_after_is_undone__leaves_the_order_out),
         cmocka_unit_test(flow_has__workflows_and_steps__are_known),
+        cmocka_unit_test(flow_share__more_of_a_workflow__is_taken_from_till_check),
         cmocka_unit_test(types_compose__every_type__is_an_event),
         cmocka_unit_test(types_objects__a_shared_parcel__names_every_order),
         cmocka_unit_test(estate_init__limits__are_kept),
