@@ -352,6 +352,11 @@ tests_unit_test_web_LDADD = $(WEB_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/test_web_track
 tests_unit_test_web_track_SOURCES = tests/unit/test_web_track.c tests/unit/store_model.h
 tests_unit_test_web_track_LDADD = $(WEB_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/test_web_faults
+tests_unit_test_web_faults_SOURCES = tests/unit/test_web_faults.c tests/unit/store_model.h
+tests_unit_test_web_faults_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc -Wl,--wrap=calloc \
+    -Wl,--wrap=realloc
+tests_unit_test_web_faults_LDADD = $(WEB_LIBS) $(CMOCKA_LIBS)
 endif
 
 bench_programs += tests/bench/lookup

@@ -39,6 +39,8 @@ json_t *tw_api_journey_id(struct tw_call *call, const struct tw_object *object);
 /* {"storeid": "0042"} of an object's scope; {} when unscoped. */
 json_t *tw_api_scope(const struct tw_object_type *type, const struct tw_object *object);
 
+/* Parse (owned). TW_EDAMAGED for what is no JSON, TW_ENOMEM (where the library can tell). */
+int tw_api_parse(struct tw_str text, json_t **ret_json);
 /* A document that tracking committed, parsed (owned); NULL when there is none. TW_EDAMAGED when it
  * is no JSON object. */
 int tw_api_live(struct tw_call *call, const char *prefix, const char *name, json_t **ret_json);

@@ -6,11 +6,25 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+int tw_api_parse(struct tw_str text, json_t **ret_json)
+{
+    json_error_t error;
+    json_t *json = json_loadb(text.ptr, text.len, 0, &error);
+    if (json != NULL) {
+        *ret_json = json;
+        return TW_OK;
+    }
+    /* The library says of some lacks of memory that they are such, of some nothing, and takes some
+     * for bad text: those are told as damage here. */
+    enum json_error_code code = json_error_code(&error);
+    return code == json_error_unknown || code == json_error_out_of_memory ? TW_ENOMEM : TW_EDAMAGED;
+}
+
 int tw_api_live(struct tw_call *call, const char *prefix, const char *name, json_t **ret_json)
 {
     char key[256];
     struct tw_str text;
-    json_error_t error;
+    json_t *json = NULL;
     *ret_json = NULL;
     int len = snprintf(key, sizeof key, "%s%s", prefix, name);
     if (len < 0 || (size_t)len >= sizeof key) {
@@ -20,7 +34,10 @@ int tw_api_live(struct tw_call *call, const char *prefix, const char *name, json
     if (rc != TW_OK) {
         return rc == TW_ENOTFOUND ? TW_OK : rc;
     }
-    json_t *json = json_loadb(text.ptr, text.len, 0, &error);
+    rc = tw_api_parse(text, &json);
+    if (rc == TW_ENOMEM) {
+        return rc;
+    }
     if (!json_is_object(json)) {
         json_decref(json);
         return tw_diag_set(&call->diag, TW_EDAMAGED, "the document '%s' is not readable", key);

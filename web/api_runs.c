@@ -5,8 +5,10 @@
 
 static json_t *missing_json(struct tw_str text)
 {
-    json_error_t error;
-    json_t *json = text.len == 0 ? NULL : json_loadb(text.ptr, text.len, 0, &error);
+    json_t *json = NULL;
+    if (text.len > 0 && tw_api_parse(text, &json) == TW_ENOMEM) {
+        return NULL;
+    }
     if (!json_is_array(json)) {
         json_decref(json);
         json = json_array();

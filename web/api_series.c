@@ -28,10 +28,12 @@ static int refuse_labels(struct tw_call *call)
 /* Copies: the JSON dies before the query. */
 static int labels_of_json(struct tw_call *call, struct tw_str text, struct wanted *wanted)
 {
-    json_error_t error;
     const char *name = NULL;
     json_t *value = NULL;
-    json_t *json = json_loadb(text.ptr, text.len, 0, &error);
+    json_t *json = NULL;
+    if (tw_api_parse(text, &json) == TW_ENOMEM) {
+        return TW_ENOMEM;
+    }
     int rc =
         json_is_object(json) && json_object_size(json) <= MAX_LABELS ? TW_OK : refuse_labels(call);
     json_object_foreach (json, name, value) {
@@ -115,11 +117,14 @@ static json_t *value_json(const struct tw_series_values *series, size_t i)
 
 static int series_json(struct tw_call *call, const struct tw_series_result *result, json_t *list)
 {
-    json_error_t error;
     for (size_t k = 0; k < result->series_count; k++) {
         const struct tw_series_values *series = &result->series[k];
-        json_t *labels = json_loadb(series->labels.ptr, series->labels.len, 0, &error);
-        if (labels == NULL) {
+        json_t *labels = NULL;
+        int rc = tw_api_parse(series->labels, &labels);
+        if (rc == TW_ENOMEM) {
+            return rc;
+        }
+        if (rc != TW_OK) {
             return tw_diag_set(&call->diag, TW_EDAMAGED, "the labels of a series are not readable");
         }
         json_t *values = json_array();
@@ -130,7 +135,7 @@ static int series_json(struct tw_call *call, const struct tw_series_result *resu
         tw_out_set(one, "labels", labels);
         tw_out_set(one, "v", values);
         tw_out_add(list, one);
-        int rc = tw_call_check_deadline(call);
+        rc = tw_call_check_deadline(call);
         if (rc != TW_OK) {
             return rc;
         }

@@ -44,7 +44,8 @@ struct evaluation {
     json_t *overview; /* the collector's; NULL: it has not said anything */
     bool with_steps;
     json_t *runs;
-    struct tw_arena *arena; /* of the object under way */
+    struct tw_arena related;
+    struct tw_arena *arena; /* of the object under way: the call's, or `related` */
     struct candidate *candidates;
     size_t candidate_count;
     struct tw_str *stores; /* those that answered, in order; fan-out numbers are places in it */
@@ -478,9 +479,8 @@ static bool keys_workflow(const struct tw_call *call, uint16_t code)
 static int evaluate_related(struct evaluation *self, const struct tw_journey *journey)
 {
     size_t left = self->with_steps ? RELATED_ONE : RELATED_LIST;
-    struct tw_arena related;
-    tw_arena_init(&related, RELATED_BYTES);
-    self->arena = &related;
+    tw_arena_init(&self->related, RELATED_BYTES);
+    self->arena = &self->related;
     int rc = TW_OK;
     for (size_t i = 1; i < journey->object_count && left > 0 && rc == TW_OK; i++) {
         const struct tw_journey_object *object = &journey->objects[i];
@@ -490,14 +490,15 @@ static int evaluate_related(struct evaluation *self, const struct tw_journey *jo
             continue;
         }
         left--;
-        tw_arena_reset(&related);
-        rc = tw_journey_read(self->call->reader, &related, &object->object, self->limits, &other);
+        tw_arena_reset(&self->related);
+        rc = tw_journey_read(self->call->reader, &self->related, &object->object, self->limits,
+                             &other);
         rc = rc == TW_OK ? evaluate_object(self, &object->object, other.events, other.event_count)
                          : rc;
         rc = rc == TW_ENOTFOUND ? TW_OK : rc; /* expired between the two readings */
     }
     self->arena = self->call->arena;
-    tw_arena_fini(&related);
+    tw_arena_fini(&self->related);
     return rc;
 }
 

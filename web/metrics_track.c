@@ -51,8 +51,10 @@ static int documents_read(struct tw_call *call, const char *prefix, struct docum
         return TW_ENOMEM;
     }
     for (size_t i = 0; i < count; i++) {
-        json_error_t error;
-        json_t *json = json_loadb(live[i].json.ptr, live[i].json.len, 0, &error);
+        json_t *json = NULL;
+        if (tw_api_parse(live[i].json, &json) == TW_ENOMEM) {
+            return TW_ENOMEM;
+        }
         if (json_is_object(json) && is_in_force(call, json)) {
             self->items[self->count++] = json;
         } else {

@@ -811,8 +811,10 @@ static void journey__run_with_row__shows_its_state_and_version(void **state)
     assert_true(json_is_true(at(json, "runs.0.listed")));
     json_decref(json);
     /* A version that is not kept: shown under the one in force. */
-    rows[0].version = 0xabc;
-    commit_with(&world, &changes);
+    struct tw_run_row unknown = rows[0];
+    unknown.version = 0xabc;
+    const struct tw_track_changes later = {.runs = &unknown, .run_count = 1};
+    commit_with(&world, &later);
     json = get_json(&world, "/api/v1/journeys/transaction:0042/1");
     check_text(json, "runs.0.state", "compensated");
     assert_int_equal(json_array_size(at(json, "runs.0.steps")), 6);
