@@ -63,9 +63,11 @@ struct tw_api_words {
 void tw_api_add_word(struct tw_api_words *self, const char *word);
 
 /* The runs of a journey that was read with these limits, as an array (owned): workflow, object,
- * state; with_steps: everything. Errors as those of reading; nothing is written then. */
+ * state; with_steps: everything. *ret_partial: linked objects were left out. Errors as those of
+ * reading; nothing is written then. */
 int tw_api_journey_runs(struct tw_call *call, const struct tw_journey *journey,
-                        const struct tw_journey_limits *limits, bool with_steps, json_t **ret_runs);
+                        const struct tw_journey_limits *limits, bool with_steps, json_t **ret_runs,
+                        bool *ret_partial);
 
 /* What an event's own JSON says of it, for lists. Borrowed from `json`, which the caller keeps;
  * absent where the event does not say. */

@@ -245,12 +245,14 @@ int tw_api_journey(struct tw_call *call)
         return rc;
     }
     json_t *runs = NULL;
-    rc = tw_api_journey_runs(call, &journey, &limits, true, &runs);
+    bool is_partial = false;
+    rc = tw_api_journey_runs(call, &journey, &limits, true, &runs, &is_partial);
     if (rc != TW_OK) {
         json_decref(json);
         return rc;
     }
     tw_out_set(json, "runs", runs);
+    tw_out_set(json, "runs_partial", json_boolean(is_partial));
     tw_out_set(json, "related", related_json(call, &journey));
     tw_out_set(json, "links", links_json(call, &journey));
     tw_out_set(json, "hubs", hubs_json(call, &journey));
@@ -461,7 +463,8 @@ static int list_row(struct tw_call *call, struct tw_str id, const struct tw_page
         return TW_OK;
     }
     json_t *runs = NULL;
-    rc = tw_api_journey_runs(call, &journey, &limits, false, &runs);
+    bool is_partial = false;
+    rc = tw_api_journey_runs(call, &journey, &limits, false, &runs, &is_partial);
     if (rc != TW_OK) {
         return rc;
     }
@@ -477,6 +480,7 @@ static int list_row(struct tw_call *call, struct tw_str id, const struct tw_page
         return rc;
     }
     tw_out_set(row, "runs", runs);
+    tw_out_set(row, "runs_partial", json_boolean(is_partial));
     tw_out_set(row, "events", tw_out_count(journey.event_count));
     *ret_row = row;
     return TW_OK;

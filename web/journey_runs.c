@@ -43,6 +43,7 @@ struct evaluation {
     struct tw_matcher *matcher;
     json_t *overview; /* the collector's; NULL: it has not said anything */
     bool with_steps;
+    tw_mono_t deadline; /* of the object under way */
     json_t *runs;
     struct tw_arena related;
     struct tw_arena *arena; /* of the object under way: the call's, or `related` */
@@ -435,6 +436,12 @@ static json_t *run_json(struct evaluation *self, const struct tw_object *object,
     return json;
 }
 
+static tw_mono_t now_of(const struct evaluation *self)
+{
+    struct tw_clock *clock = self->call->web->clock;
+    return clock->mono(clock);
+}
+
 /* The runs of one object from the events of its journey. Workflows of one key share events (every
  * web order is paid): a run whose start was not seen is shown only where none has been seen. */
 static int evaluate_object(struct evaluation *self, const struct tw_object *object,
@@ -448,7 +455,7 @@ static int evaluate_object(struct evaluation *self, const struct tw_object *obje
     }
     for (size_t i = 0; i < event_count && rc == TW_OK; i++) {
         rc = take_event(self, &events[i].record);
-        rc = rc == TW_OK ? tw_call_check_deadline(self->call) : rc;
+        rc = rc == TW_OK && now_of(self).ns >= self->deadline.ns ? TW_ETIMEOUT : rc;
     }
     bool is_any_started = false;
     for (size_t i = 0; i < self->candidate_count && rc == TW_OK; i++) {
@@ -476,20 +483,30 @@ static bool keys_workflow(const struct tw_call *call, uint16_t code)
     return false;
 }
 
-static int evaluate_related(struct evaluation *self, const struct tw_journey *journey)
+/* With a third of the time that is left, so that the journey itself is answered whatever its
+ * objects are linked to; what there was no time, memory or place for makes the runs partial. */
+static int evaluate_related(struct evaluation *self, const struct tw_journey *journey,
+                            bool *ret_partial)
 {
+    struct tw_reader *reader = self->call->reader;
     size_t left = self->with_steps ? RELATED_ONE : RELATED_LIST;
+    int64_t now_ns = now_of(self).ns;
+    self->deadline.ns = now_ns + (self->call->deadline.ns - now_ns) / 3;
+    tw_reader_set_deadline(reader, self->deadline);
     tw_arena_init(&self->related, RELATED_BYTES);
     self->arena = &self->related;
     int rc = TW_OK;
-    for (size_t i = 1; i < journey->object_count && left > 0 && rc == TW_OK; i++) {
+    for (size_t i = 1; i < journey->object_count && rc == TW_OK; i++) {
         const struct tw_journey_object *object = &journey->objects[i];
         struct tw_journey other;
         if (object->is_same_type || object->is_hub ||
             !keys_workflow(self->call, object->object.type)) {
             continue;
         }
-        left--;
+        if (left-- == 0) {
+            *ret_partial = true;
+            break;
+        }
         tw_arena_reset(&self->related);
         rc = tw_journey_read(self->call->reader, &self->related, &object->object, self->limits,
                              &other);
@@ -497,17 +514,25 @@ static int evaluate_related(struct evaluation *self, const struct tw_journey *jo
                          : rc;
         rc = rc == TW_ENOTFOUND ? TW_OK : rc; /* expired between the two readings */
     }
+    if (rc == TW_ETIMEOUT || rc == TW_ENOMEM) {
+        *ret_partial = true;
+        rc = TW_OK;
+    }
+    tw_reader_set_deadline(reader, self->call->deadline);
     self->arena = self->call->arena;
     tw_arena_fini(&self->related);
     return rc;
 }
 
 int tw_api_journey_runs(struct tw_call *call, const struct tw_journey *journey,
-                        const struct tw_journey_limits *limits, bool with_steps, json_t **ret_runs)
+                        const struct tw_journey_limits *limits, bool with_steps, json_t **ret_runs,
+                        bool *ret_partial)
 {
+    bool is_partial = false;
     struct evaluation self = {.call = call,
                               .limits = limits,
                               .with_steps = with_steps,
+                              .deadline = call->deadline,
                               .runs = json_array(),
                               .arena = call->arena};
     int rc = call->workflows->count == 0 ? TW_OK : tw_matcher_new(&self.matcher);
@@ -517,7 +542,7 @@ int tw_api_journey_runs(struct tw_call *call, const struct tw_journey *journey,
         rc = rc == TW_OK
                  ? evaluate_object(&self, &journey->object, journey->events, journey->event_count)
                  : rc;
-        rc = rc == TW_OK ? evaluate_related(&self, journey) : rc;
+        rc = rc == TW_OK ? evaluate_related(&self, journey, &is_partial) : rc;
     }
     json_decref(self.overview);
     tw_matcher_destroy(&self.matcher);
@@ -526,5 +551,6 @@ int tw_api_journey_runs(struct tw_call *call, const struct tw_journey *journey,
         return rc;
     }
     *ret_runs = self.runs;
+    *ret_partial = is_partial;
     return TW_OK;
 }

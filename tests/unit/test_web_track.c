@@ -946,6 +946,39 @@ static void journey__linked_object_of_another_key__brings_its_runs(void **state)
     world_fini(&world);
 }
 
+static void journey__too_many_linked_objects__runs_are_partial(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world);
+    for (int count = 20; count <= 21; count++) {
+        char order[8];
+        (void)snprintf(order, sizeof order, "%d", count);
+        for (int i = 0; i < count; i++) {
+            char id[16];
+            (void)snprintf(id, sizeof id, "R%d-%d", count, i);
+            struct tw_object both[] = {model_object(world.model, ORDER, "", order),
+                                       model_object(world.model, RETURN, "", id)};
+            event(&world, -300 + i, "com.tillwatch.ecommerce.return.requested", "", both, 2);
+            event(&world, -250 + i, "com.tillwatch.middleware.return.received", "", both + 1, 1);
+        }
+    }
+    commit_with(&world, NULL);
+    json_t *json = get_json(&world, "/api/v1/journeys/order:20");
+    assert_true(json_is_false(at(json, "runs_partial")));
+    assert_int_equal(json_array_size(at(json, "runs")), 20);
+    json_decref(json);
+    json = get_json(&world, "/api/v1/journeys/order:21");
+    assert_true(json_is_true(at(json, "runs_partial")));
+    assert_int_equal(json_array_size(at(json, "runs")), 20);
+    json_decref(json);
+    json = get_json(&world, "/api/v1/journeys?order=20");
+    assert_true(json_is_true(at(json, "items.0.runs_partial")));
+    assert_int_equal(json_array_size(at(json, "items.0.runs")), 4);
+    json_decref(json);
+    world_fini(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -965,6 +998,7 @@ int main(void)
         cmocka_unit_test(journey__run_with_row__shows_its_state_and_version),
         cmocka_unit_test(journey__fan_out__knows_the_stores_of_the_row),
         cmocka_unit_test(journey__conditions_on_numbers_and_booleans__hold_as_in_decoding),
+        cmocka_unit_test(journey__too_many_linked_objects__runs_are_partial),
         cmocka_unit_test(journey__linked_object_of_another_key__brings_its_runs),
     };
     tw_log_setup(TW_LOG_ERROR, TW_LOG_TEXT);

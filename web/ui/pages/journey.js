@@ -115,7 +115,8 @@ function drawRuns(box, journey) {
   const focused = box.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
   replace(box, journey.runs.length === 0 ? null
     : h("section", { class: "panel", "aria-label": "Runs" }, h("h2", null, "Runs"),
-      h("ul", { class: "run-list" }, journey.runs.map((run) => runRow(run, journey.id, now)))));
+      h("ul", { class: "run-list" }, journey.runs.map((run) => runRow(run, journey.id, now))),
+      journey.runs_partial ? h("p", { class: "dim" }, "More linked objects have runs; see their own journeys.") : null));
   const again = focused && [...box.querySelectorAll("a")].find((one) => one.getAttribute("href") === focused);
   if (again) again.focus({ preventScroll: true });
 }
