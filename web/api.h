@@ -44,6 +44,8 @@ int tw_api_parse(struct tw_str text, json_t **ret_json);
 /* A document that tracking committed, parsed (owned); NULL when there is none. TW_EDAMAGED when it
  * is no JSON object. */
 int tw_api_live(struct tw_call *call, const char *prefix, const char *name, json_t **ret_json);
+/* The collector's overview, a reference to what must not be changed; NULL as above. */
+int tw_api_live_overview(struct tw_call *call, json_t **ret_json);
 /* target[key] = source[key] for each of the keys (NULL ends them); null where source (may be NULL)
  * has none. */
 void tw_api_copy(json_t *target, const json_t *source, const char *const *keys);

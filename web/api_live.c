@@ -5,6 +5,8 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 int tw_api_parse(struct tw_str text, json_t **ret_json)
 {
@@ -20,29 +22,69 @@ int tw_api_parse(struct tw_str text, json_t **ret_json)
     return code == json_error_unknown || code == json_error_out_of_memory ? TW_ENOMEM : TW_EDAMAGED;
 }
 
-int tw_api_live(struct tw_call *call, const char *prefix, const char *name, json_t **ret_json)
+/* The text of a document, absent when there is none. */
+static int read_text(struct tw_call *call, const char *key, struct tw_str *ret_text)
 {
-    char key[256];
-    struct tw_str text;
+    *ret_text = TW_STR_NULL;
+    int rc = tw_reader_live(call->reader, call->arena, tw_str_of(key), ret_text);
+    return rc == TW_ENOTFOUND ? TW_OK : rc;
+}
+
+static int parse_text(struct tw_call *call, const char *key, struct tw_str text, json_t **ret_json)
+{
     json_t *json = NULL;
-    *ret_json = NULL;
-    int len = snprintf(key, sizeof key, "%s%s", prefix, name);
-    if (len < 0 || (size_t)len >= sizeof key) {
-        return TW_OK; /* no name is that long */
-    }
-    int rc = tw_reader_live(call->reader, call->arena, tw_str_of(key), &text);
-    if (rc != TW_OK) {
-        return rc == TW_ENOTFOUND ? TW_OK : rc;
-    }
-    rc = tw_api_parse(text, &json);
-    if (rc == TW_ENOMEM) {
-        return rc;
+    if (tw_api_parse(text, &json) == TW_ENOMEM) {
+        return TW_ENOMEM;
     }
     if (!json_is_object(json)) {
         json_decref(json);
         return tw_diag_set(&call->diag, TW_EDAMAGED, "the document '%s' is not readable", key);
     }
     *ret_json = json;
+    return TW_OK;
+}
+
+int tw_api_live(struct tw_call *call, const char *prefix, const char *name, json_t **ret_json)
+{
+    char key[256];
+    struct tw_str text;
+    *ret_json = NULL;
+    int len = snprintf(key, sizeof key, "%s%s", prefix, name);
+    if (len < 0 || (size_t)len >= sizeof key) {
+        return TW_OK; /* no name is that long */
+    }
+    int rc = read_text(call, key, &text);
+    return rc == TW_OK && text.ptr != NULL ? parse_text(call, key, text, ret_json) : rc;
+}
+
+int tw_api_live_overview(struct tw_call *call, json_t **ret_json)
+{
+    struct tw_lease *lease = call->lease;
+    struct tw_str text;
+    json_t *json = NULL;
+    *ret_json = NULL;
+    int rc = read_text(call, "overview", &text);
+    if (rc != TW_OK || text.ptr == NULL) {
+        return rc;
+    }
+    const struct tw_str known = {lease->overview_text, lease->overview_len};
+    if (known.ptr != NULL && tw_str_equal(known, text)) {
+        *ret_json = json_incref(lease->overview);
+        return TW_OK;
+    }
+    rc = parse_text(call, "overview", text, &json);
+    char *copy = rc == TW_OK ? malloc(text.len + 1) : NULL;
+    if (copy == NULL) {
+        json_decref(json);
+        return rc == TW_OK ? TW_ENOMEM : rc;
+    }
+    memcpy(copy, text.ptr, text.len);
+    json_decref(lease->overview);
+    free(lease->overview_text);
+    lease->overview_text = copy;
+    lease->overview_len = text.len;
+    lease->overview = json;
+    *ret_json = json_incref(json);
     return TW_OK;
 }
 

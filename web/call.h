@@ -15,6 +15,7 @@
 #include "web/http.h"
 #include "web/out.h"
 #include "web/problem.h"
+#include "web/readers.h"
 #include "web/response.h"
 #include "web/static.h"
 #include "workflow/workflow.h"
@@ -66,6 +67,7 @@ struct tw_call {
     const struct tw_principal *principal;
     struct tw_reader *reader; /* NULL for routes that do not need the store */
     struct tw_arena *arena;
+    struct tw_lease *lease;               /* which the two above are of */
     const struct tw_workflows *workflows; /* in force when the call began; never NULL in handlers */
     tw_wall_t now;
     tw_mono_t deadline;

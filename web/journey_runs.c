@@ -538,7 +538,7 @@ int tw_api_journey_runs(struct tw_call *call, const struct tw_journey *journey,
     int rc = call->workflows->count == 0 ? TW_OK : tw_matcher_new(&self.matcher);
     if (rc == TW_OK && self.matcher != NULL) {
         rc = tw_matcher_set(self.matcher, call->workflows);
-        rc = rc == TW_OK ? tw_api_live(call, "overview", "", &self.overview) : rc;
+        rc = rc == TW_OK ? tw_api_live_overview(call, &self.overview) : rc;
         rc = rc == TW_OK
                  ? evaluate_object(&self, &journey->object, journey->events, journey->event_count)
                  : rc;

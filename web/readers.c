@@ -34,6 +34,8 @@ static void lease_destroy(struct tw_lease *lease)
 {
     tw_reader_close(&lease->reader);
     tw_arena_fini(&lease->arena);
+    json_decref(lease->overview);
+    free(lease->overview_text);
     free(lease);
 }
 

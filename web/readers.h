@@ -8,6 +8,8 @@
 #ifndef TW_WEB_READERS_H
 #define TW_WEB_READERS_H
 
+#include <jansson.h>
+
 #include "core/arena.h"
 #include "store/reader.h"
 
@@ -16,7 +18,12 @@ struct tw_readers;
 struct tw_lease {
     struct tw_reader *reader; /* NULL when the store could not be opened: see the diag */
     struct tw_arena arena;    /* empty */
-    struct tw_lease *next;    /* of those that are idle */
+    /* The collector's overview as the last call that asked for it read it: reading 13 kB of JSON
+     * costs more than reading a journey, and the text changes once a second at most. */
+    char *overview_text; /* NULL: nobody has asked */
+    size_t overview_len;
+    json_t *overview;
+    struct tw_lease *next; /* of those that are idle */
 };
 
 /* Borrows dir. TW_OK, TW_ENOMEM. */

@@ -271,6 +271,7 @@ static enum MHD_Result answer(struct tw_web *self, struct MHD_Connection *connec
     }
     call.reader = lease->reader;
     call.arena = &lease->arena;
+    call.lease = lease;
     if (call.reader != NULL) {
         tw_reader_set_deadline(call.reader, call.deadline);
     }
