@@ -32,7 +32,7 @@ static const struct sim_step sale_b[] = {
     {SIM_T_CDP_SALE, SIM_ONCE, true, SIM_ROLE_API, 100, 8000, "profiled", BIT(1), 15 * MINUTE},
 };
 
-static const struct sim_step order[] = {
+static const struct sim_step web_order[] = {
     {SIM_T_WEB_ORDER, SIM_EACH_ORDER, false, SIM_ROLE_NONE, 0, 20000, "placed", 0, 0},
     {SIM_T_PAY_AUTHORIZED, SIM_EACH_ORDER, false, SIM_ROLE_NONE, 400, 4000, "authorized", BIT(0),
      5 * MINUTE},
@@ -177,7 +177,7 @@ static const struct sim_step settlement[] = {
 const struct sim_kind_info sim_kinds[SIM_KIND_COUNT] = {
     [SIM_KIND_SALE] = {"sale-posting", 40000, SIM_LINK_TRANSACTION, STEPS(sale)},
     [SIM_KIND_SALE_B] = {"sale-posting", 36000, SIM_LINK_TRANSACTION, STEPS(sale_b)},
-    [SIM_KIND_ORDER] = {"order-fulfilment", 6500, SIM_LINK_ORDER, STEPS(order)},
+    [SIM_KIND_ORDER] = {"order-fulfilment", 6500, SIM_LINK_ORDER, STEPS(web_order)},
     [SIM_KIND_COLLECT] = {"click-and-collect", 2500, SIM_LINK_ORDER, STEPS(collect)},
     [SIM_KIND_RETURN_STORE] = {"return-refund", 2200, SIM_LINK_RETURN, STEPS(return_store)},
     [SIM_KIND_RETURN_ONLINE] = {"return-refund", 1300, SIM_LINK_RETURN, STEPS(return_online)},

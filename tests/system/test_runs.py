@@ -20,7 +20,7 @@ import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from compare_ledger import Api, wait_for_all  # noqa: E402
+from compare_ledger import Api, compare_sources, compare_totals, wait_for_all  # noqa: E402
 from compare_runs import (PACK, TROUBLE, RunLedger, compare, compare_facts,  # noqa: E402
                           compare_journey, expect, listed_runs, load, print_score, score)
 from tap import Tap  # noqa: E402
@@ -170,8 +170,12 @@ def check_estate(tap, workflows, seed):
         tap.note(dict(states))
         tap.ok(all(states[state] for state in TROUBLE + ("completed",)),
                name + ": there are runs of every state", dict(states))
-        late = wait_for_all(ledger, Api(tower.url), 60)
+        api = Api(tower.url)
+        late = wait_for_all(ledger, api, 60)
         tap.ok(late is None, name + ": everything was read", late)
+        wrong = list(compare_totals(ledger, api)) + list(compare_sources(ledger, api))
+        tap.ok(not wrong, name + ": every gap and every total is as in the ledger",
+               "\n".join(wrong[:40]))
         settle(tower, expected)
         rows = agree(tap, tower, ledger, expected, name + ": nothing missed, no false alarm")
         kinds = {row[0] for row in rows if row[1]}
