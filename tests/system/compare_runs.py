@@ -119,13 +119,16 @@ class RunLedger(Ledger):
     def __init__(self, path):
         self.said = []
         self.run_facts = {}
-        self.touched = collections.defaultdict(list)  # fault of delivery: (source, sequence)
+        self.skews = {}  # store: microseconds that its clocks are ahead
         self.lost = set()
         super().__init__(path)
 
     def take_event(self, fact):
         self.said.append(Said(len(self.said), fact))
         super().take_event(fact)
+
+    def take_skew(self, fact):
+        self.skews[fact["store"]] = fact["offset_us"]
 
     def take_run(self, fact):
         self.run_facts[(fact["workflow"], fact["object"])] = fact

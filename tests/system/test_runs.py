@@ -270,6 +270,8 @@ class Live:
         ledger = RunLedger(self.ledger)
         late = wait_for_all(ledger, Api(self.tower.url), 30)
         tap.ok(late is None, self.name + ": everything was read", late)
+        wrong = list(self.compare_clocks(ledger))
+        tap.ok(not wrong, self.name + ": clocks that are wrong are seen, and no others", wrong)
         # Deadlines pass while questions are asked: what may change meanwhile is left out.
         before = expect(ledger, workflows, watermark=int((time.time() - 5) * 1e6))
         started = time.monotonic()
@@ -289,6 +291,18 @@ class Live:
                  for text in wrong[key]]
         tap.ok(not wrong, self.name + ": every run is as with clocks that are right",
                "\n".join(wrong[:40]))
+
+    def compare_clocks(self, ledger):
+        """The shortest way of the events of each source is that of its clock."""
+        for name, row in Api(self.tower.url).sources().items():
+            store = name.split("/")[2][len("store-"):] if name.startswith("/pos/") else None
+            offset_s = ledger.skews.get(store, 0) / 1e6
+            if not -offset_s <= row["transit_min_seconds"] < -offset_s + 5:
+                yield "%s: clock %+g s, the shortest way %g s" % (
+                    name, offset_s, row["transit_min_seconds"])
+            if (row["skew_seconds"] > 0) != (offset_s > 0):
+                yield "%s: clock %+g s, said to be ahead by %g s" % (
+                    name, offset_s, row["skew_seconds"])
 
     def is_early(self, ledger, key):
         """A run of a store whose clock could not be known to be behind yet."""
