@@ -81,7 +81,7 @@ static const struct tw_cfg_key intake_keys[] = {
 static const struct tw_cfg_key correlate_keys[] = {
     INT_KEY(IN_CFG(correlate.max_objects), "max-objects", "objects", 1, 256, 32,
             "Objects of one event; further ones are ignored and counted."),
-    INT_KEY(IN_CFG(correlate.max_links), "max-links", "links", 2, 1000000, 1000,
+    INT_KEY(IN_CFG(correlate.max_links), "max-links", "links", 2, 1000000, 100,
             "Distinct neighbours of an object; with more it is a hub and carries no links."),
     INT_KEY(IN_CFG(correlate.max_hops), "max-hops", "links", 1, 8, 3,
             "Links between an object and the events of its journey."),

@@ -382,13 +382,13 @@ struct read_run {
     uint32_t id;
     const struct version *version;
     struct tw_graph_object root;
-    struct tw_open_run head;
     uint32_t roster;
     enum tw_waits waits[TW_WF_STEPS_MAX];
     int64_t since_ns[TW_WF_STEPS_MAX];
     struct tw_contribution contributions[TW_WF_OBJECTIVES_MAX];
     struct tw_str object_id;
     struct tw_str object_scope;
+    struct tw_open_run head; /* last: it may have more behind it, here it has not */
 };
 
 static void read_contribution(struct reading *self, struct tw_contribution *what)

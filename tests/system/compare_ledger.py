@@ -23,7 +23,7 @@ import urllib.request
 
 # As in the built-in configuration: correlate.max-hops, max-links, max-journey-events.
 MAX_HOPS = 3
-MAX_LINKS = 1000
+MAX_LINKS = 100
 MAX_EVENTS = 10000
 SHOWN_GAPS = 100  # ranges that /taps names of one source
 

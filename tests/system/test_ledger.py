@@ -27,7 +27,7 @@ def play(tower, directory, events, *more):
     path = os.path.join(directory, "ledger.ndjson")
     arguments = [program_path("retail-sim"), "--ledger", path, "--ledger-journeys",
                  "--events", str(events), *more]
-    # Some 3,000 events share an identifier: well beyond the 1,000 links of a hub. Below them it
+    # Some 3,000 events share an identifier: well beyond the 100 links of a hub. Below them it
     # would join their journeys, as it should, and the comparison would take minutes.
     for fault in FAULTS + ("hub:p=%g,id=NIGHTLY" % min(0.5, 5000 / events),):
         arguments += ["--fault", fault]

@@ -6,6 +6,8 @@
 #include "config.h"
 #include "web/router.h"
 
+#include "web/readers.h"
+
 #include "store_model.h"
 
 /* The linker gives us these names (--wrap). */
@@ -48,6 +50,7 @@ struct world {
     struct tw_cfg *cfg;
     struct tw_web_state web;
     struct tw_reader *reader;
+    struct tw_lease lease; /* what calls leave for those after them */
 };
 
 static void add_event(struct model *model, int64_t time_s, const char *type, const char *more)
@@ -115,6 +118,8 @@ static void world_init(struct world *self)
 
 static void world_fini(struct world *self)
 {
+    json_decref(self->lease.overview);
+    free(self->lease.overview_text);
     tw_reader_close(&self->reader);
     tw_workflows_unref(&self->web.workflows);
     (void)pthread_mutex_destroy(&self->web.mtx);
@@ -148,6 +153,7 @@ static int ask(struct world *self, const struct tw_route *route, const char *tar
                            .request = &request,
                            .principal = &self->web.local,
                            .reader = self->reader,
+                           .lease = &self->lease,
                            .arena = &arena,
                            .workflows = self->web.workflows,
                            .now = {MODEL_START_NS},
