@@ -159,7 +159,7 @@ int tw_store_recover(struct tw_store *self, struct tw_recovery *recovery, struct
         recovery->problems[i] = meta->problems[i];
     }
     recovery->tail_records = 0;
-    recovery->closed = meta->commits == 0 ? (tw_wall_t){0} : meta->closed;
+    recovery->closed.ns = meta->commits == 0 ? 0 : meta->closed.ns;
     int rc = recover_taps(db, recovery, diag);
     rc = rc == TW_OK ? recover_sources(db, recovery, diag) : rc;
     rc = rc == TW_OK ? recover_records(self, recovery, diag) : rc;

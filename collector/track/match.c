@@ -197,10 +197,10 @@ static void evaluate(const struct bucket *bucket, const struct tw_event *event, 
         const struct condition *condition = &bucket->conditions[i];
         struct tw_str text = attribute_of(event, condition);
         bool is_present = text.ptr != NULL && text.len > 0;
-        bool holds = condition->kind == TW_WHERE_EQUALS
-                         ? is_present && tw_str_equal(text, condition->value)
-                         : is_present == (condition->kind == TW_WHERE_PRESENT);
-        bits[i / 64] |= holds ? UINT64_C(1) << i % 64 : 0;
+        bool is_met = condition->kind == TW_WHERE_EQUALS
+                          ? is_present && tw_str_equal(text, condition->value)
+                          : is_present == (condition->kind == TW_WHERE_PRESENT);
+        bits[i / 64] |= is_met ? UINT64_C(1) << i % 64 : 0;
     }
 }
 

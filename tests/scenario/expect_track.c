@@ -321,20 +321,22 @@ static void expect_counted(struct scenario *self, char **words)
 {
     struct tw_str names[4];
     struct tw_str values[4];
-    struct tw_series_query query = {.metric = tw_str_of(words[0]),
-                                    .label_names = names,
-                                    .label_values = values,
-                                    .since_s = self->lab.clock.wall.ns / TW_NS_PER_S - 40000,
-                                    .until_s = self->lab.clock.wall.ns / TW_NS_PER_S + 60};
+    size_t count = 0;
     char *state = NULL;
-    for (char *word = strtok_r(words[1], ",", &state); word != NULL && query.label_count < 4;
+    for (char *word = strtok_r(words[1], ",", &state); word != NULL && count < 4;
          word = strtok_r(NULL, ",", &state)) {
-        char *value = strchr(word, '=');
-        TW_ASSERT(value != NULL);
-        *value++ = '\0';
-        names[query.label_count] = tw_str_of(word);
-        values[query.label_count++] = tw_str_of(value);
+        size_t at = strcspn(word, "=");
+        TW_ASSERT(word[at] == '=');
+        word[at] = '\0';
+        names[count] = tw_str_of(word);
+        values[count++] = tw_str_of(word + at + 1);
     }
+    const struct tw_series_query query = {.metric = tw_str_of(words[0]),
+                                          .label_names = names,
+                                          .label_values = values,
+                                          .label_count = count,
+                                          .since_s = self->lab.clock.wall.ns / TW_NS_PER_S - 40000,
+                                          .until_s = self->lab.clock.wall.ns / TW_NS_PER_S + 60};
     struct tw_series_result result;
     int rc = tw_reader_series(lab_reader(&self->lab), &self->lab.arena, &query, &result);
     int64_t sum = 0;

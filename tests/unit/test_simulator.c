@@ -325,7 +325,7 @@ static uint32_t sum_of(const uint32_t weights[SIM_KIND_COUNT])
 
 static void flow_share__more_of_a_workflow__is_taken_from_till_check(void **state)
 {
-    uint32_t weights[SIM_KIND_COUNT];
+    uint32_t weights[SIM_KIND_COUNT] = {0};
     (void)state;
     for (unsigned i = 0; i < SIM_KIND_COUNT; i++) {
         weights[i] = sim_kinds[i].weight;

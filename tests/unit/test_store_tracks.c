@@ -130,6 +130,7 @@ static void write__bad_bucket_kind_divisor_number__are_refused(void **state)
     name.series = TW_SERIES_NUMBERS;
     assert_int_equal(commit(&changes, false), TW_ELIMIT);
     tk_restart(&tk);
+    /* cppcheck-suppress redundantAssignment ; read through `changes` */
     name.series = TW_SERIES_NUMBERS - 1;
     assert_int_equal(commit(&changes, false), TW_OK);
 }
@@ -487,7 +488,7 @@ static void chunk__damaged_in_the_archive__is_said(void **state)
 static void commit_runs(size_t count, bool is_finished)
 {
     struct tw_run_row *rows = calloc(count + 1, sizeof *rows);
-    char(*ids)[16] = calloc(count + 1, sizeof *ids);
+    char(*ids)[24] = calloc(count + 1, sizeof *ids);
     assert_true(rows != NULL && ids != NULL);
     for (size_t i = 0; i < count; i++) {
         (void)snprintf(ids[i], sizeof ids[i], "%06zu", i);

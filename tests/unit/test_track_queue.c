@@ -45,7 +45,7 @@ struct model {
     size_t count;
 };
 
-static int order(struct tw_queue_entry a, struct tw_queue_entry b)
+static int order_of(struct tw_queue_entry a, struct tw_queue_entry b)
 {
     if (a.since.ns != b.since.ns) {
         return a.since.ns < b.since.ns ? -1 : 1;
@@ -57,7 +57,7 @@ static int order(struct tw_queue_entry a, struct tw_queue_entry b)
 static size_t model_place(const struct model *self, struct tw_queue_entry entry)
 {
     size_t i = 0;
-    while (i < self->count && order(self->entries[i], entry) < 0) {
+    while (i < self->count && order_of(self->entries[i], entry) < 0) {
         i++;
     }
     return i;
@@ -87,7 +87,7 @@ static void assert_same(const struct tw_queue *queue, const struct model *model)
     struct tw_queue_entry entry;
     assert_int_equal(tw_queue_oldest(queue, &entry), model->count > 0);
     for (size_t i = 0; i < model->count; i++) {
-        assert_int_equal(order(entry, model->entries[i]), 0);
+        assert_int_equal(order_of(entry, model->entries[i]), 0);
         assert_int_equal(tw_queue_after(queue, entry, &entry), i + 1 < model->count);
     }
 }

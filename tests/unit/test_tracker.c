@@ -343,7 +343,7 @@ static void tracker__damaged_state__is_refused_or_harmless(void **unused)
         random ^= random >> 7;
         random ^= random << 17;
         assert_true(len > 0);
-        size_t at = (size_t)(random >> 8) % len;
+        size_t at = len > 0 ? (size_t)(random >> 8) % len : 0;
         uint8_t was = bytes[at];
         bytes[at] ^= (uint8_t)(1U << (random & 7));
         assert_int_equal(tw_tracker_new(&options, &copy), TW_OK);
@@ -444,31 +444,31 @@ static void words__full__are_none(void **unused)
     (void)unused;
     struct tw_words words;
     char text[16];
-    uint32_t number = 9;
+    uint32_t word = 9;
     tw_words_init(&words, 100);
     assert_int_equal(tw_words_find(&words, TW_STR_LIT("x")), 0);
     for (uint32_t i = 1; i <= 101; i++) {
         (void)snprintf(text, sizeof text, "w%u", i);
-        assert_int_equal(tw_words_add(&words, tw_str_of(text), &number), TW_OK);
-        assert_int_equal(number, i <= 100 ? i : 0);
+        assert_int_equal(tw_words_add(&words, tw_str_of(text), &word), TW_OK);
+        assert_int_equal(word, i <= 100 ? i : 0);
     }
-    assert_int_equal(tw_words_add(&words, TW_STR_LIT("w7"), &number), TW_OK);
-    assert_int_equal(number, 7);
+    assert_int_equal(tw_words_add(&words, TW_STR_LIT("w7"), &word), TW_OK);
+    assert_int_equal(word, 7);
     assert_string_equal(tw_words_text(&words, 7), "w7");
     assert_string_equal(tw_words_text(&words, 0), "");
     assert_string_equal(tw_words_text(&words, 101), "");
-    assert_int_equal(tw_words_add(&words, TW_STR_NULL, &number), TW_OK);
-    assert_int_equal(number, 0);
+    assert_int_equal(tw_words_add(&words, TW_STR_NULL, &word), TW_OK);
+    assert_int_equal(word, 0);
     tw_words_fini(&words);
     tw_words_init(&words, 100);
-    assert_int_equal(tw_words_add(&words, (struct tw_str){"a\0b", 3}, &number), TW_OK);
-    assert_int_equal(number, 0);
+    assert_int_equal(tw_words_add(&words, (struct tw_str){"a\0b", 3}, &word), TW_OK);
+    assert_int_equal(word, 0);
     char longest[256];
     memset(longest, 'x', sizeof longest);
-    assert_int_equal(tw_words_add(&words, (struct tw_str){longest, 255}, &number), TW_OK);
-    assert_int_equal(number, 1);
-    assert_int_equal(tw_words_add(&words, (struct tw_str){longest, 256}, &number), TW_OK);
-    assert_int_equal(number, 0);
+    assert_int_equal(tw_words_add(&words, (struct tw_str){longest, 255}, &word), TW_OK);
+    assert_int_equal(word, 1);
+    assert_int_equal(tw_words_add(&words, (struct tw_str){longest, 256}, &word), TW_OK);
+    assert_int_equal(word, 0);
     tw_words_fini(&words);
 }
 

@@ -295,7 +295,7 @@ static void runs__pages__follow_each_other(void **state)
     (void)state;
     struct world world;
     char path[256] = "/api/v1/runs?limit=2";
-    char ids[5][8];
+    char ids[5][16];
     struct tw_run_row rows[5];
     world_init(&world);
     for (int i = 0; i < 5; i++) {
@@ -952,7 +952,7 @@ static void journey__too_many_linked_objects__runs_are_partial(void **state)
     struct world world;
     world_init(&world);
     for (int count = 20; count <= 21; count++) {
-        char order[8];
+        char order[16];
         (void)snprintf(order, sizeof order, "%d", count);
         for (int i = 0; i < count; i++) {
             char id[16];
