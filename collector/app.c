@@ -107,6 +107,7 @@ static int stop_channels(struct app *self)
 
 static int start_keeper(struct app *self, struct tw_diag *diag)
 {
+    tw_store_set_recovering(self->store, true); /* until intake has read what there is */
     int rc = tw_keeper_new(self->store, &self->keeper);
     return rc == TW_OK ? rc : tw_diag_set(diag, rc, "it cannot start: %s", tw_err_text(rc));
 }
@@ -165,6 +166,7 @@ static int start_intake(struct app *self, struct tw_diag *diag)
         .retried = self->retried,
     };
     int rc = tw_intake_new(&options, &self->intake, diag);
+    tw_store_set_recovering(self->store, false);
     for (size_t i = 0; rc == TW_OK && i < options.cfg->tap_count; i++) {
         log_endpoints(&options.cfg->taps[i], "bound", &options.cfg->taps[i].bind);
         log_endpoints(&options.cfg->taps[i], "connected", &options.cfg->taps[i].connect);

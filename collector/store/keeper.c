@@ -450,7 +450,7 @@ static int turn(struct tw_store *store, struct tw_diag *diag)
 {
     struct tw_keeper_state *state = store->keeper;
     watch_disk(store);
-    if (!send_news(store)) {
+    if (atomic_load(&store->is_recovering) || !send_news(store)) {
         return TW_ENOTFOUND;
     }
     /* the series of a partition first: once it is sealed they are not in it any more */

@@ -43,6 +43,7 @@ struct tw_store {
     int failed; /* the final error, for ever */
     /* shared flags and counters */
     atomic_bool is_full;
+    atomic_bool is_recovering;      /* a start reads the past: no partition moves */
     atomic_bool has_no_space;       /* the last attempt to commit found none */
     atomic_bool has_idents;         /* somebody empties ident_news */
     atomic_uint sealable_below;     /* partitions below this number will not be written again */

@@ -394,6 +394,11 @@ int tw_store_commit(struct tw_store *self, const struct tw_batch *batch, struct 
     return TW_OK;
 }
 
+void tw_store_set_recovering(struct tw_store *self, bool is_recovering)
+{
+    atomic_store(&self->is_recovering, is_recovering);
+}
+
 bool tw_store_is_full(const struct tw_store *self)
 {
     return atomic_load(&self->is_full);

@@ -83,6 +83,10 @@ int tw_store_recover(struct tw_store *self, struct tw_recovery *recovery, struct
  * the file is unknown until the next start recovers it (fsync is never retried). */
 int tw_store_commit(struct tw_store *self, const struct tw_batch *batch, struct tw_diag *diag);
 
+/* While a start reads the past, the keeper neither seals nor expires nor archives: every partition
+ * stays where it is. Any thread. */
+void tw_store_set_recovering(struct tw_store *self, bool is_recovering);
+
 /* True while acknowledging must stop for want of disk space (set by the keeper). Any thread. */
 bool tw_store_is_full(const struct tw_store *self);
 
