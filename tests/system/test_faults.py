@@ -73,8 +73,8 @@ class Flow:
         self.source = "part-000001.db"
         self.sealed = "part-000001.sealed"
         self.journal = "part-000002.db-wal"
-        # Without workflows: what tracking commits each second depends on the clock, and which calls
-        # there are must not. Its own files have their kills in test_store_tracks_model, test_snapshot.
+        # Without workflows: what tracking commits depends on the clock, and which calls there are
+        # must not. Its files have kills of their own in test_store_tracks_model, test_snapshot.
         self.config = config_with(commit_ms=2, partition_events=PARTITION, commit_events=PARTITION,
                                   stop_free_percent=0, stop_free_bytes=0, pack="false")
         self.messages = []
