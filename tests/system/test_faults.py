@@ -42,6 +42,7 @@ MAIN = "tillwatch"  # name of the thread that is there from the start
 # syscall: what is done to it
 FAULTS = {
     "pwrite64": ["error=EIO", "error=ENOSPC", "signal=SIGKILL"],
+    "write": ["error=EIO", "error=ENOSPC", "signal=SIGKILL"],
     "fdatasync": ["error=EIO", "signal=SIGKILL"],
     "fsync": ["error=EIO", "signal=SIGKILL"],
     "ftruncate": ["error=EIO", "signal=SIGKILL"],
@@ -52,7 +53,7 @@ FAULTS = {
 }
 # Other ways to change a file or a directory, which the store does not use: were it to begin, they
 # would have to be swept too.
-OTHERS = ["write", "writev", "pwritev", "pwritev2", "copy_file_range", "sendfile", "fallocate",
+OTHERS = ["writev", "pwritev", "pwritev2", "copy_file_range", "sendfile", "fallocate",
           "truncate", "sync_file_range", "syncfs", "msync", "unlinkat", "rmdir", "renameat",
           "renameat2", "link", "linkat", "symlink", "symlinkat", "mkdirat", "open", "creat"]
 
