@@ -15,8 +15,9 @@
 static struct kit kit;
 static struct tw_idents *idents;
 
-/* Called once, when the files were listed and before the list is used (--wrap). */
-static void (*after_listing)(void);
+/* Called once, when the files were listed and before the list is used (--wrap), in the thread that
+ * asked for it: others list files, too. */
+static _Thread_local void (*after_listing)(void);
 
 int __real_tw_parts_list(const char *dir, struct tw_part **ret_parts, size_t *ret_count,
                          struct tw_diag *diag);
