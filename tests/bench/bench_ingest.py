@@ -8,7 +8,7 @@ compared, since machines drift. Every event is accounted for at the end (accepte
 journeys are read back.
 
 Environment: BENCH_EVENTS (20000000) events in all with one a message, BENCH_ROUND (2000000) events
-a round, BENCH_DIR where the stores are made (the build directory: a real disk, not memory).
+a round, BENCH_TRACKING (1; 0: without workflows), BENCH_DIR where the stores are made (the build directory: a real disk, not memory).
 """
 
 import json
@@ -23,9 +23,10 @@ import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "system"))
-from tower import BUILD, Tower, wait_until  # noqa: E402
+from tower import BUILD, Tower, config_with, wait_until  # noqa: E402
 
 EVENTS = int(os.environ.get("BENCH_EVENTS", "20000000"))
+TRACKING = os.environ.get("BENCH_TRACKING", "1") != "0"
 ROUND = int(os.environ.get("BENCH_ROUND", "2000000"))
 RAW = 500_000
 FLOW_BLOCK = 512  # events of 64 flows, which are interleaved; those of the last may be incomplete
@@ -99,7 +100,8 @@ def push_round(tower, first, events, per_message):
 
 def grow(base, per_message, events):
     """Rounds on one growing store. Returns the tower, still running, and the rounds."""
-    tower = Tower(state=os.path.join(base, "tower-%d" % per_message)).start()
+    config = None if TRACKING else config_with(pack="false")
+    tower = Tower(state=os.path.join(base, "tower-%d" % per_message), config=config).start()
     rounds = []
     for first in range(0, events, ROUND):
         raw = raw_round(base)
