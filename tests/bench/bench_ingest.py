@@ -8,7 +8,8 @@ compared, since machines drift. Every event is accounted for at the end (accepte
 journeys are read back.
 
 Environment: BENCH_EVENTS (20000000) events in all with one a message, BENCH_ROUND (2000000) events
-a round, BENCH_TRACKING (1; 0: without workflows), BENCH_DIR where the stores are made (the build directory: a real disk, not memory).
+a round, BENCH_TRACKING (1; 0: without workflows), BENCH_DIR where the stores are made (the build
+directory: a real disk, not memory).
 """
 
 import json
