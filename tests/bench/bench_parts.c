@@ -473,7 +473,10 @@ static void run_batch(struct bench *bench)
     batch->totals = totals;
     tw_ident_poll(bench->idents);
     fill_batch(bench);
-    expect(batch->ident_count == batch->record_count, "an identity of each record", first_n);
+    /* and one of each business effect: the last step of a flow captures its payment */
+    expect(batch->ident_count >= batch->record_count &&
+               batch->ident_count <= batch->record_count + batch->record_count,
+           "an identity of each record", first_n);
     tw_wall_t now = tw_clock_system()->wall(tw_clock_system());
     batch->closed = now;
     batch->is_checkpoint = bench->received == bench->events;
