@@ -52,6 +52,7 @@ struct tw_pipeline {
     struct tw_str replay_sequence; /* sink of the replay */
     /* tracking; NULL: there is none */
     struct tw_tracker *tracker;
+    bool has_workflows;                      /* the set that it began with has some */
     const struct tw_track_note *replay_note; /* sink of the replay */
     struct tw_track_tick tick;               /* its read_up_to: the taps were empty then */
     int64_t first_empty_ns;                  /* since the start; 0: not yet */
@@ -213,8 +214,10 @@ static int recover(struct tw_pipeline *self, struct tw_diag *diag)
     int rc = TW_OK;
     if (self->tracker != NULL) {
         rc = restore_tracker(self, &recovery.track_from_n);
-        recovery.track_record = recover_tracked;
-        recovery.track_tick = recover_tick;
+        /* without workflows and without a past there is nothing that records could change */
+        bool has_past = self->has_workflows || recovery.track_from_n > 0;
+        recovery.track_record = has_past ? recover_tracked : NULL;
+        recovery.track_tick = has_past ? recover_tick : NULL;
     }
     rc = rc == TW_OK ? tw_store_recover(self->store, &recovery, diag) : rc;
     if (rc != TW_OK) {
@@ -262,6 +265,7 @@ static int tracker_new(struct tw_pipeline *self, const struct tw_workflows *work
         .past = past_record,
         .past_context = self,
     };
+    self->has_workflows = workflows != NULL && workflows->count > 0;
     return workflows == NULL ? TW_OK : tw_tracker_new(&options, &self->tracker);
 }
 
