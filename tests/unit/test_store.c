@@ -530,6 +530,24 @@ static void commit__lock_held_by_a_shell__is_busy_and_goes_on(void **state)
     kit_check_recovery(&kit);
 }
 
+/* ---- what the keeper leaves alone ---- */
+
+static void keeper__while_a_start_reads__no_partition_moves(void **state)
+{
+    (void)state;
+    must_open();
+    kit_commit(&kit, 50, false);
+    kit_commit(&kit, 50, true);
+    tw_store_set_recovering(kit.store, true);
+    assert_int_equal(tw_keeper_run_once(kit.store, &kit.diag), TW_OK);
+    assert_int_equal(access(kit_path(&kit, "part-000001.db"), F_OK), 0);
+    assert_int_not_equal(access(kit_path(&kit, "part-000001.sealed"), F_OK), 0);
+    tw_store_set_recovering(kit.store, false);
+    assert_int_equal(tw_keeper_run_once(kit.store, &kit.diag), TW_OK);
+    assert_int_not_equal(access(kit_path(&kit, "part-000001.db"), F_OK), 0);
+    assert_int_equal(access(kit_path(&kit, "part-000001.sealed"), F_OK), 0);
+}
+
 /* ---- backup ---- */
 
 static void backup__while_it_is_written_to__is_whole(void **state)
@@ -664,6 +682,7 @@ int main(void)
         TEST(commit__disk_full__waits_and_goes_on),
         TEST(commit__file_size_limit__is_no_space_and_no_signal),
         TEST(commit__lock_held_by_a_shell__is_busy_and_goes_on),
+        TEST(keeper__while_a_start_reads__no_partition_moves),
         TEST(backup__while_it_is_written_to__is_whole),
         TEST(backup__no_store__is_not_found_and_leaves_nothing),
     };
