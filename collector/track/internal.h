@@ -54,8 +54,10 @@ struct tw_words {
     uint32_t capacity;
     uint32_t slot_count; /* power of two */
     uint32_t max;
+    uint64_t seed;
 };
-void tw_words_init(struct tw_words *self, uint32_t max);
+/* `seed`: secret, since the texts come from outside and could be made to meet in one slot. */
+void tw_words_init(struct tw_words *self, uint32_t max, uint64_t seed);
 void tw_words_fini(struct tw_words *self);
 /* The number of a text, given to it if it is new. 0 for an absent or empty one and when there is
  * no room (max). TW_OK, TW_ENOMEM. */

@@ -98,10 +98,10 @@ int tw_tracker_open_state(struct tw_tracker *self)
     for (size_t i = 0; i < TW_WATERMARK_SYSTEMS; i++) {
         self->lag_last[i].series = TW_TRACK_NONE;
     }
-    tw_words_init(&self->systems, TW_WATERMARK_SYSTEMS - 1);
-    tw_words_init(&self->stores, TW_TRACK_WORDS_MAX);
-    tw_words_init(&self->regions, TW_TRACK_WORDS_MAX);
-    tw_words_init(&self->codes, TW_TRACK_WORDS_MAX);
+    tw_words_init(&self->systems, TW_WATERMARK_SYSTEMS - 1, self->seed);
+    tw_words_init(&self->stores, TW_TRACK_WORDS_MAX, self->seed);
+    tw_words_init(&self->regions, TW_TRACK_WORDS_MAX, self->seed);
+    tw_words_init(&self->codes, TW_TRACK_WORDS_MAX, self->seed);
     tw_watermark_init(&self->watermark, self->cfg->track.idle_s * TW_NS_PER_S);
     self->carried = calloc(TW_GRAPH_CARRIED_MAX, sizeof *self->carried);
     int rc = self->carried == NULL ? TW_ENOMEM : learn_types(self);

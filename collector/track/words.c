@@ -14,9 +14,9 @@
 /* Longer ones say nothing that is worth the memory; they are cut nowhere, but taken for none. */
 #define WORD_BYTES_MAX 255
 
-void tw_words_init(struct tw_words *self, uint32_t max)
+void tw_words_init(struct tw_words *self, uint32_t max, uint64_t seed)
 {
-    *self = (struct tw_words){.max = max};
+    *self = (struct tw_words){.max = max, .seed = seed};
 }
 
 void tw_words_fini(struct tw_words *self)
@@ -36,7 +36,8 @@ void tw_words_fini(struct tw_words *self)
 /* The slot where the text stands, or the free one where it would. There is a free one. */
 static uint32_t find_slot(const struct tw_words *self, struct tw_str text)
 {
-    uint32_t at = (uint32_t)XXH3_64bits(text.ptr, text.len) & (self->slot_count - 1);
+    uint64_t hash = XXH3_64bits_withSeed(text.ptr, text.len, self->seed);
+    uint32_t at = (uint32_t)hash & (self->slot_count - 1);
     while (self->slots[at] != 0 &&
            !tw_str_equal(tw_str_of(self->items[self->slots[at] - 1]), text)) {
         at = (at + 1) & (self->slot_count - 1);

@@ -445,7 +445,7 @@ static void words__full__are_none(void **unused)
     struct tw_words words;
     char text[16];
     uint32_t word = 9;
-    tw_words_init(&words, 100);
+    tw_words_init(&words, 100, 7);
     assert_int_equal(tw_words_find(&words, TW_STR_LIT("x")), 0);
     for (uint32_t i = 1; i <= 101; i++) {
         (void)snprintf(text, sizeof text, "w%u", i);
@@ -460,7 +460,7 @@ static void words__full__are_none(void **unused)
     assert_int_equal(tw_words_add(&words, TW_STR_NULL, &word), TW_OK);
     assert_int_equal(word, 0);
     tw_words_fini(&words);
-    tw_words_init(&words, 100);
+    tw_words_init(&words, 100, 7);
     assert_int_equal(tw_words_add(&words, (struct tw_str){"a\0b", 3}, &word), TW_OK);
     assert_int_equal(word, 0);
     char longest[256];
