@@ -350,8 +350,13 @@ tests_unit_test_router_LDADD = $(WEB_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_web_SOURCES = tests/unit/test_web.c
 tests_unit_test_web_LDADD = $(WEB_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/test_web_track
-tests_unit_test_web_track_SOURCES = tests/unit/test_web_track.c tests/unit/store_model.h
+tests_unit_test_web_track_SOURCES = tests/unit/test_web_track.c tests/unit/web_world.h \
+    tests/unit/store_model.h
 tests_unit_test_web_track_LDADD = $(WEB_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/test_web_journeys
+tests_unit_test_web_journeys_SOURCES = tests/unit/test_web_journeys.c tests/unit/web_world.h \
+    tests/unit/store_model.h
+tests_unit_test_web_journeys_LDADD = $(WEB_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/test_web_faults
 tests_unit_test_web_faults_SOURCES = tests/unit/test_web_faults.c tests/unit/store_model.h
 tests_unit_test_web_faults_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc -Wl,--wrap=calloc \

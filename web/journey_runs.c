@@ -167,6 +167,24 @@ static bool has_fan_out(const struct tw_workflow *workflow)
     return false;
 }
 
+/* Whether the event concerns runs of this object: an event that names objects of their type is
+ * about those alone, one that names none about all it is linked to (track/graph.h). */
+static bool is_about(const struct tw_record *record, const struct tw_object *object)
+{
+    bool names_another = false;
+    for (uint32_t i = 0; i < record->object_count; i++) {
+        const struct tw_object *carried = &record->objects[i];
+        if (carried->type != object->type) {
+            continue;
+        }
+        if (tw_str_equal(carried->id, object->id) && tw_str_equal(carried->scope, object->scope)) {
+            return true;
+        }
+        names_another = true;
+    }
+    return !names_another;
+}
+
 /* What one event is to the candidates. */
 static int take_event(struct evaluation *self, const struct tw_record *record)
 {
@@ -454,7 +472,7 @@ static int evaluate_object(struct evaluation *self, const struct tw_object *obje
         return rc;
     }
     for (size_t i = 0; i < event_count && rc == TW_OK; i++) {
-        rc = take_event(self, &events[i].record);
+        rc = is_about(&events[i].record, object) ? take_event(self, &events[i].record) : TW_OK;
         rc = rc == TW_OK && now_of(self).ns >= self->deadline.ns ? TW_ETIMEOUT : rc;
     }
     bool is_any_started = false;
