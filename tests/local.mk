@@ -50,19 +50,30 @@ tests_unit_test_mapping_LDADD = collector/libconfig.a collector/libevent.a colle
     $(YAML_LIBS) $(CMOCKA_LIBS)
 
 check_PROGRAMS += tests/unit/test_track_run
-tests_unit_test_track_run_SOURCES = tests/unit/test_track_run.c
+tests_unit_test_track_run_SOURCES = tests/unit/test_track_run.c tests/unit/run_kit.c \
+    tests/unit/run_kit.h
 tests_unit_test_track_run_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=calloc
 tests_unit_test_track_run_LDADD = collector/libtrack.a collector/libcore.a $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/test_track_run_model
+tests_unit_test_track_run_model_SOURCES = tests/unit/test_track_run_model.c \
+    tests/unit/run_kit.c tests/unit/run_kit.h
+tests_unit_test_track_run_model_LDADD = collector/libtrack.a collector/libcore.a $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/test_track_graph
 tests_unit_test_track_graph_SOURCES = tests/unit/test_track_graph.c
 tests_unit_test_track_graph_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc -Wl,--wrap=calloc \
     -Wl,--wrap=realloc -Wl,--wrap=aligned_alloc
 tests_unit_test_track_graph_LDADD = collector/libtrack.a collector/libcore.a $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/test_track_match
-tests_unit_test_track_match_SOURCES = tests/unit/test_track_match.c
-tests_unit_test_track_match_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc -Wl,--wrap=calloc \
-    -Wl,--wrap=realloc
+tests_unit_test_track_match_SOURCES = tests/unit/test_track_match.c tests/unit/match_kit.c \
+    tests/unit/match_kit.h
 tests_unit_test_track_match_LDADD = collector/libtrack.a collector/libevent.a \
+    collector/libcore.a $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/test_track_match_any
+tests_unit_test_track_match_any_SOURCES = tests/unit/test_track_match_any.c \
+    tests/unit/match_kit.c tests/unit/match_kit.h
+tests_unit_test_track_match_any_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc -Wl,--wrap=calloc \
+    -Wl,--wrap=realloc
+tests_unit_test_track_match_any_LDADD = collector/libtrack.a collector/libevent.a \
     collector/libcore.a $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/test_track_queue
 tests_unit_test_track_queue_SOURCES = tests/unit/test_track_queue.c
@@ -91,9 +102,13 @@ tests_unit_test_store_tracks_model_LDADD = collector/libstore.a collector/libcor
 STORE_TEST_LIBS = collector/libstore.a collector/libcore.a $(CMOCKA_LIBS) $(SQLITE_LIBS) \
     $(ZSTD_LIBS) $(XXHASH_LIBS) -lpthread
 check_PROGRAMS += tests/unit/test_reader
-tests_unit_test_reader_SOURCES = tests/unit/test_reader.c tests/unit/store_model.h
-tests_unit_test_reader_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
+tests_unit_test_reader_SOURCES = tests/unit/test_reader.c tests/unit/reader_kit.c \
+    tests/unit/reader_kit.h tests/unit/store_model.h
 tests_unit_test_reader_LDADD = $(STORE_TEST_LIBS)
+check_PROGRAMS += tests/unit/test_reader_limits
+tests_unit_test_reader_limits_SOURCES = tests/unit/test_reader_limits.c \
+    tests/unit/reader_kit.c tests/unit/reader_kit.h tests/unit/store_model.h
+tests_unit_test_reader_limits_LDADD = $(STORE_TEST_LIBS)
 check_PROGRAMS += tests/unit/test_reader_faults
 tests_unit_test_reader_faults_SOURCES = tests/unit/test_reader_faults.c tests/unit/store_model.h
 tests_unit_test_reader_faults_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
@@ -405,9 +420,14 @@ EXTRA_DIST += tests/fuzz/seeds/web
 if HAVE_CMOCKA
 TRACK_TEST_LIBS = collector/libtrack.a collector/libcore.a $(CMOCKA_LIBS) $(GLIB_LIBS) -lm
 check_PROGRAMS += tests/unit/test_track_budget
-tests_unit_test_track_budget_SOURCES = tests/unit/test_track_budget.c
-tests_unit_test_track_budget_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=calloc
+tests_unit_test_track_budget_SOURCES = tests/unit/test_track_budget.c tests/unit/budget_kit.c \
+    tests/unit/budget_kit.h
 tests_unit_test_track_budget_LDADD = $(TRACK_TEST_LIBS)
+check_PROGRAMS += tests/unit/test_track_budget_stored
+tests_unit_test_track_budget_stored_SOURCES = tests/unit/test_track_budget_stored.c \
+    tests/unit/budget_kit.c tests/unit/budget_kit.h
+tests_unit_test_track_budget_stored_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=calloc
+tests_unit_test_track_budget_stored_LDADD = $(TRACK_TEST_LIBS)
 check_PROGRAMS += tests/unit/test_track_burn
 tests_unit_test_track_burn_SOURCES = tests/unit/test_track_burn.c
 tests_unit_test_track_burn_LDADD = $(TRACK_TEST_LIBS)
@@ -440,6 +460,14 @@ check_PROGRAMS += tests/unit/test_workflow
 tests_unit_test_workflow_SOURCES = tests/unit/test_workflow.c tests/unit/workflow_support.h \
     tests/unit/config_support.h
 tests_unit_test_workflow_LDADD = $(WORKFLOW_TEST_LIBS)
+check_PROGRAMS += tests/unit/test_workflow_maintenance
+tests_unit_test_workflow_maintenance_SOURCES = tests/unit/test_workflow_maintenance.c \
+    tests/unit/workflow_support.h tests/unit/config_support.h
+tests_unit_test_workflow_maintenance_LDADD = $(WORKFLOW_TEST_LIBS)
+check_PROGRAMS += tests/unit/test_workflow_version
+tests_unit_test_workflow_version_SOURCES = tests/unit/test_workflow_version.c \
+    tests/unit/workflow_support.h tests/unit/config_support.h
+tests_unit_test_workflow_version_LDADD = $(WORKFLOW_TEST_LIBS)
 check_PROGRAMS += tests/unit/test_workflow_set
 tests_unit_test_workflow_set_SOURCES = tests/unit/test_workflow_set.c \
     tests/unit/workflow_support.h tests/unit/config_support.h

@@ -1,50 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  * workflow/: what a definition says reaches its field; every check with its file:line; every limit
- * at its edge. Files and the pack: test_workflow_set.c. OpenSLO: test_workflow_openslo.c.
+ * at its edge. Maintenance: test_workflow_maintenance.c. Versions: test_workflow_version.c. Files
+ * and the pack: test_workflow_set.c. OpenSLO: test_workflow_openslo.c.
  */
 #include "config.h"
 
 #include "workflow_support.h"
 
-/* Six lines that a test's steps can follow. */
-#define HEAD                                                                      \
-    "name: w\nowner: o\ntiming: queued\nobject: transaction\nsteps:\n" /* five */ \
-    "  - {name: a, system: pos, event: e.a}\n"
-
-static const char whole[] =
-    "# a comment\n"
-    "name: sale\n"
-    "title: Sale \xc3\xa9\n"
-    "owner: finance\n"
-    "timing: near-real-time\n"
-    "criticality: deferrable\n"
-    "financial: yes\n"
-    "object: transaction\n"
-    "steps:\n"
-    "  - name: posted\n"
-    "    system: erp\n"
-    "    event:\n"
-    "      - com.x.posted\n"
-    "      - {type: com.y.*, where: {storeid: present, returnid: absent, channel: web}}\n"
-    "    failure: com.x.rejected\n"
-    "    compensation: [com.x.reversed]\n"
-    "    after: [received, sold]\n"
-    "    within: 1h\n"
-    "    optional: true\n"
-    "    when: customerref\n"
-    "    destination: true\n"
-    "    authority: crm\n"
-    "    runbook: erp-posting-rejection\n"
-    "    each: store\n"
-    "  - {name: sold, title: Sold, system: pos, event: com.x.sold}\n"
-    "  - {name: received, system: middleware, event: com.x.received, after: sold, within: 250ms}\n"
-    "objectives:\n"
-    "  - {name: in-time, title: In time, owner: other, kind: latency, step: posted, from: "
-    "received,\n"
-    "     within: 90s, target: 99.5%, window: 28d}\n"
-    "  - {name: all, kind: completion, target: 99.9999%, window: month, timezone: Europe/Berlin}\n"
-    "  - {name: fresh, kind: freshness, step: received, within: 2min, target: 50%}\n"
-    "  - {name: stores, kind: completeness, step: posted, target: 0.0001%, window: week}\n";
+static const char whole[] = WHOLE;
 
 static void parse__every_key__reaches_its_field(void **state)
 {
@@ -144,19 +107,6 @@ static void parse__objectives__reach_their_fields(void **state)
 }
 
 /* ---- faults ---- */
-
-struct fault {
-    const char *yaml;
-    const char *report;
-};
-
-static void check_faults(const struct fault *faults, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        refused(faults[i].yaml, faults[i].report);
-    }
-}
-#define CHECK_FAULTS(faults) check_faults((faults), sizeof(faults) / sizeof((faults)[0]))
 
 static void parse__keys_that_do_not_exist_or_are_missing__are_named(void **state)
 {
@@ -620,193 +570,6 @@ static void parse__limits__are_reached_and_not_passed(void **state)
     }
 }
 
-/* ---- maintenance ---- */
-
-static void parse__maintenance__once_and_by_the_clock(void **state)
-{
-    (void)state;
-    const struct tw_workflows *set =
-        taken("maintenance:\n"
-              "  - {name: cutover, reason: New ERP, from: 2026-11-27T22:00:00Z,\n"
-              "     until: '2026-11-28T06:00:00+02:00', system: erp}\n"
-              "  - {name: nightly, reason: Backup, weekdays: [mon, sun], start: '23:30',\n"
-              "     duration: 24h, timezone: Europe/Berlin}\n"
-              "  - {name: daily, reason: r, start: 00:00, duration: 1s}\n");
-    assert_int_equal(set->count, 0);
-    assert_int_equal(set->maintenance_count, 3);
-    const struct tw_wf_maintenance *m = &set->maintenance[0];
-    assert_string_equal(m->name, "cutover");
-    assert_string_equal(m->reason, "New ERP");
-    assert_string_equal(m->system, "erp");
-    assert_int_equal(m->from_ns, INT64_C(1795816800) * S);
-    assert_int_equal(m->until_ns - m->from_ns, 6 * 3600 * S);
-    assert_int_equal(m->workflow_count, 0);
-    assert_int_equal(m->line, 2);
-    m = &set->maintenance[1];
-    assert_int_equal(m->weekdays, 0x41);
-    assert_int_equal(m->start_s, 84600);
-    assert_int_equal(m->duration_s, 86400);
-    assert_string_equal(m->timezone, "Europe/Berlin");
-    assert_int_equal(m->from_ns, 0);
-    m = &set->maintenance[2];
-    assert_int_equal(m->weekdays, 0x7f);
-    assert_int_equal(m->start_s, 0);
-    assert_int_equal(m->duration_s, 1);
-    assert_null(m->timezone);
-    tw_workflows_unref(&set);
-}
-
-#define MAINT(text) "maintenance:\n  - {name: m, reason: r, " text "}\n"
-
-static void parse__maintenance_with_faults__is_refused(void **state)
-{
-    (void)state;
-    static const struct fault faults[] = {
-        {MAINT("system: erp"),
-         "w.yaml:2: maintenance: either from and until, or start and duration\n"},
-        {MAINT("from: 2026-01-01T00:00:00Z, start: '01:00'"),
-         "w.yaml:2: maintenance: either from and until, or start and duration\n"},
-        {MAINT("from: 2026-01-01T00:00:00Z"), "w.yaml:2: maintenance: \"until\" is missing\n"},
-        {MAINT("start: '01:00'"), "w.yaml:2: maintenance: \"duration\" is missing\n"},
-        {MAINT("from: 2026-01-01T00:00:00Z, until: 2026-01-01T00:00:00Z"),
-         "w.yaml:2: maintenance.until: it ends before it begins\n"},
-        {MAINT("from: tomorrow, until: 2026-01-01T00:00:00Z"),
-         "w.yaml:2: maintenance.from: \"tomorrow\" is no time such as 2026-11-27T22:00:00Z\n"},
-        {MAINT("start: '24:00', duration: 1h"),
-         "w.yaml:2: maintenance.start: \"24:00\" is not a time of day, 00:00 to 23:59\n"},
-        {MAINT("start: '9:00', duration: 1h"),
-         "w.yaml:2: maintenance.start: \"9:00\" is not a time of day, 00:00 to 23:59\n"},
-        {MAINT("start: '23:59', duration: 86401s"),
-         "w.yaml:2: maintenance.duration: 86401s is out of range, allowed are 1 s to 24 h in whole "
-         "seconds\n"},
-        {MAINT("start: '23:59', duration: 1500ms"),
-         "w.yaml:2: maintenance.duration: 1500ms is out of range, allowed are 1 s to 24 h in whole "
-         "seconds\n"},
-        {MAINT("start: '23:59', duration: 1h, weekdays: [sunday]"),
-         "w.yaml:2: maintenance.weekdays: \"sunday\" is none of: mon tue wed thu fri sat sun\n"},
-        {MAINT("start: '23:59', duration: 1h, timezone: Mars/Base"),
-         "w.yaml:2: maintenance.timezone: \"Mars/Base\" is no time zone that this machine knows, "
-         "such as Europe/Berlin\n"},
-        {MAINT("from: 2026-01-01T00:00:00Z, until: 2026-01-02T00:00:00Z, timezone: UTC"),
-         "w.yaml:2: maintenance.timezone: from and until have their own\n"},
-        {MAINT("start: '23:59', duration: 1h, system: epr"),
-         "w.yaml:2: maintenance.system: there is no system \"epr\", did you mean \"erp\"?\n"},
-        {MAINT("start: '23:59', duration: 1h, workflows: [sales]"),
-         "w.yaml:2: maintenance.workflows: there is no workflow \"sales\"\n"},
-        {MAINT("start: '23:59', duration: 1h") "  - {name: m, reason: r, start: '23:59', duration: "
-                                               "1h}\n",
-         "w.yaml:3: maintenance.name: \"m\" is there already (w.yaml:2)\n"},
-        {"maintenance: x\n", "w.yaml:1: maintenance: a list is expected\n"},
-        {"maintenance: []\nname: w\n",
-         "w.yaml:2: a file with \"maintenance\" has no other key, such as \"name\"\n"},
-        {"maintenance:\n  - {name: m, start: '23:59', duration: 1h}\n",
-         "w.yaml:2: maintenance: the key \"reason\" is missing\n"},
-    };
-    CHECK_FAULTS(faults);
-}
-
-/* ---- versions ---- */
-
-static uint64_t version_of(const char *yaml)
-{
-    const struct tw_workflows *set = taken(yaml);
-    uint64_t version = set->items[0].version;
-    tw_workflows_unref(&set);
-    return version;
-}
-
-static void version__layout_comments_and_order_of_keys__do_not_change_it(void **state)
-{
-    (void)state;
-    const char *const same[] = {
-        HEAD "  - {name: b, system: erp, event: {type: x, where: {p: '1', q: absent}}, after: a,\n"
-             "     within: 60s}\n",
-        "# said otherwise\nobject: transaction\nowner: o\nname: w\ntiming: \"queued\"\n"
-        "criticality: standard\nsteps:\n\n"
-        "  - event: [e.a]   # one\n    name: a\n    system: pos\n"
-        "  - after: [a]\n    event: [{where: {q: absent, p: \"1\"}, type: x}]\n"
-        "    within: 1min\n    system: erp\n    title: b\n    name: b\n    optional: false\n",
-    };
-    assert_int_equal(version_of(same[0]), version_of(same[1]));
-}
-
-static void version__everything_that_means_something__changes_it(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *from;
-        const char *to;
-    } changes[] = {
-        {"name: sale", "name: sales"},
-        {"title: Sale", "title: A sale"},
-        {"owner: finance", "owner: finances"},
-        {"timing: near-real-time", "timing: queued"},
-        {"criticality: deferrable", "criticality: critical"},
-        {"financial: yes", "financial: no"},
-        {"object: transaction", "object: order"},
-        {"system: erp", "system: oms"},
-        {"com.x.posted", "com.x.poste"},
-        {"com.y.*", "com.y."},
-        {"storeid: present", "storeid: absent"},
-        {"storeid: present", "storeid: presen"},
-        {"channel: web", "channel: webb"},
-        {"channel: web", "channels: web"},
-        {"com.x.rejected", "com.x.refused"},
-        {"com.x.reversed", "com.x.undone"},
-        {"failure: com.x.rejected", "compensation: com.x.rejected"},
-        {"[received, sold]", "[received]"},
-        {"within: 1h", "within: 59min"},
-        {"optional: true", "optional: false"},
-        {"when: customerref", "when: customer"},
-        {"destination: true", "destination: false"},
-        {"authority: crm", "authority: erp"},
-        {"runbook: erp-", "runbook: an-erp-"},
-        {"title: Sold", "title: Rung up"},
-        {"name: in-time", "name: in-timely"},
-        {"title: In time", "title: On time"},
-        {"owner: other", "owner: others"},
-        {"from: received", "from: sold"},
-        {"within: 90s", "within: 91s"},
-        {"target: 99.5%", "target: 99.6%"},
-        {"window: 28d", "window: 29d"},
-        {"window: month", "window: week"},
-        {"Europe/Berlin", "Europe/Paris"},
-        {"kind: freshness", "kind: latency"},
-    };
-    uint64_t seen[sizeof(changes) / sizeof(changes[0]) + 1] = {version_of(whole)};
-    for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
-        char text[sizeof(whole) + 64];
-        const char *at = strstr(whole, changes[i].from);
-        assert_non_null(at);
-        (void)snprintf(text, sizeof(text), "%.*s%s%s", (int)(at - whole), whole, changes[i].to,
-                       at + strlen(changes[i].from));
-        if (strstr(changes[i].to, "compensation") != NULL) { /* instead of the other one */
-            char *other = strstr(text, "    compensation: [com.x.reversed]\n");
-            memmove(other, other + 35, strlen(other + 35) + 1);
-        }
-        seen[i + 1] = version_of(text);
-        for (size_t k = 0; k <= i; k++) {
-            if (seen[k] == seen[i + 1]) {
-                print_error("%s gives the version of another\n", changes[i].to);
-            }
-            assert_int_not_equal(seen[k], seen[i + 1]);
-        }
-    }
-}
-
-static void version__of_the_set__changes_with_maintenance(void **state)
-{
-    (void)state;
-    const struct tw_workflows *a = taken(MAINT("start: '01:00', duration: 1h"));
-    const struct tw_workflows *b = taken("# c\n" MAINT("duration: 60min, start: '01:00'"));
-    const struct tw_workflows *c = taken(MAINT("start: '01:00', duration: 2h"));
-    assert_int_equal(a->version, b->version);
-    assert_int_not_equal(a->version, c->version);
-    tw_workflows_unref(&a);
-    tw_workflows_unref(&b);
-    tw_workflows_unref(&c);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -824,11 +587,6 @@ int main(void)
         cmocka_unit_test(parse__targets__are_shares_between_nothing_and_all),
         cmocka_unit_test(parse__windows__are_bounded_and_zones_known),
         cmocka_unit_test(parse__limits__are_reached_and_not_passed),
-        cmocka_unit_test(parse__maintenance__once_and_by_the_clock),
-        cmocka_unit_test(parse__maintenance_with_faults__is_refused),
-        cmocka_unit_test(version__layout_comments_and_order_of_keys__do_not_change_it),
-        cmocka_unit_test(version__everything_that_means_something__changes_it),
-        cmocka_unit_test(version__of_the_set__changes_with_maintenance),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -189,18 +189,13 @@ static void read__alert_documents__are_checked_and_not_used(void **state)
 
 /* ---- what is refused ---- */
 
-struct fault {
-    const char *yaml;
-    const char *report;
-};
-
-static void check_faults(const struct fault *faults, size_t count)
+static void check_slo_faults(const struct fault *faults, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         slo_refused(faults[i].yaml, faults[i].report);
     }
 }
-#define CHECK_FAULTS(faults) check_faults((faults), sizeof(faults) / sizeof((faults)[0]))
+#define CHECK_SLO_FAULTS(faults) check_slo_faults((faults), sizeof(faults) / sizeof((faults)[0]))
 
 static void read__envelopes__are_those_of_the_specification(void **state)
 {
@@ -236,7 +231,7 @@ static void read__envelopes__are_those_of_the_specification(void **state)
          "DIR/s.yaml:1: SLO: the key \"spec.objectives\" is missing\n"
          "DIR/s.yaml:1: SLO: the key \"spec.service\" is missing\n"},
     };
-    CHECK_FAULTS(faults);
+    CHECK_SLO_FAULTS(faults);
 }
 
 static void read__descriptions__have_1050_characters(void **state)
@@ -315,7 +310,7 @@ static void read__objectives_and_methods__are_those_that_can_be_kept(void **stat
          "DIR/s.yaml:8: objectives.timeSliceTarget: above 0 and at most 1\n"
          "DIR/s.yaml:9: objectives.timeSliceWindow: slices of 1m are read\n"},
     };
-    CHECK_FAULTS(faults);
+    CHECK_SLO_FAULTS(faults);
 }
 
 #define INDICATOR(spec) ENVELOPE "  indicator: {spec: {" spec "}}\n" OCC TARGET
@@ -374,7 +369,7 @@ static void read__indicators__are_exactly_one_and_ours(void **state)
         {"apiVersion: openslo/v1\nkind: SLI\nmetadata: {name: i}\nspec: {}\n",
          "DIR/s.yaml:1: SLI.spec: either thresholdMetric or ratioMetric\n"},
     };
-    CHECK_FAULTS(faults);
+    CHECK_SLO_FAULTS(faults);
 }
 
 #define THRESHOLD(objective, spec)                                                              \
@@ -402,7 +397,7 @@ static void read__thresholds__are_seconds_at_most(void **state)
         {THRESHOLD("op: lte", LATENCY),
          "DIR/s.yaml:6: objectives: thresholdMetric needs op and value\n"},
     };
-    CHECK_FAULTS(faults);
+    CHECK_SLO_FAULTS(faults);
     const struct tw_workflows *set =
         slo_taken(THRESHOLD("op: lte, value: 34560000", "workflow: w, sli: latency, step: b"));
     assert_int_equal(tw_workflows_find(set, "w")->objectives[0].within_ns,
@@ -464,7 +459,7 @@ static void read__windows__roll_or_follow_the_calendar(void **state)
          "DIR/s.yaml:9: timeWindow.calendar.timeZone: \"Mars\" is no time zone that this machine "
          "knows\n"},
     };
-    CHECK_FAULTS(faults);
+    CHECK_SLO_FAULTS(faults);
 }
 
 #define POLICY(rest) "apiVersion: openslo/v1\nkind: AlertPolicy\nmetadata: {name: p}\nspec:\n" rest
@@ -500,7 +495,7 @@ static void read__alert_documents_with_faults__are_refused(void **state)
          "DIR/s.yaml:6: AlertCondition.spec.condition.op: \"above\" is none of: lte gte lt gt\n"
          "DIR/s.yaml:6: AlertCondition.spec.condition.threshold: \"x\" is not a number\n"},
     };
-    CHECK_FAULTS(faults);
+    CHECK_SLO_FAULTS(faults);
     const struct tw_workflows *set = slo_taken(CONDITION("gte", "14.4", "1h"));
     assert_int_equal(set->note_count, 0);
     tw_workflows_unref(&set);

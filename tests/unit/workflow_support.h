@@ -13,6 +13,49 @@
 #define S  TW_NS_PER_S
 #define MS TW_NS_PER_MS
 
+/* Six lines that a test's steps can follow. */
+#define HEAD                                                                      \
+    "name: w\nowner: o\ntiming: queued\nobject: transaction\nsteps:\n" /* five */ \
+    "  - {name: a, system: pos, event: e.a}\n"
+
+/* A definition in which every key stands. */
+#define WHOLE                                                                               \
+    "# a comment\n"                                                                         \
+    "name: sale\n"                                                                          \
+    "title: Sale \xc3\xa9\n"                                                                \
+    "owner: finance\n"                                                                      \
+    "timing: near-real-time\n"                                                              \
+    "criticality: deferrable\n"                                                             \
+    "financial: yes\n"                                                                      \
+    "object: transaction\n"                                                                 \
+    "steps:\n"                                                                              \
+    "  - name: posted\n"                                                                    \
+    "    system: erp\n"                                                                     \
+    "    event:\n"                                                                          \
+    "      - com.x.posted\n"                                                                \
+    "      - {type: com.y.*, where: {storeid: present, returnid: absent, channel: web}}\n"  \
+    "    failure: com.x.rejected\n"                                                         \
+    "    compensation: [com.x.reversed]\n"                                                  \
+    "    after: [received, sold]\n"                                                         \
+    "    within: 1h\n"                                                                      \
+    "    optional: true\n"                                                                  \
+    "    when: customerref\n"                                                               \
+    "    destination: true\n"                                                               \
+    "    authority: crm\n"                                                                  \
+    "    runbook: erp-posting-rejection\n"                                                  \
+    "    each: store\n"                                                                     \
+    "  - {name: sold, title: Sold, system: pos, event: com.x.sold}\n"                       \
+    "  - {name: received, system: middleware, event: com.x.received, after: sold, within: " \
+    "250ms}\n"                                                                              \
+    "objectives:\n"                                                                         \
+    "  - {name: in-time, title: In time, owner: other, kind: latency, step: posted, from: " \
+    "received,\n"                                                                           \
+    "     within: 90s, target: 99.5%, window: 28d}\n"                                       \
+    "  - {name: all, kind: completion, target: 99.9999%, window: month, timezone: "         \
+    "Europe/Berlin}\n"                                                                      \
+    "  - {name: fresh, kind: freshness, step: received, within: 2min, target: 50%}\n"       \
+    "  - {name: stores, kind: completeness, step: posted, target: 0.0001%, window: week}\n"
+
 /* The built-in configuration, without the pack unless said otherwise. */
 static inline struct tw_cfg *plain_config(void)
 {
@@ -63,6 +106,19 @@ static inline const struct tw_workflows *taken(const char *yaml)
     tw_cfg_destroy(&cfg);
     return set;
 }
+
+struct fault {
+    const char *yaml;
+    const char *report;
+};
+
+static inline void check_faults(const struct fault *faults, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        refused(faults[i].yaml, faults[i].report);
+    }
+}
+#define CHECK_FAULTS(faults) check_faults((faults), sizeof(faults) / sizeof((faults)[0]))
 
 /* ---- directories ---- */
 
