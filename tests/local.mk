@@ -59,10 +59,15 @@ tests_unit_test_track_run_model_SOURCES = tests/unit/test_track_run_model.c \
     tests/unit/run_kit.c tests/unit/run_kit.h
 tests_unit_test_track_run_model_LDADD = collector/libtrack.a collector/libcore.a $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/test_track_graph
-tests_unit_test_track_graph_SOURCES = tests/unit/test_track_graph.c
+tests_unit_test_track_graph_SOURCES = tests/unit/test_track_graph.c tests/unit/graph_kit.c tests/unit/graph_kit.h
 tests_unit_test_track_graph_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc -Wl,--wrap=calloc \
     -Wl,--wrap=realloc -Wl,--wrap=aligned_alloc
 tests_unit_test_track_graph_LDADD = collector/libtrack.a collector/libcore.a $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/test_track_graph_save
+tests_unit_test_track_graph_save_SOURCES = tests/unit/test_track_graph_save.c tests/unit/graph_kit.c tests/unit/graph_kit.h
+tests_unit_test_track_graph_save_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc -Wl,--wrap=calloc \
+    -Wl,--wrap=realloc -Wl,--wrap=aligned_alloc
+tests_unit_test_track_graph_save_LDADD = collector/libtrack.a collector/libcore.a $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/test_track_match
 tests_unit_test_track_match_SOURCES = tests/unit/test_track_match.c tests/unit/match_kit.c \
     tests/unit/match_kit.h

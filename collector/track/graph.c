@@ -130,13 +130,13 @@ static void unthread(struct tw_graph *self, uint32_t index, struct object *hub)
         hub->joins++;
         for (uint32_t i = 0; i < event_slots(event); i++) {
             is_threaded = is_threaded ||
-                          (event->slots[i].object != NIL && event->slots[i].next != UNTHREADED);
+                          (is_remembered(&event->slots[i]) && event->slots[i].next != UNTHREADED);
         }
         if (is_threaded) {
             continue;
         }
         for (uint32_t i = 0; i < event_slots(event); i++) {
-            if (event->slots[i].object != NIL) {
+            if (is_remembered(&event->slots[i])) {
                 object_at(self, event->slots[i].object)->joins--;
             }
         }
@@ -335,7 +335,7 @@ static void find_known(const struct addition *self, uint32_t rank, uint32_t mark
                 list = event->slots[i].next;
                 continue;
             }
-            if (event->slots[i].object != NIL) {
+            if (is_remembered(&event->slots[i])) {
                 uint32_t mark = object_at(self->graph, event->slots[i].object)->mark;
                 if (mark >= marks) {
                     known[mark - marks] = true;
@@ -377,6 +377,8 @@ static void find_new_links(struct addition *self)
             self->new_links[k]++;
             if (!is_new && (member(self, k)->flags & (OBJECT_NEW | OBJECT_HUB)) == 0) {
                 self->graph->joined_old = true;
+                object_at(self->graph, self->ids[i])->flags |= OBJECT_JOINED;
+                object_at(self->graph, self->ids[k])->flags |= OBJECT_JOINED;
             }
         }
     }

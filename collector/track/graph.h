@@ -2,11 +2,13 @@
  * Which events belong to which run: a bipartite graph of objects (of linking types) and events, in
  * memory, as far back as runs are open and tw_graph_options.linger_s beyond.
  *
- * An event belongs to an object R of type T (`reaches` it) when it carries R, or when it carries
- * an object that is not a hub, from which at most max_hops links through objects that are neither
- * of type T nor hubs lead to R, R being no hub. Two objects are linked when one event carries
- * both. A hub has more than max_links distinct neighbours, or more than max_events events. This is
- * the definition of store/journey.h, read from the other end.
+ * An event that carries objects of type T belongs to these and to no others of the type (`reaches`
+ * them): who names its sale says nothing of other sales. An event that carries none of type T
+ * belongs to R of type T when it carries an object that is not a hub, from which at most max_hops
+ * links through objects that are neither of type T nor hubs lead to R, R being no hub. Two objects
+ * are linked when one event carries both, whatever else it names. A hub has more than max_links
+ * distinct neighbours, or more than max_events events. Of what the journey of R shows
+ * (store/journey.h) these are the events that are R's own affair.
  *
  * Order. The (event, root) pairs are a function of the set of events alone, hubs included: when an
  * event makes an object a hub, the roots that were reached through it are named as to be folded
@@ -16,8 +18,8 @@
  *
  * What the caller does with an event that was added: for each type T that runs are keyed by,
  * tw_graph_reached(); for each root either fold this event, or (is_anew) forget what was folded and
- * fold all of tw_graph_events(). An event for which tw_graph_added.is_linking is false needs this
- * for the types of its own matches only.
+ * fold all of tw_graph_events(). An event needs this for the types of its own matches, and for
+ * those of which tw_graph_is_linking() says so.
  *
  * How. Objects are records of 48 bytes, found through a table of 8 byte slots by 128-bit hashes;
  * no text is kept. Events are 24 bytes and 8 for each object, kept only if they match a step or
@@ -112,7 +114,7 @@ void tw_graph_prefetch_events(const struct tw_graph *self, const struct tw_graph
 
 struct tw_graph_added {
     bool is_kept;        /* in the graph, so that tw_graph_events() gives it */
-    bool is_linking;     /* it may change what other events reach: ask for all root types */
+    bool is_linking;     /* tw_graph_is_linking() may be true of a root type */
     uint32_t fresh_hubs; /* objects that it made hubs */
 };
 /* Add an event that was not added before. `objects`: those of linking types, up to
@@ -126,9 +128,11 @@ int tw_graph_add(struct tw_graph *self, const struct tw_graph_event *event,
 struct tw_graph_root {
     uint32_t object;
     bool is_anew;    /* fold all its events; else fold the event at hand */
-    bool is_reached; /* false: the event does not reach it, but made a hub through which others did
-                      */
+    bool is_reached; /* false: the event does not reach it, but other events do since it came, or no
+                        longer do; always anew then */
 };
+/* Whether the event added last may have changed which other events reach roots of this type. */
+bool tw_graph_is_linking(const struct tw_graph *self, uint16_t type);
 /* The roots of this type that the event added last reaches, or whose events it changed: ordered by
  * key. The array is valid until the next call with a graph that is not const. */
 int tw_graph_reached(struct tw_graph *self, uint16_t type, const struct tw_graph_root **ret_roots,

@@ -17,6 +17,7 @@
 #define EVENT_CELLS    3u                  /* 8 byte cells of an event without its slots */
 #define CELLS_MAX      (UINT32_MAX - CELL_CHUNK) /* so that no index is NIL or UNTHREADED */
 #define MARKS_PER_WALK (TW_GRAPH_CARRIED_MAX + 2u)
+#define FORGOTTEN      ((uint32_t)1 << 31) /* slot.object: with the type of what it named */
 
 enum object_flag {
     OBJECT_LIVE = 1,
@@ -25,6 +26,7 @@ enum object_flag {
     OBJECT_SETTLED = 8, /* a hub whose lists are merged; `joins` counts references to it */
     OBJECT_NEW = 16,    /* made by the event added last */
     OBJECT_CARRIED = 32,
+    OBJECT_JOINED = 64, /* linked by the event added last to another that was there before it */
     OBJECT_FLAGS_SAVED = OBJECT_LIVE | OBJECT_HELD | OBJECT_HUB | OBJECT_SETTLED,
 };
 
@@ -45,7 +47,7 @@ struct object {
 _Static_assert(sizeof(struct object) == 48, "memory per run is a promise of the header");
 
 struct slot {
-    uint32_t object; /* NIL: forgotten */
+    uint32_t object; /* from FORGOTTEN on: forgotten */
     uint32_t next;   /* event, in the object's list */
 };
 struct event {
@@ -147,6 +149,11 @@ static inline struct slot *slot_of(struct event *event, uint32_t object)
 static inline bool is_root_type(const struct tw_graph *self, uint32_t type)
 {
     return (self->roots[type / 64] >> type % 64 & 1) != 0;
+}
+
+static inline bool is_remembered(const struct slot *slot)
+{
+    return slot->object < FORGOTTEN;
 }
 
 /* Neither a hub, so that paths lead through it. */

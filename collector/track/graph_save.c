@@ -12,7 +12,7 @@
 #include "track/track.h"
 
 /* Raised with any change of the records. */
-#define MAGIC UINT64_C(0x3168706172677774)
+#define MAGIC UINT64_C(0x3268706172677774)
 /* Slots of the table that are looked at for an object, on average: 1 to 5 with real keys. */
 #define PROBES_PER_OBJECT 64
 
@@ -230,7 +230,10 @@ static bool check_slots(struct restore *self, const struct event *event)
     uint64_t threaded = 0;
     for (uint32_t i = 0; i < count; i++) {
         uint32_t index = event->slots[i].object;
-        if (index == NIL) {
+        if (index >= FORGOTTEN) {
+            if ((index & ~FORGOTTEN) >= TYPES_MAX) {
+                return false;
+            }
             continue;
         }
         if (!is_object(self, index)) {

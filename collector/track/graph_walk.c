@@ -110,7 +110,7 @@ static int walk_expand(struct walk *self, uint32_t index, bool *ret_cut)
         for (uint32_t i = 0; i < count; i++) {
             if (event->slots[i].object == index) {
                 list = event->slots[i].next;
-            } else if (event->slots[i].object != NIL) {
+            } else if (is_remembered(&event->slots[i])) {
                 int err = walk_meet(self, event->slots[i].object);
                 if (err != TW_OK) {
                     return err;
@@ -140,9 +140,54 @@ static bool is_shut_in(const struct tw_graph *self, const struct object *object)
     return object->links < self->carried_count;
 }
 
+/* What the event added last is to roots of one type. */
+struct bearing {
+    bool names_one;     /* it carries one, and reaches those that it carries only */
+    bool has_old_apart; /* it carries an object of another type that was there before it */
+    bool joined_apart;  /* it linked two such ones, at least */
+};
+
+static struct bearing bearing_on(const struct tw_graph *self, uint32_t type)
+{
+    struct bearing bearing = {.names_one = false};
+    uint32_t joined = 0;
+    for (uint32_t i = 0; i < self->carried_count; i++) {
+        const struct object *object = object_at(self, self->carried[i]);
+        if (object->type == type) {
+            bearing.names_one = true;
+        } else if (is_passable(object)) {
+            bearing.has_old_apart = bearing.has_old_apart || (object->flags & OBJECT_NEW) == 0;
+            joined += (object->flags & OBJECT_JOINED) != 0 ? 1 : 0;
+        }
+    }
+    bearing.joined_apart = joined > 1;
+    return bearing;
+}
+
+/* Whether other events reach a root that the event carries since it came. */
+static bool gains_events(const struct object *root, const struct bearing *bearing)
+{
+    bool is_linked_anew = (root->flags & (OBJECT_NEW | OBJECT_JOINED)) != 0;
+    return is_passable(root) &&
+           (bearing->joined_apart || (is_linked_anew && bearing->has_old_apart));
+}
+
+bool tw_graph_is_linking(const struct tw_graph *self, uint16_t type)
+{
+    struct bearing bearing = bearing_on(self, type);
+    bool is_linking = self->fresh_count > 0 || bearing.joined_apart;
+    for (uint32_t i = 0; i < self->carried_count && !is_linking; i++) {
+        const struct object *object = object_at(self, self->carried[i]);
+        is_linking = object->type == type && gains_events(object, &bearing);
+    }
+    return is_linking;
+}
+
 /* The roots from what the event carried. */
 static int find_reached(struct tw_graph *self, uint32_t type)
 {
+    const struct bearing bearing = bearing_on(self, type);
+    bool goes_on = !bearing.names_one || bearing.joined_apart;
     struct walk walk = walk_begin(self, type);
     bool is_cut = false;
     int err = TW_OK;
@@ -151,14 +196,12 @@ static int find_reached(struct tw_graph *self, uint32_t type)
     }
     for (uint32_t index = NIL; err == TW_OK && (index = walk_next(&walk)) != NIL;) {
         const struct object *object = object_at(self, index);
-        bool is_new = (object->flags & OBJECT_NEW) != 0;
         bool is_hub = !is_passable(object);
-        if (object->type == type) {
-            if (!is_hub || walk.hops == 0) {
-                err = add_root(self, index,
-                               (is_new && self->has_old) || (self->joined_old && !is_hub), true);
-            }
-        } else if (!is_cut && !is_hub && walk.hops < self->options.max_hops &&
+        if (object->type == type && walk.hops == 0) {
+            err = add_root(self, index, gains_events(object, &bearing), true);
+        } else if (object->type == type) {
+            err = is_hub ? TW_OK : add_root(self, index, bearing.joined_apart, !bearing.names_one);
+        } else if (!is_cut && goes_on && !is_hub && walk.hops < self->options.max_hops &&
                    !(walk.hops == 0 && is_shut_in(self, object))) {
             err = walk_expand(&walk, index, &is_cut);
         }
@@ -269,15 +312,28 @@ int tw_graph_reached(struct tw_graph *self, uint16_t type, const struct tw_graph
 
 /* ---- from a root to its events -------------------------------------------------------------- */
 
-static int give_event(struct walk *walk, const struct event *event)
+/* Whether the event, of another object than the root, was given already or names roots of the type,
+ * none of them this one. */
+static bool is_not_for(const struct walk *walk, const struct event *event)
 {
-    struct tw_graph *self = walk->graph;
     for (uint32_t i = 0; i < event_slots(event); i++) {
-        uint32_t object = event->slots[i].object;
-        if (object != NIL && object_at(self, object)->mark == walk->expanded) {
-            return TW_OK; /* given already */
+        const struct slot *slot = &event->slots[i];
+        if (!is_remembered(slot)) {
+            if (slot->object == (FORGOTTEN | walk->type)) {
+                return true;
+            }
+            continue;
+        }
+        const struct object *object = object_at(walk->graph, slot->object);
+        if (object->type == walk->type || object->mark == walk->expanded) {
+            return true;
         }
     }
+    return false;
+}
+
+static int give_event(struct tw_graph *self, const struct event *event)
+{
     int err = tw_graph_grow(self, (void **)&self->events_out, self->events_out_count,
                             &self->events_out_capacity, sizeof *self->events_out);
     if (err == TW_OK) {
@@ -299,7 +355,8 @@ static int give_list(struct walk *walk, uint32_t object, uint32_t list, bool *re
             *ret_cut = true;
             return TW_OK;
         }
-        int err = event->match == 0 ? TW_OK : give_event(walk, event);
+        bool is_given = event->match != 0 && (walk->hops == 0 || !is_not_for(walk, event));
+        int err = is_given ? give_event(walk->graph, event) : TW_OK;
         if (err != TW_OK) {
             return err;
         }

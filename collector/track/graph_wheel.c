@@ -44,12 +44,12 @@ static void release_event(struct tw_graph *self, uint32_t index)
     struct event *event = event_at(self, index);
     uint32_t count = event_slots(event);
     for (uint32_t i = 0; i < count; i++) {
-        if (event->slots[i].object != NIL && event->slots[i].next != UNTHREADED) {
+        if (is_remembered(&event->slots[i]) && event->slots[i].next != UNTHREADED) {
             return;
         }
     }
     for (uint32_t i = 0; i < count; i++) {
-        if (event->slots[i].object != NIL) {
+        if (is_remembered(&event->slots[i])) {
             object_at(self, event->slots[i].object)->joins--;
         }
     }
@@ -65,7 +65,7 @@ static void release_list(struct tw_graph *self, uint32_t object, uint32_t list)
         if (list != NIL) {
             __builtin_prefetch(event_at(self, list), 1);
         }
-        slot->object = NIL;
+        slot->object = FORGOTTEN | object_at(self, object)->type;
         release_event(self, index);
     }
 }
@@ -98,7 +98,7 @@ static bool is_hub_needed(const struct tw_graph *self, uint32_t index)
     for (uint32_t list = object->list; list != NIL;) {
         struct event *event = event_at(self, list);
         for (uint32_t i = 0; i < event_slots(event); i++) {
-            if (event->slots[i].object != NIL && event->slots[i].object != index) {
+            if (is_remembered(&event->slots[i]) && event->slots[i].object != index) {
                 return true;
             }
         }

@@ -357,14 +357,15 @@ static void look_for_beginnings(const struct tw_tracker *self, uint32_t root, ui
     }
 }
 
-static int begin_runs(struct tw_tracker *self, uint32_t root, const struct beginning *beginning,
-                      const struct tw_seen *seen)
+static int begin_runs(struct tw_tracker *self, const struct tw_graph_root *root,
+                      const struct beginning *beginning, const struct tw_seen *seen)
 {
     int rc = TW_OK;
     for (size_t i = 0; i < beginning->count && rc == TW_OK; i++) {
         uint32_t id = 0;
-        rc = tw_runs_create(self, root, beginning->versions[i], seen->record, &id);
-        bool is_fact = tw_progress_concerns(self, seen->match, beginning->versions[i]);
+        rc = tw_runs_create(self, root->object, beginning->versions[i], seen->record, &id);
+        bool is_fact =
+            root->is_reached && tw_progress_concerns(self, seen->match, beginning->versions[i]);
         rc = rc == TW_OK ? tw_progress_update(self, id, is_fact ? seen : NULL, true) : rc;
     }
     return rc;
@@ -393,7 +394,7 @@ static int update_root(struct tw_tracker *self, const struct tw_graph_root *root
             rc = tw_progress_update(self, id, is_fact ? seen : NULL, root->is_anew);
         }
     }
-    return rc == TW_OK ? begin_runs(self, root->object, &beginning, seen) : rc;
+    return rc == TW_OK ? begin_runs(self, root, &beginning, seen) : rc;
 }
 
 /* The roots of one type that the event reaches or has changed. */
@@ -526,7 +527,8 @@ int tw_tracker_apply(struct tw_tracker *self, const struct tw_record *record,
     }
     for (size_t i = 0; i < self->root_type_count && rc == TW_OK; i++) {
         uint16_t type = self->root_types[i];
-        if (added.is_linking || is_matched_type(self, seen.match, type)) {
+        if ((added.is_linking && tw_graph_is_linking(self->graph, type)) ||
+            is_matched_type(self, seen.match, type)) {
             rc = update_type(self, type, &seen);
         }
     }

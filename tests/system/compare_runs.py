@@ -211,7 +211,7 @@ class Estate:
         prefix = kind + ":"
         found = {name for name in objects if name.startswith(prefix)}
         seen = set(objects)
-        level = [name for name in seen if not name.startswith(prefix)]
+        level = [] if found else list(seen)  # an event that names some is theirs alone
         for _ in range(MAX_HOPS):
             following = []
             for name in level:

@@ -1,65 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  * track/graph: which events reach which roots, against a naive model of the definition in
- * store/journey.h; every bound; memory, forgetting and snapshots. */
+ * track/graph.h; every bound; forgetting. */
 #include "config.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "graph_kit.h"
 
-#include <cmocka.h>
+#include <stdlib.h>
 
 #include "core/err.h"
-#include "track/graph.h"
-
-#define SAVE_MAX ((size_t)64 << 20)
-
-/* ---- allocation that fails on demand -------------------------------------------------------- */
-
-static long allocations_left = -1; /* negative: all succeed */
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *old, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *old, size_t size);
-void *__real_aligned_alloc(size_t alignment, size_t size);
-void *__wrap_aligned_alloc(size_t alignment, size_t size);
-
-static bool is_refused(void)
-{
-    if (allocations_left < 0) {
-        return false;
-    }
-    return allocations_left == 0 || --allocations_left < 0;
-}
-void *__wrap_malloc(size_t size)
-{
-    return is_refused() ? NULL : __real_malloc(size);
-}
-void *__wrap_calloc(size_t count, size_t size)
-{
-    return is_refused() ? NULL : __real_calloc(count, size);
-}
-void *__wrap_realloc(void *old, size_t size)
-{
-    return is_refused() ? NULL : __real_realloc(old, size);
-}
-void *__wrap_aligned_alloc(size_t alignment, size_t size)
-{
-    return is_refused() ? NULL : __real_aligned_alloc(alignment, size);
-}
 
 /* ---- a small world -------------------------------------------------------------------------- */
 
-#define TYPES      4 /* 0 and 1 are root types */
-#define PER_TYPE   6
-#define OBJECTS    (TYPES * PER_TYPE)
 #define EVENTS_MAX 48
-#define CARRIED    4
 
 struct made {
     bool has_match;
@@ -75,26 +27,6 @@ struct world {
     uint64_t cases[4];               /* folded alone, anew, disturbed, hubs */
 };
 
-static const uint16_t root_types[] = {0, 1};
-static uint64_t random_state;
-
-static uint32_t random_below(uint32_t limit)
-{
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 7;
-    random_state ^= random_state << 17;
-    return (uint32_t)((random_state >> 20) % limit);
-}
-
-static struct tw_graph_object object_of(unsigned number)
-{
-    char id[16];
-    int len = snprintf(id, sizeof id, "%u", number);
-    uint16_t type = (uint16_t)(number / PER_TYPE % TYPES);
-    return (struct tw_graph_object){
-        tw_graph_key(7, type, TW_STR_LIT(""), (struct tw_str){id, (size_t)len}), type};
-}
-
 static unsigned number_of(const struct tw_graph *graph, uint32_t object)
 {
     struct tw_graph_object found = tw_graph_object(graph, object);
@@ -107,46 +39,6 @@ static unsigned number_of(const struct tw_graph *graph, uint32_t object)
     }
     fail();
     return 0;
-}
-
-static struct tw_graph_options options_of(uint32_t hops, uint32_t links, uint32_t events)
-{
-    return (struct tw_graph_options){.max_hops = hops,
-                                     .max_links = links,
-                                     .max_events = events,
-                                     .linger_s = 600,
-                                     .max_objects = 1000000,
-                                     .root_types = root_types,
-                                     .root_type_count = 2};
-}
-
-static struct tw_graph *new_graph(const struct tw_graph_options *options)
-{
-    struct tw_graph *graph = NULL;
-    assert_int_equal(tw_graph_new(options, &graph), TW_OK);
-    return graph;
-}
-
-/* Save, destroy, restore. */
-static void swap_graph(struct tw_graph **graph_p, const struct tw_graph_options *options)
-{
-    struct tw_buf buf;
-    tw_buf_init(&buf, SAVE_MAX);
-    assert_int_equal(tw_graph_save(*graph_p, &buf), TW_OK);
-    struct tw_graph_stats before;
-    struct tw_graph_stats after;
-    tw_graph_stats(*graph_p, &before);
-    tw_graph_destroy(graph_p);
-    *graph_p = new_graph(options);
-    struct tw_cursor cursor = tw_cursor_of(buf.data, buf.len);
-    assert_int_equal(tw_graph_restore(*graph_p, &cursor, 2), TW_OK);
-    assert_true(cursor.p == cursor.end);
-    tw_graph_stats(*graph_p, &after);
-    assert_int_equal(before.objects, after.objects);
-    assert_int_equal(before.events, after.events);
-    assert_int_equal(before.hubs, after.hubs);
-    assert_int_equal(before.held, after.held);
-    tw_buf_fini(&buf);
 }
 
 /* ---- the model ------------------------------------------------------------------------------ */
@@ -184,7 +76,17 @@ static bool model_hub(const struct world *world, unsigned object)
     return links > world->options.max_links || events > world->options.max_events;
 }
 
-/* The events of the journey of a root: sets of objects, hop by hop. */
+static bool names_type(const struct made *event, unsigned type)
+{
+    for (unsigned i = 0; i < event->count; i++) {
+        if (event->objects[i] / PER_TYPE == type) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The events that reach a root: sets of objects, hop by hop. */
 static void model_events(const struct world *world, unsigned root, bool *events)
 {
     bool seen[OBJECTS] = {false};
@@ -203,7 +105,9 @@ static void model_events(const struct world *world, unsigned root, bool *events)
                 continue;
             }
             for (size_t i = 0; i < world->event_count; i++) {
-                events[i] = events[i] || carries(&world->events[i], at);
+                const struct made *event = &world->events[i];
+                events[i] = events[i] || (carries(event, at) &&
+                                          (at == root || !names_type(event, root / PER_TYPE)));
             }
             for (unsigned other = 0; !hub[at] && other < OBJECTS; other++) {
                 if (!seen[other] && model_linked(world, at, other)) {
@@ -268,10 +172,11 @@ static void apply(struct world *world, struct tw_graph *graph, size_t event)
     tw_graph_prefetch_events(graph, objects, made->count);
     assert_int_equal(tw_graph_add(graph, &given, objects, made->count, now, &added), TW_OK);
     world->cases[3] += added.fresh_hubs;
-    if (!made->has_match && !added.is_linking) {
-        return;
-    }
     for (uint16_t type = 0; type < 2; type++) {
+        assert_true(added.is_linking || !tw_graph_is_linking(graph, type));
+        if (!made->has_match && !tw_graph_is_linking(graph, type)) {
+            continue;
+        }
         const struct tw_graph_root *roots = NULL;
         size_t count = 0;
         assert_int_equal(tw_graph_reached(graph, type, &roots, &count), TW_OK);
@@ -334,7 +239,7 @@ static void graph__any_order_of_any_events__pairs_are_those_of_the_definition(vo
     for (uint64_t seed = 1; seed <= 1000; seed++) {
         static struct world world;
         memset(&world, 0, sizeof world);
-        random_state = seed * UINT64_C(0x9e3779b97f4a7c15);
+        gk_random = seed * UINT64_C(0x9e3779b97f4a7c15);
         make_world(&world);
         size_t order[EVENTS_MAX] = {0};
         for (size_t i = 0; i < world.event_count; i++) {
@@ -364,59 +269,12 @@ static void graph__any_order_of_any_events__pairs_are_those_of_the_definition(vo
 
 /* ---- by name -------------------------------------------------------------------------------- */
 
-/* Numbers of objects: of the types above, without the end of a small world. */
-static struct tw_graph_added add_now(struct tw_graph *graph, uint64_t n, const unsigned *numbers,
-                                     size_t count, int64_t now_s)
-{
-    struct tw_graph_object objects[TW_GRAPH_CARRIED_MAX];
-    struct tw_graph_event event = {.n = n, .match = 1};
-    struct tw_graph_added added = {0};
-    for (size_t i = 0; i < count; i++) {
-        objects[i] = object_of(numbers[i]);
-    }
-    assert_int_equal(
-        tw_graph_add(graph, &event, objects, count, (tw_wall_t){now_s * TW_NS_PER_S}, &added),
-        TW_OK);
-    return added;
-}
-
-#define ADD(graph, n, ...)                                 \
-    add_now((graph), (n), (const unsigned[]){__VA_ARGS__}, \
-            sizeof((const unsigned[]){__VA_ARGS__}) / sizeof(unsigned), 1000)
-
 static size_t reached(struct tw_graph *graph, uint16_t type, const struct tw_graph_root **ret_roots)
 {
     size_t count = 0;
     assert_int_equal(tw_graph_reached(graph, type, ret_roots, &count), TW_OK);
     return count;
 }
-
-static size_t count_events(struct tw_graph *graph, unsigned number)
-{
-    const struct tw_graph_event *events = NULL;
-    size_t count = 0;
-    struct tw_graph_object object = object_of(number);
-    uint32_t index = tw_graph_find(graph, &object);
-    assert_int_not_equal(index, TW_GRAPH_NONE);
-    assert_int_equal(tw_graph_events(graph, index, &events, &count), TW_OK);
-    return count;
-}
-
-static uint32_t find(const struct tw_graph *graph, unsigned number)
-{
-    struct tw_graph_object object = object_of(number);
-    return tw_graph_find(graph, &object);
-}
-
-static uint64_t stat_objects(const struct tw_graph *graph)
-{
-    struct tw_graph_stats stats;
-    tw_graph_stats(graph, &stats);
-    return stats.objects;
-}
-
-/* Names for numbers: type 0 and 1 are roots. */
-enum { ORDER_A = 0, ORDER_B = 1, SALE_A = 6, PARCEL_A = 12, PARCEL_B = 13, TRACE_A = 18 };
 
 static void graph_new__option_out_of_range__is_refused(void **state)
 {
@@ -504,8 +362,54 @@ static void graph_add__shared_parcel__reaches_both_orders_and_joins_neither(void
     (void)ADD(graph, 4, ORDER_B, PARCEL_A);
     (void)ADD(graph, 5, PARCEL_A);
     assert_int_equal(reached(graph, 0, &roots), 2);
-    assert_int_equal(count_events(graph, ORDER_A), 4); /* not 2, that is of order B alone */
+    assert_int_equal(count_events(graph, ORDER_A), 3); /* not 2 and 4, those are of order B alone */
+    assert_int_equal(count_events(graph, ORDER_B), 3);
+    tw_graph_destroy(&graph);
+}
+
+static void graph_add__event_names_a_root__reaches_no_other(void **state)
+{
+    (void)state;
+    struct tw_graph_options options = options_of(3, 10, 100);
+    struct tw_graph *graph = new_graph(&options);
+    const struct tw_graph_root *roots = NULL;
+    (void)ADD(graph, 1, ORDER_A, TRACE_A);
+    assert_true(ADD(graph, 2, ORDER_B, TRACE_A).is_linking);
+    assert_int_equal(reached(graph, 0, &roots), 1);
+    assert_true(roots[0].is_anew && roots[0].is_reached); /* the trace may have events of its own */
+    assert_false(tw_graph_is_linking(graph, 1)); /* to roots of another type nothing has changed */
+    (void)ADD(graph, 3, ORDER_A, TRACE_A);
+    assert_int_equal(reached(graph, 0, &roots), 1);
+    assert_true(roots[0].object == find(graph, ORDER_A) && !roots[0].is_anew);
+    /* to roots of another type it goes over links, whatever it names */
+    assert_true(ADD(graph, 4, SALE_A, TRACE_A).is_linking);
+    assert_false(tw_graph_is_linking(graph, 0));
+    (void)ADD(graph, 5, ORDER_B, TRACE_A);
+    assert_int_equal(reached(graph, 1, &roots), 1);
+    (void)ADD(graph, 6, TRACE_A); /* names none */
+    assert_int_equal(reached(graph, 0, &roots), 2);
+    assert_int_equal(count_events(graph, ORDER_A), 4); /* 1, 3, 4, 6 */
     assert_int_equal(count_events(graph, ORDER_B), 4);
+    assert_int_equal(count_events(graph, SALE_A), 6);
+    tw_graph_destroy(&graph);
+}
+
+static void graph_add__named_root_joins_what_others_know__they_are_folded_anew(void **state)
+{
+    (void)state;
+    struct tw_graph_options options = options_of(3, 10, 100);
+    struct tw_graph *graph = new_graph(&options);
+    const struct tw_graph_root *roots = NULL;
+    (void)ADD(graph, 1, ORDER_A, TRACE_A);
+    (void)ADD(graph, 2, PARCEL_A);
+    assert_true(ADD(graph, 3, ORDER_B, TRACE_A, PARCEL_A).is_linking);
+    assert_int_equal(reached(graph, 0, &roots), 2);
+    for (int i = 0; i < 2; i++) {
+        assert_true(roots[i].is_anew);
+        assert_int_equal(roots[i].is_reached, roots[i].object == find(graph, ORDER_B));
+    }
+    assert_int_equal(count_events(graph, ORDER_A), 2); /* 2 over the link that 3 made, not 3 */
+    assert_int_equal(count_events(graph, ORDER_B), 2);
     tw_graph_destroy(&graph);
 }
 
@@ -526,9 +430,9 @@ static void graph_add__late_link__roots_are_to_be_folded_anew(void **state)
     assert_false(roots[0].is_anew);
     /* a new root beside what is known */
     assert_true(ADD(graph, 5, PARCEL_A, ORDER_B).is_linking);
-    assert_int_equal(reached(graph, 0, &roots), 2);
-    assert_int_equal(roots[0].is_anew + roots[1].is_anew, 1);
-    assert_int_equal(count_events(graph, ORDER_B), 4);
+    assert_int_equal(reached(graph, 0, &roots), 1);
+    assert_true(roots[0].is_anew);
+    assert_int_equal(count_events(graph, ORDER_B), 2); /* 1 and 5 */
     tw_graph_destroy(&graph);
 }
 
@@ -570,7 +474,7 @@ static void graph_add__link_past_max_links__makes_a_hub_and_disturbs(void **stat
     (void)ADD(graph, 2, PARCEL_A);
     (void)ADD(graph, 3, ORDER_B, PARCEL_A);
     assert_false(tw_graph_is_hub(graph, find(graph, PARCEL_A)));
-    assert_int_equal(count_events(graph, ORDER_A), 3);
+    assert_int_equal(count_events(graph, ORDER_A), 2);
     /* the third neighbour */
     assert_int_equal(ADD(graph, 4, TRACE_A, PARCEL_A).fresh_hubs, 1);
     assert_true(tw_graph_is_hub(graph, find(graph, PARCEL_A)));
@@ -679,11 +583,6 @@ static void on_forget(void *context, uint32_t object, uint32_t user)
     *(uint32_t *)context += user;
 }
 
-static tw_wall_t at_s(int64_t s)
-{
-    return (tw_wall_t){s * TW_NS_PER_S};
-}
-
 static void graph_forget__linger_after_the_last_event__is_forgotten(void **state)
 {
     (void)state;
@@ -735,6 +634,26 @@ static void graph_forget__open_run__holds_what_it_reaches(void **state)
     assert_int_equal(stat_objects(graph), 3);
     tw_graph_forget(graph, at_s(100600));
     assert_int_equal(stat_objects(graph), 0);
+    tw_graph_destroy(&graph);
+}
+
+static void graph_forget__named_root__its_events_stay_its_own(void **state)
+{
+    (void)state;
+    struct tw_graph_options options = options_of(3, 10, 100);
+    struct tw_graph *graph = new_graph(&options);
+    (void)add_now(graph, 1, (const unsigned[]){ORDER_A, TRACE_A}, 2, 1000);
+    (void)add_now(graph, 2, (const unsigned[]){SALE_A, TRACE_A}, 2, 1000);
+    (void)add_now(graph, 3, (const unsigned[]){ORDER_B, TRACE_A}, 2, 1300);
+    tw_graph_forget(graph, at_s(1600));
+    assert_int_equal(find(graph, ORDER_A), TW_GRAPH_NONE);
+    assert_int_equal(find(graph, SALE_A), TW_GRAPH_NONE);
+    assert_int_equal(count_events(graph, ORDER_B), 2); /* 1 named another order, 2 none */
+    swap_graph(&graph, &options);
+    assert_int_equal(count_events(graph, ORDER_B), 2);
+    /* back again, it is another object */
+    (void)add_now(graph, 4, (const unsigned[]){ORDER_A, TRACE_A}, 2, 1600);
+    assert_int_equal(count_events(graph, ORDER_A), 2);
     tw_graph_destroy(&graph);
 }
 
@@ -799,236 +718,6 @@ static void graph_add__max_objects__makes_room_or_refuses(void **state)
     tw_graph_destroy(&graph);
 }
 
-/* ---- snapshots, replay ---------------------------------------------------------------------- */
-
-/* A life with everything in it: links, hubs, holding, forgetting, eviction. */
-static void live(struct tw_graph *graph, int step)
-{
-    random_state = ((uint64_t)step + 1) * UINT64_C(0x9e3779b97f4a7c15);
-    int64_t now_s = 1000 + step / 2;
-    struct tw_graph_object objects[CARRIED];
-    size_t count = 1 + random_below(CARRIED);
-    for (size_t i = 0; i < count; i++) {
-        objects[i] = object_of(random_below(300) + (uint32_t)step / 40 * 24);
-    }
-    struct tw_graph_event event = {.n = (uint64_t)step + 1, .match = random_below(2)};
-    struct tw_graph_added added;
-    int err = tw_graph_add(graph, &event, objects, count, at_s(now_s), &added);
-    assert_true(err == TW_OK || err == TW_ELIMIT);
-    const struct tw_graph_root *roots = NULL;
-    size_t found = 0;
-    assert_int_equal(tw_graph_reached(graph, 0, &roots, &found), TW_OK);
-    for (size_t i = 0; err == TW_OK && i < found; i++) {
-        tw_graph_set_user(graph, roots[i].object, (uint32_t)step);
-        tw_graph_hold(graph, roots[i].object, random_below(2) == 0);
-    }
-    if (step % 16 == 0) {
-        tw_graph_forget(graph, at_s(now_s));
-    }
-}
-
-static void save(struct tw_graph *graph, struct tw_buf *buf)
-{
-    tw_buf_init(buf, SAVE_MAX);
-    assert_int_equal(tw_graph_save(graph, buf), TW_OK);
-}
-
-static struct tw_graph_options life_options(void)
-{
-    struct tw_graph_options options = options_of(3, 6, 12);
-    options.linger_s = 60;
-    options.max_objects = 250;
-    return options;
-}
-
-static void graph_restore__in_the_midst_of_a_life__ends_as_if_it_had_not_been(void **state)
-{
-    (void)state;
-    struct tw_graph_options options = life_options();
-    struct tw_graph *straight = new_graph(&options);
-    struct tw_graph *restored = new_graph(&options);
-    struct tw_graph_stats stats;
-    for (int step = 0; step < 4000; step++) {
-        live(straight, step);
-        live(restored, step);
-        if (step % 97 == 0) {
-            swap_graph(&restored, &options);
-        }
-    }
-    struct tw_buf a;
-    struct tw_buf b;
-    save(straight, &a);
-    save(restored, &b);
-    assert_int_equal(a.len, b.len);
-    assert_memory_equal(a.data, b.data, a.len);
-    tw_graph_stats(straight, &stats);
-    assert_true(stats.evicted > 0 && stats.refused > 0 && stats.hubs > 0 && stats.held > 0);
-    tw_buf_fini(&a);
-    tw_buf_fini(&b);
-    tw_graph_destroy(&straight);
-    tw_graph_destroy(&restored);
-}
-
-/* Whatever the bytes: a refusal that leaves an empty graph, or a graph that can be used. */
-static void restore_anything(const void *bytes, size_t len, uint64_t *refused)
-{
-    struct tw_graph_options options = life_options();
-    struct tw_graph *graph = new_graph(&options);
-    struct tw_cursor cursor = tw_cursor_of(bytes, len);
-    int err = tw_graph_restore(graph, &cursor, 2);
-    if (err != TW_OK) {
-        assert_int_equal(err, TW_EDAMAGED);
-        assert_int_equal(stat_objects(graph), 0);
-        (*refused)++;
-    }
-    for (int step = 600; step < 640; step++) {
-        live(graph, step);
-    }
-    tw_graph_forget(graph, at_s(100000));
-    tw_graph_destroy(&graph);
-}
-
-static void graph_restore__any_damage__is_refused_or_harmless(void **state)
-{
-    (void)state;
-    struct tw_graph_options options = life_options();
-    options.max_objects = 60;
-    struct tw_graph *graph = new_graph(&options);
-    for (int step = 0; step < 600; step++) {
-        live(graph, step);
-    }
-    struct tw_buf buf;
-    save(graph, &buf);
-    tw_graph_destroy(&graph);
-    uint64_t refused = 0;
-    uint64_t tried = 0;
-    for (size_t len = 0; len < buf.len; len += 1 + len / 40) {
-        restore_anything(buf.data, len, &refused);
-        tried++;
-    }
-    assert_int_equal(refused, tried); /* a part is never taken for the whole */
-    for (size_t at = 0; at < buf.len; at++) {
-        char was = buf.data[at];
-        random_state = (at + 1) * UINT64_C(0x9e3779b97f4a7c15);
-        buf.data[at] =
-            (char)(random_below(2) == 0 ? was ^ (1 << random_below(8)) : (int)random_below(256));
-        restore_anything(buf.data, buf.len, &refused);
-        buf.data[at] = was;
-    }
-    assert_true(refused > tried + buf.len / 4);
-    tw_buf_fini(&buf);
-}
-
-static void graph_restore__too_many_objects_or_unknown_matches__is_refused(void **state)
-{
-    (void)state;
-    struct tw_graph_options options = options_of(2, 10, 100);
-    struct tw_graph *graph = new_graph(&options);
-    (void)ADD(graph, 1, ORDER_A, PARCEL_A);
-    struct tw_buf buf;
-    save(graph, &buf);
-    tw_graph_destroy(&graph);
-    graph = new_graph(&options);
-    struct tw_cursor cursor = tw_cursor_of(buf.data, buf.len);
-    assert_int_equal(tw_graph_restore(graph, &cursor, 1), TW_EDAMAGED);
-    cursor = tw_cursor_of(buf.data, buf.len);
-    assert_int_equal(tw_graph_restore(graph, &cursor, 2), TW_OK);
-    tw_graph_destroy(&graph);
-    options.max_objects = 1;
-    graph = new_graph(&options);
-    cursor = tw_cursor_of(buf.data, buf.len);
-    assert_int_equal(tw_graph_restore(graph, &cursor, 2), TW_EDAMAGED);
-    /* a buffer that is too small says so */
-    tw_buf_fini(&buf);
-    tw_buf_init(&buf, 64);
-    assert_int_equal(tw_graph_save(graph, &buf), TW_ELIMIT);
-    tw_buf_fini(&buf);
-    tw_graph_destroy(&graph);
-}
-
-/* ---- memory --------------------------------------------------------------------------------- */
-
-static int short_life(struct tw_graph **ret_graph)
-{
-    struct tw_graph_options options = options_of(3, 4, 6);
-    struct tw_graph_added added;
-    const struct tw_graph_root *roots = NULL;
-    const struct tw_graph_event *events = NULL;
-    size_t count = 0;
-    int err = tw_graph_new(&options, ret_graph);
-    for (uint64_t n = 1; err == TW_OK && n < 1200; n++) {
-        struct tw_graph_object objects[] = {object_of((unsigned)n), object_of((unsigned)n / 7)};
-        struct tw_graph_event event = {.n = n, .match = 1};
-        err = tw_graph_add(*ret_graph, &event, objects, 2, at_s(1000), &added);
-        if (err == TW_OK) {
-            err = tw_graph_reached(*ret_graph, 0, &roots, &count);
-        }
-        if (err == TW_OK && count > 0) {
-            err = tw_graph_events(*ret_graph, roots[0].object, &events, &count);
-        }
-    }
-    return err;
-}
-
-static void graph__allocation_fails__says_so_and_leaks_nothing(void **state)
-{
-    (void)state;
-    int err = TW_ENOMEM;
-    for (long fails = 0; err != TW_OK; fails++) {
-        struct tw_graph *graph = NULL;
-        allocations_left = fails;
-        err = short_life(&graph);
-        allocations_left = -1;
-        assert_true(err == TW_OK || err == TW_ENOMEM);
-        tw_graph_destroy(&graph);
-        assert_true(fails < 1000);
-    }
-}
-
-static void graph_restore__allocation_fails__leaves_it_empty(void **state)
-{
-    (void)state;
-    struct tw_graph *graph = NULL;
-    struct tw_buf buf;
-    assert_int_equal(short_life(&graph), TW_OK);
-    save(graph, &buf);
-    tw_graph_destroy(&graph);
-    struct tw_graph_options options = options_of(3, 4, 6);
-    int err = TW_ENOMEM;
-    for (long fails = 0; err != TW_OK; fails++) {
-        graph = new_graph(&options);
-        struct tw_cursor cursor = tw_cursor_of(buf.data, buf.len);
-        allocations_left = fails;
-        err = tw_graph_restore(graph, &cursor, 2);
-        allocations_left = -1;
-        assert_true(err == TW_OK || err == TW_ENOMEM);
-        assert_int_equal(stat_objects(graph) == 0, err != TW_OK);
-        tw_graph_destroy(&graph);
-    }
-    tw_buf_fini(&buf);
-}
-
-/* What the header promises of a sale of six events and two objects. */
-static void graph_stats__bytes_of_a_sale__are_fewer_than_400(void **state)
-{
-    (void)state;
-    enum { SALES = 300000 };
-    struct tw_graph_options options = options_of(3, 1000, 10000);
-    struct tw_graph *graph = new_graph(&options);
-    struct tw_graph_stats stats;
-    for (unsigned i = 0; i < SALES; i++) {
-        unsigned sale = i * OBJECTS;
-        for (uint64_t k = 1; k <= 6; k++) {
-            (void)ADD(graph, i * 6 + k, sale + ORDER_A, sale + TRACE_A);
-        }
-    }
-    tw_graph_stats(graph, &stats);
-    assert_int_equal(stats.objects, 2 * SALES);
-    assert_int_equal(stats.events, 6 * SALES);
-    assert_true(stats.bytes / SALES < 400);
-    tw_graph_destroy(&graph);
-}
-
 int main(void)
 {
     const struct CMUnitTest cases[] = {
@@ -1036,6 +725,8 @@ int main(void)
         cmocka_unit_test(graph_new__option_out_of_range__is_refused),
         cmocka_unit_test(graph_key__scope_and_id__borders_do_not_move),
         cmocka_unit_test(graph_add__shared_parcel__reaches_both_orders_and_joins_neither),
+        cmocka_unit_test(graph_add__event_names_a_root__reaches_no_other),
+        cmocka_unit_test(graph_add__named_root_joins_what_others_know__they_are_folded_anew),
         cmocka_unit_test(graph_add__late_link__roots_are_to_be_folded_anew),
         cmocka_unit_test(graph_add__nothing_matched_nothing_linked__is_not_kept),
         cmocka_unit_test(graph_add__link_past_max_links__makes_a_hub_and_disturbs),
@@ -1045,14 +736,9 @@ int main(void)
         cmocka_unit_test(graph_reached__more_than_the_walk_allows__is_cut_and_counted),
         cmocka_unit_test(graph_forget__linger_after_the_last_event__is_forgotten),
         cmocka_unit_test(graph_forget__open_run__holds_what_it_reaches),
+        cmocka_unit_test(graph_forget__named_root__its_events_stay_its_own),
         cmocka_unit_test(graph_forget__hub__is_one_as_long_as_a_neighbour_is_remembered),
         cmocka_unit_test(graph_add__max_objects__makes_room_or_refuses),
-        cmocka_unit_test(graph_restore__in_the_midst_of_a_life__ends_as_if_it_had_not_been),
-        cmocka_unit_test(graph_restore__any_damage__is_refused_or_harmless),
-        cmocka_unit_test(graph_restore__too_many_objects_or_unknown_matches__is_refused),
-        cmocka_unit_test(graph__allocation_fails__says_so_and_leaks_nothing),
-        cmocka_unit_test(graph_restore__allocation_fails__leaves_it_empty),
-        cmocka_unit_test(graph_stats__bytes_of_a_sale__are_fewer_than_400),
     };
     return cmocka_run_group_tests(cases, NULL, NULL);
 }
