@@ -416,6 +416,38 @@ static bool is_listed(const struct addition *self, uint32_t i, uint32_t match)
             object->events <= self->graph->options.max_events);
 }
 
+/* The type of all members beside one of `type`; TYPES_MAX: there are none, or of several types. */
+static uint32_t type_beside(const struct addition *self, uint32_t type)
+{
+    uint32_t beside = TYPES_MAX;
+    bool is_met = false;
+    for (uint32_t i = 0; i < self->count; i++) {
+        uint32_t other = member(self, i)->type;
+        if (other == type && !is_met) {
+            is_met = true;
+        } else if (beside == TYPES_MAX) {
+            beside = other;
+        } else if (other != beside) {
+            return TYPES_MAX;
+        }
+    }
+    return beside;
+}
+
+/* Before the event is in the lists of its objects. */
+static void note_company(const struct addition *self)
+{
+    for (uint32_t i = 0; i < self->count; i++) {
+        struct object *object = object_at(self->graph, self->ids[i]);
+        uint32_t beside = type_beside(self, object->type);
+        bool has_company = company_of(self->graph, self->ids[i]) == beside ||
+                           (object->flags & (OBJECT_NEW | OBJECT_MIXED)) == OBJECT_NEW;
+        if (beside == TYPES_MAX || !has_company) {
+            object->flags |= OBJECT_MIXED;
+        }
+    }
+}
+
 static int keep_event(struct addition *self, const struct tw_graph_event *given, bool *ret_kept)
 {
     struct tw_graph *graph = self->graph;
@@ -432,6 +464,7 @@ static int keep_event(struct addition *self, const struct tw_graph_event *given,
     if (err != TW_OK) {
         return err;
     }
+    note_company(self);
     struct event *event = event_at(graph, index);
     event->head = given->n << 16 | (uint64_t)given->cause << 8 | (self->count - 1);
     event->time_ns = given->time.ns;

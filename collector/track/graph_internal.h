@@ -27,7 +27,8 @@ enum object_flag {
     OBJECT_NEW = 16,    /* made by the event added last */
     OBJECT_CARRIED = 32,
     OBJECT_JOINED = 64, /* linked by the event added last to another that was there before it */
-    OBJECT_FLAGS_SAVED = OBJECT_LIVE | OBJECT_HELD | OBJECT_HUB | OBJECT_SETTLED,
+    OBJECT_MIXED = 128, /* see company_of() */
+    OBJECT_FLAGS_SAVED = OBJECT_LIVE | OBJECT_HELD | OBJECT_HUB | OBJECT_SETTLED | OBJECT_MIXED,
 };
 
 struct object {
@@ -144,6 +145,20 @@ static inline struct slot *slot_of(struct event *event, uint32_t object)
         slot++;
     }
     return slot;
+}
+
+/* The one type that all neighbours of the object have, when each of its events carries one of them
+ * (as all that carries a correlation id may name its sale); TYPES_MAX: it is not so. */
+static inline uint32_t company_of(const struct tw_graph *self, uint32_t index)
+{
+    const struct object *object = object_at(self, index);
+    if ((object->flags & (OBJECT_MIXED | OBJECT_HUB)) != 0 || object->joins == NIL) {
+        return TYPES_MAX;
+    }
+    const struct slot *slot = event_at(self, object->joins)->slots;
+    slot += slot->object == index ? 1 : 0;
+    return slot->object < FORGOTTEN ? object_at(self, slot->object)->type
+                                    : slot->object - FORGOTTEN;
 }
 
 static inline bool is_root_type(const struct tw_graph *self, uint32_t type)

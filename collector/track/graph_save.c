@@ -299,8 +299,8 @@ static bool check_free_events(struct restore *self)
     return self->free_records == 0;
 }
 
-/* A list leads to events that have the object, and ends. */
-static bool check_list(struct restore *self, uint32_t object, uint32_t list)
+/* A list leads to events that have the object, among `least` of them, and ends. */
+static bool check_list(struct restore *self, uint32_t object, uint32_t list, uint32_t least)
 {
     while (list != NIL) {
         if (self->live_slots == 0 || !is_record(self, list)) {
@@ -311,7 +311,8 @@ static bool check_list(struct restore *self, uint32_t object, uint32_t list)
         while (i < event_slots(event) && event->slots[i].object != object) {
             i++;
         }
-        if (event_n(event) == 0 || i == event_slots(event) || event->slots[i].next == UNTHREADED) {
+        if (event_n(event) == 0 || event_slots(event) < least || i == event_slots(event) ||
+            event->slots[i].next == UNTHREADED) {
             return false;
         }
         uint32_t cell = list + EVENT_CELLS + i;
@@ -334,8 +335,8 @@ static bool check_lists(struct restore *self)
             continue;
         }
         bool is_settled = (object->flags & OBJECT_SETTLED) != 0;
-        if (!check_list(self, i, object->list) ||
-            (is_settled ? object->joins != object->mark : !check_list(self, i, object->joins))) {
+        if (!check_list(self, i, object->list, 1) ||
+            (is_settled ? object->joins != object->mark : !check_list(self, i, object->joins, 2))) {
             return false;
         }
     }

@@ -374,7 +374,7 @@ int tw_graph_events(struct tw_graph *self, uint32_t object,
     int err = walk_meet(&walk, object);
     for (uint32_t index = NIL; err == TW_OK && (index = walk_next(&walk)) != NIL;) {
         struct object *at = object_at(self, index);
-        if (index != object && !walk_passes(&walk, at)) {
+        if (index != object && (!walk_passes(&walk, at) || company_of(self, index) == walk.type)) {
             continue;
         }
         err = is_cut ? TW_OK : give_list(&walk, index, at->list, &is_cut);

@@ -4,7 +4,8 @@
  * one and a sixth ends one; its run is open in between and holds it, after that it lingers and is
  * forgotten. Between two events of a sale all others have theirs. An event is measured as intake
  * does it: looked for ahead, added, its root asked for. Interleaved rounds, the figure is the
- * median. Prints "name value unit" lines. */
+ * median. Then sales that share their second object, each folded anew at each event: how many
+ * share it must not matter. Prints "name value unit" lines. */
 #include "config.h"
 
 #include <inttypes.h>
@@ -23,6 +24,7 @@
 #define TURN_S         20 /* between two events of a sale */
 #define LINGER_S       60
 #define WARM_TURNS     12 /* until as many sales are forgotten as begin */
+#define SHARED_SALES   90000
 #define TRANSACTION    1
 #define CORRELATION    2
 
@@ -153,6 +155,43 @@ static void measure_memory(uint64_t sales)
     tw_graph_destroy(&estate.graph);
 }
 
+/* All events of sales of which so many share an object, and what reaches the sale at each. */
+static double measure_shared(uint64_t sharing)
+{
+    struct estate estate;
+    begin(&estate, SHARED_SALES);
+    double began = now_ns();
+    for (uint64_t i = 0; i < (uint64_t)SHARED_SALES * EVENTS_OF_SALE; i++) {
+        uint64_t sale = i % SHARED_SALES;
+        uint64_t shared = sale / sharing;
+        struct tw_graph_object objects[2] = {
+            {tw_graph_key(1, TRANSACTION, TW_STR_LIT("0042"),
+                          (struct tw_str){(const char *)&sale, sizeof sale}),
+             TRANSACTION},
+            {tw_graph_key(1, CORRELATION, TW_STR_LIT(""),
+                          (struct tw_str){(const char *)&shared, sizeof shared}),
+             CORRELATION}};
+        struct tw_graph_event event = {.n = i + 1, .match = 1};
+        struct tw_graph_added added;
+        const struct tw_graph_root *roots = NULL;
+        const struct tw_graph_event *events = NULL;
+        size_t count = 0;
+        int err = tw_graph_add(estate.graph, &event, objects, 2, (tw_wall_t){0}, &added);
+        err = err == TW_OK ? tw_graph_reached(estate.graph, TRANSACTION, &roots, &count) : err;
+        if (err != TW_OK || count != 1) {
+            fail("graph", err);
+        }
+        err = tw_graph_events(estate.graph, roots[0].object, &events, &count);
+        if (err != TW_OK || count != i / SHARED_SALES + 1) {
+            fail("graph", err);
+        }
+    }
+    double ns = (now_ns() - began) / ((double)SHARED_SALES * EVENTS_OF_SALE);
+    printf("graph_shared_by_%" PRIu64 "_cost %.0f ns/event\n", sharing, ns);
+    tw_graph_destroy(&estate.graph);
+    return ns;
+}
+
 static int compare(const void *a, const void *b)
 {
     double left = *(const double *)a;
@@ -184,5 +223,7 @@ int main(void)
         tw_graph_destroy(&estates[i].graph);
     }
     printf("graph_cost_ratio %.2f x\n", medians[1] / medians[0]);
+    double alone = measure_shared(1);
+    printf("graph_shared_ratio %.2f x\n", measure_shared(900) / alone);
     return 0;
 }
