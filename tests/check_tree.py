@@ -34,7 +34,8 @@ MAY_INCLUDE = {
     # The web half: core, configuration, and the reading and request side of the store.
     "web/": ["core/", "config/config.h", "store/reader.h", "store/journey.h", "store/request.h",
              "store/batch.h", "store/tracks.h", "track/track.h", "track/run.h", "track/match.h",
-             "track/sketch.h", "track/verdict.h", "event/event.h", "workflow/workflow.h", "web/"],
+             "track/skew.h", "track/sketch.h", "track/verdict.h", "event/event.h",
+             "workflow/workflow.h", "web/"],
     "client/": ["tillwatch.h"],
 }
 # Headers of libraries, and the only places that may know them.

@@ -3,6 +3,7 @@
 #include "config.h"
 #include "web/api.h"
 
+#include "track/skew.h"
 #include "web/mask.h"
 
 static struct tw_str text_of(const json_t *json)
@@ -243,6 +244,10 @@ json_t *tw_event_row(struct tw_call *call, const struct tw_stored *stored,
     tw_out_set(row, "transit_seconds",
                record->has_time ? tw_out_seconds(record->received.ns - record->time.ns)
                                 : json_null());
+    tw_out_set(row, "clock_behind_seconds",
+               record->clock_ns == 0 ? json_null() : tw_out_seconds(record->clock_ns));
+    tw_out_set(row, "tracked_time",
+               tw_out_time(tw_skew_apply(record->clock_ns, record->received, record->time)));
     tw_out_set(row, "outcome", tw_out_text(view->outcome));
     tw_out_set(row, "error", error_of(view));
     tw_out_set(row, "amount", tw_out_text(tw_event_view_attribute(view, "amount")));

@@ -13,6 +13,7 @@
 
 #include "event/event.h"
 #include "track/match.h"
+#include "track/skew.h"
 
 #define RELATED_ONE   20 /* related objects whose runs are shown with one journey */
 #define RELATED_LIST  4  /* ... with each of a list */
@@ -212,7 +213,7 @@ static int take_event(struct evaluation *self, const struct tw_record *record)
         }
         struct tw_fact fact = {
             .n = record->n,
-            .time = record->time.ns > record->received.ns ? record->received : record->time,
+            .time = tw_skew_apply(record->clock_ns, record->received, record->time),
             .step = entry->step,
             .role = entry->role,
             .cause = match.cause,

@@ -42,7 +42,7 @@ int tw_correlate_add(struct tw_correlator *self, struct tw_batch *batch,
  * TW_OK ends the settling. */
 struct tw_settled {
     void *context;
-    int (*event)(void *context, const struct tw_record *record, const void *note);
+    int (*event)(void *context, struct tw_record *record, const void *note);
     /* A record that will be decided soon, once for each distance before it: to prefetch. What kind
      * it is, is not known yet. May be NULL. */
     void (*ahead)(void *context, const struct tw_record *record, const void *note,

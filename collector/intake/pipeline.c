@@ -171,7 +171,7 @@ static int recover_tracked(void *context, const struct tw_record *record)
     self->replay_note = NULL;
     self->now.rc = TW_OK;
     tw_decoder_run(self->decoder, &message, &sink);
-    int rc = self->now.rc == TW_OK ? tw_tracker_apply(self->tracker, record, self->replay_note)
+    int rc = self->now.rc == TW_OK ? tw_tracker_repeat(self->tracker, record, self->replay_note)
                                    : self->now.rc;
     tw_arena_reset(&self->scratch);
     return rc;
@@ -552,7 +552,7 @@ int tw_pipeline_retry(struct tw_pipeline *self, const struct tw_quarantine_entry
     return finish_message(self, ret_outcome);
 }
 
-static int track_event(void *context, const struct tw_record *record, const void *note)
+static int track_event(void *context, struct tw_record *record, const void *note)
 {
     struct tw_pipeline *self = context;
     return tw_tracker_apply(self->tracker, record, note);

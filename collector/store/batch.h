@@ -39,6 +39,10 @@ struct tw_record {
     tw_wall_t received;
     tw_wall_t time; /* event time; equals received where has_time is false */
     bool has_time;
+    /* How far the clock of the source was behind as far as was known when the event came; negative:
+     * ahead; 0: right, or nobody knows. Decided once, by tracking (track/skew.h), so that whoever
+     * reads the event takes the same for its true time. */
+    int64_t clock_ns;
     uint16_t tap;
     uint32_t source;    /* number of the source (tw_source_state.number) */
     struct tw_str peer; /* at most 255 bytes */

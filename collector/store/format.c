@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Stored forms. A raw record is: a flag byte; tap and source where they differ from the record
- * before; received as difference to the record before; event time likewise, in its own unit;
- * `of` and `effect_of` as distances back; peer where it differs; json; objects. An object whose id
- * lies inside the json (the usual case) is stored as a position there.
+ * before; received as difference to the record before; event time likewise, in its own unit, with
+ * the offset of the source's clock in front where there is one; `of` and `effect_of` as distances
+ * back; peer where it differs; json; objects. An object whose id lies inside the json (the usual
+ * case) is stored as a position there.
  */
 #include "config.h"
 #include "store/format.h"
@@ -22,7 +23,7 @@
 #define BLOCK_OBJECTS_MAX (512u * 1024u * 1024u) /* bytes of decoded objects of one block */
 #define BLOCK_HEAD_MAX    18                     /* checksum and a varint */
 #define VARINT_MAX        10
-#define RECORD_FIXED_MAX  (1 + 8 * VARINT_MAX)
+#define RECORD_FIXED_MAX  (1 + 10 * VARINT_MAX)
 #define OBJECT_FIXED_MAX  (3 * VARINT_MAX)
 
 enum record_flag {
@@ -42,6 +43,9 @@ enum object_flag { OBJECT_IN_JSON = 1, OBJECT_HAS_SCOPE = 2, OBJECT_SCOPE_IN_JSO
 /* Times are mostly whole milli- or microseconds: stored in that unit they lose their zeros. */
 static const int64_t time_units[] = {1, 1000, 1000000};
 #define UNIT_NONE 3 /* event times: the difference follows whole, in ns */
+/* In place of an event time: the offset of the clock follows, in ns, then the event time. Since
+ * version 3 of partitions. */
+#define TIME_HAS_CLOCK (1u << 2 | UNIT_NONE)
 
 static unsigned time_unit(tw_wall_t a, tw_wall_t b)
 {
@@ -238,6 +242,9 @@ static uint8_t *put_record(uint8_t *to, const struct tw_record *record,
     flags |= record->peer.ptr != NULL ? RECORD_HAS_PEER : 0u;
     *to++ = (uint8_t)flags;
     to = put_varint(to, time_delta(record->received, before->received));
+    if (record->has_time && record->clock_ns != 0) {
+        to = put_varint(put_varint(to, TIME_HAS_CLOCK), tw_zigzag(record->clock_ns));
+    }
     if (record->has_time) {
         to = put_event_time(to, record->received, record->time);
     }
@@ -467,9 +474,13 @@ static int get_objects(struct tw_block_reader *self, struct tw_record *record)
     return rc;
 }
 
-static tw_wall_t get_event_time(struct tw_cursor *cursor, tw_wall_t received)
+static tw_wall_t get_event_time(struct tw_cursor *cursor, tw_wall_t received, int64_t *ret_clock_ns)
 {
     uint64_t value = tw_cursor_varint(cursor);
+    if (value == TIME_HAS_CLOCK) {
+        *ret_clock_ns = tw_unzigzag(tw_cursor_varint(cursor));
+        value = tw_cursor_varint(cursor);
+    }
     unsigned unit = (unsigned)(value & 3);
     if (unit == 0 || unit == UNIT_NONE) {
         uint64_t full = unit == 0 ? value >> 2 : tw_cursor_varint(cursor);
@@ -514,7 +525,7 @@ int tw_block_next(struct tw_block_reader *self, struct tw_record *ret_record)
     record.time = record.received;
     record.has_time = (flags & RECORD_HAS_TIME) != 0;
     if (record.has_time) {
-        record.time = get_event_time(cursor, record.received);
+        record.time = get_event_time(cursor, record.received, &record.clock_ns);
     }
     if ((flags & RECORD_SAME_ORIGIN) == 0) {
         before->tap = (uint16_t)get_varint(cursor);

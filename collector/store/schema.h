@@ -15,7 +15,7 @@
 #define TW_CATALOGUE_APP_ID  0x54574361         /* "TWCa" */
 #define TW_PART_APP_ID       0x54575074         /* "TWPt" */
 #define TW_CATALOGUE_VERSION 2                  /* user_version */
-#define TW_PART_VERSION      2
+#define TW_PART_VERSION      3
 #define TW_ARCHIVE_NAME      "series.db" /* the archive of series, see archive.h */
 #define TW_ARCHIVE_APP_ID    0x54575372  /* "TWSr" */
 #define TW_ARCHIVE_VERSION   1
@@ -128,6 +128,15 @@
     "CREATE TABLE tick(id INTEGER PRIMARY KEY, n INTEGER NOT NULL, now INTEGER NOT NULL,"     \
     " read_up_to INTEGER NOT NULL);"                                                          \
     "CREATE TABLE archived(id INTEGER PRIMARY KEY CHECK(id = 1));"
+
+/* Version 3 of partitions: records may say how far the clock of their source was off (format.c);
+ * every step of a run that is in trouble (track/track.h), for lists that are chosen by it. */
+#define TW_SQL_PART_3                                                                         \
+    "ALTER TABLE tracked_run ADD COLUMN troubles BLOB;"                                       \
+    "DROP INDEX tracked_run_open;"                                                            \
+    "CREATE INDEX tracked_run_open ON tracked_run(workflow, since, object_type,"              \
+    " object_scope, object_id, state, cause, step, system, store, region, started, finished," \
+    " troubles) WHERE finished IS NULL;"
 
 /* The archive. `up_to`: the last partition that is in it. kept_*: what is older was dropped, from
  * the chunks of each step, sketches, decisions and spending; seconds since 1970. */

@@ -73,7 +73,7 @@ static void measure(struct tw_skew *self, int64_t received_ns)
     self->offset_ns = min_ns < 0 || min_ns > TW_SKEW_SPREAD_NS ? min_ns : 0;
 }
 
-tw_wall_t tw_skew_correct(struct tw_skew *self, tw_wall_t received, tw_wall_t time)
+int64_t tw_skew_fold(struct tw_skew *self, tw_wall_t received, tw_wall_t time)
 {
     int64_t transit_ns = sub(received.ns, time.ns);
     if (self->offset_ns > 0 && transit_ns < self->offset_ns - TW_SKEW_SPREAD_NS) {
@@ -82,10 +82,22 @@ tw_wall_t tw_skew_correct(struct tw_skew *self, tw_wall_t received, tw_wall_t ti
     }
     note(self, received.ns, transit_ns);
     measure(self, received.ns);
-    if (self->offset_ns == 0 && transit_ns >= 0) {
+    return self->offset_ns;
+}
+
+void tw_skew_refold(struct tw_skew *self, tw_wall_t received, tw_wall_t time, int64_t offset_ns)
+{
+    (void)tw_skew_fold(self, received, time); /* what it measures is known already */
+    self->offset_ns = offset_ns;
+}
+
+tw_wall_t tw_skew_apply(int64_t offset_ns, tw_wall_t received, tw_wall_t time)
+{
+    int64_t transit_ns = sub(received.ns, time.ns);
+    if (offset_ns == 0 && transit_ns >= 0) {
         return time;
     }
-    int64_t left_ns = sub(transit_ns, self->offset_ns);
+    int64_t left_ns = sub(transit_ns, offset_ns);
     return left_ns <= 0 ? received : (tw_wall_t){sub(received.ns, left_ns)};
 }
 

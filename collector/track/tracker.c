@@ -300,15 +300,10 @@ static int see_store(struct tw_tracker *self, uint32_t word)
     return TW_OK;
 }
 
-/* What is learned from any event: clocks, watermarks, words. */
+/* What is learned from any event: watermarks, words. */
 static int see(struct tw_tracker *self, const struct tw_record *record,
                const struct tw_track_note *note, struct tw_seen *ret_seen)
 {
-    struct tw_skew *skew = NULL;
-    int rc = skew_of(self, record->source, &skew);
-    if (rc != TW_OK) {
-        return rc;
-    }
     if (record->received.ns > self->now_ns) {
         self->now_ns = record->received.ns;
     }
@@ -319,10 +314,10 @@ static int see(struct tw_tracker *self, const struct tw_record *record,
                                  .record = record,
                                  .said = &note->match};
     if (record->has_time) {
-        ret_seen->time = tw_skew_correct(skew, record->received, record->time);
+        ret_seen->time = tw_skew_apply(record->clock_ns, record->received, record->time);
     }
-    rc = tw_watermark_see(&self->watermark, record->source, note->system, record->received,
-                          ret_seen->time);
+    int rc = tw_watermark_see(&self->watermark, record->source, note->system, record->received,
+                              ret_seen->time);
     rc = rc == TW_OK ? tw_words_add(&self->stores, note->store, &ret_seen->store) : rc;
     rc = rc == TW_OK ? see_store(self, ret_seen->store) : rc;
     rc = rc == TW_OK ? tw_words_add(&self->regions, note->match.region, &ret_seen->region) : rc;
@@ -499,12 +494,16 @@ static int add(struct tw_tracker *self, const struct tw_seen *seen,
     return rc;
 }
 
-int tw_tracker_apply(struct tw_tracker *self, const struct tw_record *record,
-                     const struct tw_track_note *note)
+static bool is_followed(const struct tw_tracker *self, const struct tw_record *record,
+                        const struct tw_track_note *note)
 {
-    if (note == NULL || record->kind != TW_RECORD_EVENT || is_idle(self)) {
-        return TW_OK;
-    }
+    return note != NULL && record->kind == TW_RECORD_EVENT && !is_idle(self);
+}
+
+/* One event whose clock is known. */
+static int follow(struct tw_tracker *self, const struct tw_record *record,
+                  const struct tw_track_note *note)
+{
     struct tw_seen seen;
     int rc = see(self, record, note, &seen);
     if (rc == TW_OK && note->sequence != 0) {
@@ -533,6 +532,35 @@ int tw_tracker_apply(struct tw_tracker *self, const struct tw_record *record,
         }
     }
     return rc;
+}
+
+int tw_tracker_apply(struct tw_tracker *self, struct tw_record *record,
+                     const struct tw_track_note *note)
+{
+    struct tw_skew *skew = NULL;
+    record->clock_ns = 0;
+    if (!is_followed(self, record, note)) {
+        return TW_OK;
+    }
+    int rc = skew_of(self, record->source, &skew);
+    if (rc == TW_OK && record->has_time) {
+        record->clock_ns = tw_skew_fold(skew, record->received, record->time);
+    }
+    return rc == TW_OK ? follow(self, record, note) : rc;
+}
+
+int tw_tracker_repeat(struct tw_tracker *self, const struct tw_record *record,
+                      const struct tw_track_note *note)
+{
+    struct tw_skew *skew = NULL;
+    if (!is_followed(self, record, note)) {
+        return TW_OK;
+    }
+    int rc = skew_of(self, record->source, &skew);
+    if (rc == TW_OK && record->has_time) {
+        tw_skew_refold(skew, record->received, record->time, record->clock_ns);
+    }
+    return rc == TW_OK ? follow(self, record, note) : rc;
 }
 
 /* --- one tick --------------------------------------------------------------------------------- */

@@ -4,7 +4,7 @@
  * same state, so that a snapshot and the records behind it are a whole restart.
  *
  *   note   at decode: what the event matches (pure look-ups, no state)
- *   apply  once correlation has decided that the record is a first-seen event
+ *   apply  once correlation has decided that the record is a first-seen event (repeat: it was)
  *   tick   before a batch is closed: the clock and the watermark move on; deadlines fire
  *   emit   the changes of the batch, into its arena
  *
@@ -56,9 +56,12 @@ int tw_tracker_note(struct tw_tracker *self, const struct tw_event *event, struc
 extern const unsigned tw_tracker_ahead_at[TW_TRACK_AHEAD_STAGES]; /* records, descending */
 void tw_tracker_ahead(struct tw_tracker *self, const struct tw_record *record,
                       const struct tw_track_note *note, unsigned stage);
-/* One first-seen event. */
-int tw_tracker_apply(struct tw_tracker *self, const struct tw_record *record,
+/* One first-seen event; sets record->clock_ns, with which it is stored. */
+int tw_tracker_apply(struct tw_tracker *self, struct tw_record *record,
                      const struct tw_track_note *note);
+/* One that is stored: it is taken as it was then. */
+int tw_tracker_repeat(struct tw_tracker *self, const struct tw_record *record,
+                      const struct tw_track_note *note);
 /* At most once a second; TW_ENOMEM. */
 int tw_tracker_tick(struct tw_tracker *self, const struct tw_track_tick *tick);
 /* Changes since the last call, in the arena; `all_names` when the batch starts a partition: then

@@ -73,6 +73,9 @@ static struct tw_record rnd_record(struct tw_arena *arena, uint64_t n)
     record.received = rnd_time();
     record.has_time = rnd(4) != 0;
     record.time = record.has_time ? rnd_time() : record.received;
+    if (record.has_time && rnd(3) == 0) {
+        record.clock_ns = rnd(9) == 0 ? INT64_MIN : (int64_t)rnd(200) * TW_NS_PER_S - 100;
+    }
     record.tap = (uint16_t)rnd(3);
     record.source = (uint32_t)(rnd(10) == 0 ? UINT32_MAX : rnd(3));
     record.peer = rnd(3) == 0 ? TW_STR_NULL : rnd_text(arena, 0, rnd(10) == 0 ? 255 : 1);
@@ -93,6 +96,7 @@ static void check_record(const struct tw_record *a, const struct tw_record *b)
     assert_true(a->n == b->n && a->kind == b->kind && a->of == b->of);
     assert_true(a->effect_of == b->effect_of && a->has_time == b->has_time);
     assert_true(a->received.ns == b->received.ns && a->time.ns == b->time.ns);
+    assert_true(a->clock_ns == b->clock_ns);
     assert_true(a->tap == b->tap && a->source == b->source);
     check_text(a->peer, b->peer);
     check_text(a->json, b->json);

@@ -241,14 +241,14 @@ static void feed_event(struct play *self, const struct input *input)
     if (row->customer[0] != '\0') {
         event.attr[TW_ATTR_CUSTOMERREF] = tw_str_of(row->customer);
     }
-    const struct tw_record record = {.n = input->n,
-                                     .kind = TW_RECORD_EVENT,
-                                     .received = input->at,
-                                     .time = {row->time_ns},
-                                     .has_time = true,
-                                     .source = row->source,
-                                     .objects = row->objects,
-                                     .object_count = row->object_count};
+    struct tw_record record = {.n = input->n,
+                               .kind = TW_RECORD_EVENT,
+                               .received = input->at,
+                               .time = {row->time_ns},
+                               .has_time = true,
+                               .source = row->source,
+                               .objects = row->objects,
+                               .object_count = row->object_count};
     const struct tw_track_note *note = NULL;
     must(tw_tracker_note(self->tracker, &event, &self->arena, &note), "note");
     must(tw_tracker_apply(self->tracker, &record, note), "apply");

@@ -25,13 +25,18 @@ enum { POS, ERP };
 
 /* --- skew ------------------------------------------------------------------------------------- */
 
+static tw_wall_t correct(struct tw_skew *skew, tw_wall_t received, tw_wall_t time)
+{
+    return tw_skew_apply(tw_skew_fold(skew, received, time), received, time);
+}
+
 /* An event received at `received_s`, whose clock is `off_ns` behind, on its way for `way_ns`. */
 static int64_t corrected_error(struct tw_skew *skew, int64_t received_s, int64_t off_ns,
                                int64_t way_ns)
 {
     tw_wall_t happened = {AT(received_s).ns - way_ns};
     tw_wall_t told = {happened.ns - off_ns};
-    return tw_skew_correct(skew, AT(received_s), told).ns - happened.ns;
+    return correct(skew, AT(received_s), told).ns - happened.ns;
 }
 
 static void skew__right_clock__changes_nothing(void **unused)
@@ -67,10 +72,10 @@ static void skew__one_clock_never_set__moves_no_other_event(void **unused)
         (void)corrected_error(&skew, i, 0, MS(100));
     }
     tw_wall_t future = {INT64_MAX};
-    assert_int_equal(tw_skew_correct(&skew, AT(60), future).ns, AT(60).ns);
+    assert_int_equal(correct(&skew, AT(60), future).ns, AT(60).ns);
     assert_int_equal(corrected_error(&skew, 61, 0, MS(100)), 0);
     tw_wall_t past = {INT64_MIN};
-    assert_int_equal(tw_skew_correct(&skew, AT(62), past).ns, INT64_MIN);
+    assert_int_equal(correct(&skew, AT(62), past).ns, INT64_MIN);
     assert_int_equal(corrected_error(&skew, 63, 0, MS(100)), 0);
 }
 
@@ -137,10 +142,35 @@ static void skew__offline_backlog__is_no_skew(void **unused)
             if (received.ns < happened.ns) {
                 break;
             }
-            assert_int_equal(tw_skew_correct(&skew, received, happened).ns, happened.ns);
+            assert_int_equal(correct(&skew, received, happened).ns, happened.ns);
         }
         assert_int_equal(skew.offset_ns, 0);
     }
+}
+
+/* What was stored with an event counts, even where less is left of the past than there was. */
+static void skew__refolded_without_its_past__is_as_it_was_stored(void **unused)
+{
+    (void)unused;
+    struct tw_skew skew;
+    struct tw_skew again;
+    tw_skew_init(&skew);
+    tw_skew_init(&again);
+    for (int i = 0; i < 100; i++) { /* once it is known, the ways no longer agree */
+        tw_wall_t told = {AT(i).ns - S(90) - (i < 50 ? 0 : S(i % 3 * 4))};
+        int64_t offset_ns = tw_skew_fold(&skew, AT(i), told);
+        assert_int_equal(offset_ns, i < 30 ? 0 : S(90));
+        if (i >= 60) { /* the rest has expired */
+            tw_skew_refold(&again, AT(i), told, offset_ns);
+            assert_int_equal(again.offset_ns, S(90));
+        }
+    }
+    for (size_t i = 0; i < TW_SKEW_LOOKS; i++) { /* 40 s later what it goes by is the same, too */
+        const struct tw_skew_look *look = &skew.looks[(skew.next + i) % TW_SKEW_LOOKS];
+        const struct tw_skew_look *other = &again.looks[(again.next + i) % TW_SKEW_LOOKS];
+        assert_memory_equal(look, other, sizeof *look);
+    }
+    assert_int_equal(tw_skew_fold(&again, AT(100), AT(100)), 0);
 }
 
 static void skew__stored_form__goes_on_as_before(void **unused)
@@ -350,6 +380,7 @@ int main(void)
         cmocka_unit_test(skew__up_to_two_seconds_behind__is_the_way),
         cmocka_unit_test(skew__clock_set_right__is_seen_at_once),
         cmocka_unit_test(skew__offline_backlog__is_no_skew),
+        cmocka_unit_test(skew__refolded_without_its_past__is_as_it_was_stored),
         cmocka_unit_test(skew__stored_form__goes_on_as_before),
         cmocka_unit_test(watermark__before_the_first_tick__is_nowhere),
         cmocka_unit_test(watermark__downtime__waits_for_the_taps),

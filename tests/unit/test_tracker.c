@@ -131,13 +131,13 @@ static int apply(struct fixture *self, const char *type, const char *receipt, in
     const struct tw_object object = {.type = (uint16_t)object_code(self->cfg, "transaction"),
                                      .id = tw_str_of(receipt),
                                      .scope = TW_STR_LIT("7")};
-    const struct tw_record record = {.n = ++self->n,
-                                     .kind = TW_RECORD_EVENT,
-                                     .received = event.time,
-                                     .time = event.time,
-                                     .has_time = true,
-                                     .objects = &object,
-                                     .object_count = 1};
+    struct tw_record record = {.n = ++self->n,
+                               .kind = TW_RECORD_EVENT,
+                               .received = event.time,
+                               .time = event.time,
+                               .has_time = true,
+                               .objects = &object,
+                               .object_count = 1};
     const struct tw_track_note *note = NULL;
     int rc = tw_tracker_note(self->tracker, &event, &self->arena, &note);
     return rc == TW_OK ? tw_tracker_apply(self->tracker, &record, note) : rc;

@@ -253,6 +253,38 @@ static void journey__too_many_linked_objects__runs_are_partial(void **state)
     json_decref(json);
     world_fini(&world);
 }
+/* A till whose clock is 90 s behind: its sale is as late as the collector took it to be. */
+static void journey__clock_that_was_known_to_be_behind__is_put_right(void **state)
+{
+    (void)state;
+    struct world world;
+    char buf[160];
+    world_init(&world);
+    for (int i = 0; i < 2; i++) {
+        const struct tw_object object =
+            model_object(world.model, TRANSACTION, "0042", i == 0 ? "1" : "2");
+        event(&world, -90, "com.tillwatch.pos.sale.completed", "", &object, 1);
+        world.model->records[world.model->count - 1].clock_ns = i == 0 ? 0 : 90 * TW_NS_PER_S;
+        event(&world, 1, "com.tillwatch.middleware.sale.received", "", &object, 1);
+    }
+    struct tw_live live = watermark(buf, sizeof buf, 2);
+    const struct tw_track_changes changes = {.live = &live, .live_count = 1};
+    commit_with(&world, &changes);
+    json_t *json = get_json(&world, "/api/v1/journeys/transaction:0042/1");
+    assert_true(json_is_true(at(json, "runs.0.steps.1.late"))); /* nobody knew it yet */
+    check_null(json, "events.0.clock_behind_seconds");
+    assert_true(json_equal(at(json, "events.0.tracked_time"), at(json, "events.0.time")));
+    json_decref(json);
+    json = get_json(&world, "/api/v1/journeys/transaction:0042/2");
+    assert_true(json_is_false(at(json, "runs.0.steps.1.late")));
+    check_number(json, "events.0.clock_behind_seconds", 90);
+    assert_true(json_equal(at(json, "events.0.tracked_time"), at(json, "runs.0.started")));
+    /* never later than the receipt, which of these is the start of the model */
+    assert_true(json_equal(at(json, "events.1.tracked_time"), at(json, "events.1.received")));
+    json_decref(json);
+    world_fini(&world);
+}
+
 /* Two sales under one payment: what names one of them is that one's alone, what names neither
  * concerns both. */
 static void journey__two_roots_behind_one_link__each_has_what_names_it(void **state)
@@ -298,6 +330,7 @@ int main(void)
         cmocka_unit_test(journey__fan_out__knows_the_stores_of_the_row),
         cmocka_unit_test(journey__conditions_on_numbers_and_booleans__hold_as_in_decoding),
         cmocka_unit_test(journey__too_many_linked_objects__runs_are_partial),
+        cmocka_unit_test(journey__clock_that_was_known_to_be_behind__is_put_right),
         cmocka_unit_test(journey__two_roots_behind_one_link__each_has_what_names_it),
         cmocka_unit_test(journey__linked_object_of_another_key__brings_its_runs),
     };

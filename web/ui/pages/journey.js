@@ -21,8 +21,12 @@ function badges(event) {
     event.effect_of ? badge("bad", "repeats the effect of event " + event.effect_of, "A different event with the same business effect") : null,
     event.replayid ? badge("unknown", "replay", event.replayid) : null,
     event.has_time ? null : badge("warn", "no time", "Placed by when it was received"),
-    event.has_time && event.transit_seconds < -1 ? badge("warn", "clock ahead", "Its time is after its receipt") : null,
-    event.has_time && event.transit_seconds > 60 ? badge("warn", "received " + duration(event.transit_seconds) + " later", "Between its time and its receipt") : null,
+    event.clock_behind_seconds > 1 ? badge("warn", "clock " + duration(event.clock_behind_seconds) + " behind, corrected",
+      "Deadlines count from " + event.tracked_time) : null,
+    event.has_time && event.transit_seconds < -1 ? badge("warn", event.clock_behind_seconds < 0
+      ? "clock " + duration(-event.clock_behind_seconds) + " ahead, corrected" : "clock ahead",
+    "Its time is after its receipt; deadlines count from " + event.tracked_time) : null,
+    event.has_time && event.transit_seconds > 60 && !(event.clock_behind_seconds > 1) ? badge("warn", "received " + duration(event.transit_seconds) + " later", "Between its time and its receipt") : null,
   ];
 }
 
