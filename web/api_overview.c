@@ -60,6 +60,7 @@ int tw_api_overview(struct tw_call *call)
     static const char *const names[] = {NULL};
     static const char *const live_keys[] = {
         "at", "read_up_to", "watermark", "watermark_lag", "sources_behind", NULL};
+    static const char *const store_keys[] = {"store_totals", NULL};
     struct tw_store_status status;
     struct tw_source_summary sources;
     json_t *live = NULL;
@@ -84,6 +85,8 @@ int tw_api_overview(struct tw_call *call)
     tw_out_set(json, "workflows", list_of(live, "workflows"));
     tw_out_set(json, "objectives", list_of(live, "objectives"));
     tw_out_set(json, "systems", list_of(live, "systems"));
+    tw_out_set(json, "stores", list_of(live, "stores"));
+    tw_api_copy(json, live, store_keys);
     tw_out_set(json, "missing", missing_json(&sources, overdue));
     json_decref(live);
     return tw_response_json(&call->response, 200, json);

@@ -293,13 +293,58 @@ static void write_tracker(struct tw_metrics *m, const json_t *overview)
         tw_metrics_family(m, families[i].kind, families[i].name, families[i].help);
         sample(m, NULL, 0, number_of(overview, families[i].key, NULL));
     }
-    tw_metrics_family(m, TW_METRIC_GAUGE, "tillwatch_system_watermark_lag_seconds",
-                      "Time up to which deadlines are not judged yet, by system");
+}
+
+/* ---- systems and stores */
+
+static void write_systems(struct tw_metrics *m, const json_t *overview)
+{
+    static const struct {
+        const char *name;
+        const char *help;
+        const char *key;
+    } families[] = {
+        {"tillwatch_system_watermark_lag_seconds",
+         "Time up to which deadlines are not judged yet, by system", "watermark_lag"},
+        {"tillwatch_system_waiting", "Steps that runs wait for, by their system", "waiting"},
+        {"tillwatch_system_overdue", "Steps that are past their deadline, by their system",
+         "overdue"},
+        {"tillwatch_system_failed", "Steps that failed in open runs, by their system", "failed"},
+        {"tillwatch_system_oldest_age_seconds",
+         "Age of the oldest step that is waited for, by its system", "oldest_age"},
+        {"tillwatch_system_throughput",
+         "Steps that a system completes a second, mean of five "
+         "minutes",
+         "rate"},
+        {"tillwatch_system_drain_seconds",
+         "When nothing will wait for a system any more; +Inf while it grows", "drain_seconds"},
+    };
     const json_t *systems = json_object_get(overview, "systems");
-    for (size_t i = 0; i < json_array_size(systems); i++) {
-        const json_t *system = json_array_get(systems, i);
-        const struct tw_metric_label label = {"system", text_of(system, "system")};
-        sample(m, &label, 1, number_of(system, "watermark_lag", NULL));
+    for (size_t f = 0; f < sizeof families / sizeof families[0]; f++) {
+        tw_metrics_family(m, TW_METRIC_GAUGE, families[f].name, families[f].help);
+        for (size_t i = 0; i < json_array_size(systems); i++) {
+            const json_t *system = json_array_get(systems, i);
+            const struct tw_metric_label label = {"system", text_of(system, "system")};
+            sample(m, &label, 1, number_of(system, families[f].key, NULL));
+        }
+    }
+}
+
+/* Never by store: there are thousands of them. */
+static void write_stores(struct tw_metrics *m, const json_t *overview)
+{
+    static const struct {
+        const char *name;
+        const char *help;
+        const char *key;
+    } families[] = {
+        {"tillwatch_stores_known", "Stores that were heard of or are expected", "stores"},
+        {"tillwatch_stores_late", "Stores in which a step is overdue or has failed", "late"},
+    };
+    const json_t *totals = json_object_get(overview, "store_totals");
+    for (size_t i = 0; i < sizeof families / sizeof families[0]; i++) {
+        tw_metrics_family(m, TW_METRIC_GAUGE, families[i].name, families[i].help);
+        sample(m, NULL, 0, number_of(totals, families[i].key, NULL));
     }
 }
 
@@ -317,6 +362,8 @@ int tw_metrics_track(struct tw_call *call, struct tw_metrics *m)
         write_verdicts(m, &workflows);
         write_objectives(m, &objectives);
         write_tracker(m, overview);
+        write_systems(m, overview);
+        write_stores(m, overview);
     }
     documents_fini(&workflows);
     documents_fini(&objectives);

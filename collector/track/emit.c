@@ -12,7 +12,8 @@
 #include "core/err.h"
 #include "track/internal.h"
 
-#define MINUTE_NS      (60 * TW_NS_PER_S)
+#define MINUTE_S       60
+#define MINUTE_NS      (MINUTE_S * TW_NS_PER_S)
 #define SKETCH_BYTES   ((size_t)64 << 10)
 #define SNAPSHOT_BYTES ((size_t)16 << 30)
 
@@ -211,6 +212,85 @@ static int emit_tower(struct emission *self)
     return rc;
 }
 
+static int emit_systems(struct emission *self)
+{
+    struct tw_tracker *tracker = self->tracker;
+    static const struct {
+        const char *metric;
+        int64_t divisor;
+    } gauges[TW_SYSTEM_GAUGES] = {{"system_waiting", 1},
+                                  {"system_overdue", 1},
+                                  {"system_failed", 1},
+                                  {"system_oldest_age", TW_NS_PER_S}};
+    struct tw_system_lag *lags = tw_arena_alloc(self->arena, TW_WATERMARK_SYSTEMS * sizeof *lags);
+    int rc = lags == NULL ? TW_ENOMEM : TW_OK;
+    if (rc == TW_OK) {
+        tw_systems_lag(tracker, lags);
+    }
+    for (uint32_t i = 1; i <= tracker->systems.count && rc == TW_OK; i++) {
+        const int64_t values[] = {(int64_t)(lags[i].waiting + lags[i].overdue),
+                                  (int64_t)lags[i].overdue, (int64_t)lags[i].failed,
+                                  lags[i].oldest_ns};
+        for (size_t k = 0; k < TW_SYSTEM_GAUGES && rc == TW_OK; k++) {
+            const struct title title = {.kind = TW_SERIES_LAST,
+                                        .divisor = gauges[k].divisor,
+                                        .metric = gauges[k].metric,
+                                        .name = {"system"},
+                                        .value = {tw_words_text(&tracker->systems, i)}};
+            rc = add_last(self, &tracker->system_last[i][k], &title, values[k]);
+        }
+    }
+    return rc;
+}
+
+/* Of a store once a minute, while it is not 0, and when it has become 0. There are many stores, and
+ * in most of them nothing is late. */
+static int add_of_store(struct emission *self, struct tw_gauge *gauge, const struct title *title,
+                        uint64_t value)
+{
+    bool is_news = value > 0 || (gauge->is_known && gauge->value != 0);
+    if (!is_news) {
+        return TW_OK;
+    }
+    gauge->is_known = true;
+    gauge->value = (int64_t)value;
+    return add_point(self, gauge, title, self->last_value, (int64_t)value);
+}
+
+static int emit_stores(struct emission *self)
+{
+    struct tw_tracker *tracker = self->tracker;
+    int rc = TW_OK;
+    for (uint32_t i = 0; i < tracker->store_stats_count && rc == TW_OK; i++) {
+        struct tw_store_stats *row = &tracker->store_stats[i];
+        struct title title = {
+            .kind = TW_SERIES_LAST,
+            .divisor = 1,
+            .metric = "store_waiting",
+            .name = {"store"},
+            .value = {i == 0 ? TW_TRACK_OTHER_STORES : tw_words_text(&tracker->stores, i)}};
+        rc = add_of_store(self, &row->waiting_last, &title, row->waiting + row->overdue);
+        title.metric = "store_overdue";
+        rc = rc == TW_OK ? add_of_store(self, &row->overdue_last, &title, row->overdue) : rc;
+        title.metric = "store_failed";
+        rc = rc == TW_OK ? add_of_store(self, &row->failed_last, &title, row->failed) : rc;
+    }
+    return rc;
+}
+
+/* Values at the end of a bucket that do not belong to one workflow or objective. */
+static int emit_wholes(struct emission *self)
+{
+    int rc = emit_tower(self);
+    rc = rc == TW_OK ? emit_systems(self) : rc;
+    int64_t minute = (self->last_value + TW_SERIES_BUCKET_S) / MINUTE_S; /* that has begun */
+    if (rc == TW_OK && minute > self->tracker->stores_minute) {
+        self->tracker->stores_minute = minute;
+        rc = emit_stores(self);
+    }
+    return rc;
+}
+
 static int emit_points(struct emission *self)
 {
     struct tw_tracker *tracker = self->tracker;
@@ -220,7 +300,8 @@ static int emit_points(struct emission *self)
     }
     self->point_room = tracker->stats_count * 3 + steps * 5 +
                        tracker->objective_count * (4 + TW_BURN_WINDOW_COUNT) +
-                       TW_WATERMARK_SYSTEMS + 1;
+                       TW_WATERMARK_SYSTEMS * (1 + TW_SYSTEM_GAUGES) + 1 +
+                       (size_t)tracker->store_stats_count * 3;
     self->points = tw_arena_alloc(self->arena, self->point_room * sizeof *self->points);
     int rc = self->points == NULL ? TW_ENOMEM : TW_OK;
     for (uint32_t i = 0; i < tracker->stats_count && rc == TW_OK; i++) {
@@ -229,7 +310,7 @@ static int emit_points(struct emission *self)
     for (size_t i = 0; i < tracker->objective_count && rc == TW_OK; i++) {
         rc = emit_objective(self, &tracker->objectives[i]);
     }
-    return rc == TW_OK && self->last_value >= 0 ? emit_tower(self) : rc;
+    return rc == TW_OK && self->last_value >= 0 ? emit_wholes(self) : rc;
 }
 
 /* --- sketches --------------------------------------------------------------------------------- */

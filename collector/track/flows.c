@@ -329,20 +329,23 @@ static int define_roots(struct tw_tracker *self)
     return tw_graph_set_roots(self->graph, self->root_types, self->root_type_count);
 }
 
-/* The numbers of systems: words may have been replaced by those of a snapshot. */
+/* The numbers of systems: words may have been replaced by those of a snapshot. What is counted by
+ * name goes to the system that the version in force says, if it has the step. */
 static int define_systems(struct tw_tracker *self)
 {
     int rc = TW_OK;
-    for (size_t i = 0; i < self->flow_count; i++) {
-        struct tw_flow *flow = &self->flows[i];
-        for (size_t k = 0; flow->workflow != NULL && k < flow->workflow->step_count && rc == TW_OK;
-             k++) {
+    for (size_t i = 0; i < self->flow_count * 2; i++) {
+        uint32_t version = (uint32_t)(i % self->flow_count);
+        struct tw_flow *flow = &self->flows[version];
+        bool is_second = i >= self->flow_count;
+        if (flow->workflow == NULL || tw_matcher_is_current(self->matcher, version) != is_second) {
+            continue;
+        }
+        for (size_t k = 0; k < flow->workflow->step_count && rc == TW_OK; k++) {
             uint32_t system = 0;
             rc = tw_words_add(&self->systems, tw_str_of(flow->workflow->steps[k].system), &system);
             flow->steps[k].system = (uint16_t)system;
-            if (tw_matcher_is_current(self->matcher, (uint32_t)i)) {
-                self->stats[flow->stats].steps[flow->steps[k].stats].system = (uint16_t)system;
-            }
+            self->stats[flow->stats].steps[flow->steps[k].stats].system = (uint16_t)system;
         }
     }
     return rc;

@@ -6,6 +6,7 @@
  *   runs.c        where runs live: made, found, held, given up, forgotten
  *   progress.c    from the facts of a run to its steps: what changed, into queues and counts
  *   contribute.c  what a run says to its objectives
+ *   stores.c systems.c    what waits in each store, and for each system
  *   deadlines.c   a tick: what is due, what waits long, what is forgotten
  *   emit.c row.c live.c   changes of a batch: series, rows of runs, documents
  *   save.c restore.c      the whole state as bytes
@@ -41,6 +42,10 @@
 #define TW_TRACK_RECENT 1024
 /* Rows of runs and points of series in one batch; what is left goes into the next ones. */
 #define TW_TRACK_ROWS_MAX 20000
+/* Stores that have a row of their own; what waits in others is counted as one, the "other". A
+ * retailer has at most 5,000. */
+#define TW_TRACK_STORES_MAX   5000
+#define TW_TRACK_OTHER_STORES "(other)" /* ... in series */
 /* Minutes of lag that are remembered for the quantiles of the last hour. */
 #define TW_TRACK_LAG_MINUTES 60
 
@@ -123,6 +128,42 @@ struct tw_flow_stats {
     bool is_changed; /* since its document was written */
     bool had_traffic;
     enum tw_lag_verdict verdict; /* the worst of its steps, as shown last */
+};
+
+/* What waits in a store (stores.c). */
+struct tw_store_entry {
+    uint32_t since_s; /* since 1970; from 1 */
+    uint32_t since_ns;
+    uint32_t run;
+};
+struct tw_store_stats {
+    uint64_t waiting; /* steps of its runs that wait in time, that are overdue, that failed */
+    uint64_t overdue;
+    uint64_t failed;
+    struct tw_store_entry *entries; /* owned; a heap: the one that waits longest first */
+    uint32_t count;
+    uint32_t capacity;
+    struct tw_gauge waiting_last;
+    struct tw_gauge overdue_last;
+    struct tw_gauge failed_last;
+};
+/* The step that has been waited for longest in a store. */
+struct tw_store_oldest {
+    int64_t since_ns;
+    uint16_t system;
+};
+
+/* What waits for a system (systems.c). Waiting, overdue, failed, oldest have a series each. */
+#define TW_SYSTEM_GAUGES 4
+struct tw_system_lag {
+    uint64_t waiting; /* in time */
+    uint64_t overdue;
+    uint64_t failed;
+    int64_t oldest_ns; /* age; 0: none waits */
+    bool has_rates;
+    bool has_steps;
+    double in_per_s;
+    double out_per_s;
 };
 
 struct tw_objective_stats {
@@ -221,6 +262,7 @@ struct tw_open_run {
     uint32_t expected; /* fan-out: stores; their set is that of `roster` */
     uint32_t done;     /* sets of steps: counted as done, ever failed, overdue or not */
     uint32_t failed;
+    uint32_t waiting_s; /* of its entry in the heap of its store; 0: it has none */
     uint64_t waits_low; /* 4 bits a step: enum tw_waits */
     uint64_t waits_high;
     int64_t started_ns;
@@ -314,8 +356,11 @@ struct tw_tracker {
     struct tw_words stores;
     struct tw_words regions;
     struct tw_words codes;
-    int64_t *store_seen_ns; /* by word of stores */
+    int64_t *store_seen_ns;  /* by word of stores: receipt of its last event */
+    int64_t *store_event_ns; /* time of its latest event */
     size_t store_seen_count;
+    struct tw_store_stats *store_stats; /* by word; 0: those without a row of their own */
+    uint32_t store_stats_count;
     struct tw_skew *skews; /* by source */
     size_t skew_count;
     struct tw_sequence *sequences; /* by source; those that were ever sequenced */
@@ -364,12 +409,14 @@ struct tw_tracker {
     struct tw_pending_spend *spends;
     size_t spend_count;
     size_t spend_capacity;
-    int64_t bucket_s; /* the bucket whose gauges are to be written at its end */
-    int64_t live_ns;  /* when documents were written last */
+    int64_t bucket_s;       /* the bucket whose gauges are to be written at its end */
+    int64_t stores_minute;  /* the one whose beginning had points of stores */
+    int64_t stores_live_ns; /* when the document of all stores was made last */
     int64_t snapshot_ns;
     uint64_t snapshot_n;
     bool wants_snapshot;
     struct tw_gauge lag_last[TW_WATERMARK_SYSTEMS];
+    struct tw_gauge system_last[TW_WATERMARK_SYSTEMS][TW_SYSTEM_GAUGES];
     struct tw_gauge open_last;
     uint64_t evicted;
     uint64_t late;
@@ -496,6 +543,22 @@ int tw_contribute_freshness(struct tw_tracker *self);
 int tw_deadlines_tick(struct tw_tracker *self);
 /* How old the oldest that waits for a step is, over all versions; 0: none waits. */
 int64_t tw_deadlines_oldest(const struct tw_tracker *self, uint32_t stats, uint32_t step);
+
+/* ---- stores.c ---- */
+/* A step of the run has gone from `before` to what it waits for now. */
+int tw_stores_move(struct tw_tracker *self, uint32_t id, enum tw_waits before, size_t step);
+/* Before the store of a run changes, and behind it. */
+void tw_stores_leave(struct tw_tracker *self, uint32_t id);
+int tw_stores_join(struct tw_tracker *self, uint32_t id);
+/* The oldest that waits in a store (a row); false: none. Puts the heap in order, changes nothing
+ * else. */
+bool tw_stores_oldest(struct tw_tracker *self, uint32_t index, struct tw_store_oldest *ret_oldest);
+uint64_t tw_stores_bytes(const struct tw_tracker *self);
+void tw_stores_fini(struct tw_tracker *self);
+
+/* ---- systems.c ---- */
+/* What waits for each system, by its word; `lags` has room for TW_WATERMARK_SYSTEMS. */
+void tw_systems_lag(const struct tw_tracker *self, struct tw_system_lag *lags);
 
 /* ---- row.c ---- */
 /* TW_ENOTFOUND: its object's text is not known. */

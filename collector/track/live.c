@@ -1,65 +1,38 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The documents that are shown as they are: one a workflow, one an objective, and the overview.
+ * The documents that are shown as they are: one a workflow, one an objective, the stores, and the
+ * overview.
  * Shapes: docs/reference/tracking.md. */
 #include "config.h"
 
 #include <inttypes.h>
-#include <jansson.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "core/err.h"
 #include "track/internal.h"
+#include "track/live.h"
 
-#define MINUTE_NS (60 * TW_NS_PER_S)
+#define MINUTE_NS    (60 * TW_NS_PER_S)
+#define LATELY_MIN   5                                  /* minutes of "lately" */
+#define STORES_EVERY (TW_SERIES_BUCKET_S * TW_NS_PER_S) /* between documents of all stores */
+
+/* How steps of one system were reached, over all workflows in force. */
+struct reached {
+    struct tw_sketch lately;
+    struct tw_sketch hour;
+    enum tw_lag_verdict verdict; /* the worst of its steps that wait for another */
+};
 
 /* Documents under way. */
 struct writing {
     struct tw_tracker *tracker;
     struct tw_arena *arena;
+    struct tw_system_lag *lags; /* by word of systems, as is: */
+    struct reached *reached;
     struct tw_live *rows;
     size_t count;
     bool has_failed; /* out of memory */
 };
-
-/* jansson takes no NULL and no NAN: what is not known is null. */
-static json_t *text_or_null(const char *text)
-{
-    json_t *value = text == NULL ? NULL : json_string(text);
-    return value != NULL ? value : json_null();
-}
-
-static json_t *number_or_null(double value)
-{
-    return isfinite(value) ? json_real(value) : json_null();
-}
-
-static json_t *seconds(int64_t ns)
-{
-    return json_real((double)ns / (double)TW_NS_PER_S);
-}
-
-static json_t *count_of(uint64_t count)
-{
-    return json_integer((json_int_t)count);
-}
-
-static json_t *moment(tw_wall_t at)
-{
-    char text[TW_TIME_TEXT_SIZE];
-    if (at.ns == INT64_MIN || at.ns == 0) {
-        return json_null();
-    }
-    tw_wall_format(at, text);
-    return json_string(text);
-}
-
-/* Takes the value; a member that cannot be set shows when the document is written. */
-static void set(json_t *object, const char *name, json_t *value)
-{
-    (void)json_object_set_new(object, name, value); /* NULL and failures leave it out */
-}
 
 /* Takes the document. */
 static void finish(struct writing *self, const char *prefix, const char *name, json_t *document)
@@ -101,20 +74,20 @@ static json_t *quantiles(const struct tw_sketch *sketch)
     json_t *object = json_object();
     for (size_t i = 0; i < 3; i++) {
         int64_t ns = tw_sketch_quantile(sketch, wanted[i].ppm);
-        set(object, wanted[i].name, ns < 0 ? json_null() : seconds(ns));
+        tw_json_set(object, wanted[i].name, ns < 0 ? json_null() : tw_json_seconds(ns));
     }
-    set(object, "count", count_of(sketch->count));
+    tw_json_set(object, "count", tw_json_count(sketch->count));
     return object;
 }
 
-static json_t *drain_of(const struct tw_step_stats *step)
+static json_t *drain_of(const struct tw_lag_ring *ring, uint64_t waiting)
 {
-    struct tw_drain drain = tw_lag_drain(&step->ring, step->waiting + step->overdue);
+    struct tw_drain drain = tw_lag_drain(ring, waiting);
     switch (drain.state) {
     case TW_DRAIN_EMPTY:
         return json_integer(0);
     case TW_DRAIN_DRAINS:
-        return number_or_null(drain.seconds);
+        return tw_json_number(drain.seconds);
     case TW_DRAIN_GROWING:
         return json_string("growing");
     case TW_DRAIN_UNKNOWN:
@@ -166,51 +139,70 @@ void tw_live_look(struct tw_tracker *self)
     }
 }
 
-/* One step of a workflow's document; *verdict_p becomes the worst. */
-static json_t *step_document(struct writing *self, const struct tw_workflow *workflow,
-                             const struct tw_wf_step *step, uint32_t flow,
-                             enum tw_lag_verdict *verdict_p)
+/* A step as it is now. */
+struct step_view {
+    const struct tw_step_stats *stats;
+    struct tw_sketch lately;
+    struct tw_sketch hour;
+    struct tw_lag_point now;
+    enum tw_lag_verdict verdict;
+};
+
+static enum tw_lag_verdict worse(enum tw_lag_verdict a, enum tw_lag_verdict b)
+{
+    return a > b ? a : b;
+}
+
+/* Look at a step of the definition in force, and add it to its system. */
+static void view_step(struct writing *self, const struct tw_wf_step *step, uint32_t flow,
+                      struct step_view *view)
 {
     struct tw_tracker *tracker = self->tracker;
     uint32_t index = 0;
     while (strcmp(tracker->stats[flow].steps[index].name, step->name) != 0) {
         index++; /* the version in force has made all of them */
     }
-    const struct tw_step_stats *stats = &tracker->stats[flow].steps[index];
-    struct tw_sketch lately;
-    struct tw_sketch hour;
-    tw_sketch_init(&lately);
-    tw_sketch_init(&hour);
-    int rc = gather_lag(tracker, stats, 5, &lately);
-    rc = rc == TW_OK ? gather_lag(tracker, stats, TW_TRACK_LAG_MINUTES, &hour) : rc;
-    self->has_failed = self->has_failed || rc != TW_OK;
-    struct tw_lag_point now = look_at(tracker, flow, index);
-    enum tw_lag_verdict verdict = tw_lag_judge(&stats->ring, &now, allowed_of(step, &hour));
-    bool is_start = step->after == 0; /* nobody waits for it: idle or not */
-    if (!is_start && verdict > *verdict_p) {
-        *verdict_p = verdict;
+    view->stats = &tracker->stats[flow].steps[index];
+    struct reached *reached = &self->reached[view->stats->system];
+    tw_sketch_init(&view->lately);
+    tw_sketch_init(&view->hour);
+    int rc = gather_lag(tracker, view->stats, LATELY_MIN, &view->lately);
+    rc = rc == TW_OK ? gather_lag(tracker, view->stats, TW_TRACK_LAG_MINUTES, &view->hour) : rc;
+    rc = rc == TW_OK ? tw_sketch_merge(&reached->lately, &view->lately) : rc;
+    rc = rc == TW_OK || rc == TW_ELIMIT ? tw_sketch_merge(&reached->hour, &view->hour) : rc;
+    self->has_failed = self->has_failed || rc == TW_ENOMEM;
+    view->now = look_at(tracker, flow, index);
+    view->verdict = tw_lag_judge(&view->stats->ring, &view->now, allowed_of(step, &view->hour));
+    if (step->after != 0) { /* nobody waits for a start: idle or not */
+        reached->verdict = worse(reached->verdict, view->verdict);
     }
+}
+
+static json_t *step_document(const struct tw_workflow *workflow, const struct tw_wf_step *step,
+                             const struct step_view *view)
+{
+    const struct tw_step_stats *stats = view->stats;
     struct tw_lag_rates rates = tw_lag_rates(&stats->ring);
     json_t *object = json_object();
-    set(object, "name", json_string(step->name));
-    set(object, "title", text_or_null(step->title));
-    set(object, "system", text_or_null(step->system));
-    set(object, "destination", json_boolean(step->is_destination));
-    set(object, "optional", json_boolean(step->is_optional));
-    set(object, "after", names_of(workflow, step->after));
-    set(object, "within", step->within_ns > 0 ? seconds(step->within_ns) : json_null());
-    set(object, "rate", rates.has_data ? number_or_null(rates.out_per_s) : json_null());
-    set(object, "arrival_rate", rates.has_data ? number_or_null(rates.in_per_s) : json_null());
-    set(object, "failed", count_of(stats->failed));
-    set(object, "waiting", count_of(stats->waiting + stats->overdue));
-    set(object, "overdue", count_of(stats->overdue));
-    set(object, "oldest_age", seconds(now.oldest_ns));
-    set(object, "lag", quantiles(&lately));
-    set(object, "lag_1h", quantiles(&hour));
-    set(object, "drain_seconds", drain_of(stats));
-    set(object, "verdict", json_string(tw_lag_verdict_name(verdict)));
-    tw_sketch_fini(&lately);
-    tw_sketch_fini(&hour);
+    tw_json_set(object, "name", json_string(step->name));
+    tw_json_set(object, "title", tw_json_text(step->title));
+    tw_json_set(object, "system", tw_json_text(step->system));
+    tw_json_set(object, "destination", json_boolean(step->is_destination));
+    tw_json_set(object, "optional", json_boolean(step->is_optional));
+    tw_json_set(object, "after", names_of(workflow, step->after));
+    tw_json_set(object, "within",
+                step->within_ns > 0 ? tw_json_seconds(step->within_ns) : json_null());
+    tw_json_set(object, "rate", rates.has_data ? tw_json_number(rates.out_per_s) : json_null());
+    tw_json_set(object, "arrival_rate",
+                rates.has_data ? tw_json_number(rates.in_per_s) : json_null());
+    tw_json_set(object, "failed", tw_json_count(stats->failed));
+    tw_json_set(object, "waiting", tw_json_count(stats->waiting + stats->overdue));
+    tw_json_set(object, "overdue", tw_json_count(stats->overdue));
+    tw_json_set(object, "oldest_age", tw_json_seconds(view->now.oldest_ns));
+    tw_json_set(object, "lag", quantiles(&view->lately));
+    tw_json_set(object, "lag_1h", quantiles(&view->hour));
+    tw_json_set(object, "drain_seconds", drain_of(&stats->ring, stats->waiting + stats->overdue));
+    tw_json_set(object, "verdict", json_string(tw_lag_verdict_name(view->verdict)));
     return object;
 }
 
@@ -220,9 +212,10 @@ static json_t *runs_of(const struct tw_flow_stats *stats)
 {
     json_t *object = json_object();
     for (int i = 0; i <= TW_RUN_IS_COMPENSATED; i++) {
-        set(object, tw_run_state_name((enum tw_run_state)i), count_of(stats->by_state[i]));
+        tw_json_set(object, tw_run_state_name((enum tw_run_state)i),
+                    tw_json_count(stats->by_state[i]));
     }
-    set(object, "open", count_of(stats->open));
+    tw_json_set(object, "open", tw_json_count(stats->open));
     return object;
 }
 
@@ -235,36 +228,53 @@ static uint32_t flow_named(const struct tw_tracker *self, const char *name)
     return flow;
 }
 
+/* Its steps as they are now, whether there is a document to be written or not: the systems and the
+ * verdict want them. */
+static void view_steps(struct writing *self, const struct tw_workflow *workflow, uint32_t flow,
+                       json_t *steps)
+{
+    enum tw_lag_verdict verdict = TW_LAG_UNKNOWN;
+    for (size_t i = 0; i < workflow->step_count; i++) {
+        const struct tw_wf_step *step = &workflow->steps[i];
+        struct step_view view;
+        view_step(self, step, flow, &view);
+        verdict = step->after == 0 ? verdict : worse(verdict, view.verdict);
+        if (steps != NULL) {
+            (void)json_array_append_new(steps, step_document(workflow, step, &view));
+        }
+        tw_sketch_fini(&view.lately);
+        tw_sketch_fini(&view.hour);
+    }
+    self->tracker->stats[flow].verdict = verdict;
+}
+
 static void workflow_document(struct writing *self, const struct tw_workflow *workflow)
 {
     uint32_t flow = flow_named(self->tracker, workflow->name);
     struct tw_flow_stats *stats = &self->tracker->stats[flow];
-    if (!stats->is_changed && stats->open == 0) {
+    bool is_wanted = stats->is_changed || stats->open > 0;
+    json_t *steps = is_wanted ? json_array() : NULL;
+    view_steps(self, workflow, flow, steps);
+    if (!is_wanted) {
         return;
     }
     char version[32];
     (void)snprintf(version, sizeof version, "%016" PRIx64, workflow->version);
-    enum tw_lag_verdict verdict = TW_LAG_UNKNOWN;
-    json_t *steps = json_array();
-    for (size_t i = 0; i < workflow->step_count; i++) {
-        (void)json_array_append_new(
-            steps, step_document(self, workflow, &workflow->steps[i], flow, &verdict));
-    }
-    stats->verdict = verdict;
     json_t *object = json_object();
-    set(object, "workflow", json_string(workflow->name));
-    set(object, "title", text_or_null(workflow->title));
-    set(object, "owner", text_or_null(workflow->owner));
-    set(object, "version", json_string(version));
-    set(object, "timing", json_string(tw_timing_name(workflow->timing)));
-    set(object, "criticality", json_string(tw_criticality_name(workflow->criticality)));
-    set(object, "financial", json_boolean(workflow->is_financial));
-    set(object, "object", json_string(workflow->object));
-    set(object, "at", moment((tw_wall_t){self->tracker->now_ns}));
-    set(object, "watermark", moment(tw_watermark_lowest(&self->tracker->watermark)));
-    set(object, "verdict", json_string(tw_lag_verdict_name(verdict)));
-    set(object, "runs", runs_of(stats));
-    set(object, "steps", steps);
+    tw_json_set(object, "workflow", json_string(workflow->name));
+    tw_json_set(object, "title", tw_json_text(workflow->title));
+    tw_json_set(object, "owner", tw_json_text(workflow->owner));
+    tw_json_set(object, "version", json_string(version));
+    tw_json_set(object, "timing", json_string(tw_timing_name(workflow->timing)));
+    tw_json_set(object, "criticality", json_string(tw_criticality_name(workflow->criticality)));
+    tw_json_set(object, "financial", json_boolean(workflow->is_financial));
+    tw_json_set(object, "object", json_string(workflow->object));
+    tw_json_set(object, "at", tw_json_moment((tw_wall_t){self->tracker->now_ns}));
+    tw_json_set(object, "watermark",
+                tw_json_moment(tw_watermark_lowest(&self->tracker->watermark)));
+    tw_json_set(object, "verdict", json_string(tw_lag_verdict_name(stats->verdict)));
+    tw_json_set(object, "runs", runs_of(stats));
+    tw_json_set(object, "steps", steps);
     stats->is_changed = false;
     finish(self, "workflow/", workflow->name, object);
 }
@@ -292,16 +302,16 @@ static json_t *rules_of(const struct tw_objective_stats *row)
                                                 tw_budget_window_s(row->budget), TW_BURN_BAD_MIN);
         enum tw_burn_state state = tw_budget_judge(row->budget, rule, TW_BURN_BAD_MIN);
         json_t *object = json_object();
-        set(object, "rule", json_string(tw_burn_rule_name(rule)));
-        set(object, "feasible", json_boolean(plan.use == TW_BURN_USABLE));
-        set(object, "use", json_string(use_names[plan.use]));
-        set(object, "long", json_string(tw_burn_window_name(plan.long_window)));
-        set(object, "short", json_string(tw_burn_window_name(plan.short_window)));
-        set(object, "threshold", number_or_null(plan.threshold));
-        set(object, "events_min", json_integer(plan.events_min));
-        set(object, "detection_seconds", json_integer(plan.detection_s));
-        set(object, "pages", json_boolean(tw_burn_rule_pages(rule)));
-        set(object, "state", json_string(state_names[state]));
+        tw_json_set(object, "rule", json_string(tw_burn_rule_name(rule)));
+        tw_json_set(object, "feasible", json_boolean(plan.use == TW_BURN_USABLE));
+        tw_json_set(object, "use", json_string(use_names[plan.use]));
+        tw_json_set(object, "long", json_string(tw_burn_window_name(plan.long_window)));
+        tw_json_set(object, "short", json_string(tw_burn_window_name(plan.short_window)));
+        tw_json_set(object, "threshold", tw_json_number(plan.threshold));
+        tw_json_set(object, "events_min", json_integer(plan.events_min));
+        tw_json_set(object, "detection_seconds", json_integer(plan.detection_s));
+        tw_json_set(object, "pages", json_boolean(tw_burn_rule_pages(rule)));
+        tw_json_set(object, "state", json_string(state_names[state]));
         (void)json_array_append_new(list, object);
     }
     return list;
@@ -311,25 +321,26 @@ static json_t *burn_of(const struct tw_budget_view *view)
 {
     json_t *object = json_object();
     for (int i = 0; i < TW_BURN_WINDOW_COUNT; i++) {
-        set(object, tw_burn_window_name((enum tw_burn_window)i),
-            view->burn_has_data[i] ? number_or_null(view->burn[i]) : json_null());
+        tw_json_set(object, tw_burn_window_name((enum tw_burn_window)i),
+                    view->burn_has_data[i] ? tw_json_number(view->burn[i]) : json_null());
     }
     return object;
 }
 
 static json_t *exhaustion_of(const struct tw_budget_view *view)
 {
-    return view->exhaustion_ns == TW_BUDGET_NEVER ? json_null() : seconds(view->exhaustion_ns);
+    return view->exhaustion_ns == TW_BUDGET_NEVER ? json_null()
+                                                  : tw_json_seconds(view->exhaustion_ns);
 }
 
 static void set_counts(json_t *object, const struct tw_budget_view *view)
 {
-    set(object, "good", json_integer(view->good));
-    set(object, "bad", json_integer(view->bad));
-    set(object, "total", json_integer(view->total));
-    set(object, "undecided", json_integer(view->undecided));
-    set(object, "ratio", number_or_null(view->ratio));
-    set(object, "budget_remaining", number_or_null(view->remaining));
+    tw_json_set(object, "good", json_integer(view->good));
+    tw_json_set(object, "bad", json_integer(view->bad));
+    tw_json_set(object, "total", json_integer(view->total));
+    tw_json_set(object, "undecided", json_integer(view->undecided));
+    tw_json_set(object, "ratio", tw_json_number(view->ratio));
+    tw_json_set(object, "budget_remaining", tw_json_number(view->remaining));
 }
 
 static void objective_document(struct writing *self, struct tw_objective_stats *row)
@@ -342,34 +353,37 @@ static void objective_document(struct writing *self, struct tw_objective_stats *
     tw_budget_view(row->budget, row->undecided, &view);
     bool is_rolling = objective->window == TW_WINDOW_ROLLING;
     json_t *window = json_object();
-    set(window, "kind", json_string(tw_window_kind_name(objective->window)));
-    set(window, "seconds", json_integer(tw_budget_window_s(row->budget)));
-    set(window, "timezone",
-        is_rolling ? json_null()
-                   : text_or_null(objective->timezone == NULL ? "UTC" : objective->timezone));
-    set(window, "from", moment(view.period.from));
-    set(window, "until", moment(view.period.until));
+    tw_json_set(window, "kind", json_string(tw_window_kind_name(objective->window)));
+    tw_json_set(window, "seconds", json_integer(tw_budget_window_s(row->budget)));
+    tw_json_set(window, "timezone",
+                is_rolling
+                    ? json_null()
+                    : tw_json_text(objective->timezone == NULL ? "UTC" : objective->timezone));
+    tw_json_set(window, "from", tw_json_moment(view.period.from));
+    tw_json_set(window, "until", tw_json_moment(view.period.until));
     const char *owner = objective->owner == NULL ? row->workflow->owner : objective->owner;
     json_t *object = json_object();
-    set(object, "objective", json_string(objective->name));
-    set(object, "title", text_or_null(objective->title));
-    set(object, "workflow", json_string(row->workflow->name));
-    set(object, "owner", text_or_null(owner));
-    set(object, "kind", json_string(tw_objective_kind_name(objective->kind)));
-    set(object, "step",
-        objective->step < 0 ? json_null()
-                            : json_string(row->workflow->steps[objective->step].name));
-    set(object, "within", objective->within_ns > 0 ? seconds(objective->within_ns) : json_null());
-    set(object, "target", json_real((double)objective->target_ppm / 1e6));
-    set(object, "window", window);
-    set(object, "at", moment((tw_wall_t){self->tracker->now_ns}));
+    tw_json_set(object, "objective", json_string(objective->name));
+    tw_json_set(object, "title", tw_json_text(objective->title));
+    tw_json_set(object, "workflow", json_string(row->workflow->name));
+    tw_json_set(object, "owner", tw_json_text(owner));
+    tw_json_set(object, "kind", json_string(tw_objective_kind_name(objective->kind)));
+    tw_json_set(object, "step",
+                objective->step < 0 ? json_null()
+                                    : json_string(row->workflow->steps[objective->step].name));
+    tw_json_set(object, "within",
+                objective->within_ns > 0 ? tw_json_seconds(objective->within_ns) : json_null());
+    tw_json_set(object, "target", json_real((double)objective->target_ppm / 1e6));
+    tw_json_set(object, "window", window);
+    tw_json_set(object, "at", tw_json_moment((tw_wall_t){self->tracker->now_ns}));
     set_counts(object, &view);
-    set(object, "excluded", json_integer(row->excluded));
-    set(object, "budget_remaining_so_far", number_or_null(view.remaining_so_far));
-    set(object, "expected", view.has_forecast ? number_or_null(view.expected) : json_null());
-    set(object, "burn", burn_of(&view));
-    set(object, "exhaustion", exhaustion_of(&view));
-    set(object, "rules", rules_of(row));
+    tw_json_set(object, "excluded", json_integer(row->excluded));
+    tw_json_set(object, "budget_remaining_so_far", tw_json_number(view.remaining_so_far));
+    tw_json_set(object, "expected",
+                view.has_forecast ? tw_json_number(view.expected) : json_null());
+    tw_json_set(object, "burn", burn_of(&view));
+    tw_json_set(object, "exhaustion", exhaustion_of(&view));
+    tw_json_set(object, "rules", rules_of(row));
     row->is_changed = false;
     finish(self, "objective/", objective->name, object);
 }
@@ -387,12 +401,12 @@ static json_t *overview_workflows(const struct tw_tracker *self)
             waiting += stats->steps[k].waiting + stats->steps[k].overdue;
         }
         json_t *object = json_object();
-        set(object, "workflow", json_string(workflow->name));
-        set(object, "title", text_or_null(workflow->title));
-        set(object, "criticality", json_string(tw_criticality_name(workflow->criticality)));
-        set(object, "verdict", json_string(tw_lag_verdict_name(stats->verdict)));
-        set(object, "runs", runs_of(stats));
-        set(object, "waiting", count_of(waiting));
+        tw_json_set(object, "workflow", json_string(workflow->name));
+        tw_json_set(object, "title", tw_json_text(workflow->title));
+        tw_json_set(object, "criticality", json_string(tw_criticality_name(workflow->criticality)));
+        tw_json_set(object, "verdict", json_string(tw_lag_verdict_name(stats->verdict)));
+        tw_json_set(object, "runs", runs_of(stats));
+        tw_json_set(object, "waiting", tw_json_count(waiting));
         (void)json_array_append_new(list, object);
     }
     return list;
@@ -409,27 +423,62 @@ static json_t *overview_objectives(const struct tw_tracker *self)
         struct tw_budget_view view;
         tw_budget_view(row->budget, row->undecided, &view);
         json_t *object = json_object();
-        set(object, "objective", json_string(row->name));
-        set(object, "workflow", json_string(row->workflow->name));
-        set(object, "target", json_real((double)row->spec.target_ppm / 1e6));
+        tw_json_set(object, "objective", json_string(row->name));
+        tw_json_set(object, "workflow", json_string(row->workflow->name));
+        tw_json_set(object, "target", json_real((double)row->spec.target_ppm / 1e6));
         set_counts(object, &view);
-        set(object, "burn", burn_of(&view));
-        set(object, "exhaustion", exhaustion_of(&view));
+        tw_json_set(object, "burn", burn_of(&view));
+        tw_json_set(object, "exhaustion", exhaustion_of(&view));
         (void)json_array_append_new(list, object);
     }
     return list;
 }
 
-static json_t *overview_systems(const struct tw_tracker *self)
+static json_t *drain_of_system(const struct tw_system_lag *lag)
 {
+    double waiting = (double)(lag->waiting + lag->overdue);
+    if (lag->waiting + lag->overdue == 0) {
+        return json_integer(0);
+    }
+    if (!lag->has_rates) {
+        return json_null();
+    }
+    return lag->out_per_s > lag->in_per_s
+               ? tw_json_number(waiting / (lag->out_per_s - lag->in_per_s))
+               : json_string("growing");
+}
+
+/* What waits for the system; nothing of systems that no step waits for. */
+static void set_system_lag(json_t *object, const struct tw_system_lag *lag,
+                           const struct reached *reached)
+{
+    tw_json_set(object, "waiting", tw_json_count(lag->waiting + lag->overdue));
+    tw_json_set(object, "overdue", tw_json_count(lag->overdue));
+    tw_json_set(object, "failed", tw_json_count(lag->failed));
+    tw_json_set(object, "oldest_age", tw_json_seconds(lag->oldest_ns));
+    tw_json_set(object, "rate", lag->has_rates ? tw_json_number(lag->out_per_s) : json_null());
+    tw_json_set(object, "arrival_rate",
+                lag->has_rates ? tw_json_number(lag->in_per_s) : json_null());
+    tw_json_set(object, "lag", quantiles(&reached->lately));
+    tw_json_set(object, "lag_1h", quantiles(&reached->hour));
+    tw_json_set(object, "drain_seconds", drain_of_system(lag));
+    tw_json_set(object, "verdict", json_string(tw_lag_verdict_name(reached->verdict)));
+}
+
+static json_t *overview_systems(const struct writing *writing)
+{
+    const struct tw_tracker *self = writing->tracker;
     json_t *list = json_array();
     for (uint32_t i = 1; i <= self->systems.count; i++) {
         tw_wall_t mark = tw_watermark_of(&self->watermark, (uint16_t)i);
         json_t *object = json_object();
-        set(object, "system", text_or_null(tw_words_text(&self->systems, i)));
-        set(object, "watermark", moment(mark));
-        set(object, "watermark_lag",
-            mark.ns == INT64_MIN ? json_null() : seconds(self->now_ns - mark.ns));
+        tw_json_set(object, "system", tw_json_text(tw_words_text(&self->systems, i)));
+        tw_json_set(object, "watermark", tw_json_moment(mark));
+        tw_json_set(object, "watermark_lag",
+                    mark.ns == INT64_MIN ? json_null() : tw_json_seconds(self->now_ns - mark.ns));
+        if (writing->lags[i].has_steps) {
+            set_system_lag(object, &writing->lags[i], &writing->reached[i]);
+        }
         (void)json_array_append_new(list, object);
     }
     return list;
@@ -437,20 +486,22 @@ static json_t *overview_systems(const struct tw_tracker *self)
 
 static void overview_document(struct writing *self)
 {
-    const struct tw_tracker *tracker = self->tracker;
+    struct tw_tracker *tracker = self->tracker;
     tw_wall_t lowest = tw_watermark_lowest(&tracker->watermark);
     json_t *object = json_object();
-    set(object, "at", moment((tw_wall_t){tracker->now_ns}));
-    set(object, "read_up_to", moment(tracker->tick.read_up_to));
-    set(object, "watermark", moment(lowest));
-    set(object, "watermark_lag",
-        lowest.ns == INT64_MIN ? json_null() : seconds(tracker->now_ns - lowest.ns));
-    set(object, "sources_behind", count_of(tw_watermark_behind(&tracker->watermark)));
-    set(object, "open_runs", count_of(tracker->open_runs));
-    set(object, "given_up", count_of(tracker->evicted));
-    set(object, "workflows", overview_workflows(tracker));
-    set(object, "objectives", overview_objectives(tracker));
-    set(object, "systems", overview_systems(tracker));
+    tw_json_set(object, "at", tw_json_moment((tw_wall_t){tracker->now_ns}));
+    tw_json_set(object, "read_up_to", tw_json_moment(tracker->tick.read_up_to));
+    tw_json_set(object, "watermark", tw_json_moment(lowest));
+    tw_json_set(object, "watermark_lag",
+                lowest.ns == INT64_MIN ? json_null()
+                                       : tw_json_seconds(tracker->now_ns - lowest.ns));
+    tw_json_set(object, "sources_behind", tw_json_count(tw_watermark_behind(&tracker->watermark)));
+    tw_json_set(object, "open_runs", tw_json_count(tracker->open_runs));
+    tw_json_set(object, "given_up", tw_json_count(tracker->evicted));
+    tw_json_set(object, "workflows", overview_workflows(tracker));
+    tw_json_set(object, "objectives", overview_objectives(tracker));
+    tw_json_set(object, "systems", overview_systems(self));
+    tw_live_stores_overview(tracker, object);
     finish(self, "overview", "", object);
 }
 
@@ -458,13 +509,20 @@ int tw_live_make(struct tw_tracker *self, struct tw_arena *arena, const struct t
                  size_t *ret_count)
 {
     struct writing writing = {.tracker = self, .arena = arena};
-    size_t room = self->set->count + self->objective_count + 1;
+    size_t room = self->set->count + self->objective_count + 2;
     if (self->set->count == 0) {
         return TW_OK;
     }
     writing.rows = tw_arena_alloc(arena, room * sizeof *writing.rows);
-    if (writing.rows == NULL) {
+    writing.lags = tw_arena_alloc(arena, TW_WATERMARK_SYSTEMS * sizeof *writing.lags);
+    writing.reached = tw_arena_zalloc(arena, TW_WATERMARK_SYSTEMS * sizeof *writing.reached);
+    if (writing.rows == NULL || writing.lags == NULL || writing.reached == NULL) {
         return TW_ENOMEM;
+    }
+    tw_systems_lag(self, writing.lags);
+    for (size_t i = 0; i < TW_WATERMARK_SYSTEMS; i++) {
+        tw_sketch_init(&writing.reached[i].lately);
+        tw_sketch_init(&writing.reached[i].hour);
     }
     for (size_t i = 0; i < self->set->count; i++) {
         workflow_document(&writing, &self->set->items[i]);
@@ -472,7 +530,16 @@ int tw_live_make(struct tw_tracker *self, struct tw_arena *arena, const struct t
     for (size_t i = 0; i < self->objective_count; i++) {
         objective_document(&writing, &self->objectives[i]);
     }
+    if (self->now_ns - self->stores_live_ns >= STORES_EVERY ||
+        self->now_ns < self->stores_live_ns) {
+        self->stores_live_ns = self->now_ns;
+        finish(&writing, "stores", "", tw_live_stores(self));
+    }
     overview_document(&writing);
+    for (size_t i = 0; i < TW_WATERMARK_SYSTEMS; i++) {
+        tw_sketch_fini(&writing.reached[i].lately);
+        tw_sketch_fini(&writing.reached[i].hour);
+    }
     *ret_live = writing.rows;
     *ret_count = writing.count;
     return writing.has_failed ? TW_ENOMEM : TW_OK;

@@ -316,6 +316,7 @@ static int set_waits(struct work *work, size_t index, enum tw_waits waits, int64
     queue = queue_of(step, waits);
     int rc = queue == NULL ? TW_OK
                            : tw_queue_insert(queue, (struct tw_queue_entry){{since_ns}, work->id});
+    rc = rc == TW_OK ? tw_stores_move(work->tracker, work->id, before, index) : rc;
     if (rc == TW_OK && waits == TW_WAITS_IN_TIME && since_ns <= step->listed_ns) {
         rc = tw_runs_mark_dirty(work->tracker, work->id);
     }
@@ -486,9 +487,10 @@ static int set_store(struct work *work, uint32_t store, tw_wall_t at)
     struct tw_open_run *run = work->run;
     bool is_other = run->store != store && run->store != 0;
     int rc = is_other ? tw_contribute_nothing(work->tracker, work->id) : TW_OK;
+    tw_stores_leave(work->tracker, work->id);
     run->store = store;
     run->store_ns = at.ns;
-    return rc;
+    return rc == TW_OK ? tw_stores_join(work->tracker, work->id) : rc;
 }
 
 bool tw_progress_concerns(const struct tw_tracker *self, uint32_t match, uint32_t version)
@@ -661,7 +663,9 @@ int tw_progress_place(struct tw_tracker *self, uint32_t id, size_t step, enum tw
     count_waits(stats, waits, true);
     tw_run_set_waits(work.run, step, waits);
     work.run->since_ns[step] = since_ns;
-    return queue == NULL ? TW_OK : tw_queue_insert(queue, (struct tw_queue_entry){{since_ns}, id});
+    int rc =
+        queue == NULL ? TW_OK : tw_queue_insert(queue, (struct tw_queue_entry){{since_ns}, id});
+    return rc == TW_OK ? tw_stores_move(self, id, TW_WAITS_NOT, step) : rc;
 }
 
 int tw_progress_give_up(struct tw_tracker *self, uint32_t id)

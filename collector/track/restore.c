@@ -168,12 +168,14 @@ static int read_seen(struct reading *self)
         return TW_EDAMAGED;
     }
     tracker->store_seen_ns = calloc(count + 1, sizeof *tracker->store_seen_ns);
-    if (tracker->store_seen_ns == NULL) {
+    tracker->store_event_ns = calloc(count + 1, sizeof *tracker->store_event_ns);
+    if (tracker->store_seen_ns == NULL || tracker->store_event_ns == NULL) {
         return TW_ENOMEM;
     }
     tracker->store_seen_count = count;
     for (uint64_t i = 0; i < count; i++) {
         tracker->store_seen_ns[i] = get_signed(self);
+        tracker->store_event_ns[i] = get_signed(self);
     }
     count = get(self);
     if (self->cursor.failed || count > left(self)) {

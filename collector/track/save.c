@@ -241,6 +241,7 @@ static void save_seen(const struct tw_tracker *self, struct tw_buf *buf)
     put(buf, self->store_seen_count);
     for (size_t i = 0; i < self->store_seen_count; i++) {
         put_signed(buf, self->store_seen_ns[i]);
+        put_signed(buf, self->store_event_ns[i]);
     }
     put(buf, self->skew_count);
     for (size_t i = 0; i < self->skew_count; i++) {

@@ -97,6 +97,9 @@ int tw_tracker_open_state(struct tw_tracker *self)
     self->open_last.series = TW_TRACK_NONE;
     for (size_t i = 0; i < TW_WATERMARK_SYSTEMS; i++) {
         self->lag_last[i].series = TW_TRACK_NONE;
+        for (size_t k = 0; k < TW_SYSTEM_GAUGES; k++) {
+            self->system_last[i][k].series = TW_TRACK_NONE;
+        }
     }
     tw_words_init(&self->systems, TW_WATERMARK_SYSTEMS - 1, self->seed);
     tw_words_init(&self->stores, TW_TRACK_WORDS_MAX, self->seed);
@@ -136,6 +139,8 @@ void tw_tracker_close_state(struct tw_tracker *self)
     free(self->is_linking);
     free(self->expected);
     free(self->store_seen_ns);
+    free(self->store_event_ns);
+    tw_stores_fini(self);
     free(self->skews);
     for (size_t i = 0; i < self->sequence_count; i++) {
         tw_sequence_fini(&self->sequences[i]);
@@ -275,10 +280,11 @@ static int skew_of(struct tw_tracker *self, uint32_t source, struct tw_skew **re
     return TW_OK;
 }
 
-/* When it was seen last decides whether a store is expected to answer. */
-static int see_store(struct tw_tracker *self, uint32_t word)
+/* When it was seen last decides whether a store is expected to answer; the time of its latest event
+ * says how far behind its events are. */
+static int see_store(struct tw_tracker *self, uint32_t word, tw_wall_t time)
 {
-    if (word == 0 || !self->has_fan_out) {
+    if (word == 0) {
         return TW_OK;
     }
     if (word > self->store_seen_count) {
@@ -290,13 +296,22 @@ static int see_store(struct tw_tracker *self, uint32_t word)
         if (seen == NULL) {
             return TW_ENOMEM;
         }
+        self->store_seen_ns = seen;
+        int64_t *events = realloc(self->store_event_ns, count * sizeof *events);
+        if (events == NULL) {
+            return TW_ENOMEM;
+        }
+        self->store_event_ns = events;
         for (size_t i = self->store_seen_count; i < count; i++) {
             seen[i] = INT64_MIN;
+            events[i] = INT64_MIN;
         }
-        self->store_seen_ns = seen;
         self->store_seen_count = count;
     }
     self->store_seen_ns[word - 1] = self->now_ns;
+    if (time.ns > self->store_event_ns[word - 1]) {
+        self->store_event_ns[word - 1] = time.ns;
+    }
     return TW_OK;
 }
 
@@ -319,7 +334,7 @@ static int see(struct tw_tracker *self, const struct tw_record *record,
     int rc = tw_watermark_see(&self->watermark, record->source, note->system, record->received,
                               ret_seen->time);
     rc = rc == TW_OK ? tw_words_add(&self->stores, note->store, &ret_seen->store) : rc;
-    rc = rc == TW_OK ? see_store(self, ret_seen->store) : rc;
+    rc = rc == TW_OK ? see_store(self, ret_seen->store, ret_seen->time) : rc;
     rc = rc == TW_OK ? tw_words_add(&self->regions, note->match.region, &ret_seen->region) : rc;
     return rc == TW_OK ? tw_words_add(&self->codes, note->match.code, &ret_seen->code) : rc;
 }
@@ -628,7 +643,8 @@ void tw_tracker_stats(const struct tw_tracker *self, struct tw_tracker_stats *re
         .events = graph.events,
         .bytes = graph.bytes + matcher.bytes + queues + self->run_bytes +
                  (uint64_t)self->run_capacity * (sizeof *self->runs + sizeof *self->free_runs) +
-                 self->skew_count * sizeof *self->skews + tw_watermark_bytes(&self->watermark),
+                 self->skew_count * sizeof *self->skews + tw_watermark_bytes(&self->watermark) +
+                 self->store_seen_count * 2 * sizeof *self->store_seen_ns + tw_stores_bytes(self),
         .evicted = self->evicted,
         .late = self->late,
     };

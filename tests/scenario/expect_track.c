@@ -255,6 +255,23 @@ static void expect_watermark(struct scenario *self, char **words)
     json_decref(root);
 }
 
+/* A row of the overview: EXPECT system NAME FIELD VALUE..., EXPECT store NAME FIELD VALUE... A
+ * store in which nothing waits has no row: "none". */
+static void expect_place(struct scenario *self, const char *what, char **words, size_t count)
+{
+    json_t *root = document(self, "overview", "");
+    const char *list = is(what, "system") ? "systems" : "stores";
+    json_t *row = member_named(json_object_get(root, list), what, words[0]);
+    bool wants_none = is(words[1], "none");
+    if (root != NULL && (row == NULL) != wants_none) {
+        scenario_fail(self, "%s %s is %s", what, words[0], row == NULL ? "none" : "there");
+    }
+    for (size_t i = 1; row != NULL && !wants_none && i + 1 < count; i += 2) {
+        same_member(self, row, words[i], words[i + 1]);
+    }
+    json_decref(root);
+}
+
 /* --- objectives ------------------------------------------------------------------------------- */
 
 /* All decisions that were ever committed, added up. */
@@ -365,6 +382,8 @@ bool scenario_expect_track(struct scenario *self, char **words, size_t count)
         expect_lag(self, words + 1);
     } else if (is(what, "watermark") && count == 3) {
         expect_watermark(self, words + 1);
+    } else if ((is(what, "system") || is(what, "store")) && count >= 3) {
+        expect_place(self, what, words + 1, count - 1);
     } else if (is(what, "objective") && count >= 4) {
         expect_objective(self, words + 1, count - 1);
     } else if (is(what, "spend") && count == 5) {

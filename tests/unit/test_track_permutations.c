@@ -2,7 +2,8 @@
  * The property that tracking stands on: any permutation of the same events, in any batches, with
  * ticks and restarts anywhere (with and without a saved state), ends in the same runs, the same
  * queues, the same counts and the same decisions. The same events in order of time, in one batch
- * and without a restart, are the measure. Seeds: TW_SEEDS (default 1000), from TW_FIRST_SEED. */
+ * and without a restart, are the measure. On the way, what is counted of stores and systems is what
+ * counting all runs anew gives. Seeds: TW_SEEDS (default 1000), from TW_FIRST_SEED. */
 #include "config.h"
 
 #include <inttypes.h>
@@ -288,6 +289,76 @@ static void add_sum(struct play *self, const char *key, int64_t a, int64_t b)
     sum->b = b;
 }
 
+/* --- stores and systems, counted anew --------------------------------------------------------- */
+
+struct recount {
+    uint64_t waiting;
+    uint64_t overdue;
+    uint64_t failed;
+    int64_t since_ns; /* of the oldest that waits; INT64_MAX: none */
+};
+
+static void recount_step(struct recount *row, enum tw_waits waits, int64_t since_ns)
+{
+    row->waiting += waits == TW_WAITS_IN_TIME ? 1 : 0;
+    row->overdue += waits == TW_WAITS_OVERDUE ? 1 : 0;
+    row->failed += waits == TW_WAITS_FAILED || waits == TW_WAITS_LOST ? 1 : 0;
+    bool does_wait = waits == TW_WAITS_IN_TIME || waits == TW_WAITS_OVERDUE;
+    row->since_ns = does_wait && since_ns < row->since_ns ? since_ns : row->since_ns;
+}
+
+static void must_be(int64_t expected, int64_t actual, const char *what, uint32_t of)
+{
+    if (expected != actual) {
+        (void)printf("Bail out! %s of %u: counted %" PRId64 ", is %" PRId64 "\n", what, of,
+                     expected, actual);
+        exit(1);
+    }
+}
+
+#define STORES 8
+static void check_counts(struct play *self)
+{
+    struct tw_tracker *tracker = self->tracker;
+    struct recount stores[STORES] = {0};
+    static struct recount systems[TW_WATERMARK_SYSTEMS];
+    static struct tw_system_lag lags[TW_WATERMARK_SYSTEMS];
+    for (size_t i = 0; i < TW_WATERMARK_SYSTEMS; i++) {
+        systems[i] = (struct recount){.since_ns = INT64_MAX};
+        stores[i % STORES] = systems[i];
+    }
+    for (uint32_t id = 0; id < tracker->run_count; id++) {
+        const struct tw_open_run *run = tracker->runs[id];
+        const struct tw_flow *flow = run == NULL ? NULL : &tracker->flows[run->version];
+        for (size_t i = 0; flow != NULL && i < flow->workflow->step_count; i++) {
+            enum tw_waits waits = tw_run_waits(run, i);
+            recount_step(&systems[flow->steps[i].system], waits, run->since_ns[i]);
+            if (run->store != 0 && !flow->is_fan_out) {
+                recount_step(&stores[run->store], waits, run->since_ns[i]);
+            }
+        }
+    }
+    for (uint32_t i = 0; i < tracker->store_stats_count && i < STORES; i++) {
+        const struct tw_store_stats *row = &tracker->store_stats[i];
+        struct tw_store_oldest oldest;
+        must_be((int64_t)stores[i].waiting, (int64_t)row->waiting, "waiting in store", i);
+        must_be((int64_t)stores[i].overdue, (int64_t)row->overdue, "overdue in store", i);
+        must_be((int64_t)stores[i].failed, (int64_t)row->failed, "failed in store", i);
+        bool waits = tw_stores_oldest(tracker, i, &oldest);
+        must_be(stores[i].since_ns, waits ? oldest.since_ns : INT64_MAX, "oldest of store", i);
+    }
+    tw_systems_lag(tracker, lags);
+    for (uint32_t i = 0; i < TW_WATERMARK_SYSTEMS; i++) {
+        int64_t mark_ns = tw_watermark_of(&tracker->watermark, (uint16_t)i).ns;
+        int64_t since_ns = systems[i].since_ns;
+        must_be((int64_t)systems[i].waiting, (int64_t)lags[i].waiting, "waiting for system", i);
+        must_be((int64_t)systems[i].overdue, (int64_t)lags[i].overdue, "overdue of system", i);
+        must_be((int64_t)systems[i].failed, (int64_t)lags[i].failed, "failed of system", i);
+        must_be(mark_ns <= since_ns ? 0 : mark_ns - since_ns, lags[i].oldest_ns, "oldest of system",
+                i);
+    }
+}
+
 /* What the store would add up. */
 static void commit(struct play *self, bool must_snapshot)
 {
@@ -295,6 +366,9 @@ static void commit(struct play *self, bool must_snapshot)
         .with_live = must_snapshot, .must_snapshot = must_snapshot, .last_n = self->input_count};
     const struct tw_track_changes *changes = NULL;
     char key[96];
+    if (self->input_count % 2 == 0) { /* asking for the oldest puts heaps in order: not each time */
+        check_counts(self);
+    }
     must(tw_tracker_emit(self->tracker, &options, &self->arena, &changes), "emit");
     for (size_t i = 0; i < changes->decision_count; i++) {
         const struct tw_decision *row = &changes->decisions[i];
@@ -341,6 +415,7 @@ static void restart(struct play *self, bool with_saved)
         feed(self, &self->inputs[i]);
     }
     tw_tracker_settle_replay(self->tracker);
+    check_counts(self);
 }
 
 /* --- what it comes to ------------------------------------------------------------------------- */
@@ -389,9 +464,31 @@ static int by_key(const void *a, const void *b)
     return strcmp(first->key, second->key);
 }
 
+static void say_stores(struct play *self)
+{
+    char line[256];
+    for (int i = 1; i <= 4; i++) {
+        char name[4];
+        (void)snprintf(name, sizeof name, "%d", i);
+        uint32_t word = tw_words_find(&self->tracker->stores, tw_str_of(name));
+        struct tw_store_stats none = {0};
+        const struct tw_store_stats *row =
+            word < self->tracker->store_stats_count ? &self->tracker->store_stats[word] : &none;
+        (void)snprintf(line, sizeof line,
+                       "store %d waiting %" PRIu64 " overdue %" PRIu64 " failed %" PRIu64
+                       " latest %" PRId64 "\n",
+                       i, row->waiting, row->overdue, row->failed,
+                       word == 0 || word > self->tracker->store_seen_count
+                           ? 0
+                           : self->tracker->store_event_ns[word - 1]);
+        say(self, line);
+    }
+}
+
 static void say_counts(struct play *self)
 {
     char line[256];
+    say_stores(self);
     for (size_t i = 0; i < self->tracker->stats_count; i++) {
         const struct tw_flow_stats *stats = &self->tracker->stats[i];
         (void)snprintf(line, sizeof line, "%s open %" PRIu64 "\n", stats->name, stats->open);
@@ -442,6 +539,7 @@ static void finish(struct play *self)
 {
     int64_t at_ns = NOW_S * TW_NS_PER_S + 3600 * TW_NS_PER_S;
     add_input(self, -1, 0, at_ns);
+    check_counts(self);
     commit(self, false);
     say_all(self);
 }

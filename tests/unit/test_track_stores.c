@@ -1,0 +1,495 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * track/stores, live_stores: what waits in each store, at its limits. That the counts equal those
+ * of all runs counted anew, in any order and over restarts, is shown by test_track_permutations. */
+#include "config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+#include <jansson.h>
+
+#include "core/err.h"
+#include "track/internal.h"
+
+#define NOW_S INT64_C(1795255200) /* a whole minute */
+
+static const char definition[] =
+    "name: sale\nowner: o\ntiming: queued\nobject: transaction\n"
+    "steps:\n"
+    "  - {name: sold, system: pos, event: sold}\n"
+    "  - {name: routed, system: middleware, event: routed, after: sold, within: 1min}\n"
+    "  - {name: posted, system: erp, event: posted, after: routed, within: 1min,\n"
+    "     destination: true}\n"
+    "  - {name: accrued, system: loyalty, event: accrued, after: routed, within: 1min,\n"
+    "     destination: true}\n";
+
+struct fixture {
+    struct tw_cfg *cfg;
+    const struct tw_workflows *set;
+    struct tw_tracker *tracker;
+    struct tw_arena arena;
+    uint64_t n;
+    int64_t now_s; /* receipt of what comes, after NOW_S */
+};
+
+static int object_code(const void *context, const char *type)
+{
+    const struct tw_cfg *cfg = context;
+    for (size_t i = 0; i < cfg->object_count; i++) {
+        if (strcmp(cfg->objects[i].type, type) == 0) {
+            return (int)i;
+        }
+    }
+    return -1;
+}
+
+static void open_fixture(struct fixture *self)
+{
+    static const char yaml[] =
+        "taps:\n  - {name: a, kind: router, bind: [\"tcp://127.0.0.1:8462\"]}\n"
+        "track: {linger-s: 60}\n";
+    *self = (struct fixture){0};
+    assert_int_equal(tw_cfg_parse("t.yaml", yaml, strlen(yaml), stderr, &self->cfg), TW_OK);
+    assert_int_equal(tw_workflows_parse(self->cfg, "sale.yaml", definition, strlen(definition),
+                                        stderr, &self->set),
+                     TW_OK);
+    tw_arena_init(&self->arena, (size_t)512 << 20);
+    const struct tw_tracker_options options = {.cfg = self->cfg,
+                                               .workflows = self->set,
+                                               .object_code = object_code,
+                                               .context = self->cfg,
+                                               .seed = 1};
+    assert_int_equal(tw_tracker_new(&options, &self->tracker), TW_OK);
+}
+
+static void close_fixture(struct fixture *self)
+{
+    tw_tracker_destroy(&self->tracker);
+    tw_workflows_unref(&self->set);
+    tw_cfg_destroy(&self->cfg);
+    tw_arena_fini(&self->arena);
+}
+
+/* One event of a receipt, that happened at_s after NOW_S. "failed" in its type says its outcome. */
+static void apply(struct fixture *self, const char *type, int receipt, int store, int64_t at_s)
+{
+    static const struct {
+        const char *type;
+        const char *system;
+    } systems[] = {{"sold", "pos"},
+                   {"routed", "middleware"},
+                   {"posted", "erp"},
+                   {"posted failed", "erp"},
+                   {"accrued", "loyalty"}};
+    char id[16];
+    char name[16];
+    size_t kind = 0;
+    while (strcmp(systems[kind].type, type) != 0) {
+        kind++;
+    }
+    (void)snprintf(id, sizeof id, "%d", receipt);
+    (void)snprintf(name, sizeof name, "%04d", store);
+    struct tw_event event = {.has_time = true, .time = {(NOW_S + at_s) * TW_NS_PER_S}};
+    event.attr[TW_ATTR_ID] = TW_STR_LIT("1");
+    event.attr[TW_ATTR_SOURCE] = tw_str_of(systems[kind].system);
+    event.attr[TW_ATTR_TYPE] = (struct tw_str){type, strcspn(type, " ")};
+    event.attr[TW_ATTR_SYSTEM] = tw_str_of(systems[kind].system);
+    if (store > 0) {
+        event.attr[TW_ATTR_STOREID] = tw_str_of(name);
+    }
+    if (strchr(type, ' ') != NULL) {
+        event.attr[TW_ATTR_OUTCOME] = TW_STR_LIT("failed");
+    }
+    const struct tw_object object = {.type = (uint16_t)object_code(self->cfg, "transaction"),
+                                     .id = tw_str_of(id),
+                                     .scope = TW_STR_LIT("7")};
+    self->now_s = at_s > self->now_s ? at_s : self->now_s;
+    const struct tw_record record = {.n = ++self->n,
+                                     .kind = TW_RECORD_EVENT,
+                                     .received = {(NOW_S + self->now_s) * TW_NS_PER_S},
+                                     .time = event.time,
+                                     .has_time = true,
+                                     .source = (uint32_t)kind,
+                                     .objects = &object,
+                                     .object_count = 1};
+    const struct tw_track_note *note = NULL;
+    assert_int_equal(tw_tracker_note(self->tracker, &event, &self->arena, &note), TW_OK);
+    assert_int_equal(tw_tracker_apply(self->tracker, &record, note), TW_OK);
+    if (self->n % 1000 == 0) {
+        tw_arena_reset(&self->arena);
+    }
+}
+
+static void tick(struct fixture *self, int64_t at_s)
+{
+    const tw_wall_t at = {(NOW_S + at_s) * TW_NS_PER_S};
+    const struct tw_track_tick now = {at, at};
+    self->now_s = at_s;
+    assert_int_equal(tw_tracker_tick(self->tracker, &now), TW_OK);
+}
+
+static const struct tw_track_changes *emit(struct fixture *self)
+{
+    const struct tw_track_emit options = {.with_live = true, .last_n = self->n};
+    const struct tw_track_changes *changes = NULL;
+    assert_int_equal(tw_tracker_emit(self->tracker, &options, &self->arena, &changes), TW_OK);
+    return changes;
+}
+
+static json_t *document(const struct tw_track_changes *changes, const char *key)
+{
+    for (size_t i = 0; i < changes->live_count; i++) {
+        if (tw_str_is(changes->live[i].key, key)) {
+            json_t *json =
+                json_loadb(changes->live[i].json.ptr, changes->live[i].json.len, 0, NULL);
+            assert_non_null(json);
+            return json;
+        }
+    }
+    fail_msg("no document %s", key);
+    return NULL;
+}
+
+static uint32_t word_of(const struct fixture *self, int store)
+{
+    char name[16];
+    (void)snprintf(name, sizeof name, "%04d", store);
+    return tw_words_find(&self->tracker->stores, tw_str_of(name));
+}
+
+static void expect_row(struct fixture *self, int store, uint64_t waiting, uint64_t overdue,
+                       uint64_t failed)
+{
+    const struct tw_store_stats *row = &self->tracker->store_stats[word_of(self, store)];
+    assert_int_equal(row->waiting, waiting);
+    assert_int_equal(row->overdue, overdue);
+    assert_int_equal(row->failed, failed);
+}
+
+/* Since when the oldest waits, after NOW_S; -1: none does. */
+static int64_t oldest_of(struct fixture *self, uint32_t index)
+{
+    struct tw_store_oldest oldest;
+    return tw_stores_oldest(self->tracker, index, &oldest) ? oldest.since_ns / TW_NS_PER_S - NOW_S
+                                                           : -1;
+}
+
+static void stores__a_run__is_counted_by_its_steps(void **unused)
+{
+    (void)unused;
+    struct fixture self;
+    open_fixture(&self);
+    apply(&self, "sold", 1, 42, 0);
+    expect_row(&self, 42, 1, 0, 0);
+    assert_int_equal(oldest_of(&self, word_of(&self, 42)), 0);
+    apply(&self, "routed", 1, 42, 10); /* now it waits for two */
+    expect_row(&self, 42, 2, 0, 0);
+    assert_int_equal(oldest_of(&self, word_of(&self, 42)), 10);
+    apply(&self, "posted failed", 1, 42, 20);
+    expect_row(&self, 42, 1, 0, 1);
+    tick(&self, 100);
+    expect_row(&self, 42, 0, 1, 1);
+    assert_int_equal(oldest_of(&self, word_of(&self, 42)), 10);
+    apply(&self, "accrued", 1, 42, 110);
+    expect_row(&self, 42, 0, 0, 1);
+    assert_int_equal(oldest_of(&self, word_of(&self, 42)), -1);
+    apply(&self, "posted", 1, 42, 120);
+    expect_row(&self, 42, 0, 0, 0);
+    close_fixture(&self);
+}
+
+static void stores__an_earlier_event_of_another_store__takes_the_run_along(void **unused)
+{
+    (void)unused;
+    struct fixture self;
+    open_fixture(&self);
+    apply(&self, "routed", 1, 2, 50);
+    apply(&self, "sold", 1, 2, 40);
+    expect_row(&self, 2, 2, 0, 0);
+    apply(&self, "sold", 1, 1, 30); /* it happened before, and in store 1 */
+    expect_row(&self, 1, 2, 0, 0);
+    expect_row(&self, 2, 0, 0, 0);
+    assert_int_equal(oldest_of(&self, word_of(&self, 1)), 50);
+    assert_int_equal(oldest_of(&self, word_of(&self, 2)), -1);
+    close_fixture(&self);
+}
+
+static void stores__a_run_without_store__belongs_to_none(void **unused)
+{
+    (void)unused;
+    struct fixture self;
+    open_fixture(&self);
+    apply(&self, "sold", 1, 0, 0);
+    assert_int_equal(self.tracker->store_stats_count, 0);
+    tick(&self, 1);
+    json_t *overview = document(emit(&self), "overview");
+    assert_int_equal(json_array_size(json_object_get(overview, "stores")), 0);
+    json_decref(overview);
+    close_fixture(&self);
+}
+
+static int64_t member(const json_t *object, const char *name)
+{
+    return json_integer_value(json_object_get(object, name));
+}
+
+static void stores__more_than_the_limit__are_counted_as_others(void **unused)
+{
+    (void)unused;
+    struct fixture self;
+    open_fixture(&self);
+    for (int i = 1; i <= TW_TRACK_STORES_MAX; i++) {
+        apply(&self, "sold", i, i, 0);
+    }
+    tick(&self, 1);
+    json_t *overview = document(emit(&self), "overview");
+    const json_t *totals = json_object_get(overview, "store_totals");
+    assert_true(json_is_null(json_object_get(totals, "other"))); /* all of them have a row */
+    assert_int_equal(member(totals, "waiting"), TW_TRACK_STORES_MAX);
+    json_decref(overview);
+    apply(&self, "sold", TW_TRACK_STORES_MAX + 1, TW_TRACK_STORES_MAX + 1, 1);
+    apply(&self, "sold", TW_TRACK_STORES_MAX + 2, TW_TRACK_STORES_MAX + 2, 2);
+    apply(&self, "sold", TW_TRACK_STORES_MAX + 3, TW_TRACK_STORES_MAX + 1, 3);
+    assert_int_equal(self.tracker->store_stats_count, TW_TRACK_STORES_MAX + 1);
+    assert_int_equal(self.tracker->store_stats[0].waiting, 3);
+    assert_int_equal(oldest_of(&self, 0), 1);
+    tick(&self, 12);
+    const struct tw_track_changes *changes = emit(&self);
+    overview = document(changes, "overview");
+    totals = json_object_get(overview, "store_totals");
+    const json_t *other = json_object_get(totals, "other");
+    assert_int_equal(member(totals, "stores"), TW_TRACK_STORES_MAX + 2);
+    assert_int_equal(member(totals, "waiting"), TW_TRACK_STORES_MAX + 3);
+    assert_int_equal(member(other, "stores"), 2);
+    assert_int_equal(member(other, "waiting"), 3);
+    assert_float_equal(json_real_value(json_object_get(other, "oldest_age")), 11.0, 1e-9);
+    json_t *all = document(changes, "stores");
+    assert_int_equal(json_array_size(json_object_get(all, "stores")), TW_TRACK_STORES_MAX);
+    assert_int_equal(member(json_object_get(all, "other"), "waiting"), 3);
+    json_decref(all);
+    json_decref(overview);
+    close_fixture(&self);
+}
+
+/* Entries of runs that are done lie behind the one that is not: they must not pile up. */
+static void stores__one_stuck_run__does_not_keep_those_that_pass(void **unused)
+{
+    (void)unused;
+    struct fixture self;
+    open_fixture(&self);
+    apply(&self, "sold", 0, 1, 0);
+    for (int i = 1; i <= 20000; i++) {
+        apply(&self, "sold", i, 1, i);
+        apply(&self, "routed", i, 1, i);
+        apply(&self, "posted", i, 1, i);
+        apply(&self, "accrued", i, 1, i);
+    }
+    const struct tw_store_stats *row = &self.tracker->store_stats[word_of(&self, 1)];
+    assert_int_equal(row->waiting, 1);
+    assert_true(row->capacity <= 128);
+    assert_int_equal(oldest_of(&self, word_of(&self, 1)), 0);
+    close_fixture(&self);
+}
+
+static uint64_t next_random(uint64_t *state)
+{
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    return *state;
+}
+
+/* The oldest of a store by looking at every run. */
+static int64_t naive_oldest(const struct fixture *self, uint32_t store)
+{
+    int64_t oldest_ns = INT64_MAX;
+    for (uint32_t id = 0; id < self->tracker->run_count; id++) {
+        const struct tw_open_run *run = self->tracker->runs[id];
+        for (size_t i = 0; run != NULL && run->store == store && i < 4; i++) {
+            enum tw_waits waits = tw_run_waits(run, i);
+            bool does_wait = waits == TW_WAITS_IN_TIME || waits == TW_WAITS_OVERDUE;
+            oldest_ns = does_wait && run->since_ns[i] < oldest_ns ? run->since_ns[i] : oldest_ns;
+        }
+    }
+    return oldest_ns == INT64_MAX ? -1 : oldest_ns / TW_NS_PER_S - NOW_S;
+}
+
+/* Hundreds of runs of three stores whose events come in any order, from before and from now; runs
+ * end, are forgotten, and their places are taken by others. */
+static void stores__any_events__the_oldest_is_that_of_all_runs(void **unused)
+{
+    (void)unused;
+    static const char *const types[] = {"sold", "routed", "posted", "posted failed", "accrued"};
+    struct fixture self;
+    open_fixture(&self);
+    uint64_t random = 88172645463325252;
+    for (int i = 1; i <= 30000; i++) {
+        int receipt = i / 20 + (int)(next_random(&random) % 60);
+        int64_t at_s = i / 10 - (int64_t)(next_random(&random) % 300);
+        apply(&self, types[next_random(&random) % 5], receipt, (int)(next_random(&random) % 3) + 1,
+              at_s);
+        if (next_random(&random) % 10 == 0) {
+            tick(&self, i / 10);
+        }
+        if (next_random(&random) % 50 == 0) {
+            for (int store = 1; store <= 3; store++) {
+                uint32_t word = word_of(&self, store);
+                bool is_there = word != 0 && word < self.tracker->store_stats_count;
+                assert_int_equal(is_there ? oldest_of(&self, word) : -1,
+                                 is_there ? naive_oldest(&self, word) : -1);
+            }
+        }
+    }
+    assert_true(self.tracker->live_runs < 1500); /* some were forgotten */
+    close_fixture(&self);
+}
+
+static const char *name_at(const json_t *list, size_t i)
+{
+    return json_string_value(json_object_get(json_array_get(list, i), "store"));
+}
+
+static void stores__overview__has_the_worst_first(void **unused)
+{
+    (void)unused;
+    struct fixture self;
+    open_fixture(&self);
+    for (int i = 1; i <= 30; i++) { /* store 30 waits longest */
+        apply(&self, "sold", i, i, 40 - i);
+    }
+    apply(&self, "routed", 7, 7, 41);
+    apply(&self, "posted failed", 7, 7, 41);
+    tick(&self, 45);
+    json_t *overview = document(emit(&self), "overview");
+    const json_t *stores = json_object_get(overview, "stores");
+    assert_int_equal(json_array_size(stores), 20);
+    assert_string_equal(name_at(stores, 0), "0007");
+    assert_string_equal(name_at(stores, 1), "0030");
+    assert_string_equal(name_at(stores, 19), "0012");
+    const json_t *first = json_array_get(stores, 0);
+    assert_int_equal(member(first, "failed"), 1);
+    assert_int_equal(member(first, "waiting"), 1);
+    assert_float_equal(json_real_value(json_object_get(first, "oldest_age")), 4.0, 1e-9);
+    assert_int_equal(member(json_object_get(overview, "store_totals"), "late"), 1);
+    json_decref(overview);
+    close_fixture(&self);
+}
+
+static void stores__events_from_before__say_how_far_behind_it_is(void **unused)
+{
+    (void)unused;
+    struct fixture self;
+    open_fixture(&self);
+    apply(&self, "sold", 1, 1, 3000);
+    apply(&self, "sold", 2, 2, 600); /* it was off line, and this is what it kept */
+    tick(&self, 3100);
+    json_t *all = document(emit(&self), "stores");
+    const json_t *stores = json_object_get(all, "stores");
+    const json_t *on = json_array_get(stores, 0);
+    const json_t *off = json_array_get(stores, 1);
+    assert_float_equal(json_real_value(json_object_get(on, "event_lag")), 0.0, 1e-9);
+    assert_float_equal(json_real_value(json_object_get(off, "event_lag")), 2400.0, 1e-9);
+    json_decref(all);
+    close_fixture(&self);
+}
+
+/* Points of series with this metric. */
+static size_t points_of(const struct fixture *self, const struct tw_track_changes *changes,
+                        const char *metric)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < changes->point_count; i++) {
+        const struct tw_series_info *info = &self->tracker->series[changes->points[i].series];
+        count += strcmp(info->metric, metric) == 0 ? 1 : 0;
+    }
+    return count;
+}
+
+static void stores__series__cost_a_point_a_minute_while_something_waits(void **unused)
+{
+    (void)unused;
+    struct fixture self;
+    open_fixture(&self);
+    tick(&self, 0);
+    (void)emit(&self);
+    for (int i = 1; i <= 600; i++) {
+        apply(&self, "sold", i, i, 5);
+    }
+    size_t waiting = 0;
+    size_t failed = 0;
+    size_t systems = 0;
+    for (int64_t s = 10; s <= 600; s++) { /* all wait for nearly five minutes */
+        if (s == 290) {
+            for (int i = 1; i <= 600; i++) {
+                apply(&self, "routed", i, i, 285);
+                apply(&self, "posted", i, i, 285);
+                apply(&self, "accrued", i, i, 285);
+            }
+        }
+        tick(&self, s);
+        const struct tw_track_changes *changes = emit(&self);
+        waiting += points_of(&self, changes, "store_waiting");
+        failed += points_of(&self, changes, "store_failed");
+        systems += points_of(&self, changes, "system_waiting");
+        tw_arena_reset(&self.arena);
+    }
+    assert_int_equal(waiting, 600 * 4 + 600); /* and once: it is 0 again */
+    assert_int_equal(failed, 0);
+    assert_int_equal(systems, 60); /* of one, from the first that is not 0, each ten seconds */
+    close_fixture(&self);
+}
+
+static void systems__lag__is_that_of_all_their_steps(void **unused)
+{
+    (void)unused;
+    struct fixture self;
+    open_fixture(&self);
+    for (int i = 1; i <= 100; i++) {
+        apply(&self, "sold", i, 1, 0);
+        apply(&self, "routed", i, 1, 10);
+    }
+    for (int i = 1; i <= 60; i++) {
+        apply(&self, "posted", i, 1, 20);
+    }
+    apply(&self, "posted failed", 61, 1, 20);
+    tick(&self, 75);
+    json_t *overview = document(emit(&self), "overview");
+    const json_t *systems = json_object_get(overview, "systems");
+    const json_t *erp = NULL;
+    size_t i = 0;
+    json_t *row = NULL;
+    json_array_foreach (systems, i, row) {
+        const char *name = json_string_value(json_object_get(row, "system"));
+        erp = strcmp(name, "erp") == 0 ? row : erp;
+    }
+    assert_int_equal(member(erp, "waiting"), 39);
+    assert_int_equal(member(erp, "overdue"), 39);
+    assert_int_equal(member(erp, "failed"), 1);
+    assert_float_equal(json_real_value(json_object_get(erp, "oldest_age")), 65.0, 1e-9);
+    const json_t *lag = json_object_get(erp, "lag");
+    assert_int_equal(member(lag, "count"), 60);
+    assert_float_equal(json_real_value(json_object_get(lag, "p95")), 10.0, 0.11);
+    json_decref(overview);
+    close_fixture(&self);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(stores__a_run__is_counted_by_its_steps),
+        cmocka_unit_test(stores__an_earlier_event_of_another_store__takes_the_run_along),
+        cmocka_unit_test(stores__a_run_without_store__belongs_to_none),
+        cmocka_unit_test(stores__more_than_the_limit__are_counted_as_others),
+        cmocka_unit_test(stores__one_stuck_run__does_not_keep_those_that_pass),
+        cmocka_unit_test(stores__any_events__the_oldest_is_that_of_all_runs),
+        cmocka_unit_test(stores__overview__has_the_worst_first),
+        cmocka_unit_test(stores__events_from_before__say_how_far_behind_it_is),
+        cmocka_unit_test(stores__series__cost_a_point_a_minute_while_something_waits),
+        cmocka_unit_test(systems__lag__is_that_of_all_their_steps),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
