@@ -108,14 +108,14 @@ static void apply(struct fixture *self, const char *type, int receipt, int store
                                      .id = tw_str_of(id),
                                      .scope = TW_STR_LIT("7")};
     self->now_s = at_s > self->now_s ? at_s : self->now_s;
-    const struct tw_record record = {.n = ++self->n,
-                                     .kind = TW_RECORD_EVENT,
-                                     .received = {(NOW_S + self->now_s) * TW_NS_PER_S},
-                                     .time = event.time,
-                                     .has_time = true,
-                                     .source = (uint32_t)kind,
-                                     .objects = &object,
-                                     .object_count = 1};
+    struct tw_record record = {.n = ++self->n,
+                               .kind = TW_RECORD_EVENT,
+                               .received = {(NOW_S + self->now_s) * TW_NS_PER_S},
+                               .time = event.time,
+                               .has_time = true,
+                               .source = (uint32_t)kind,
+                               .objects = &object,
+                               .object_count = 1};
     const struct tw_track_note *note = NULL;
     assert_int_equal(tw_tracker_note(self->tracker, &event, &self->arena, &note), TW_OK);
     assert_int_equal(tw_tracker_apply(self->tracker, &record, note), TW_OK);
