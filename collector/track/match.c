@@ -71,6 +71,20 @@ int tw_matcher_find_version(const struct tw_matcher *self, const char *name, uin
     return TW_ENOTFOUND;
 }
 
+int tw_matcher_find_exact(const struct tw_matcher *self, struct tw_str name, uint64_t hash,
+                          uint64_t slos, uint32_t *ret_version)
+{
+    for (uint32_t i = 0; i < self->version_count; i++) {
+        const struct tw_workflow *workflow = self->versions[i].workflow;
+        if (workflow != NULL && workflow->version == hash && workflow->slo_version == slos &&
+            tw_str_is(name, workflow->name)) {
+            *ret_version = i;
+            return TW_OK;
+        }
+    }
+    return TW_ENOTFOUND;
+}
+
 /* From now on these versions are matched. */
 static int compile(struct tw_matcher *self)
 {
@@ -90,7 +104,8 @@ static int add_version(struct tw_matcher *self, const struct tw_workflows *set, 
 {
     uint32_t free_number = 0;
     const struct tw_workflow *workflow = &set->items[item];
-    if (tw_matcher_find_version(self, workflow->name, workflow->version, ret_version) == TW_OK) {
+    if (tw_matcher_find_exact(self, tw_str_of(workflow->name), workflow->version,
+                              workflow->slo_version, ret_version) == TW_OK) {
         return TW_OK;
     }
     while (free_number < self->version_count && self->versions[free_number].workflow != NULL) {

@@ -74,7 +74,10 @@ uint32_t tw_matcher_version_count(const struct tw_matcher *self);
 /* NULL: the number is free. Borrowed until it is retired. */
 const struct tw_workflow *tw_matcher_workflow(const struct tw_matcher *self, uint32_t version);
 bool tw_matcher_is_current(const struct tw_matcher *self, uint32_t version);
-/* The number of a version, TW_ENOTFOUND. */
+/* The number of a version, TW_ENOTFOUND. One definition may be there several times, with other
+ * objectives of OpenSLO files (`slos`: tw_workflow.slo_version): find_version takes any of them. */
+int tw_matcher_find_exact(const struct tw_matcher *self, struct tw_str name, uint64_t hash,
+                          uint64_t slos, uint32_t *ret_version);
 int tw_matcher_find_version(const struct tw_matcher *self, const char *name, uint64_t hash,
                             uint32_t *ret_version);
 

@@ -9,7 +9,7 @@
 #include <xxhash.h>
 
 /* Of what tw_matcher_save() writes. */
-#define FORMAT 1
+#define FORMAT 2
 
 static bool same_entries(const struct tw_match_entry *a, const struct tw_match_entry *b,
                          uint32_t count)
@@ -159,6 +159,7 @@ int tw_matcher_save(const struct tw_matcher *self, struct tw_buf *buf)
         (void)tw_buf_append_varint(buf, name.len);
         (void)tw_buf_append_str(buf, name);
         (void)tw_buf_append_varint(buf, workflow == NULL ? 0 : workflow->version);
+        (void)tw_buf_append_varint(buf, workflow == NULL ? 0 : workflow->slo_version);
     }
     (void)tw_buf_append_varint(buf, self->set_count);
     for (uint32_t id = 1; id < self->set_count; id++) {
@@ -184,8 +185,14 @@ struct restore {
     uint32_t capacity;
 };
 
-static uint32_t find_saved(const struct tw_matcher *self, struct tw_str name, uint64_t hash)
+/* The same definition does, if not with the same objectives of OpenSLO files. */
+static uint32_t find_saved(const struct tw_matcher *self, struct tw_str name, uint64_t hash,
+                           uint64_t slos)
 {
+    uint32_t number = NONE;
+    if (tw_matcher_find_exact(self, name, hash, slos, &number) == TW_OK) {
+        return number;
+    }
     for (uint32_t i = 0; i < self->version_count; i++) {
         const struct tw_workflow *workflow = self->versions[i].workflow;
         if (workflow != NULL && workflow->version == hash && tw_str_is(name, workflow->name)) {
@@ -209,7 +216,8 @@ static bool read_versions(struct restore *self)
         uint64_t len = tw_cursor_varint(cursor);
         struct tw_str name = tw_cursor_bytes(cursor, len);
         uint64_t hash = tw_cursor_varint(cursor);
-        self->numbers[i] = cursor->failed ? NONE : find_saved(self->matcher, name, hash);
+        uint64_t slos = tw_cursor_varint(cursor);
+        self->numbers[i] = cursor->failed ? NONE : find_saved(self->matcher, name, hash, slos);
     }
     return !cursor->failed;
 }
@@ -241,6 +249,18 @@ static int read_entry(struct restore *self, struct tw_match_entry *ret_entry)
     return step < self->matcher->versions[number].workflow->step_count ? TW_OK : TW_EDAMAGED;
 }
 
+/* Two versions that were there with other objectives may be one now. */
+static uint32_t drop_doubles(struct tw_match_entry *entries, uint32_t count)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        if (kept == 0 || compare_entries(&entries[kept - 1], &entries[i]) != 0) {
+            entries[kept++] = entries[i];
+        }
+    }
+    return kept;
+}
+
 static int read_set(struct restore *self)
 {
     uint64_t count = tw_cursor_varint(self->cursor);
@@ -262,11 +282,7 @@ static int read_set(struct restore *self)
     if (kept > 1) {
         qsort(self->entries, kept, sizeof *self->entries, compare_entries);
     }
-    for (uint32_t i = 1; i < kept; i++) {
-        if (compare_entries(&self->entries[i - 1], &self->entries[i]) == 0) {
-            return TW_EDAMAGED;
-        }
-    }
+    kept = drop_doubles(self->entries, kept);
     return self->cursor->failed ? TW_EDAMAGED : add_set(self->matcher, self->entries, kept);
 }
 

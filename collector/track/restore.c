@@ -95,18 +95,23 @@ static int read_version(struct reading *self, struct version *version, int64_t *
     char name[64];
     struct tw_str text_name = get_text(self);
     uint64_t hash = get(self);
+    uint64_t slos = get(self);
     struct tw_str text = get_text(self);
     if (self->cursor.failed || text_name.len >= sizeof name) {
         return TW_EDAMAGED;
     }
     (void)snprintf(name, sizeof name, "%.*s", (int)text_name.len,
                    text_name.len == 0 ? "" : text_name.ptr);
-    int rc = tw_matcher_find_version(tracker->matcher, name, hash, &version->here);
+    version->here = TW_TRACK_NONE;
+    int rc = tw_matcher_find_exact(tracker->matcher, text_name, hash, slos, &version->here);
+    if (rc == TW_ENOTFOUND && slos != 0) { /* the same definition, if not the same objectives */
+        rc = tw_matcher_find_version(tracker->matcher, name, hash, &version->here);
+    }
     if (rc == TW_ENOTFOUND) {
         rc = learn_version(tracker, text_name, hash, text);
-        version->here = TW_TRACK_NONE;
         if (rc == TW_OK) { /* TW_ENOTFOUND: left out */
             (void)tw_matcher_find_version(tracker->matcher, name, hash, &version->here);
+            (void)tw_matcher_find_exact(tracker->matcher, text_name, hash, 0, &version->here);
         }
     }
     version->step_count = get_below(self, TW_WF_STEPS_MAX + 1);

@@ -100,6 +100,7 @@ static void save_versions(const struct tw_tracker *self, struct tw_buf *buf)
         }
         put_text(buf, tw_str_of(workflow->name));
         put(buf, workflow->version);
+        put(buf, workflow->slo_version);
         put_text(buf, tw_str_of(workflow->text));
         put(buf, workflow->step_count);
         for (size_t k = 0; k < workflow->step_count; k++) {

@@ -6,7 +6,7 @@
 #include "track/internal.h"
 
 #define TW_STATE_MAGIC   "tillwatch track"
-#define TW_STATE_VERSION 2
+#define TW_STATE_VERSION 3
 
 /* Rosters that runs and the tracker refer to, each once. */
 struct tw_rosters {

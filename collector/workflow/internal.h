@@ -148,6 +148,8 @@ void tw_wf_slo_fini(struct tw_wf_slo *slo);
 
 /* Hash of the canonical text. TW_OK or TW_ENOMEM. */
 int tw_wf_version(const struct tw_workflow *workflow, uint64_t *ret_version);
+/* Of its objectives from `first` on. */
+int tw_wf_slo_version(const struct tw_workflow *workflow, size_t first, uint64_t *ret_version);
 int tw_wf_set_version(const struct tw_workflows *set, uint64_t *ret_version);
 
 /* ---- set.c ---- */

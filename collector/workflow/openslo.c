@@ -491,8 +491,25 @@ static void attach(struct tw_wf_load *self, struct tw_wf_slo *slo, struct tw_wor
     }
 }
 
+/* What was attached has to show in the workflow: the same definition with other objectives is
+ * followed anew. */
+static void set_versions(struct tw_wf_load *self, const size_t *counts)
+{
+    for (size_t w = 0; w < self->count; w++) {
+        struct tw_workflow *workflow = &self->items[w];
+        if (workflow->objective_count > counts[w] &&
+            tw_wf_slo_version(workflow, counts[w], &workflow->slo_version) != TW_OK) {
+            self->parse.is_out_of_memory = true;
+        }
+    }
+}
+
 void tw_wf_attach_slos(struct tw_wf_load *self)
 {
+    size_t counts[TW_WF_MAX];
+    for (size_t w = 0; w < self->count; w++) {
+        counts[w] = self->items[w].objective_count;
+    }
     for (size_t i = 0; i < self->slo_count; i++) {
         struct tw_wf_slo *slo = &self->slos[i];
         struct tw_workflow *workflow = NULL;
@@ -512,4 +529,5 @@ void tw_wf_attach_slos(struct tw_wf_load *self)
             attach(self, slo, workflow);
         }
     }
+    set_versions(self, counts);
 }

@@ -134,6 +134,20 @@ int tw_wf_version(const struct tw_workflow *workflow, uint64_t *ret_version)
     return finish(out, &text, &len, ret_version);
 }
 
+int tw_wf_slo_version(const struct tw_workflow *workflow, size_t first, uint64_t *ret_version)
+{
+    char *text = NULL;
+    size_t len = 0;
+    FILE *out = open_memstream(&text, &len);
+    if (out == NULL) {
+        return TW_ENOMEM;
+    }
+    for (size_t i = first; i < workflow->objective_count; i++) {
+        put_objective(out, &workflow->objectives[i]);
+    }
+    return finish(out, &text, &len, ret_version);
+}
+
 int tw_wf_set_version(const struct tw_workflows *set, uint64_t *ret_version)
 {
     char *text = NULL;

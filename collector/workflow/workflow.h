@@ -119,8 +119,9 @@ struct tw_workflow {
     /* Hash of the canonical text: comments, layout and the order of keys do not change it, anything
      * that means something does. Objectives of OpenSLO files do not count. Never 0. */
     uint64_t version;
-    char *text; /* the YAML it came from, alone: kept with runs of this version */
-    char *file; /* "(built in) sale-posting.yaml" or a path */
+    uint64_t slo_version; /* hash of the objectives of OpenSLO files; 0: it has none */
+    char *text;           /* the YAML it came from, alone: kept with runs of this version */
+    char *file;           /* "(built in) sale-posting.yaml" or a path */
     int line;
 };
 

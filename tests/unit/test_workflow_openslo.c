@@ -92,6 +92,12 @@ static void read__an_slo_of_ours__becomes_an_objective(void **state)
     const struct tw_workflows *alone = taken(workflow);
     assert_int_equal(w->version, alone->items[0].version);
     assert_int_not_equal(set->version, alone->version);
+    assert_int_equal(alone->items[0].slo_version, 0);
+    assert_int_not_equal(w->slo_version, 0);
+    const struct tw_workflows *other = slo_taken(ENVELOPE RAW(LATENCY) OCC TARGET);
+    assert_int_equal(other->items[0].version, w->version);
+    assert_int_not_equal(other->items[0].slo_version, w->slo_version);
+    tw_workflows_unref(&other);
     tw_workflows_unref(&alone);
     tw_workflows_unref(&set);
 }
