@@ -188,6 +188,10 @@ tests_unit_test_objects_SOURCES = tests/unit/test_objects.c
 tests_unit_test_objects_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
 tests_unit_test_objects_LDADD = $(PIPELINE_LIBS) $(CMOCKA_LIBS)
 
+check_PROGRAMS += tests/unit/test_track_rows
+tests_unit_test_track_rows_SOURCES = tests/unit/test_track_rows.c
+tests_unit_test_track_rows_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
+tests_unit_test_track_rows_LDADD = $(PIPELINE_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/test_pipeline
 tests_unit_test_pipeline_SOURCES = tests/unit/test_pipeline.c
 tests_unit_test_pipeline_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests

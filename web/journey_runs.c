@@ -483,8 +483,8 @@ static int evaluate_object(struct evaluation *self, const struct tw_object *obje
     }
     for (size_t i = 0; i < self->candidate_count && rc == TW_OK; i++) {
         const struct candidate *candidate = &self->candidates[i];
-        if (candidate->fact_count > 0 &&
-            (candidate->has_started || candidate->has_row || !is_any_started)) {
+        bool is_listed = candidate->has_row && candidate->row.started.ns != 0;
+        if (candidate->fact_count > 0 && (candidate->has_started || is_listed || !is_any_started)) {
             tw_out_add(self->runs, run_json(self, object, candidate));
         }
     }

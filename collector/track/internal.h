@@ -482,6 +482,8 @@ int tw_runs_restore(struct tw_tracker *self, uint32_t id, uint32_t root, uint32_
                     const struct tw_run_head *from);
 /* Remember the object's text when the record carries it. */
 int tw_runs_name(struct tw_tracker *self, uint32_t id, const struct tw_record *record);
+/* Whether the start of any run of this root was seen. */
+bool tw_runs_is_any_started(const struct tw_tracker *self, uint32_t root);
 /* Its place among the open ones: newest now, or out of the list. */
 void tw_runs_touch(struct tw_tracker *self, uint32_t id);
 void tw_runs_unlist(struct tw_tracker *self, uint32_t id);

@@ -420,16 +420,53 @@ static void settle_state(struct work *work, bool has_started)
     stats->had_traffic = true;
 }
 
+/* A step failed of a run whose start was not seen. Workflows of one key share steps (every web
+ * order is paid): where another run of the object has started, the failure is that one's. */
+static bool is_stray_failure(const struct work *work)
+{
+    return work->state == TW_RUN_IS_FAILED && (work->run->flags & TW_RUN_STARTED) == 0 &&
+           !tw_runs_is_any_started(work->tracker, work->run->root);
+}
+
+/* Something of the run went wrong, whatever became of it: that follows from its events and from the
+ * deadlines that have fired, not from when anybody looked. */
+static bool had_trouble(const struct work *work)
+{
+    const struct tw_open_run *run = work->run;
+    if ((run->flags & TW_RUN_STARTED) == 0) {
+        return is_stray_failure(work);
+    }
+    bool is_late = false;
+    for (size_t i = 0; i < work->flow->workflow->step_count; i++) {
+        is_late = is_late || work->statuses[i].is_late;
+    }
+    return is_late || run->failed != 0 || work->state == TW_RUN_IS_FAILED ||
+           work->state == TW_RUN_IS_OVERDUE || (run->flags & TW_RUN_DUPLICATE) != 0;
+}
+
 static int settle_row(struct work *work)
 {
-    struct tw_open_run *run = work->run;
-    bool is_in_trouble = (run->flags & TW_RUN_STARTED) != 0 &&
-                         (work->state == TW_RUN_IS_FAILED || work->state == TW_RUN_IS_OVERDUE ||
-                          (run->flags & TW_RUN_DUPLICATE) != 0);
-    bool is_listed = (run->flags & TW_RUN_LISTED) != 0;
-    return work->is_changed && (is_in_trouble || is_listed)
-               ? tw_runs_mark_dirty(work->tracker, work->id)
-               : TW_OK;
+    if (!work->is_changed) {
+        return TW_OK;
+    }
+    bool is_listed = (work->run->flags & TW_RUN_LISTED) != 0;
+    return is_listed || had_trouble(work) ? tw_runs_mark_dirty(work->tracker, work->id) : TW_OK;
+}
+
+/* A run has started: what failed in runs of the object that have not is its failure. */
+static int withdraw_strays(struct work *work)
+{
+    struct tw_tracker *self = work->tracker;
+    int rc = TW_OK;
+    for (uint32_t id = tw_runs_first(self, work->run->root); id != TW_TRACK_NONE && rc == TW_OK;
+         id = self->runs[id]->next) {
+        const uint16_t flags = self->runs[id]->flags;
+        if ((flags & TW_RUN_STARTED) == 0 && (flags & TW_RUN_LISTED) != 0) {
+            tw_runs_unlist(self, id);
+            rc = tw_runs_mark_dirty(self, id);
+        }
+    }
+    return rc;
 }
 
 /* Whether all that is written down of the step is what holds: so it is with nearly all of them, at
@@ -468,15 +505,17 @@ static int settle(struct work *work, const struct tw_run *facts)
     if (rc != TW_OK) {
         return rc;
     }
+    bool is_start = has_started && (run->flags & TW_RUN_STARTED) == 0;
     settle_state(work, has_started);
-    if (is_open) {
+    rc = is_start ? withdraw_strays(work) : TW_OK;
+    if (is_open || is_stray_failure(work)) {
         tw_runs_touch(self, work->id);
     } else {
         tw_runs_unlist(self, work->id);
     }
     tw_runs_hold(self, run->root);
     const struct tw_verdict_of_run of = {work->statuses, work->state, work->finished};
-    rc = tw_contribute(self, work->id, &of);
+    rc = rc == TW_OK ? tw_contribute(self, work->id, &of) : rc;
     return rc == TW_OK ? settle_row(work) : rc;
 }
 
@@ -582,8 +621,9 @@ static void work_on(struct work *work, struct tw_tracker *self, uint32_t id)
     work->finished.ns = 0;
 }
 
-/* A run whose start was not seen has nothing to wait for. If this is not its start either, nothing
- * of it needs to be judged. (Every order makes one for each workflow of orders.) */
+/* A run whose start was not seen has nothing to wait for. If this is not its start either, and no
+ * failure, nothing of it needs to be judged. (Every order makes one for each workflow of orders.)
+ */
 static bool says_nothing(const struct work *work, const struct tw_seen *seen)
 {
     const struct tw_open_run *run = work->run;
@@ -595,7 +635,8 @@ static bool says_nothing(const struct work *work, const struct tw_seen *seen)
     size_t count = tw_matcher_entries(work->tracker->matcher, seen->match, &entries);
     for (size_t i = 0; i < count; i++) {
         if (entries[i].version == run->version &&
-            (work->flow->workflow->starts >> entries[i].step & 1) != 0) {
+            (entries[i].role == TW_FACT_FAILED ||
+             (work->flow->workflow->starts >> entries[i].step & 1) != 0)) {
             return false;
         }
     }
@@ -677,8 +718,10 @@ int tw_progress_give_up(struct tw_tracker *self, uint32_t id)
         rc = set_waits(&work, i, TW_WAITS_NOT, 0);
     }
     work.run->flags |= TW_RUN_GIVEN_UP;
-    work.stats->by_state[work.run->state]--;
-    work.stats->open--;
+    if ((work.run->flags & TW_RUN_STARTED) != 0) {
+        work.stats->by_state[work.run->state]--;
+        work.stats->open--;
+    }
     work.stats->is_changed = true;
     tw_runs_unlist(self, id);
     tw_runs_hold(self, work.run->root);

@@ -146,6 +146,20 @@ static void tell_step(const struct tw_tracker *self, const struct tw_open_run *r
     }
 }
 
+/* Nothing is expected of it any more though it has not ended: it was given up, or its start was not
+ * seen and what failed of it was done since, or is the failure of a run that has started. */
+static void settle_end(const struct tw_tracker *self, const struct tw_open_run *run,
+                       struct tw_run_row *row)
+{
+    bool is_stray = (run->flags & TW_RUN_STARTED) == 0;
+    if (is_stray && tw_runs_is_any_started(self, run->root)) {
+        row->state = TW_RUN_IS_RUNNING;
+    }
+    if ((run->flags & TW_RUN_GIVEN_UP) != 0 || (is_stray && row->state != TW_RUN_IS_FAILED)) {
+        row->finished = row->updated;
+    }
+}
+
 int tw_row_make(struct tw_tracker *self, uint32_t id, struct tw_arena *arena,
                 struct tw_run_row *ret_row)
 {
@@ -181,9 +195,7 @@ int tw_row_make(struct tw_tracker *self, uint32_t id, struct tw_arena *arena,
         .expected = run->expected,
     };
     memcpy(ret_row->currency, run->currency, sizeof run->currency);
-    if ((run->flags & TW_RUN_GIVEN_UP) != 0) {
-        ret_row->finished = ret_row->updated;
-    }
+    settle_end(self, run, ret_row);
     int step = pick_step(flow->workflow, run, statuses);
     if (step >= 0) {
         tell_step(self, run, step, &statuses[step], ret_row);

@@ -340,11 +340,10 @@ static enum tw_run_state settle_run(struct judgement *j)
     if (is_over) {
         return (j->failed_ever | j->late) != 0 ? TW_RUN_IS_RECOVERED : TW_RUN_IS_COMPLETED;
     }
-    if (!j->has_started) {
-        return TW_RUN_IS_RUNNING;
+    if (failed != 0) {
+        return TW_RUN_IS_FAILED;
     }
-    return failed != 0 ? TW_RUN_IS_FAILED
-                       : (j->overdue != 0 ? TW_RUN_IS_OVERDUE : TW_RUN_IS_RUNNING);
+    return j->has_started && j->overdue != 0 ? TW_RUN_IS_OVERDUE : TW_RUN_IS_RUNNING;
 }
 
 /* Nothing waits in a run whose start was not seen. */

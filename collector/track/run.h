@@ -23,7 +23,8 @@
  * (failed steps that were compensated, or are behind one that was, are failed with it);
  * else failed when a step is; else overdue; else completed when every step is done or skipped
  * (recovered when one of them failed before or was done late); else running.
- * A run whose start was not seen is running, waits for nothing and is never overdue. It was seen
+ * A run whose start was not seen waits for nothing and is never overdue: it is failed when a step
+ * is, which is a fact whatever else was seen, else running. The start was seen
  * when a step without `after` is done or failed. One of several such steps that has not come waits
  * without a deadline.
  */

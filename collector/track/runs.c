@@ -48,6 +48,15 @@ uint32_t tw_runs_find(const struct tw_tracker *self, uint32_t root, uint32_t sta
     return id;
 }
 
+bool tw_runs_is_any_started(const struct tw_tracker *self, uint32_t root)
+{
+    uint32_t id = tw_runs_first(self, root);
+    while (id != TW_TRACK_NONE && (self->runs[id]->flags & TW_RUN_STARTED) == 0) {
+        id = self->runs[id]->next;
+    }
+    return id != TW_TRACK_NONE;
+}
+
 /* The object of the root as this record names it; NULL: it does not. */
 static const struct tw_object *named(const struct tw_tracker *self, uint32_t root,
                                      const struct tw_record *record)

@@ -316,12 +316,10 @@ class Run:
             whole = "compensated"
         elif is_over:
             whole = "recovered" if any(ever) or late else "completed"
-        elif not has_started:
-            whole = "running"
         elif open_failures:
             whole = "failed"
         else:
-            whole = "overdue" if "overdue" in state else "running"
+            whole = "overdue" if "overdue" in state and has_started else "running"
         return Verdict(self, whole, has_started, state, late if has_started else set(), done)
 
 
@@ -347,6 +345,12 @@ class Verdict:
                 last = [said for role, said in run.facts[number] if role == "failed"]
                 if word == "failed" and last:
                     self.causes.add(max(last, key=lambda said: (said.at, said.number)).cause)
+
+    def withdraw(self):
+        """Nothing of it is its own: another run of the object has started."""
+        self.state = "running"
+        self.troubled = []
+        self.causes = set()
 
     def name_missing(self, run, stores):
         """The stores that have not answered a fan-out."""
@@ -391,6 +395,11 @@ def expect(ledger, workflows, with_lost=False, clock="true", watermark=END_OF_TI
     for key, run in runs.items():
         found[key] = run.judge(watermark, stores)
         found[key].name_missing(run, stores)
+    # Workflows of one key share steps: what failed is the failure of the run that has started.
+    started = {name for (_, name), verdict in found.items() if verdict.has_started}
+    for (_, name), verdict in found.items():
+        if not verdict.has_started and name in started:
+            verdict.withdraw()
     return found
 
 

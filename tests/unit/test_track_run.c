@@ -415,7 +415,7 @@ static void run__done_and_compensated__keeps_done(void **state)
 
 /* ---- start ---------------------------------------------------------------------------------- */
 
-static void run__start_not_seen__is_running_and_never_overdue(void **state)
+static void run__start_not_seen__is_never_overdue_but_fails(void **state)
 {
     struct flow *flow = chain(state);
     (void)fold(flow, 1, TW_FACT_DONE, 100);
@@ -423,7 +423,7 @@ static void run__start_not_seen__is_running_and_never_overdue(void **state)
     assert_false(flow->statuses[2].is_ready);
     assert_int_equal(flow->statuses[2].due.ns, 0);
     (void)fold(flow, 2, TW_FACT_FAILED, 101);
-    check(flow, 100000, "SDF", TW_RUN_IS_RUNNING);
+    check(flow, 100000, "SDF", TW_RUN_IS_FAILED);
     (void)fold(flow, 2, TW_FACT_DONE, 102);
     check(flow, 100000, "SDD", TW_RUN_IS_RUNNING);
     assert_false(tw_run_has_started(flow->run));
@@ -611,7 +611,7 @@ int main(void)
         CASE(run__failed_then_compensated__is_compensated),
         CASE(run__compensation_beside_a_failure__stays_failed),
         CASE(run__done_and_compensated__keeps_done),
-        CASE(run__start_not_seen__is_running_and_never_overdue),
+        CASE(run__start_not_seen__is_never_overdue_but_fails),
         CASE(run__start_failed__has_started_and_failed),
         CASE(run__one_of_two_starts__the_other_waits_without_deadline),
         CASE(run__fan_out__is_done_when_every_store_has_answered),

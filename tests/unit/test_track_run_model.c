@@ -255,10 +255,10 @@ static enum tw_run_state model_judge(const struct model *m, struct tw_step_statu
         return has_compensation ? TW_RUN_IS_COMPENSATED
                                 : (has_trouble ? TW_RUN_IS_RECOVERED : TW_RUN_IS_COMPLETED);
     }
-    if (!model_started(m)) {
-        return TW_RUN_IS_RUNNING;
+    if (has_failed) {
+        return TW_RUN_IS_FAILED;
     }
-    return has_failed ? TW_RUN_IS_FAILED : (has_overdue ? TW_RUN_IS_OVERDUE : TW_RUN_IS_RUNNING);
+    return model_started(m) && has_overdue ? TW_RUN_IS_OVERDUE : TW_RUN_IS_RUNNING;
 }
 
 static void random_workflow(struct flow *flow)

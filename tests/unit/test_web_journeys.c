@@ -285,6 +285,27 @@ static void journey__clock_that_was_known_to_be_behind__is_put_right(void **stat
     world_fini(&world);
 }
 
+static void journey__step_failed_but_start_not_seen__is_failed(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world);
+    sale_event(&world, -200, "com.tillwatch.erp.sale.posted",
+               ",\"outcome\":\"failed\",\"errorclass\":\"master-data\"");
+    commit_with(&world, NULL);
+    json_t *json = get_json(&world, "/api/v1/journeys/transaction:0042/1");
+    check_text(json, "runs.0.state", "failed");
+    check_null(json, "runs.0.started");
+    check_text(json, "runs.0.steps.2.state", "failed");
+    json_decref(json);
+    sale_event(&world, -100, "com.tillwatch.erp.sale.posted", "");
+    commit_with(&world, NULL);
+    json = get_json(&world, "/api/v1/journeys/transaction:0042/1");
+    check_text(json, "runs.0.state", "running");
+    json_decref(json);
+    world_fini(&world);
+}
+
 /* Two sales under one payment: what names one of them is that one's alone, what names neither
  * concerns both. */
 static void journey__two_roots_behind_one_link__each_has_what_names_it(void **state)
@@ -331,6 +352,7 @@ int main(void)
         cmocka_unit_test(journey__conditions_on_numbers_and_booleans__hold_as_in_decoding),
         cmocka_unit_test(journey__too_many_linked_objects__runs_are_partial),
         cmocka_unit_test(journey__clock_that_was_known_to_be_behind__is_put_right),
+        cmocka_unit_test(journey__step_failed_but_start_not_seen__is_failed),
         cmocka_unit_test(journey__two_roots_behind_one_link__each_has_what_names_it),
         cmocka_unit_test(journey__linked_object_of_another_key__brings_its_runs),
     };
