@@ -116,6 +116,38 @@ int tw_deadlines_tick(struct tw_tracker *self)
     return rc;
 }
 
+/* Entries of a queue that no later run has overtaken, into the look. */
+static void add_later(const struct tw_queue *queue, int64_t passed_ns, struct tw_lag_point *look,
+                      int64_t *first_p)
+{
+    tw_wall_t first = {INT64_MAX};
+    look->waiting += tw_queue_later(queue, (tw_wall_t){passed_ns}, &first);
+    *first_p = first.ns < *first_p ? first.ns : *first_p;
+}
+
+struct tw_lag_point tw_deadlines_waiting(const struct tw_tracker *self, uint32_t stats,
+                                         uint32_t step, struct tw_lag_point look)
+{
+    const struct tw_step_stats *of = &self->stats[stats].steps[step];
+    int64_t first_ns = INT64_MAX;
+    for (size_t i = 0; i < self->flow_count; i++) {
+        const struct tw_flow *flow = &self->flows[i];
+        if (flow->workflow == NULL || flow->stats != stats) {
+            continue;
+        }
+        for (size_t k = 0; k < flow->workflow->step_count; k++) {
+            if (flow->steps[k].stats == step) {
+                add_later(&flow->steps[k].waiting, of->passed_ns, &look, &first_ns);
+                add_later(&flow->steps[k].overdue, of->passed_ns, &look, &first_ns);
+                add_later(&flow->steps[k].failed, of->passed_ns, &look, &first_ns);
+            }
+        }
+    }
+    int64_t now_ns = tw_watermark_of(&self->watermark, of->system).ns;
+    look.oldest_ns = first_ns == INT64_MAX || now_ns <= first_ns ? 0 : now_ns - first_ns;
+    return look;
+}
+
 int64_t tw_deadlines_oldest(const struct tw_tracker *self, uint32_t stats, uint32_t step)
 {
     int64_t oldest_ns = INT64_MAX;

@@ -104,6 +104,8 @@ struct tw_step_stats {
     uint64_t arrived;
     uint64_t through;
     uint64_t heard;
+    int64_t passed_ns; /* since when the newest run had waited that came through: earlier ones were
+                          overtaken, what became of them says nothing of the step */
     struct tw_sketch minutes[TW_TRACK_LAG_MINUTES]; /* ring: minute % TW_TRACK_LAG_MINUTES */
     int64_t minute_of[TW_TRACK_LAG_MINUTES];        /* s since 1970 of each; 0: none */
     bool is_sketch_changed[TW_TRACK_LAG_MINUTES];   /* since it was written */
@@ -545,6 +547,9 @@ int tw_contribute_freshness(struct tw_tracker *self);
 int tw_deadlines_tick(struct tw_tracker *self);
 /* How old the oldest that waits for a step is, over all versions; 0: none waits. */
 int64_t tw_deadlines_oldest(const struct tw_tracker *self, uint32_t stats, uint32_t step);
+/* The look with `waiting` and `oldest_ns` of those that no later run has overtaken. */
+struct tw_lag_point tw_deadlines_waiting(const struct tw_tracker *self, uint32_t stats,
+                                         uint32_t step, struct tw_lag_point look);
 
 /* ---- stores.c ---- */
 /* A step of the run has gone from `before` to what it waits for now. */

@@ -96,10 +96,13 @@ static json_t *drain_of(const struct tw_lag_ring *ring, uint64_t waiting)
     return json_null();
 }
 
+/* Of fewer no 99th percentile can be told. */
+#define USUAL_MIN 100
+
 /* How old the oldest may be without being late: what is usual, at most the deadline. */
 static int64_t allowed_of(const struct tw_wf_step *step, const struct tw_sketch *hour)
 {
-    int64_t usual_ns = tw_sketch_quantile(hour, 990000);
+    int64_t usual_ns = hour->count < USUAL_MIN ? -1 : tw_sketch_quantile(hour, 990000);
     if (usual_ns < 0 || (step->within_ns > 0 && usual_ns > step->within_ns)) {
         return step->within_ns;
     }
@@ -117,15 +120,19 @@ static json_t *names_of(const struct tw_workflow *workflow, uint32_t steps)
     return list;
 }
 
+/* What the verdict goes by: the runs that no later one has overtaken. One that was lost on its way
+ * stays behind while others come through, and is no sign that the step does not keep up; in a step
+ * that has stopped nobody overtakes. One that failed counts while it can still be done in time. */
 static struct tw_lag_point look_at(const struct tw_tracker *self, uint32_t flow, uint32_t index)
 {
     const struct tw_step_stats *step = &self->stats[flow].steps[index];
-    return (struct tw_lag_point){.at = {self->now_ns},
-                                 .arrived = step->arrived,
-                                 .through = step->through,
-                                 .heard = step->heard,
-                                 .waiting = step->waiting + step->overdue,
-                                 .oldest_ns = tw_deadlines_oldest(self, flow, index)};
+    const struct tw_lag_point point = {.at = {self->now_ns},
+                                       .arrived = step->arrived,
+                                       .through = step->through,
+                                       .heard = step->heard,
+                                       .waiting = 0,
+                                       .oldest_ns = 0};
+    return tw_deadlines_waiting(self, flow, index, point);
 }
 
 void tw_live_look(struct tw_tracker *self)
@@ -144,7 +151,8 @@ struct step_view {
     const struct tw_step_stats *stats;
     struct tw_sketch lately;
     struct tw_sketch hour;
-    struct tw_lag_point now;
+    struct tw_lag_point now; /* what the verdict goes by */
+    int64_t oldest_ns;
     enum tw_lag_verdict verdict;
 };
 
@@ -172,6 +180,7 @@ static void view_step(struct writing *self, const struct tw_wf_step *step, uint3
     rc = rc == TW_OK || rc == TW_ELIMIT ? tw_sketch_merge(&reached->hour, &view->hour) : rc;
     self->has_failed = self->has_failed || rc == TW_ENOMEM;
     view->now = look_at(tracker, flow, index);
+    view->oldest_ns = tw_deadlines_oldest(tracker, flow, index);
     view->verdict = tw_lag_judge(&view->stats->ring, &view->now, allowed_of(step, &view->hour));
     if (step->after != 0) { /* nobody waits for a start: idle or not */
         reached->verdict = worse(reached->verdict, view->verdict);
@@ -198,7 +207,7 @@ static json_t *step_document(const struct tw_workflow *workflow, const struct tw
     tw_json_set(object, "failed", tw_json_count(stats->failed));
     tw_json_set(object, "waiting", tw_json_count(stats->waiting + stats->overdue));
     tw_json_set(object, "overdue", tw_json_count(stats->overdue));
-    tw_json_set(object, "oldest_age", tw_json_seconds(view->now.oldest_ns));
+    tw_json_set(object, "oldest_age", tw_json_seconds(view->oldest_ns));
     tw_json_set(object, "lag", quantiles(&view->lately));
     tw_json_set(object, "lag_1h", quantiles(&view->hour));
     tw_json_set(object, "drain_seconds", drain_of(&stats->ring, stats->waiting + stats->overdue));

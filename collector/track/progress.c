@@ -376,6 +376,8 @@ static int settle_counts(struct work *work, size_t index)
         stats->arrived += tw_run_waits(run, index) == TW_WAITS_NOT ? 1 : 0;
         work->is_changed = true;
         if (status->is_ready && status->since.ns != 0) {
+            bool is_newest = status->since.ns > stats->passed_ns;
+            stats->passed_ns = is_newest ? status->since.ns : stats->passed_ns;
             rc = note_lag(work->tracker, stats, status->time.ns - status->since.ns);
         }
     } else if (!is_done && (run->done & bit) != 0) { /* a hub took the event away again */

@@ -271,6 +271,26 @@ bool tw_queue_after(const struct tw_queue *self, struct tw_queue_entry entry,
     return true;
 }
 
+size_t tw_queue_later(const struct tw_queue *self, tw_wall_t since, tw_wall_t *ret_first)
+{
+    if (self->leaves == 0) {
+        return 0;
+    }
+    struct tw_queue_entry last = {since, UINT32_MAX};
+    struct tw_queue_entry first;
+    if (!tw_queue_after(self, last, &first)) {
+        return 0;
+    }
+    *ret_first = first.since;
+    size_t at = leaf_of(self, first);
+    const struct tw_queue_leaf *leaf = self->slots[self->first + at].leaf;
+    size_t count = leaf->start + leaf->count - place_in(leaf, first);
+    for (at++; at < self->leaves; at++) {
+        count += self->slots[self->first + at].leaf->count;
+    }
+    return count;
+}
+
 size_t tw_queue_count(const struct tw_queue *self)
 {
     return self->count;

@@ -52,6 +52,10 @@ bool tw_queue_oldest(const struct tw_queue *self, struct tw_queue_entry *ret_ent
 bool tw_queue_after(const struct tw_queue *self, struct tw_queue_entry entry,
                     struct tw_queue_entry *ret_entry);
 size_t tw_queue_count(const struct tw_queue *self);
+/* How many entries are later than `since`; of the first of them the time, if there is one.
+ * O(leaves).
+ */
+size_t tw_queue_later(const struct tw_queue *self, tw_wall_t since, tw_wall_t *ret_first);
 /* Memory, all told. */
 size_t tw_queue_bytes(const struct tw_queue *self);
 

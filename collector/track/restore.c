@@ -246,6 +246,7 @@ static int read_step(struct reading *self, struct tw_flow_stats *stats)
     step->arrived = get(self);
     step->through = get(self);
     step->heard = get(self);
+    step->passed_ns = get_signed(self);
     struct tw_str ring = tw_cursor_bytes(&self->cursor, sizeof step->ring);
     if (self->cursor.failed) {
         return TW_EDAMAGED;

@@ -136,6 +136,7 @@ static void save_stats(const struct tw_tracker *self, struct tw_buf *buf)
             put(buf, step->arrived);
             put(buf, step->through);
             put(buf, step->heard);
+            put_signed(buf, step->passed_ns);
             save_ring(&step->ring, buf);
             for (size_t m = 0; m < TW_TRACK_LAG_MINUTES; m++) {
                 put_signed(buf, step->minute_of[m]);

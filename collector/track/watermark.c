@@ -143,8 +143,9 @@ int tw_watermark_see(struct tw_watermark *self, uint32_t source, uint16_t system
     int64_t transit_ns = sub(received.ns, time.ns);
     bool is_first = row->since_ns == 0;
     int64_t usual_ns = usual(row, received.ns, transit_ns);
+    row->newest_ns = is_first || time.ns > row->newest_ns ? time.ns : row->newest_ns;
     /* The first event of a source says what its transit is only if nothing better is known. */
-    bool is_late = sub(transit_ns, usual_ns) > TW_WATERMARK_LATE_NS;
+    bool is_late = sub(sub(received.ns, row->newest_ns), usual_ns) > TW_WATERMARK_LATE_NS;
     row->system = system_index(system);
     row->last_time_ns = time.ns;
     row->last_received_ns = received.ns;
@@ -213,6 +214,7 @@ int tw_watermark_encode(const struct tw_watermark *self, struct tw_buf *buf)
         append_time(buf, source->since_ns);
         append_time(buf, source->least_ns);
         append_time(buf, source->before_ns);
+        append_time(buf, source->newest_ns);
         append_time(buf, source->last_time_ns);
         append_time(buf, source->last_received_ns);
         (void)tw_buf_append_varint(buf, source->system); /* errors are sticky */
@@ -234,6 +236,7 @@ static int decode_source(struct tw_watermark *self, uint32_t number, struct tw_c
     struct tw_watermark_source source = {.since_ns = read_time(cursor)};
     source.least_ns = read_time(cursor);
     source.before_ns = read_time(cursor);
+    source.newest_ns = read_time(cursor);
     source.last_time_ns = read_time(cursor);
     source.last_received_ns = read_time(cursor);
     uint64_t system = tw_cursor_varint(cursor);

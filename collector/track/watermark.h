@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * How far what happened in a system is known. The watermark of a system is the time up to which its
  * events have been read, as well as that can be told: the time when the taps were last found empty,
- * and not beyond the last event of a source of it that is catching up (its events come later than
- * its transit usually is: a backlog, an import of last year). A source that has fallen silent for
- * longer than idle_ns holds nothing back; nor does one that has caught up.
+ * and not beyond the last event of a source of it that is catching up (its newest event is longer
+ * ago than its transit usually is: a backlog, an import of last year). A source that has fallen
+ * silent for longer than idle_ns holds nothing back; nor does one that has caught up, or one that
+ * says something old among what is current (tried again, say): that is no backlog.
  * It goes back when an old event comes: what is due before it may still be answered.
  * Thread: the owner's. Limits: TW_WATERMARK_SYSTEMS; further ones share the last.
  * Fails:  TW_ENOMEM (nothing changed), TW_EDAMAGED (decoding: empty).
@@ -27,6 +28,7 @@ struct tw_watermark_source {
     int64_t least_ns;  /* smallest transit of this window; valid once since_ns is set */
     int64_t before_ns; /* of the window before; INT64_MAX: none */
     int64_t since_ns;  /* receipt time of the window's first event; 0: no event yet */
+    int64_t newest_ns; /* the latest time of an event */
     int64_t last_time_ns;
     int64_t last_received_ns;
     uint16_t system;

@@ -81,9 +81,22 @@ static void model_remove(struct model *self, size_t at)
     }
 }
 
+/* What is later than an entry in the middle. */
+static void assert_later(const struct tw_queue *queue, const struct model *model)
+{
+    if (model->count > 0) {
+        tw_wall_t since = model->entries[dice((uint32_t)model->count)].since;
+        size_t at = model_place(model, (struct tw_queue_entry){{since.ns + 1}, 0});
+        tw_wall_t first = {-1};
+        assert_int_equal(tw_queue_later(queue, since, &first), model->count - at);
+        assert_int_equal(first.ns, at == model->count ? -1 : model->entries[at].since.ns);
+    }
+}
+
 static void assert_same(const struct tw_queue *queue, const struct model *model)
 {
     assert_int_equal(tw_queue_count(queue), model->count);
+    assert_later(queue, model);
     struct tw_queue_entry entry;
     assert_int_equal(tw_queue_oldest(queue, &entry), model->count > 0);
     for (size_t i = 0; i < model->count; i++) {
@@ -154,7 +167,9 @@ static void queue__empty__has_no_oldest(void **unused)
     struct tw_queue queue;
     struct tw_queue_entry entry = {{5}, 7};
     tw_queue_init(&queue);
+    tw_wall_t first = {3};
     assert_false(tw_queue_oldest(&queue, &entry));
+    assert_int_equal(tw_queue_later(&queue, first, &first), 0);
     assert_false(tw_queue_after(&queue, entry, &entry));
     assert_false(tw_queue_remove(&queue, entry));
     assert_int_equal(tw_queue_insert(&queue, entry), TW_OK);

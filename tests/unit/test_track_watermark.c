@@ -310,6 +310,29 @@ static void watermark__usual_transit__is_not_behind(void **unused)
     tw_watermark_fini(&self);
 }
 
+static void watermark__old_event_among_current_ones__is_no_backlog(void **unused)
+{
+    (void)unused;
+    struct tw_watermark self;
+    tw_watermark_init(&self, S(60));
+    for (int i = 0; i < 100; i++) { /* what failed is tried again, with its old time */
+        see(&self, 1, ERP, i, i % 2 == 0 ? i : i - 40);
+        assert_int_equal(tw_watermark_behind(&self), 0);
+        tick(&self, i, i);
+        assert_int_equal(mark(&self, ERP), i);
+    }
+    see(&self, 1, ERP, 100, 60); /* 98 is two seconds ago: as good as now */
+    tick(&self, 100, 100);
+    assert_int_equal(mark(&self, ERP), 100);
+    see(&self, 1, ERP, 101, 61); /* nothing current any more */
+    tick(&self, 101, 101);
+    assert_int_equal(mark(&self, ERP), 61);
+    see(&self, 1, ERP, 102, 10); /* however old it is */
+    tick(&self, 102, 102);
+    assert_int_equal(mark(&self, ERP), 10);
+    tw_watermark_fini(&self);
+}
+
 static void watermark__silent_source__holds_nothing_back(void **unused)
 {
     (void)unused;
@@ -387,6 +410,7 @@ int main(void)
         cmocka_unit_test(watermark__backlog_of_one_source__holds_its_system_back_alone),
         cmocka_unit_test(watermark__import_of_last_year__goes_back_with_its_first_event),
         cmocka_unit_test(watermark__usual_transit__is_not_behind),
+        cmocka_unit_test(watermark__old_event_among_current_ones__is_no_backlog),
         cmocka_unit_test(watermark__silent_source__holds_nothing_back),
         cmocka_unit_test(watermark__too_many_systems__share_the_last),
         cmocka_unit_test(watermark__stored_form__is_the_same_and_damage_is_refused),
