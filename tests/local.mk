@@ -305,6 +305,14 @@ retail_sim_SOURCES = tests/simulator/main.c
 retail_sim_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
 retail_sim_LDADD = tests/simulator/libsim.a client/libtillwatch.a collector/libcore.a \
     $(ZMQ_LIBS) -lm
+# The collector on simulated time, for what the simulated estate writes.
+noinst_PROGRAMS += tower-play
+tower_play_SOURCES = tests/support/play.c tests/support/lab.c tests/support/lab.h
+tower_play_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
+tower_play_LDADD = collector/libintake.a collector/libcorrelate.a collector/libevent.a \
+    collector/libstore.a collector/libtrack.a collector/libworkflow.a collector/libconfig.a \
+    collector/libcore.a $(SQLITE_LIBS) $(JANSSON_LIBS) $(ZSTD_LIBS) $(YAML_LIBS) $(XXHASH_LIBS) \
+    $(GLIB_LIBS) -lm -lpthread
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/test_simulator
 tests_unit_test_simulator_SOURCES = tests/unit/test_simulator.c

@@ -6,8 +6,9 @@
 
 #include <string.h>
 
-#define CUSTOMERS 400000u
-#define HAS_CASE  1u /* flags of an order that is remembered */
+#define CUSTOMERS      400000u
+#define CHECK_EVERY_US INT64_C(5000000) /* of a till that sells nothing yet */
+#define HAS_CASE       1u               /* flags of an order that is remembered */
 
 static void draw_basket(struct sim *self, struct sim_flow *flow)
 {
@@ -37,7 +38,7 @@ static uint32_t draw_store(struct sim *self, int64_t now_us)
     for (int i = 0; i < 8; i++) {
         store = sim_random_below(&self->business, self->estate.store_count);
         const struct sim_store *at = &self->estate.stores[store];
-        if (now_us < at->silent_from || now_us >= at->silent_until) {
+        if ((now_us < at->silent_from || now_us >= at->silent_until) && now_us >= at->opens_at) {
             break;
         }
     }
@@ -116,9 +117,27 @@ static void begin_orders(struct sim *self, struct sim_flow *flow)
     self->next_shipment += flow->parcels;
 }
 
-static void begin_sale(struct sim *self, struct sim_flow *flow)
+static bool shares(struct sim *self, int64_t now_us)
+{
+    struct sim_fault *fault = &self->faults.of[SIM_FAULT_SHARED];
+    if (!sim_fault_is_active(fault, now_us) || fault->done >= fault->max ||
+        sim_random_unit(&self->chance) >= fault->p) {
+        return false;
+    }
+    fault->done++;
+    return true;
+}
+
+static void begin_sale(struct sim *self, struct sim_flow *flow, int64_t now_us)
 {
     flow->transaction = self->estate.stores[flow->store].next_receipt++;
+    if (flow->kind == SIM_KIND_SALE && self->sales.count > 0 && shares(self, now_us)) {
+        const struct sim_flow *earlier = recall(self, &self->sales, false);
+        /* Events of a sale of the other kind carry nothing but the correlationid. */
+        if (earlier != NULL && earlier->kind == SIM_KIND_SALE) {
+            flow->shared = earlier->shared != 0 ? earlier->shared : earlier->serial;
+        }
+    }
     /* Two of five customers show a card. */
     if (sim_random_below(&self->business, 5) < 2) {
         flow->customer = draw_customer(self);
@@ -140,7 +159,7 @@ static bool begin_case(struct sim *self, struct sim_flow *flow)
     return true;
 }
 
-static bool begin_kind(struct sim *self, struct sim_flow *flow)
+static bool begin_kind(struct sim *self, struct sim_flow *flow, int64_t now_us)
 {
     switch ((enum sim_kind)flow->kind) {
     case SIM_KIND_ORDER:
@@ -157,7 +176,7 @@ static bool begin_kind(struct sim *self, struct sim_flow *flow)
     case SIM_KIND_CASE:
         return begin_case(self, flow);
     case SIM_KIND_REDEMPTION:
-        begin_sale(self, flow);
+        begin_sale(self, flow, now_us);
         flow->customer = draw_customer(self);
         return true;
     case SIM_KIND_CUSTOMER:
@@ -181,9 +200,36 @@ static bool begin_kind(struct sim *self, struct sim_flow *flow)
     case SIM_KIND_SALE_B:
     case SIM_KIND_COUNT:
     default:
-        begin_sale(self, flow);
+        begin_sale(self, flow, now_us);
         return true;
     }
+}
+
+/* The till that is to check in now, of those that sell nothing yet: each every few seconds. */
+static bool draw_check(struct sim *self, struct sim_flow *flow, int64_t now_us)
+{
+    while (now_us >= self->start_us + self->check_round * CHECK_EVERY_US) {
+        if (self->check_store == self->estate.store_count) {
+            self->check_store = 0;
+            self->check_round++;
+            continue;
+        }
+        const struct sim_store *store = &self->estate.stores[self->check_store];
+        if (now_us < store->opens_at && self->check_till < store->tills) {
+            flow->kind = SIM_KIND_HEARTBEAT;
+            flow->store = self->check_store;
+            flow->till = (uint8_t)self->check_till++;
+            flow->serial = self->next_serial++;
+            flow->orders = 1;
+            flow->parcels = 1;
+            flow->due_us = now_us;
+            self->totals.flows++;
+            return true;
+        }
+        self->check_till = 0;
+        self->check_store++;
+    }
+    return false;
 }
 
 struct sim_flow *sim_begin(struct sim *self, int64_t now_us)
@@ -191,6 +237,9 @@ struct sim_flow *sim_begin(struct sim *self, int64_t now_us)
     struct sim_flow *flow = sim_queue_new_flow(self->queue);
     if (flow == NULL) {
         return NULL;
+    }
+    if (self->has_checks && draw_check(self, flow, now_us)) {
+        return flow;
     }
     uint64_t bits = sim_random_next(&self->business);
     uint32_t draw = (uint32_t)((bits >> 32) * SIM_WEIGHTS >> 32);
@@ -204,12 +253,12 @@ struct sim_flow *sim_begin(struct sim *self, int64_t now_us)
     flow->orders = 1;
     flow->parcels = 1;
     draw_basket(self, flow);
-    if (!begin_kind(self, flow)) {
+    if (!begin_kind(self, flow, now_us)) {
         /* Nothing to refer to yet: somebody buys something instead. */
         flow->kind = SIM_KIND_SALE;
         flow->customer = 0;
         flow->number = 0;
-        begin_sale(self, flow);
+        begin_sale(self, flow, now_us);
     }
     flow->due_us = now_us;
     self->totals.flows++;

@@ -295,6 +295,7 @@ int sim_delivery_release(struct sim_delivery *self, int64_t now_us, struct tw_di
     while (self->heap_count > 0 && self->heap[0]->release_us <= now_us && result == TW_OK) {
         struct held *held = heap_pop(self);
         self->estate->sources[held->event.source].held--;
+        sim_outlet_at(self->outlet, held->release_us); /* at the end it may be ahead */
         result = send_held(self, held, diag);
     }
     return result;

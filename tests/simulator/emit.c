@@ -12,8 +12,9 @@
 #define FLAG_DOUBLED 1u /* the sale was posted once and will be posted again */
 #define FLAG_SLOWED  2u /* its deadline has been let pass */
 #define FLAG_TRIED   4u /* it was tried before */
+#define FLAG_BACK    8u /* it is done, and will be taken back */
 
-#define THROTTLED_ATTEMPTS 4
+#define BACKOFF_MOST 6 /* a refused call is tried again after at most two to the power of that */
 
 /* Attributes of an event that is not just ok; padded for sim_put_text. */
 struct extra {
@@ -49,6 +50,9 @@ static const struct extra master_data[] = {
 static const struct extra throttled =
     EXTRA("\"outcome\":\"retrying\",\"errorcode\":\"429\",\"errorclass\":\"throttled\","
           "\"errormessage\":\"too many requests\",");
+static const struct extra rejected = FAILURE("\"errorcode\":\"R-400\",\"errorclass\":\"rejected\","
+                                             "\"errormessage\":\"not accepted as it is\",",
+                                             "rejected");
 /* Identifiers that say nothing, under attributes that hardly an event has otherwise. */
 static const struct extra garbage_ids[] = {
     EXTRA("\"caseid\":\"0\","),       EXTRA("\"caseid\":\"null\","), EXTRA("\"caseid\":\"N/A\","),
@@ -58,12 +62,13 @@ static const struct extra garbage_ids[] = {
 /* What is to be said, by whom. */
 struct saying {
     const struct sim_template *type;
-    enum sim_type type_index;
+    unsigned type_index;
     uint32_t store;
     uint32_t source;
     struct extra extra;
     bool must_arrive;
     bool is_second_effect;
+    bool is_taken_back; /* the event takes back what the step did */
     unsigned orders[8]; /* that the step is about */
     unsigned order_count;
 };
@@ -401,11 +406,13 @@ static enum sim_outcome meet_role(struct sim *self, struct sim_flow *flow, enum 
     case SIM_ROLE_ERP_SALE:
         return post(self, flow, role, now_us, saying);
     case SIM_ROLE_API:
-        if (flow->attempt < THROTTLED_ATTEMPTS && happens(self, SIM_FAULT_THROTTLING, now_us)) {
+        if (flow->attempt < self->faults.of[SIM_FAULT_THROTTLING].tries &&
+            happens(self, SIM_FAULT_THROTTLING, now_us)) {
             saying->extra = throttled;
             blame(self, flow, saying, SIM_FAULT_THROTTLING);
             self->totals.retrying++;
-            flow->due_us = later(self, now_us + (INT64_C(1000000) << flow->attempt), 1);
+            unsigned power = flow->attempt < BACKOFF_MOST ? flow->attempt : BACKOFF_MOST;
+            flow->due_us = later(self, now_us + (INT64_C(1000000) << power), 1);
             flow->attempt++;
             return SIM_AGAIN;
         }
@@ -437,6 +444,22 @@ static enum sim_outcome meet_silence(struct sim *self, struct sim_flow *flow,
     }
     flow->due_us = later(self, until_us, 60);
     return SIM_AGAIN;
+}
+
+/* Postings during an outage in which not even failures are said. */
+static bool is_mute(struct sim *self, struct sim_flow *flow, const struct saying *saying,
+                    const struct sim_step *step, int64_t now_us)
+{
+    const struct sim_fault *outage = &self->faults.of[SIM_FAULT_ERP_OUTAGE];
+    bool is_posting = step->role == SIM_ROLE_ERP || step->role == SIM_ROLE_ERP_SALE;
+    if (!is_posting || outage->mute == 0 || !sim_fault_is_active(outage, now_us) ||
+        outage->until_us == INT64_MAX) {
+        return false;
+    }
+    blame(self, flow, saying, SIM_FAULT_ERP_OUTAGE);
+    flow->flags |= FLAG_TRIED;
+    flow->due_us = later(self, outage->until_us, 60);
+    return true;
 }
 
 /* A fact about the step at hand of these orders. */
@@ -530,6 +553,57 @@ static bool is_cancelled(struct sim *self, const struct sim_flow *flow, struct s
     return true;
 }
 
+static void say_variant(struct sim *self, struct saying *saying, const char *verb)
+{
+    saying->type_index = sim_types_variant(&self->types, saying->type->base, verb);
+    TW_ASSERT(saying->type_index < SIM_TEMPLATES_MAX);
+    saying->type = &self->types.templates[saying->type_index];
+}
+
+/* The step fails as the workflow's own event for it says. */
+static bool is_refused(struct sim *self, struct sim_flow *flow, struct saying *saying,
+                       int64_t now_us, enum sim_outcome *ret_outcome)
+{
+    const struct sim_step *step = sim_flow_step(flow);
+    const struct sim_fault *fault = &self->faults.of[SIM_FAULT_STEP_FAILED];
+    if (step->failure == NULL || flow->flags != 0 || !is_meant(fault, flow) ||
+        (step->per == SIM_EACH_PARCEL && flow->rep != 0) ||
+        !happens(self, SIM_FAULT_STEP_FAILED, now_us)) {
+        return false;
+    }
+    note_fault(self, flow, saying, SIM_FAULT_STEP_FAILED, now_us);
+    say_variant(self, saying, step->failure);
+    saying->extra = rejected;
+    self->totals.failed++;
+    *ret_outcome = SIM_GOES_ON;
+    if (step->per == SIM_EACH_STORE) {
+        return true;
+    }
+    if (sim_random_unit(&self->chance) < fault->again) {
+        flow->due_us = later(self, now_us + 1000000, fault->delay_s);
+        *ret_outcome = SIM_AGAIN;
+    } else {
+        sim_step_omit(flow, saying->orders, saying->order_count);
+    }
+    return true;
+}
+
+/* What has been done will be taken back: the step at hand happens again, and is that. */
+static enum sim_outcome regret(struct sim *self, struct sim_flow *flow, const struct saying *saying,
+                               int64_t now_us)
+{
+    const struct sim_step *step = sim_flow_step(flow);
+    const struct sim_fault *fault = &self->faults.of[SIM_FAULT_TAKEN_BACK];
+    if (step->taken_back == NULL || flow->flags != 0 || !is_meant(fault, flow) ||
+        !happens(self, SIM_FAULT_TAKEN_BACK, now_us)) {
+        return SIM_GOES_ON;
+    }
+    note_fault(self, flow, saying, SIM_FAULT_TAKEN_BACK, now_us);
+    flow->flags |= FLAG_BACK;
+    flow->due_us = later(self, now_us + 1000000, 20);
+    return SIM_AGAIN;
+}
+
 static void note_deed(struct sim *self, const struct sim_flow *flow, const struct saying *saying,
                       int64_t now_us)
 {
@@ -542,7 +616,9 @@ static void note_deed(struct sim *self, const struct sim_flow *flow, const struc
                             .cause = saying->extra.cause,
                             .at_us = now_us,
                             .store = saying->store};
-    if (saying->type_index == SIM_T_WEB_CANCELLED) {
+    if (saying->is_taken_back) {
+        deed.outcome = SIM_DEED_TAKEN_BACK;
+    } else if (saying->type_index == SIM_T_WEB_CANCELLED) {
         deed.outcome = SIM_DEED_CANCELLED;
     } else if (saying->extra.cause != NULL) {
         deed.outcome = SIM_DEED_FAILED;
@@ -570,6 +646,32 @@ static enum sim_outcome go_on(struct sim *self, struct sim_flow *flow, const str
     return outcome;
 }
 
+/* What the step at hand comes to, and the event that says so. */
+static enum sim_outcome happen(struct sim *self, struct sim_flow *flow, struct saying *saying,
+                               int64_t now_us)
+{
+    const struct sim_step *step = sim_flow_step(flow);
+    enum sim_outcome outcome = SIM_GOES_ON;
+    if ((flow->flags & FLAG_BACK) != 0) {
+        say_variant(self, saying, step->taken_back);
+        saying->is_taken_back = true;
+        sim_step_omit(flow, saying->orders, saying->order_count);
+        return SIM_GOES_ON;
+    }
+    if (is_cancelled(self, flow, saying, now_us)) {
+        set_source(self, flow, step, saying);
+        return SIM_ENDS;
+    }
+    if (is_refused(self, flow, saying, now_us, &outcome)) {
+        return outcome;
+    }
+    if (step->role != SIM_ROLE_NONE) {
+        outcome = meet_role(self, flow, step->role, now_us, saying);
+    }
+    bool is_done = outcome == SIM_GOES_ON && saying->extra.cause == NULL;
+    return is_done ? regret(self, flow, saying, now_us) : outcome;
+}
+
 int sim_emit(struct sim *self, struct sim_flow *flow, int64_t now_us, enum sim_outcome *ret_outcome,
              struct tw_diag *diag)
 {
@@ -589,16 +691,14 @@ int sim_emit(struct sim *self, struct sim_flow *flow, int64_t now_us, enum sim_o
         *ret_outcome = meet_silence(self, flow, step, &saying);
         return TW_OK;
     }
+    if (is_mute(self, flow, &saying, step, now_us)) {
+        *ret_outcome = SIM_AGAIN;
+        return TW_OK;
+    }
     if (is_kept_back(self, flow, &saying, now_us, ret_outcome)) {
         return TW_OK;
     }
-    enum sim_outcome outcome = SIM_GOES_ON;
-    if (is_cancelled(self, flow, &saying, now_us)) {
-        set_source(self, flow, step, &saying);
-        outcome = SIM_ENDS;
-    } else if (step->role != SIM_ROLE_NONE) {
-        outcome = meet_role(self, flow, step->role, now_us, &saying);
-    }
+    enum sim_outcome outcome = happen(self, flow, &saying, now_us);
     int result = say(self, flow, &saying, now_us, diag);
     if (result == TW_OK) {
         note_deed(self, flow, &saying, now_us);

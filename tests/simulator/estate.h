@@ -60,6 +60,7 @@ struct sim_store {
     uint32_t next_receipt;
     /* faults; times in microseconds since 1970 */
     int64_t skew_us;
+    int64_t opens_at; /* its tills sell from then on */
     int64_t offline_from;
     int64_t offline_until;
     int64_t silent_from;

@@ -35,6 +35,9 @@ enum sim_fault_kind {
     SIM_FAULT_SLOW_STEP,
     SIM_FAULT_ACK_MISSING,
     SIM_FAULT_CANCELLATION,
+    SIM_FAULT_STEP_FAILED,
+    SIM_FAULT_TAKEN_BACK,
+    SIM_FAULT_SHARED,
     SIM_FAULT_COUNT,
     SIM_FAULT_NONE = SIM_FAULT_COUNT
 };
@@ -47,9 +50,14 @@ struct sim_fault {
     double delay_s; /* at most so late */
     double offset_s;
     double factor;
+    double again;   /* share that succeeds later */
+    double opens_s; /* so long the tills of a store only check in */
     uint32_t copies;
     uint32_t stores;
     uint32_t max; /* at most so many in the run */
+    uint32_t tries;
+    uint32_t both; /* not 0: every other store has the opposite offset */
+    uint32_t mute; /* not 0: not even a failure is said */
     char store[8];
     char id[40];
     char workflow[32];

@@ -47,11 +47,13 @@ struct sim_step {
     enum sim_per per;
     bool needs_customer; /* left out where the customer is unknown */
     enum sim_role role;
-    uint32_t least_ms; /* after the step before it */
-    uint32_t most_ms;  /* long waits are rarer than short ones */
-    const char *name;  /* of the workflow's step; NULL: the workflow knows nothing of it */
-    uint16_t after;    /* steps without which it cannot be: bit s is step s of the same table */
-    uint32_t within_s; /* when it should be done, after the last of those; 0: no deadline */
+    uint32_t least_ms;   /* after the step before it */
+    uint32_t most_ms;    /* long waits are rarer than short ones */
+    const char *name;    /* of the workflow's step; NULL: the workflow knows nothing of it */
+    uint16_t after;      /* steps without which it cannot be: bit s is step s of the same table */
+    uint32_t within_s;   /* when it should be done, after the last of those; 0: no deadline */
+    const char *failure; /* noun and verb of the event that says it failed; NULL: none */
+    const char *taken_back; /* and of that which takes it back */
 };
 
 #define SIM_STEPS_MAX 10
@@ -74,7 +76,8 @@ unsigned sim_step_repeats(const struct sim_step *step, const struct sim_flow *fl
 /* Move on to the next repetition or step; false when the flow has ended. */
 bool sim_flow_advance(struct sim_flow *flow, uint32_t store_count);
 /* One line a step: workflow, share of the flows in 1/SIM_WEIGHTS, step, what it comes after ("-":
- * nothing), deadline in seconds (0: none), shortest and longest wait in ms. */
+ * nothing), deadline in seconds (0: none), shortest and longest wait in ms, noun and verb of the
+ * events of its failure and compensation ("-": none). */
 void sim_flows_list(FILE *out);
 /* Give a workflow this share of SIM_WEIGHTS, at the expense of till-check. False: there is no such
  * workflow, it is till-check, or that has not so much left. */
@@ -87,6 +90,9 @@ bool sim_flow_has(const char *workflow, const char *step);
 unsigned sim_step_orders(struct sim_flow *flow, unsigned ret_index[8]);
 /* The step at hand does not come about, for these orders. */
 void sim_step_omit(struct sim_flow *flow, const unsigned *index, unsigned count);
+/* The step at hand happens later, at due_us; the rest of the flow goes on meanwhile, from
+ * sim_flow_advance on. False: others wait for it, or too much was put off already. */
+bool sim_flow_put_off(struct sim_flow *flow);
 /* The step at hand. */
 static inline const struct sim_step *sim_flow_step(const struct sim_flow *flow)
 {

@@ -201,7 +201,7 @@ void sim_ledger_finished(struct sim_ledger *self, const struct sim_totals *total
     if (file == NULL) {
         return;
     }
-    for (unsigned i = 0; i < SIM_T_COUNT; i++) {
+    for (unsigned i = 0; i < types->count; i++) {
         if (type_counts[i] > 0) {
             put(file, "{\"fact\":\"type\",\"type\":\"%s\",\"events\":%" PRIu64 "}\n",
                 types->templates[i].name, type_counts[i]);

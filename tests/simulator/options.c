@@ -40,6 +40,9 @@ static const char help_text[] =
     "  --endpoint-router E   tcp://127.0.0.1:8461, 8462 and 8463\n"
     "  --endpoint-sub E\n"
     "  --stdout              write the events as NDJSON instead of sending them\n"
+    "  --stamps              with --stdout: each line begins with the simulated time at which it "
+    "is\n"
+    "                        sent, microseconds since 1970, and a space\n"
     "  --unpaced             keep the simulated rate but do not wait for the clock\n"
     "  --drain               at the end begin nothing new and finish what is open\n"
     "  --share WORKFLOW=N    N of 100,000 flows are of this workflow, at the expense of "
@@ -72,6 +75,7 @@ enum option_code {
     O_ROUTER,
     O_SUB,
     O_STDOUT,
+    O_STAMPS,
     O_UNPACED,
     O_DRAIN,
     O_SHARE,
@@ -105,6 +109,7 @@ static const struct option long_options[] = {
     {"endpoint-router", required_argument, NULL, O_ROUTER},
     {"endpoint-sub", required_argument, NULL, O_SUB},
     {"stdout", no_argument, NULL, O_STDOUT},
+    {"stamps", no_argument, NULL, O_STAMPS},
     {"unpaced", no_argument, NULL, O_UNPACED},
     {"drain", no_argument, NULL, O_DRAIN},
     {"share", required_argument, NULL, O_SHARE},
@@ -271,6 +276,9 @@ static int read_option(int option, struct sim_options *options, struct tw_diag *
     case O_STDOUT:
         options->is_stdout = true;
         return TW_OK;
+    case O_STAMPS:
+        options->is_stamped = true;
+        return TW_OK;
     case O_UNPACED:
         options->is_unpaced = true;
         return TW_OK;
@@ -330,6 +338,9 @@ static int check_together(const struct sim_options *options, int argc, struct tw
     }
     if (options->ledger_events && options->ledger == NULL) {
         return tw_diag_set(diag, TW_EINVAL, "--ledger-journeys needs --ledger FILE");
+    }
+    if (options->is_stamped && !options->is_stdout) {
+        return tw_diag_set(diag, TW_EINVAL, "--stamps needs --stdout");
     }
     if (options->ledger_runs && options->ledger == NULL) {
         return tw_diag_set(diag, TW_EINVAL, "--ledger-runs needs --ledger FILE");

@@ -27,6 +27,7 @@ struct sim_options {
     uint32_t number_from;
     uint32_t resend_ms;
     bool is_stdout;
+    bool is_stamped; /* when each event leaves stands before it on standard output */
     bool is_unpaced;
     bool is_draining; /* finish the open flows at the end */
     bool ledger_events;

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -26,6 +27,7 @@
 #define MAX_CHANNELS 66
 #define EVENT_ROOM   (SIM_MAX_EVENT + 2 * SIM_SLACK)
 #define SUBSCRIBE_S  30
+#define STAMP_LEN    17 /* sixteen digits, which last from 2001 to 2286, and a space */
 
 struct channel {
     enum sim_tap tap;
@@ -40,6 +42,8 @@ struct channel {
 
 struct sim_outlet {
     uint32_t per_message;
+    size_t stamp_len; /* of the time before a line of standard output; 0: none is written */
+    int64_t now_us;
     void *zmq;
     struct channel channels[MAX_CHANNELS];
     unsigned channel_count;
@@ -150,6 +154,7 @@ int sim_outlet_new(const struct sim_options *options, struct sim_outlet **ret_ou
         return TW_ENOMEM;
     }
     self->per_message = options->per_message;
+    self->stamp_len = options->is_stamped ? STAMP_LEN : 0;
     self->only_tap = options->is_stdout ? (int)SIM_TAP_STDOUT : options->tap;
     if (options->is_stdout) {
         result = add_channel(self, SIM_TAP_STDOUT) == NULL ? TW_ENOMEM : TW_OK;
@@ -342,10 +347,24 @@ static int send_under_way(struct sim_outlet *self, struct channel *channel, stru
     return result;
 }
 
+void sim_outlet_at(struct sim_outlet *self, int64_t now_us)
+{
+    self->now_us = now_us > self->now_us ? now_us : self->now_us;
+}
+
+/* The time before a line, without an end. */
+static void put_stamp(const struct sim_outlet *self, char *out)
+{
+    char text[32];
+    int len = snprintf(text, sizeof(text), "%016lld ", (long long)self->now_us);
+    TW_ASSERT(len == STAMP_LEN);
+    memcpy(out, text, STAMP_LEN);
+}
+
 char *sim_outlet_reserve(struct sim_outlet *self, unsigned index)
 {
     struct channel *channel = &self->channels[index];
-    size_t ahead = channel->tap != SIM_TAP_STDOUT && self->per_message > 1 ? 1 : 0;
+    size_t ahead = channel->tap == SIM_TAP_STDOUT ? self->stamp_len : self->per_message > 1;
     return channel->buffer + channel->len + ahead;
 }
 
@@ -356,7 +375,10 @@ int sim_outlet_commit(struct sim_outlet *self, unsigned index, size_t len, const
     self->counts.events[channel->tap]++;
     channel->count++;
     if (channel->tap == SIM_TAP_STDOUT) {
-        channel->len += len;
+        if (self->stamp_len > 0) {
+            put_stamp(self, channel->buffer + channel->len);
+        }
+        channel->len += self->stamp_len + len;
         channel->buffer[channel->len++] = '\n';
         return channel->len < STDOUT_BYTES - EVENT_ROOM ? TW_OK
                                                         : send_under_way(self, channel, diag);
@@ -380,6 +402,14 @@ int sim_outlet_send_alone(struct sim_outlet *self, unsigned index, const void *b
     }
     self->counts.events[channel->tap]++;
     channel->topic = NULL;
+    if (channel->tap == SIM_TAP_STDOUT && self->stamp_len > 0) {
+        char stamp[STAMP_LEN];
+        put_stamp(self, stamp);
+        result = write_all(stamp, STAMP_LEN, diag);
+        if (result != TW_OK) {
+            return result;
+        }
+    }
     result = send_message(self, channel, bytes, len, diag);
     if (result == TW_OK && channel->tap == SIM_TAP_STDOUT) {
         result = write_all("\n", 1, diag);

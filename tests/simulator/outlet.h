@@ -37,6 +37,9 @@ unsigned sim_outlet_channel_of_store(const struct sim_outlet *self, uint32_t sto
 unsigned sim_outlet_channel_of_system(const struct sim_outlet *self, unsigned system);
 enum sim_tap sim_outlet_tap(const struct sim_outlet *self, unsigned channel);
 
+/* Simulated time, microseconds since 1970, of what is sent from now on; earlier than before: it
+ * stays. */
+void sim_outlet_at(struct sim_outlet *self, int64_t now_us);
 /* `index` is that of a channel. Room for one event (SIM_MAX_EVENT and more) at the end of the
  * message under way; valid until the next call for this channel. Nothing is sent unless it is
  * committed. */

@@ -14,6 +14,15 @@
 
 #define SIM_ORDERS_MAX 3 /* of one flow */
 
+/* A step that happens when the others have. */
+#define SIM_PUT_OFF_MAX 3
+struct sim_put_off {
+    int64_t due_us;
+    uint8_t step;
+    uint8_t attempt;
+    uint8_t flags;
+};
+
 /* One business transaction under way. */
 struct sim_flow {
     int64_t due_us; /* when the next step happens, microseconds since 1970 */
@@ -40,6 +49,10 @@ struct sim_flow {
     uint8_t flags;
     uint8_t held;                    /* bit i: parcels go without order i */
     uint16_t undone[SIM_ORDERS_MAX]; /* by order; bit s: step s did not come about */
+    uint32_t shared;                 /* serial of the flow whose correlationid it carries; 0: own */
+    uint8_t put_off_count;
+    uint8_t is_catching_up; /* only what was put off is left */
+    struct sim_put_off put_off[SIM_PUT_OFF_MAX];
 };
 
 struct sim_queue;

@@ -19,11 +19,12 @@ struct mark {
 };
 
 struct book {
-    uint32_t faults[SIM_ORDERS_MAX]; /* by order: bit k is enum sim_fault_kind k */
-    uint8_t cancelled;               /* bit i: order i */
-    uint32_t answered;               /* fan-out: stores */
-    uint8_t *has_answered;           /* fan-out: by store; else NULL */
-    struct mark marks[];             /* by order, then step */
+    uint32_t faults[SIM_ORDERS_MAX];     /* by order: bit k is enum sim_fault_kind k */
+    uint8_t cancelled;                   /* bit i: order i */
+    uint16_t taken_back[SIM_ORDERS_MAX]; /* by order; bit s: step s was */
+    uint32_t answered;                   /* fan-out: stores */
+    uint8_t *has_answered;               /* fan-out: by store; else NULL */
+    struct mark marks[];                 /* by order, then step */
 };
 
 struct sim_runs {
@@ -145,6 +146,9 @@ void sim_runs_note(struct sim_runs *self, uint32_t number, const struct sim_flow
         case SIM_DEED_CANCELLED:
             book->cancelled |= (uint8_t)(1u << deed->orders[i]);
             break;
+        case SIM_DEED_TAKEN_BACK:
+            book->taken_back[deed->orders[i]] |= (uint16_t)(1u << flow->step);
+            break;
         case SIM_DEED_DONE:
         default:
             if (sim_flow_step(flow)->per == SIM_EACH_STORE) {
@@ -177,6 +181,17 @@ struct ends {
     int step; /* the one that fails or is overdue; -1: none */
 };
 
+/* What the step stands on was taken back, or the step itself. */
+static bool is_covered(const struct book *book, const struct sim_step *steps, unsigned order,
+                       unsigned s)
+{
+    uint32_t covered = book->taken_back[order];
+    for (unsigned at = 0; at <= s; at++) {
+        covered |= (steps[at].after & covered) != 0 ? 1u << at : 0;
+    }
+    return (covered >> s & 1) != 0;
+}
+
 static enum end end_of_step(struct book *book, const struct sim_flow *flow, unsigned order,
                             unsigned s, struct ends *ends)
 {
@@ -201,6 +216,9 @@ static enum end end_of_step(struct book *book, const struct sim_flow *flow, unsi
     }
     if (mark->failures > 0) {
         return END_FAILED;
+    }
+    if (is_covered(book, steps, order, s)) {
+        return END_SKIPPED;
     }
     if (is_held_up) {
         return END_WAITING;
@@ -235,6 +253,9 @@ static void find_ends(struct book *book, const struct sim_flow *flow, unsigned o
         ends->state = "overdue";
     } else {
         ends->state = is_troubled ? "recovered" : "completed";
+        if (book->taken_back[order] != 0) {
+            ends->state = "compensated";
+        }
         for (unsigned s = 0; s < kind->step_count; s++) {
             ends->of[s] = ends->of[s] == END_WAITING ? END_SKIPPED : ends->of[s];
         }

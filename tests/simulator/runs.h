@@ -23,7 +23,13 @@ int sim_runs_begin(struct sim_runs *self, uint32_t number, const struct sim_flow
 struct sim_deed {
     const unsigned *orders;
     unsigned order_count;
-    enum { SIM_DEED_DONE, SIM_DEED_FAILED, SIM_DEED_RETRYING, SIM_DEED_CANCELLED } outcome;
+    enum {
+        SIM_DEED_DONE,
+        SIM_DEED_FAILED,
+        SIM_DEED_RETRYING,
+        SIM_DEED_CANCELLED,
+        SIM_DEED_TAKEN_BACK
+    } outcome;
     const char *cause; /* errorclass of a failure */
     int64_t at_us;     /* by a clock that is right */
     uint32_t store;    /* fan-out: which store */

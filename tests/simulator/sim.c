@@ -13,6 +13,12 @@
 #define NATURAL_RATE 2.0
 #define TICK_EVENTS  8.0
 
+/* A wait for the same step that others of the flow do not share. */
+#define PUT_OFF_US 30000000
+/* What is due for longer than that makes slots shorter: the estate is not slower than it is. */
+#define BEHIND_US 1000000
+#define CATCH_UP  4
+
 /* ---- start ---- */
 
 /* The run ends at the present time, unless it is as fast as the clock: then it starts there. */
@@ -40,14 +46,33 @@ static uint32_t pick_store(struct sim *self, const struct sim_fault *fault,
     return sim_random_below(random, self->estate.store_count);
 }
 
+static bool is_troubled(const struct sim_store *store)
+{
+    return store->skew_us != 0 || store->silent_until != 0 || store->offline_until != 0;
+}
+
+/* One that has no other fault, if a few draws find it. */
+static struct sim_store *pick_sound_store(struct sim *self, const struct sim_fault *fault,
+                                          struct sim_random *random)
+{
+    struct sim_store *store = NULL;
+    for (int i = 0; i < 8 && (store == NULL || is_troubled(store)); i++) {
+        store = &self->estate.stores[pick_store(self, fault, random)];
+    }
+    return store;
+}
+
 static void set_store_fault(struct sim *self, enum sim_fault_kind kind, struct sim_random *random)
 {
     const struct sim_fault *fault = &self->faults.of[kind];
     uint32_t count = fault->store[0] != 0 ? 1 : fault->stores;
     for (uint32_t i = 0; i < count && fault->is_on; i++) {
-        struct sim_store *store = &self->estate.stores[pick_store(self, fault, random)];
+        struct sim_store *store = pick_sound_store(self, fault, random);
         if (kind == SIM_FAULT_SKEW) {
-            store->skew_us = (int64_t)(fault->offset_s * 1e6);
+            bool is_opposite = fault->both != 0 && i % 2 == 1;
+            store->skew_us = (int64_t)((is_opposite ? -1e6 : 1e6) * fault->offset_s);
+            self->has_checks = self->has_checks || fault->opens_s > 0;
+            store->opens_at = self->start_us + (int64_t)(fault->opens_s * 1e6);
         } else if (kind == SIM_FAULT_SILENT) {
             store->silent_from = fault->from_us;
             store->silent_until = fault->until_us;
@@ -114,6 +139,7 @@ int sim_init(struct sim *self, const struct sim_options *options, struct tw_diag
     int64_t start_us =
         options->is_start_given ? options->start_us : default_start(options, self->slot_us);
     double tick_us = self->slot_us * TICK_EVENTS;
+    self->start_us = start_us;
     self->now_us = (double)start_us;
     self->last_us = start_us;
     self->end_us = INT64_MAX;
@@ -172,6 +198,12 @@ static void close_book(struct sim *self, uint32_t number, bool is_open)
     sim_runs_end(self->runs, number, &what, is_open, self->ledger);
 }
 
+/* The step at hand comes so late that what does not wait for it goes on before. */
+static bool is_long(const struct sim_flow *flow, int64_t now_us)
+{
+    return flow->is_catching_up != 0 || flow->due_us > now_us + PUT_OFF_US;
+}
+
 static int step_flow(struct sim *self, struct sim_flow *flow, int64_t now_us, struct tw_diag *diag)
 {
     enum sim_outcome outcome = SIM_ENDS;
@@ -184,10 +216,14 @@ static int step_flow(struct sim *self, struct sim_flow *flow, int64_t now_us, st
     if (result != TW_OK) {
         return result;
     }
+    if (outcome == SIM_AGAIN && is_long(flow, at_us) && sim_flow_put_off(flow)) {
+        flow->due_us = at_us;
+        outcome = SIM_GOES_ON;
+    }
     if (outcome == SIM_GOES_ON && !sim_flow_advance(flow, self->estate.store_count)) {
         sim_remember(self, flow);
         outcome = SIM_ENDS;
-    } else if (outcome == SIM_GOES_ON) {
+    } else if (outcome == SIM_GOES_ON && flow->is_catching_up == 0) {
         flow->due_us += sim_step_lag_us(sim_flow_step(flow), &self->business);
     }
     if (outcome == SIM_ENDS) {
@@ -201,16 +237,26 @@ static int step_flow(struct sim *self, struct sim_flow *flow, int64_t now_us, st
     return TW_OK;
 }
 
-static void next_slot(struct sim *self, int64_t now_us)
+static void next_slot(struct sim *self, int64_t now_us, bool is_behind)
 {
     const struct sim_fault *peak = &self->faults.of[SIM_FAULT_FLASH_SALE];
-    self->now_us +=
+    double slot_us =
         sim_fault_is_active(peak, now_us) ? self->slot_us / peak->factor : self->slot_us;
+    self->now_us += is_behind ? slot_us / CATCH_UP : slot_us;
+}
+
+static void blame_sharing(struct sim *self, const struct sim_flow *flow)
+{
+    const unsigned only = 0;
+    if (flow->shared != 0) {
+        sim_runs_blame(self->runs, sim_queue_number(self->queue, flow), &only, 1, SIM_FAULT_SHARED);
+    }
 }
 
 int sim_slot(struct sim *self, struct tw_diag *diag)
 {
     int64_t now_us = (int64_t)self->now_us;
+    sim_outlet_at(self->outlet, now_us);
     if (sim_delivery_next_us(self->delivery) <= now_us) {
         int result = sim_delivery_release(self->delivery, now_us, diag);
         if (result != TW_OK) {
@@ -225,6 +271,7 @@ int sim_slot(struct sim *self, struct tw_diag *diag)
             if (result != TW_OK) {
                 return result;
             }
+            blame_sharing(self, flow);
         }
     }
     if (flow == NULL) {
@@ -233,7 +280,7 @@ int sim_slot(struct sim *self, struct tw_diag *diag)
     if (flow == NULL) {
         return TW_ELIMIT; /* cannot be: all flows in use means that some wait */
     }
-    next_slot(self, now_us);
+    next_slot(self, now_us, flow->due_us < now_us - BEHIND_US);
     return step_flow(self, flow, now_us, diag);
 }
 
@@ -249,9 +296,10 @@ int sim_drain_slot(struct sim *self, bool *ret_more, struct tw_diag *diag)
         self->now_us = (double)flow->due_us;
     }
     int64_t now_us = (int64_t)self->now_us;
+    sim_outlet_at(self->outlet, now_us);
     int result = sim_delivery_release(self->delivery, now_us, diag);
     if (result == TW_OK) {
-        next_slot(self, now_us);
+        next_slot(self, now_us, flow->due_us < now_us - BEHIND_US);
         result = step_flow(self, flow, now_us, diag);
     }
     if (result == TW_OK) {

@@ -48,9 +48,14 @@ struct sim {
     uint64_t garbage_made;
     double slot_us; /* length of a slot without flash sale */
     double now_us;  /* of the slot at hand, since 1970 */
+    int64_t start_us;
     int64_t last_us;
+    bool has_checks;
+    uint32_t check_store; /* that checks in next, while it sells nothing yet */
+    uint32_t check_till;
+    uint32_t check_round;
     int64_t end_us;
-    uint64_t type_counts[SIM_T_COUNT];
+    uint64_t type_counts[SIM_TEMPLATES_MAX];
 };
 
 /* Build everything and connect. TW_OK or an error with the diag filled; call sim_fini anyway. */

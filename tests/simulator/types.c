@@ -12,6 +12,7 @@
 
 #include "core/err.h"
 #include "core/str.h"
+#include "simulator/flows.h"
 
 enum slot {
     S_END,
@@ -343,6 +344,47 @@ static void cut(struct sim_template *type, const char *text, char **memory_p)
     }
 }
 
+/* One template; *memory_p moves on. */
+static void make_template(struct sim_types *self, enum sim_type base, const char *verb,
+                          char **memory_p)
+{
+    TW_ASSERT(self->count < SIM_TEMPLATES_MAX);
+    struct sim_template *type = &self->templates[self->count++];
+    const char *system = sim_system_names[sources[base].system];
+    char text[SIM_MAX_EVENT];
+    int len = snprintf(text, sizeof(text),
+                       "{\"specversion\":\"1.0\",\"id\":\"<id>\",\"source\":\"<source>\","
+                       "\"type\":\"com.tillwatch.%s.%s\",\"time\":\"<time>\","
+                       "\"sequence\":\"<seq>\",<extra>%s\"datacontenttype\":"
+                       "\"application/json\",\"dataschema\":\"https://schemas.tillwatch.example/"
+                       "%s/%s/3.2.json\",\"data\":%s}",
+                       system, verb, sources[base].attributes, system, verb, sources[base].data);
+    TW_ASSERT(len > 0 && (size_t)len < sizeof(text));
+    type->base = base;
+    type->system = sources[base].system;
+    for (unsigned m = 0; m < sizeof(link_marks) / sizeof(link_marks[0]); m++) {
+        if (strstr(sources[base].attributes, link_marks[m].mark) != NULL) {
+            type->links |= link_marks[m].link;
+        }
+    }
+    cut(type, text, memory_p);
+    type->name = *memory_p;
+    int name_len = snprintf(*memory_p, 64, "com.tillwatch.%s.", system);
+    type->verb = *memory_p + name_len;
+    *memory_p += name_len + snprintf(*memory_p + name_len, 64, "%s", verb) + 1;
+    TW_ASSERT(*memory_p - self->memory < (ptrdiff_t)(MEMORY_BYTES - 4096));
+}
+
+unsigned sim_types_variant(const struct sim_types *self, enum sim_type base, const char *verb)
+{
+    unsigned i = SIM_T_COUNT;
+    while (verb != NULL && i < self->count &&
+           (self->templates[i].base != base || strcmp(self->templates[i].verb, verb) != 0)) {
+        i++;
+    }
+    return verb == NULL || i == self->count ? SIM_TEMPLATES_MAX : i;
+}
+
 int sim_types_init(struct sim_types *self)
 {
     memset(self, 0, sizeof(*self));
@@ -352,29 +394,19 @@ int sim_types_init(struct sim_types *self)
     }
     char *memory = self->memory;
     for (unsigned i = 0; i < SIM_T_COUNT; i++) {
-        struct sim_template *type = &self->templates[i];
-        const char *system = sim_system_names[sources[i].system];
-        char text[SIM_MAX_EVENT];
-        int len =
-            snprintf(text, sizeof(text),
-                     "{\"specversion\":\"1.0\",\"id\":\"<id>\",\"source\":\"<source>\","
-                     "\"type\":\"com.tillwatch.%s.%s\",\"time\":\"<time>\","
-                     "\"sequence\":\"<seq>\",<extra>%s\"datacontenttype\":"
-                     "\"application/json\",\"dataschema\":\"https://schemas.tillwatch.example/"
-                     "%s/%s/3.2.json\",\"data\":%s}",
-                     system, sources[i].verb, sources[i].attributes, system, sources[i].verb,
-                     sources[i].data);
-        TW_ASSERT(len > 0 && (size_t)len < sizeof(text));
-        type->system = sources[i].system;
-        for (unsigned m = 0; m < sizeof(link_marks) / sizeof(link_marks[0]); m++) {
-            if (strstr(sources[i].attributes, link_marks[m].mark) != NULL) {
-                type->links |= link_marks[m].link;
+        make_template(self, (enum sim_type)i, sources[i].verb, &memory);
+    }
+    for (unsigned k = 0; k < SIM_KIND_COUNT; k++) {
+        for (unsigned s = 0; s < sim_kinds[k].step_count; s++) {
+            const struct sim_step *step = &sim_kinds[k].steps[s];
+            const char *verbs[] = {step->failure, step->taken_back};
+            for (unsigned v = 0; v < 2; v++) {
+                if (verbs[v] != NULL &&
+                    sim_types_variant(self, step->type, verbs[v]) == SIM_TEMPLATES_MAX) {
+                    make_template(self, step->type, verbs[v], &memory);
+                }
             }
         }
-        cut(type, text, &memory);
-        type->name = memory;
-        memory += snprintf(memory, 64, "com.tillwatch.%s.%s", system, sources[i].verb) + 1;
-        TW_ASSERT(memory - self->memory < (ptrdiff_t)(MEMORY_BYTES - 4096));
     }
     return TW_OK;
 }
@@ -513,7 +545,8 @@ static char *put_payment(char *out, const struct sim_flow *flow)
 /* Every order of a flow has its own correlation: sharing one would join the orders. */
 static uint64_t correlation_of(const struct sim_compose *what)
 {
-    return sim_mix(~what->salt + ((uint64_t)what->flow->serial << 8 | what->flow->rep));
+    uint32_t serial = what->flow->shared != 0 ? what->flow->shared : what->flow->serial;
+    return sim_mix(~what->salt + ((uint64_t)serial << 8 | what->flow->rep));
 }
 
 static char *put_amounts(char *out, const struct sim_compose *what, unsigned slot)

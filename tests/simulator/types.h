@@ -94,7 +94,8 @@ enum sim_link {
     SIM_LINK_TRACE = 256
 };
 
-#define SIM_MAX_PIECES 48
+#define SIM_MAX_PIECES    48
+#define SIM_TEMPLATES_MAX 128 /* SIM_T_COUNT, and the events of failures and compensations */
 
 struct sim_piece {
     const char *text; /* before the slot; SIM_SLACK readable bytes behind it */
@@ -104,7 +105,9 @@ struct sim_piece {
 
 struct sim_template {
     enum sim_system system;
+    enum sim_type base;
     const char *name; /* com.tillwatch.pos.sale.completed */
+    const char *verb; /* sale.completed */
     unsigned links;   /* enum sim_link */
     unsigned piece_count;
     struct sim_piece pieces[SIM_MAX_PIECES];
@@ -127,13 +130,18 @@ struct sim_compose {
 #define SIM_MAX_EVENT 2048 /* bytes of one event, extra attributes included */
 
 struct sim_types {
-    struct sim_template templates[SIM_T_COUNT];
+    struct sim_template templates[SIM_TEMPLATES_MAX];
+    unsigned count;
     char *memory;
 };
 
 /* Cut all templates. TW_OK, TW_ENOMEM. */
 int sim_types_init(struct sim_types *self);
 void sim_types_fini(struct sim_types *self);
+
+/* The template of what a system says with other words about the same: the attributes and data of
+ * `base`, the noun and verb given. Its index; SIM_TEMPLATES_MAX: there is none. */
+unsigned sim_types_variant(const struct sim_types *self, enum sim_type base, const char *verb);
 
 /* The text of one event at `out` (SIM_MAX_EVENT + SIM_SLACK bytes). Returns its length. */
 size_t sim_types_compose(const struct sim_template *type, const struct sim_compose *what,

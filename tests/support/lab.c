@@ -38,6 +38,14 @@ static void close_all(struct lab *self)
     tw_batch_destroy(&self->batch);
 }
 
+static void start(struct lab *self, tw_wall_t at)
+{
+    tw_clock_manual_init(&self->clock, at);
+    tw_arena_init(&self->arena, (size_t)256 << 20);
+    tw_arena_init(&self->frames, (size_t)256 << 20);
+    open_all(self);
+}
+
 void lab_open(struct lab *self, const char *yaml)
 {
     memset(self, 0, sizeof *self);
@@ -50,10 +58,19 @@ void lab_open(struct lab *self, const char *yaml)
     check(tw_cfg_parse("lab.yaml", yaml, strlen(yaml), stderr, &self->cfg), "configuration", NULL);
     free(self->cfg->store.dir);
     self->cfg->store.dir = strdup(self->dir);
-    tw_clock_manual_init(&self->clock, (tw_wall_t){START_NS});
-    tw_arena_init(&self->arena, (size_t)256 << 20);
-    tw_arena_init(&self->frames, (size_t)256 << 20);
-    open_all(self);
+    start(self, (tw_wall_t){START_NS});
+}
+
+void lab_open_store(struct lab *self, struct tw_cfg **cfg_p, tw_wall_t at)
+{
+    memset(self, 0, sizeof *self);
+    self->is_kept = true;
+    self->cfg = *cfg_p;
+    *cfg_p = NULL;
+    size_t len = strlen(self->cfg->store.dir);
+    check(len < sizeof self->dir ? TW_OK : TW_ELIMIT, self->cfg->store.dir, NULL);
+    memcpy(self->dir, self->cfg->store.dir, len + 1);
+    start(self, at);
 }
 
 void lab_remove_dir(const char *dir)
@@ -81,7 +98,9 @@ void lab_close(struct lab *self)
     tw_arena_fini(&self->arena);
     tw_arena_fini(&self->frames);
     tw_cfg_destroy(&self->cfg);
-    lab_remove_dir(self->dir);
+    if (!self->is_kept) {
+        lab_remove_dir(self->dir);
+    }
 }
 
 void lab_restart(struct lab *self)

@@ -17,6 +17,7 @@
 
 struct lab {
     char dir[128];
+    bool is_kept; /* the directory stays at the end */
     struct tw_cfg *cfg;
     struct tw_clock_manual clock;
     struct tw_store *store;
@@ -32,6 +33,8 @@ struct lab {
 
 /* `yaml` is a configuration; store.dir is set to a new directory. Starts at 2026-11-21T10:00Z. */
 void lab_open(struct lab *self, const char *yaml);
+/* On the store that the configuration names (taken), which stays; starts at that time. */
+void lab_open_store(struct lab *self, struct tw_cfg **cfg_p, tw_wall_t start);
 /* Close everything and remove the directory. */
 void lab_close(struct lab *self);
 /* Remove a directory and the files in it. */

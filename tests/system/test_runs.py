@@ -39,7 +39,8 @@ FAULTS = ("duplicate:p=0.005", "conflict:p=0.001", "out-of-order:p=0.003", "loss
           "throttling:p=0.05", "erp-outage:from=6,for=4", "silent-store:stores=5,from=4,for=10",
           "store-offline:stores=5,from=4,for=40", "flash-sale:from=10,for=4",
           "step-missing:p=0.01", "slow-step:p=0.01,delay=14400", "ack-missing:p=0.02",
-          "cancellation:p=0.05")
+          "cancellation:p=0.05", "step-failed:p=0.02", "taken-back:p=0.02",
+          "shared-correlation:p=0.05")
 # What is rare otherwise: some of each in every estate.
 SHARES = ("price-update=60", "promotion-rollout=60", "settlement=200", "replenishment=400",
           "product-master=400")
@@ -87,6 +88,12 @@ def settle(tower, expected):
     threading.Event().wait(2 * IDLE_S)
 
 
+def said_of(step, role):
+    """Noun and verb of the event type that means this to a step, as --list-flows has them."""
+    names = [name for name, _ in step.patterns[role]]
+    return names[0].split(".", 3)[3] if names else "-"
+
+
 def check_tables(tap, workflows):
     """What the simulator plays against what the definitions ask for."""
     told = subprocess.run([program_path("retail-sim"), "--list-flows"], stdout=subprocess.PIPE,
@@ -94,10 +101,10 @@ def check_tables(tap, workflows):
     flows = collections.defaultdict(dict)
     wrong = []
     for line in told.splitlines():
-        name, _, step, after, within, least, most = line.split()
+        name, _, step, after, within, least, most, failure, taken_back = line.split()
         if step == "-":
             continue
-        row = (after, int(within))
+        row = (after, int(within), failure, taken_back)
         if flows[name].setdefault(step, row) != row:
             wrong.append("%s %s: %s and %s" % (name, step, flows[name][step], row))
         if int(within) and int(most) > int(within) * 500 or int(least) > int(most):
@@ -105,11 +112,14 @@ def check_tables(tap, workflows):
     for workflow in workflows:
         for step in workflow.steps:
             after = workflow.steps[step.after[0]].name if step.after else "-"
-            row = (after, (step.within or 0) // 1000000)
+            row = (after, (step.within or 0) // 1000000, said_of(step, "failed"),
+                   # A whole order is cancelled by a fault of its own.
+                   said_of(step, "compensated") if step.after else "-")
             if flows[workflow.name].get(step.name) != row:
                 wrong.append("%s %s: definition %s, simulator %s" % (
                     workflow.name, step.name, row, flows[workflow.name].get(step.name)))
-    tap.ok(not wrong, "every step of every workflow is played, within the same deadlines", wrong)
+    tap.ok(not wrong, "every step of every workflow is played, its failure and its compensation, "
+           "within the same deadlines", wrong)
 
 
 def agree(tap, tower, ledger, expected, name, journeys=JOURNEYS, skip=()):
@@ -180,7 +190,8 @@ def check_estate(tap, workflows, seed):
         rows = agree(tap, tower, ledger, expected, name + ": nothing missed, no false alarm")
         kinds = {row[0] for row in rows if row[1]}
         wanted = {"erp-outage", "bad-master-data", "step-missing", "slow-step", "ack-missing",
-                  "cancellation", "loss", "hub", "duplicate", "out-of-order"}
+                  "cancellation", "step-failed", "taken-back", "loss", "hub", "duplicate",
+                  "out-of-order"}
         tap.ok(wanted <= kinds, name + ": every kind of fault met runs", wanted - kinds)
         if seed == 1:
             check_lies(tap, tower, expected, name)

@@ -375,7 +375,7 @@ static void types_compose__every_type__is_an_event(void **state)
                             .till = 7,
                             .orders = 3,
                             .parcels = 3};
-    for (unsigned i = 0; i < SIM_T_COUNT; i++) {
+    for (unsigned i = 0; i < types.count; i++) {
         const struct sim_template *type = &types.templates[i];
         struct sim_source *source = &estate.sources[estate.source_count - 1];
         source->sequence = UINT64_C(999999999999);

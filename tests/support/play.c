@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * tower-play: the collector's pipeline and store on the simulated time of what it reads, as if each
+ * line had come at the moment that stands before it. A day passes in seconds, and still a clock
+ * that is wrong, a backlog or a step that has stopped is what it is live. No threads, no sockets;
+ * the store that it leaves behind is the real one, for `tillwatch run --only web` or a real start.
+ *
+ *   retail-sim --stdout --stamps ... | tower-play --config FILE [--after SECONDS[/STEP]]...
+ *                                                 [--look SECONDS] [--kill MESSAGES]...
+ *
+ * Each line: the time of its receipt in microseconds since 1970, a space, the message. A batch ends
+ * with each second of that time. --after: time goes on so long behind the last line, in such steps
+ * (1 s). --look: writes the documents of workflows and the overview so often, one line a look:
+ * {"at_us":...,"documents":{KEY:...}}. --kill: behind so many messages what is not in the store is
+ * forgotten, and a start reads the rest, as after kill -9. The store is TILLWATCH_STATE or that of
+ * the configuration.
+ */
+#include "config.h"
+
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/err.h"
+#include "support/lab.h"
+
+#define OPTIONS_MAX 16
+#define DOCUMENTS   1000
+
+struct span {
+    int64_t length_ns;
+    int64_t step_ns;
+};
+
+struct play {
+    const char *config;
+    struct span after[OPTIONS_MAX];
+    size_t after_count;
+    uint64_t kills[OPTIONS_MAX];
+    size_t kill_count;
+    int64_t look_ns; /* 0: none */
+    struct lab lab;
+    bool is_open;
+    int64_t next_look_ns;
+    uint64_t messages;
+};
+
+static void die(const char *what, const char *why)
+{
+    (void)fprintf(stderr, "tower-play: %s: %s\n", what, why);
+    exit(1); /* NOLINT(concurrency-mt-unsafe): there is one thread */
+}
+
+/* A number of seconds, at least `least`; what follows it into *ret_rest. */
+static int64_t seconds(const char *text, double least, char **ret_rest)
+{
+    double value = strtod(text, ret_rest);
+    if (*ret_rest == text || !(value >= least && value <= 1e9)) {
+        die(text, "not a number of seconds");
+    }
+    return (int64_t)(value * (double)TW_NS_PER_S);
+}
+
+static void read_after(struct play *self, const char *text)
+{
+    char *rest = NULL;
+    if (self->after_count == OPTIONS_MAX) {
+        die(text, "too many");
+    }
+    struct span *span = &self->after[self->after_count++];
+    *span = (struct span){seconds(text, 0, &rest), TW_NS_PER_S};
+    if (*rest == '/') {
+        span->step_ns = seconds(rest + 1, 0.001, &rest);
+    }
+    if (*rest != '\0') {
+        die(text, "not SECONDS/STEP");
+    }
+}
+
+static void read_options(struct play *self, int argc, char **argv)
+{
+    static const struct option options[] = {{"config", required_argument, NULL, 'c'},
+                                            {"after", required_argument, NULL, 'a'},
+                                            {"look", required_argument, NULL, 'l'},
+                                            {"kill", required_argument, NULL, 'k'},
+                                            {NULL, 0, NULL, 0}};
+    char *rest = NULL;
+    for (;;) {
+        /* NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread */
+        int option = getopt_long(argc, argv, "", options, NULL);
+        if (option == -1) {
+            break;
+        }
+        if (option == 'c') {
+            self->config = optarg;
+        } else if (option == 'a') {
+            read_after(self, optarg);
+        } else if (option == 'l') {
+            self->look_ns = seconds(optarg, 1, &rest);
+        } else if (option == 'k' && self->kill_count < OPTIONS_MAX) {
+            self->kills[self->kill_count++] = strtoull(optarg, NULL, 10);
+        } else {
+            die("options", "see the head of tests/support/play.c");
+        }
+    }
+    if (self->config == NULL || optind != argc) {
+        die("options", "--config FILE is needed, and nothing but options");
+    }
+}
+
+static void open_lab(struct play *self, tw_wall_t start)
+{
+    struct tw_cfg *cfg = NULL;
+    const struct tw_workflows *workflows = NULL;
+    if (tw_cfg_load(self->config, stderr, &cfg) != TW_OK ||
+        tw_workflows_load(cfg, stderr, &workflows) != TW_OK) {
+        die(self->config, "has faults");
+    }
+    lab_open_store(&self->lab, &cfg, start);
+    lab_workflows(&self->lab, workflows);
+    tw_workflows_unref(&workflows);
+    self->is_open = true;
+}
+
+/* One line of documents; what begins with objective/ is left out. */
+static void look(struct play *self)
+{
+    const struct tw_live *rows = NULL;
+    size_t count = 0;
+    tw_arena_reset(&self->lab.arena);
+    int rc = tw_reader_live_list(lab_reader(&self->lab), &self->lab.arena, tw_str_of(""), DOCUMENTS,
+                                 &rows, &count);
+    if (rc != TW_OK) {
+        die("documents", tw_err_text(rc));
+    }
+    (void)printf("{\"at_us\":%" PRId64 ",\"documents\":{", self->lab.clock.wall.ns / TW_NS_PER_US);
+    const char *comma = "";
+    for (size_t i = 0; i < count; i++) {
+        if (!tw_str_starts(rows[i].key, tw_str_of("objective/"))) {
+            (void)printf("%s\"%.*s\":%.*s", comma, (int)rows[i].key.len, rows[i].key.ptr,
+                         (int)rows[i].json.len, rows[i].json.ptr);
+            comma = ",";
+        }
+    }
+    (void)printf("}}\n");
+}
+
+static void commit(struct play *self)
+{
+    lab_commit(&self->lab, true);
+    if (self->look_ns > 0 && self->lab.clock.wall.ns >= self->next_look_ns) {
+        self->next_look_ns = self->lab.clock.wall.ns + self->look_ns;
+        look(self);
+    }
+}
+
+/* The clock goes on to `to`, with a batch at the end of each step. */
+static void pass(struct play *self, int64_t to_ns, int64_t step_ns)
+{
+    struct tw_clock_manual *clock = &self->lab.clock;
+    while (clock->wall.ns + step_ns <= to_ns) {
+        tw_clock_manual_advance(clock, step_ns);
+        commit(self);
+    }
+}
+
+static void take(struct play *self, const char *line, size_t len)
+{
+    char *body = NULL;
+    long long at_us = strtoll(line, &body, 10);
+    if (body == line || *body != ' ' || at_us <= 0) {
+        die(line, "begins with no time");
+    }
+    body++;
+    int64_t at_ns = at_us * TW_NS_PER_US;
+    if (!self->is_open) {
+        open_lab(self, (tw_wall_t){at_ns});
+        self->next_look_ns = at_ns;
+    }
+    /* Batches end with whole seconds, or before what comes after a pause. */
+    int64_t second_ns = self->lab.clock.wall.ns / TW_NS_PER_S * TW_NS_PER_S;
+    if (at_ns >= second_ns + TW_NS_PER_S) {
+        tw_clock_manual_advance(&self->lab.clock,
+                                second_ns + TW_NS_PER_S - self->lab.clock.wall.ns);
+        commit(self);
+        pass(self, at_ns, TW_NS_PER_S);
+    }
+    if (at_ns > self->lab.clock.wall.ns) {
+        tw_clock_manual_advance(&self->lab.clock, at_ns - self->lab.clock.wall.ns);
+    }
+    (void)lab_message(&self->lab, self->lab.cfg->taps[0].name, NULL, NULL, body,
+                      len - (size_t)(body - line));
+    self->messages++;
+    for (size_t i = 0; i < self->kill_count; i++) {
+        if (self->messages == self->kills[i]) {
+            lab_commit(&self->lab, false);
+            lab_restart(&self->lab);
+        }
+    }
+}
+
+int main(int argc, char **argv)
+{
+    static struct play self;
+    char *line = NULL;
+    size_t size = 0;
+    read_options(&self, argc, argv);
+    for (;;) {
+        ssize_t len = getline(&line, &size, stdin);
+        if (len <= 0) {
+            break;
+        }
+        take(&self, line, (size_t)len - (line[len - 1] == '\n' ? 1 : 0));
+    }
+    free(line);
+    if (!self.is_open) {
+        die("standard input", "nothing was read");
+    }
+    commit(&self);
+    for (size_t i = 0; i < self.after_count; i++) {
+        pass(&self, self.lab.clock.wall.ns + self.after[i].length_ns, self.after[i].step_ns);
+    }
+    tw_pipeline_finish(self.lab.pipeline);
+    commit(&self);
+    lab_close(&self.lab);
+    return fflush(stdout) == 0 ? 0 : 1;
+}
