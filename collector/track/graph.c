@@ -13,7 +13,7 @@
 /* The wheel reaches so much further than linger_s: what lies between two calls of
  * tw_graph_forget(), which are a second apart, or a batch of an import. */
 #define WHEEL_SLACK_S 64
-/* Linking events of one object that are looked at before the exact way is gone. */
+/* Bundles of a list that are looked at before the exact way is gone. */
 #define GLANCE_MAX 4
 
 /* The event being added. */
@@ -24,6 +24,8 @@ struct addition {
     uint32_t order[TW_GRAPH_CARRIED_MAX];     /* positions: few links first, hubs last */
     uint32_t new_links[TW_GRAPH_CARRIED_MAX]; /* neighbours that it brings to each */
     bool brings_links;
+    bool is_known;   /* no two members are linked for the first time */
+    uint32_t bundle; /* of just these members; NIL: none that was seen */
 };
 
 struct tw_graph_key tw_graph_key(uint64_t seed, uint16_t type, struct tw_str scope,
@@ -73,7 +75,8 @@ int tw_graph_new(const struct tw_graph_options *options, struct tw_graph **ret_g
     self->options.root_types = NULL;
     self->wheel_size = options->linger_s + WHEEL_SLACK_S;
     self->free_object = NIL;
-    memset(self->free_events, 0xff, sizeof self->free_events); /* NIL */
+    self->free_event = NIL;
+    memset(self->free_bundles, 0xff, sizeof self->free_bundles); /* NIL */
     self->stats.bytes = sizeof *self + self->wheel_size * sizeof *self->wheel;
     self->wheel = malloc(self->wheel_size * sizeof *self->wheel);
     int err = self->wheel == NULL
@@ -88,14 +91,6 @@ int tw_graph_new(const struct tw_graph_options *options, struct tw_graph **ret_g
     return TW_OK;
 }
 
-static void pool_fini(struct pool *self)
-{
-    for (uint32_t i = 0; i < self->count; i++) {
-        free(self->chunks[i].memory);
-    }
-    free(self->chunks);
-}
-
 void tw_graph_destroy(struct tw_graph **self_p)
 {
     struct tw_graph *self = *self_p;
@@ -103,8 +98,9 @@ void tw_graph_destroy(struct tw_graph **self_p)
     if (self == NULL) {
         return;
     }
-    pool_fini(&self->objects);
-    pool_fini(&self->cells);
+    tw_graph_pool_fini(&self->objects);
+    tw_graph_pool_fini(&self->cells);
+    tw_graph_pool_fini(&self->events);
     free(self->table);
     free(self->wheel);
     free(self->queue);
@@ -115,32 +111,32 @@ void tw_graph_destroy(struct tw_graph **self_p)
 
 /* ---- hubs ----------------------------------------------------------------------------------- */
 
-/* Nothing is looked for through a hub: its events need not know where the next one is. */
+/* Nothing is looked for through a hub: its bundles need not know where the next one is. */
 static void unthread(struct tw_graph *self, uint32_t index, struct object *hub)
 {
     uint32_t list = hub->list;
     hub->list = NIL;
     while (list != NIL) {
-        struct event *event = event_at(self, list);
-        struct slot *slot = slot_of(event, index);
-        uint32_t event_index = list;
+        struct bundle *bundle = bundle_at(self, list);
+        struct slot *slot = slot_of(bundle, index);
+        uint32_t bundle_index = list;
         bool is_threaded = false;
         list = slot->next;
         slot->next = UNTHREADED;
         hub->joins++;
-        for (uint32_t i = 0; i < event_slots(event); i++) {
+        for (uint32_t i = 0; i < bundle_slots(bundle); i++) {
             is_threaded = is_threaded ||
-                          (is_remembered(&event->slots[i]) && event->slots[i].next != UNTHREADED);
+                          (is_remembered(&bundle->slots[i]) && bundle->slots[i].next != UNTHREADED);
         }
         if (is_threaded) {
             continue;
         }
-        for (uint32_t i = 0; i < event_slots(event); i++) {
-            if (is_remembered(&event->slots[i])) {
-                object_at(self, event->slots[i].object)->joins--;
+        for (uint32_t i = 0; i < bundle_slots(bundle); i++) {
+            if (is_remembered(&bundle->slots[i])) {
+                object_at(self, bundle->slots[i].object)->joins--;
             }
         }
-        tw_graph_event_free(self, event_index);
+        tw_graph_bundle_free(self, bundle_index);
     }
 }
 
@@ -150,7 +146,7 @@ static void settle_hub(struct tw_graph *self, uint32_t index)
     struct object *hub = object_at(self, index);
     uint32_t *tail = &hub->joins;
     while (*tail != NIL) {
-        tail = &slot_of(event_at(self, *tail), index)->next;
+        tail = &slot_of(bundle_at(self, *tail), index)->next;
     }
     *tail = hub->list;
     hub->list = hub->joins;
@@ -160,7 +156,7 @@ static void settle_hub(struct tw_graph *self, uint32_t index)
 
 void tw_graph_settle(struct tw_graph *self)
 {
-    /* first all, since freeing an event counts the references of settled hubs */
+    /* first all, since freeing a bundle counts the references of settled hubs */
     for (uint32_t i = 0; i < self->fresh_count; i++) {
         settle_hub(self, self->fresh[i]);
     }
@@ -261,15 +257,23 @@ static const struct object *member(const struct addition *self, uint32_t positio
     return object_at(self->graph, self->ids[position]);
 }
 
-static bool carries_all(const struct event *event, const struct addition *self)
+static bool comes_before(const struct object *a, const struct object *b)
 {
-    uint32_t slots = event_slots(event);
+    if (is_passable(a) != is_passable(b)) {
+        return is_passable(a);
+    }
+    return a->links < b->links;
+}
+
+static bool carries_all(const struct bundle *bundle, const struct addition *self)
+{
+    uint32_t slots = bundle_slots(bundle);
     if (slots < self->count) {
         return false;
     }
     for (uint32_t i = 0; i < self->count; i++) {
         uint32_t k = 0;
-        while (k < slots && event->slots[k].object != self->ids[i]) {
+        while (k < slots && bundle->slots[k].object != self->ids[i]) {
             k++;
         }
         if (k == slots) {
@@ -279,36 +283,35 @@ static bool carries_all(const struct event *event, const struct addition *self)
     return true;
 }
 
-/* Whether one of the events that linked these objects is seen at a glance to have linked all. */
-static bool is_known_at_a_glance(const struct addition *self)
+/* Look for the members among the first bundles of a list of one of them. */
+static void glance_at(struct addition *self, uint32_t store, uint32_t list, uint32_t member)
 {
-    uint32_t best = NIL;
-    for (uint32_t i = 0; i < self->count; i++) {
-        const struct object *object = member(self, i);
-        if (is_passable(object) && (best == NIL || object->links < member(self, best)->links)) {
+    for (int tries = 0; list != NIL && tries < GLANCE_MAX && self->bundle == NIL; tries++) {
+        struct bundle *bundle = bundle_at(self->graph, list);
+        if (carries_all(bundle, self)) {
+            self->is_known = true;
+            bool is_alike = bundle_slots(bundle) == self->count && bundle->store == store;
+            self->bundle = is_alike ? list : NIL;
+        }
+        list = slot_of(bundle, member)->next;
+    }
+}
+
+/* See at a glance whether the members were carried together before, and in the store just they. */
+static void glance(struct addition *self, uint32_t store)
+{
+    uint32_t best = 0;
+    for (uint32_t i = 1; i < self->count; i++) {
+        if (comes_before(member(self, i), member(self, best))) {
             best = i;
         }
     }
-    if (best == NIL) {
-        return true; /* all are hubs */
+    const struct object *object = member(self, best);
+    self->is_known = self->count == 1 || !is_passable(object); /* the best is a hub: all are */
+    if ((object->flags & OBJECT_SETTLED) == 0) {
+        glance_at(self, store, object->joins, self->ids[best]);
     }
-    uint32_t list = member(self, best)->joins;
-    for (int tries = 0; list != NIL && tries < GLANCE_MAX; tries++) {
-        struct event *event = event_at(self->graph, list);
-        if (carries_all(event, self)) {
-            return true;
-        }
-        list = slot_of(event, self->ids[best])->next;
-    }
-    return false;
-}
-
-static bool comes_before(const struct object *a, const struct object *b)
-{
-    if (is_passable(a) != is_passable(b)) {
-        return is_passable(a);
-    }
-    return a->links < b->links;
+    glance_at(self, store, object->list, self->ids[best]);
 }
 
 static void order_members(struct addition *self)
@@ -329,14 +332,14 @@ static void find_known(const struct addition *self, uint32_t rank, uint32_t mark
     uint32_t id = self->ids[self->order[rank]];
     memset(known, 0, self->count * sizeof *known);
     for (uint32_t list = object_at(self->graph, id)->joins; list != NIL;) {
-        const struct event *event = event_at(self->graph, list);
-        for (uint32_t i = 0; i < event_slots(event); i++) {
-            if (event->slots[i].object == id) {
-                list = event->slots[i].next;
+        const struct bundle *bundle = bundle_at(self->graph, list);
+        for (uint32_t i = 0; i < bundle_slots(bundle); i++) {
+            if (bundle->slots[i].object == id) {
+                list = bundle->slots[i].next;
                 continue;
             }
-            if (is_remembered(&event->slots[i])) {
-                uint32_t mark = object_at(self->graph, event->slots[i].object)->mark;
+            if (is_remembered(&bundle->slots[i])) {
+                uint32_t mark = object_at(self->graph, bundle->slots[i].object)->mark;
                 if (mark >= marks) {
                     known[mark - marks] = true;
                 }
@@ -434,7 +437,7 @@ static uint32_t type_beside(const struct addition *self, uint32_t type)
     return beside;
 }
 
-/* Before the event is in the lists of its objects. */
+/* Before the bundle is in the lists of its objects. */
 static void note_company(const struct addition *self)
 {
     for (uint32_t i = 0; i < self->count; i++) {
@@ -448,6 +451,54 @@ static void note_company(const struct addition *self)
     }
 }
 
+static int make_bundle(struct addition *self, const struct tw_graph_event *given,
+                       uint32_t *ret_index)
+{
+    struct tw_graph *graph = self->graph;
+    int err = tw_graph_bundle_alloc(graph, self->count, ret_index);
+    if (err != TW_OK) {
+        return err;
+    }
+    note_company(self);
+    struct bundle *bundle = bundle_at(graph, *ret_index);
+    bundle->events = NIL;
+    bundle->store = (uint16_t)given->store;
+    bundle->last_slot = (uint8_t)(self->count - 1);
+    bundle->is_live = 1;
+    for (uint32_t i = 0; i < self->count; i++) {
+        struct object *object = object_at(graph, self->ids[i]);
+        struct slot *slot = &bundle->slots[i];
+        slot->object = self->ids[i];
+        if (!is_listed(self, i, given->match)) {
+            slot->next = UNTHREADED;
+            object->joins++;
+        } else if (self->new_links[i] > 0 && (object->flags & OBJECT_SETTLED) == 0) {
+            slot->next = object->joins;
+            object->joins = *ret_index;
+        } else {
+            slot->next = object->list;
+            object->list = *ret_index;
+        }
+    }
+    return TW_OK;
+}
+
+/* Whether the lists that lead to the bundle that was seen are those in which the event is to be. */
+static bool is_listed_alike(const struct addition *self, uint32_t match)
+{
+    if (self->bundle == NIL) {
+        return false;
+    }
+    struct bundle *bundle = bundle_at(self->graph, self->bundle);
+    for (uint32_t i = 0; i < self->count; i++) {
+        bool is_threaded = slot_of(bundle, self->ids[i])->next != UNTHREADED;
+        if (is_threaded != is_listed(self, i, match)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static int keep_event(struct addition *self, const struct tw_graph_event *given, bool *ret_kept)
 {
     struct tw_graph *graph = self->graph;
@@ -459,32 +510,26 @@ static int keep_event(struct addition *self, const struct tw_graph_event *given,
     if (!*ret_kept) {
         return TW_OK;
     }
-    uint32_t index = NIL;
-    int err = tw_graph_event_alloc(graph, self->count, &index);
+    uint32_t index = self->bundle;
+    int err = is_listed_alike(self, given->match) ? TW_OK : make_bundle(self, given, &index);
+    if (err != TW_OK || given->match == 0) {
+        return err;
+    }
+    uint32_t event_index = NIL;
+    err = tw_graph_event_alloc(graph, &event_index);
     if (err != TW_OK) {
         return err;
     }
-    note_company(self);
-    struct event *event = event_at(graph, index);
-    event->head = given->n << 16 | (uint64_t)given->cause << 8 | (self->count - 1);
-    event->time_ns = given->time.ns;
-    event->match = given->match;
-    event->store = given->store;
-    for (uint32_t i = 0; i < self->count; i++) {
-        struct object *object = object_at(graph, self->ids[i]);
-        struct slot *slot = &event->slots[i];
-        slot->object = self->ids[i];
-        if (!is_listed(self, i, given->match)) {
-            slot->next = UNTHREADED;
-            object->joins++;
-        } else if (self->new_links[i] > 0 && (object->flags & OBJECT_SETTLED) == 0) {
-            slot->next = object->joins;
-            object->joins = index;
-        } else {
-            slot->next = object->list;
-            object->list = index;
-        }
-    }
+    struct bundle *bundle = bundle_at(graph, index);
+    *event_at(graph, event_index) =
+        (struct event){.n_low = (uint32_t)given->n,
+                       .n_high = (uint32_t)(given->n >> 32) & 0xfff,
+                       .cause = (uint32_t)given->cause & 0xf,
+                       .match = (uint16_t)given->match,
+                       .time_low = (uint32_t)given->time.ns,
+                       .time_high = (uint32_t)((uint64_t)given->time.ns >> 32),
+                       .next = bundle->events};
+    bundle->events = event_index;
     graph->stats.events++;
     return TW_OK;
 }
@@ -520,18 +565,24 @@ int tw_graph_add(struct tw_graph *self, const struct tw_graph_event *event,
                  struct tw_graph_added *ret_added)
 {
     TW_ASSERT(event->n > 0 && event->n < TW_GRAPH_N_MAX && count <= TW_GRAPH_CARRIED_MAX);
+    TW_ASSERT(event->match < TW_GRAPH_MATCHES_MAX && event->store < TW_GRAPH_STORES_MAX);
     struct addition add;
     begin(self, now);
     add.graph = self;
     add.count = 0;
     add.brings_links = false;
+    add.is_known = true;
+    add.bundle = NIL;
     int err = find_objects(&add, objects, count);
     if (err != TW_OK) {
         self->stats.refused += err == TW_ELIMIT ? 1 : 0;
         return err;
     }
     memset(add.new_links, 0, add.count * sizeof *add.new_links);
-    if (add.count > 1 && !is_known_at_a_glance(&add)) {
+    if (add.count > 0) {
+        glance(&add, event->store);
+    }
+    if (!add.is_known) {
         find_new_links(&add);
     }
     memcpy(self->carried, add.ids, add.count * sizeof *add.ids);

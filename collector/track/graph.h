@@ -22,10 +22,12 @@
  * those of which tw_graph_is_linking() says so.
  *
  * How. Objects are records of 48 bytes, found through a table of 8 byte slots by 128-bit hashes;
- * no text is kept. Events are 24 bytes and 8 for each object, kept only if they match a step or
- * bring a new link. An object has two lists: of events that brought it a neighbour (which are the
- * edges of the graph: there is no other adjacency) and of the others. An object that never had a
- * neighbour outside the event at hand needs no walk at all.
+ * no text is kept. What was carried together is a bundle of 8 bytes and 8 for each object; the
+ * events of one store that carried just that are 20 bytes each, and in its list. Events are kept
+ * only if they match a step, bundles also if they bring a new link. An object has two lists: of
+ * bundles that brought it a neighbour (which are the edges of the graph: there is no other
+ * adjacency) and of the others. An object that never had a neighbour outside the event at hand
+ * needs no walk at all.
  *
  * Thread:  the owner's (intake); takes no locks.
  * Limits:  tw_graph_options and TW_GRAPH_*_MAX; every one that is reached is counted.
@@ -52,7 +54,9 @@
 #define TW_GRAPH_ROOTS_MAX    64      /* types that runs are keyed by */
 #define TW_GRAPH_LINGER_S_MAX 86400
 #define TW_GRAPH_OBJECTS_MAX  ((uint32_t)1 << 26)
-#define TW_GRAPH_N_MAX        (UINT64_C(1) << 48) /* event numbers are below it */
+#define TW_GRAPH_N_MAX        (UINT64_C(1) << 44) /* event numbers are below it */
+#define TW_GRAPH_MATCHES_MAX  65536               /* so are ids of matches below this */
+#define TW_GRAPH_STORES_MAX   65536
 /* Objects and carried identifiers that one walk looks at; beyond it the walk is cut and counted.
  * Far beyond what max_links and max_hops leave of a journey that says anything. */
 #define TW_GRAPH_WALK_MAX 262144
@@ -76,8 +80,8 @@ struct tw_graph_object {
 struct tw_graph_event {
     uint64_t n;     /* 1 to TW_GRAPH_N_MAX - 1 */
     tw_wall_t time; /* corrected */
-    uint32_t match; /* tw_match.id; 0: matches nothing, kept for its links alone, if at all */
-    uint32_t store; /* number of the store; 0: none */
+    uint32_t match; /* tw_match.id; 0: matches nothing, its links are kept if they are new */
+    uint32_t store; /* number of the store, below TW_GRAPH_STORES_MAX; 0: none */
     uint8_t cause;  /* enum tw_cause */
 };
 
@@ -113,7 +117,7 @@ void tw_graph_prefetch_events(const struct tw_graph *self, const struct tw_graph
                               size_t count);
 
 struct tw_graph_added {
-    bool is_kept;        /* in the graph, so that tw_graph_events() gives it */
+    bool is_kept;        /* in the graph: tw_graph_events() gives it, if it has a match */
     bool is_linking;     /* tw_graph_is_linking() may be true of a root type */
     uint32_t fresh_hubs; /* objects that it made hubs */
 };

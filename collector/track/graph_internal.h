@@ -8,14 +8,16 @@
 
 #include "core/err.h"
 #include "track/graph.h"
+#include "track/track.h"
 
 #define NIL            TW_GRAPH_NONE
 #define UNTHREADED     (UINT32_MAX - 1)    /* slot.next: the object's lists do not lead here */
 #define TYPES_MAX      4096                /* codes that fit object.type */
 #define OBJECT_CHUNK   ((uint32_t)1 << 17) /* 6 MiB */
 #define CELL_CHUNK     ((uint32_t)1 << 18) /* 2 MiB */
-#define EVENT_CELLS    3u                  /* 8 byte cells of an event without its slots */
-#define CELLS_MAX      (UINT32_MAX - CELL_CHUNK) /* so that no index is NIL or UNTHREADED */
+#define EVENT_CHUNK    ((uint32_t)1 << 19) /* 10 MiB */
+#define BUNDLE_CELLS   1u                  /* 8 byte cells of a bundle without its slots */
+#define INDEX_MAX      (UINT32_MAX - EVENT_CHUNK) /* so that none is NIL or UNTHREADED */
 #define MARKS_PER_WALK (TW_GRAPH_CARRIED_MAX + 2u)
 #define FORGOTTEN      ((uint32_t)1 << 31) /* slot.object: with the type of what it named */
 
@@ -38,8 +40,8 @@ struct object {
     uint32_t flags : 12;  /* enum object_flag */
     uint32_t events : 20; /* that carried it, up to max_events + 1 */
     uint32_t type : 12;
-    uint32_t list;  /* events that brought no neighbour, newest first */
-    uint32_t joins; /* events that brought one; settled hubs: how many unthreaded slots name it */
+    uint32_t list;  /* bundles that brought no neighbour, newest first */
+    uint32_t joins; /* bundles that brought one; settled hubs: how many unthreaded slots name it */
     uint32_t user;
     uint32_t mark;  /* of walks */
     uint32_t touch; /* s since 1970 of its last event */
@@ -49,16 +51,29 @@ _Static_assert(sizeof(struct object) == 48, "memory per run is a promise of the 
 
 struct slot {
     uint32_t object; /* from FORGOTTEN on: forgotten */
-    uint32_t next;   /* event, in the object's list */
+    uint32_t next;   /* bundle, in the object's list */
 };
-struct event {
-    uint64_t head; /* n << 16 | cause << 8 | slots - 1; n 0: free */
-    int64_t time_ns;
-    uint32_t match; /* of a free record: the next free one of this size */
-    uint32_t store;
+/* Objects that were carried together, and the events of one store that carried just these. */
+struct bundle {
+    uint32_t events; /* newest first; of a free one: the next free one of this size */
+    uint16_t store;
+    uint8_t last_slot;
+    uint8_t is_live;
     struct slot slots[];
 };
-_Static_assert(sizeof(struct event) == EVENT_CELLS * sizeof(uint64_t), "as above");
+_Static_assert(sizeof(struct bundle) == BUNDLE_CELLS * sizeof(uint64_t), "as above");
+
+/* In words of 32 bits, so that none is lost to alignment. */
+struct event {
+    uint32_t n_low; /* n 0: free */
+    uint32_t n_high : 12;
+    uint32_t cause : 4;
+    uint32_t match : 16;
+    uint32_t time_low;
+    uint32_t time_high;
+    uint32_t next; /* of its bundle; of a free one: the next free one */
+};
+_Static_assert(sizeof(struct event) == 20 && TW_CAUSE_COUNT <= 16, "as above");
 
 /* Chunks of records, or of cells. */
 struct chunk {
@@ -85,9 +100,11 @@ struct tw_graph {
     struct tw_graph_options options; /* root_types is not used */
     uint64_t roots[TYPES_MAX / 64];  /* bit set of types that runs are keyed by */
     struct pool objects;
-    struct pool cells;
+    struct pool cells; /* of bundles */
+    struct pool events;
     uint32_t free_object;
-    uint32_t free_events[TW_GRAPH_CARRIED_MAX + 1]; /* by number of slots */
+    uint32_t free_event;
+    uint32_t free_bundles[TW_GRAPH_CARRIED_MAX + 1]; /* by number of slots */
     struct table_slot *table;
     uint32_t table_mask;
     struct bucket *wheel; /* by the second of the turn, modulo wheel_size */
@@ -121,33 +138,43 @@ static inline struct object *object_at(const struct tw_graph *self, uint32_t ind
            index % OBJECT_CHUNK;
 }
 
-static inline struct event *event_at(const struct tw_graph *self, uint32_t index)
+static inline struct bundle *bundle_at(const struct tw_graph *self, uint32_t index)
 {
     uint64_t *cells = self->cells.chunks[index / CELL_CHUNK].memory;
-    return (struct event *)(void *)(cells + index % CELL_CHUNK);
+    return (struct bundle *)(void *)(cells + index % CELL_CHUNK);
 }
 
-static inline uint32_t event_slots(const struct event *event)
+static inline struct event *event_at(const struct tw_graph *self, uint32_t index)
 {
-    return (uint32_t)(event->head & 0xff) + 1;
+    return (struct event *)self->events.chunks[index / EVENT_CHUNK].memory + index % EVENT_CHUNK;
 }
 
 static inline uint64_t event_n(const struct event *event)
 {
-    return event->head >> 16;
+    return (uint64_t)event->n_high << 32 | event->n_low;
 }
 
-/* The slot of an object that the event has. */
-static inline struct slot *slot_of(struct event *event, uint32_t object)
+static inline int64_t event_time_ns(const struct event *event)
 {
-    struct slot *slot = event->slots;
+    return (int64_t)((uint64_t)event->time_high << 32 | event->time_low);
+}
+
+static inline uint32_t bundle_slots(const struct bundle *bundle)
+{
+    return bundle->last_slot + 1u;
+}
+
+/* The slot of an object that the bundle has. */
+static inline struct slot *slot_of(struct bundle *bundle, uint32_t object)
+{
+    struct slot *slot = bundle->slots;
     while (slot->object != object) {
         slot++;
     }
     return slot;
 }
 
-/* The one type that all neighbours of the object have, when each of its events carries one of them
+/* The one type that all neighbours of the object have, when each of its bundles has one of them
  * (as all that carries a correlation id may name its sale); TYPES_MAX: it is not so. */
 static inline uint32_t company_of(const struct tw_graph *self, uint32_t index)
 {
@@ -155,7 +182,7 @@ static inline uint32_t company_of(const struct tw_graph *self, uint32_t index)
     if ((object->flags & (OBJECT_MIXED | OBJECT_HUB)) != 0 || object->joins == NIL) {
         return TYPES_MAX;
     }
-    const struct slot *slot = event_at(self, object->joins)->slots;
+    const struct slot *slot = bundle_at(self, object->joins)->slots;
     slot += slot->object == index ? 1 : 0;
     return slot->object < FORGOTTEN ? object_at(self, slot->object)->type
                                     : slot->object - FORGOTTEN;
@@ -179,8 +206,11 @@ static inline bool is_passable(const struct object *object)
 
 /* graph_pool.c: memory and look-up. */
 int tw_graph_object_alloc(struct tw_graph *self, uint32_t *ret_index);
-int tw_graph_event_alloc(struct tw_graph *self, uint32_t slots, uint32_t *ret_index);
-void tw_graph_event_free(struct tw_graph *self, uint32_t index);
+int tw_graph_event_alloc(struct tw_graph *self, uint32_t *ret_index);
+int tw_graph_bundle_alloc(struct tw_graph *self, uint32_t slots, uint32_t *ret_index);
+/* With its events. */
+void tw_graph_bundle_free(struct tw_graph *self, uint32_t index);
+void tw_graph_pool_fini(struct pool *self);
 int tw_graph_pool_add_chunk(struct tw_graph *self, struct pool *pool, size_t chunk_bytes);
 uint32_t tw_graph_table_find(const struct tw_graph *self, struct tw_graph_key key, uint32_t type);
 /* Room for one more object. */

@@ -47,41 +47,70 @@ int tw_graph_pool_add_chunk(struct tw_graph *self, struct pool *pool, size_t chu
     return TW_OK;
 }
 
-int tw_graph_object_alloc(struct tw_graph *self, uint32_t *ret_index)
+void tw_graph_pool_fini(struct pool *self)
 {
-    struct pool *pool = &self->objects;
-    if (self->free_object != NIL) {
-        *ret_index = self->free_object;
-        self->free_object = object_at(self, *ret_index)->next;
-        if (self->free_object != NIL) {
-            __builtin_prefetch(object_at(self, self->free_object), 1);
-        }
-        return TW_OK;
+    for (uint32_t i = 0; i < self->count; i++) {
+        free(self->chunks[i].memory);
     }
-    if (pool->count == 0 || pool->chunks[pool->count - 1].used == OBJECT_CHUNK) {
-        int err = tw_graph_pool_add_chunk(self, pool, OBJECT_CHUNK * sizeof(struct object));
+    free(self->chunks);
+}
+
+/* A record that was never used, of a pool whose chunks have `chunk` of `size` bytes. */
+static int take_fresh(struct tw_graph *self, struct pool *pool, uint32_t chunk, size_t size,
+                      uint32_t *ret_index)
+{
+    if (pool->count == 0 || pool->chunks[pool->count - 1].used == chunk) {
+        int err = pool->count >= INDEX_MAX / chunk
+                      ? TW_ENOMEM
+                      : tw_graph_pool_add_chunk(self, pool, chunk * size);
         if (err != TW_OK) {
             return err;
         }
     }
-    *ret_index = (pool->count - 1) * OBJECT_CHUNK + pool->chunks[pool->count - 1].used++;
+    *ret_index = (pool->count - 1) * chunk + pool->chunks[pool->count - 1].used++;
     return TW_OK;
 }
 
-int tw_graph_event_alloc(struct tw_graph *self, uint32_t slots, uint32_t *ret_index)
+int tw_graph_object_alloc(struct tw_graph *self, uint32_t *ret_index)
+{
+    if (self->free_object == NIL) {
+        return take_fresh(self, &self->objects, OBJECT_CHUNK, sizeof(struct object), ret_index);
+    }
+    *ret_index = self->free_object;
+    self->free_object = object_at(self, *ret_index)->next;
+    if (self->free_object != NIL) {
+        __builtin_prefetch(object_at(self, self->free_object), 1);
+    }
+    return TW_OK;
+}
+
+int tw_graph_event_alloc(struct tw_graph *self, uint32_t *ret_index)
+{
+    if (self->free_event == NIL) {
+        return take_fresh(self, &self->events, EVENT_CHUNK, sizeof(struct event), ret_index);
+    }
+    *ret_index = self->free_event;
+    self->free_event = event_at(self, *ret_index)->next;
+    if (self->free_event != NIL) {
+        __builtin_prefetch(event_at(self, self->free_event), 1);
+    }
+    return TW_OK;
+}
+
+int tw_graph_bundle_alloc(struct tw_graph *self, uint32_t slots, uint32_t *ret_index)
 {
     struct pool *pool = &self->cells;
-    uint32_t cells = EVENT_CELLS + slots;
-    if (self->free_events[slots] != NIL) {
-        *ret_index = self->free_events[slots];
-        self->free_events[slots] = event_at(self, *ret_index)->match;
-        if (self->free_events[slots] != NIL) {
-            __builtin_prefetch(event_at(self, self->free_events[slots]), 1);
+    uint32_t cells = BUNDLE_CELLS + slots;
+    if (self->free_bundles[slots] != NIL) {
+        *ret_index = self->free_bundles[slots];
+        self->free_bundles[slots] = bundle_at(self, *ret_index)->events;
+        if (self->free_bundles[slots] != NIL) {
+            __builtin_prefetch(bundle_at(self, self->free_bundles[slots]), 1);
         }
         return TW_OK;
     }
     if (pool->count == 0 || pool->chunks[pool->count - 1].used + cells > CELL_CHUNK) {
-        if (pool->count >= CELLS_MAX / CELL_CHUNK) {
+        if (pool->count >= INDEX_MAX / CELL_CHUNK) {
             return TW_ENOMEM;
         }
         int err = tw_graph_pool_add_chunk(self, pool, CELL_CHUNK * sizeof(uint64_t));
@@ -95,14 +124,23 @@ int tw_graph_event_alloc(struct tw_graph *self, uint32_t slots, uint32_t *ret_in
     return TW_OK;
 }
 
-void tw_graph_event_free(struct tw_graph *self, uint32_t index)
+void tw_graph_bundle_free(struct tw_graph *self, uint32_t index)
 {
-    struct event *event = event_at(self, index);
-    uint32_t slots = event_slots(event);
-    event->head = slots - 1;
-    event->match = self->free_events[slots];
-    self->free_events[slots] = index;
-    self->stats.events--;
+    struct bundle *bundle = bundle_at(self, index);
+    uint32_t slots = bundle_slots(bundle);
+    while (bundle->events != NIL) {
+        uint32_t at = bundle->events;
+        struct event *event = event_at(self, at);
+        bundle->events = event->next;
+        event->n_low = 0;
+        event->n_high = 0;
+        event->next = self->free_event;
+        self->free_event = at;
+        self->stats.events--;
+    }
+    bundle->is_live = 0;
+    bundle->events = self->free_bundles[slots];
+    self->free_bundles[slots] = index;
 }
 
 int tw_graph_grow(struct tw_graph *self, void **array_p, size_t count, size_t *capacity,
@@ -272,9 +310,7 @@ void tw_graph_prefetch_events(const struct tw_graph *self, const struct tw_graph
         }
         const struct object *object = object_at(self, index);
         if ((object->flags & OBJECT_SETTLED) == 0 && object->joins != NIL) {
-            const struct event *event = event_at(self, object->joins);
-            __builtin_prefetch(event);
-            __builtin_prefetch(&event->slots[1]);
+            __builtin_prefetch(bundle_at(self, object->joins), 1);
         }
     }
 }

@@ -9,10 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "track/track.h"
-
 /* Raised with any change of the records. */
-#define MAGIC UINT64_C(0x3268706172677774)
+#define MAGIC UINT64_C(0x3468706172677774)
 /* Slots of the table that are looked at for an object, on average: 1 to 5 with real keys. */
 #define PROBES_PER_OBJECT 64
 
@@ -20,14 +18,16 @@ struct saved {
     uint64_t magic;
     uint32_t objects; /* records, free ones too */
     uint32_t cell_chunks;
+    uint32_t events; /* records, free ones too */
     uint32_t free_object;
+    uint32_t free_event;
     uint32_t now_s;
     uint32_t turn;
     uint32_t buckets; /* that are not empty */
     uint64_t cuts;
     uint64_t refused;
     uint64_t evicted;
-    uint32_t free_events[TW_GRAPH_CARRIED_MAX + 1];
+    uint32_t free_bundles[TW_GRAPH_CARRIED_MAX + 1];
     uint32_t padding;
 };
 
@@ -35,10 +35,12 @@ struct restore {
     struct tw_graph *graph;
     uint32_t match_count;
     struct saved saved;
-    uint8_t *starts;     /* bit i: an event record, live or free, begins at cell i */
-    uint8_t *met;        /* bit i: a list led to the slot in cell i */
-    uint64_t live_slots; /* that lists lead to */
-    uint64_t free_records;
+    uint8_t *starts;       /* bit i: a bundle, live or free, begins at cell i */
+    uint8_t *met;          /* bit i: a list led to the slot in cell i */
+    uint8_t *met_events;   /* bit i: a list led to event i */
+    uint64_t live_slots;   /* that lists lead to */
+    uint64_t free_bundles; /* left to be met */
+    uint32_t events;       /* met */
 };
 
 /* ---- save ----------------------------------------------------------------------------------- */
@@ -59,6 +61,15 @@ static void save_objects(const struct tw_graph *self, struct tw_buf *buf)
                    sizeof mark);
         }
         buf->len += len;
+    }
+}
+
+static void save_events(const struct tw_graph *self, struct tw_buf *buf)
+{
+    for (uint32_t i = 0; i < self->events.count; i++) {
+        const struct chunk *chunk = &self->events.chunks[i];
+        (void)tw_buf_append(buf, chunk->memory, /* the buffer remembers its error */
+                            chunk->used * sizeof(struct event));
     }
 }
 
@@ -88,14 +99,18 @@ int tw_graph_save(struct tw_graph *self, struct tw_buf *buf)
     struct saved saved = {.magic = MAGIC,
                           .cell_chunks = self->cells.count,
                           .free_object = self->free_object,
+                          .free_event = self->free_event,
                           .now_s = self->now_s,
                           .turn = self->turn,
                           .cuts = self->stats.cuts,
                           .refused = self->stats.refused,
                           .evicted = self->stats.evicted};
-    memcpy(saved.free_events, self->free_events, sizeof saved.free_events);
+    memcpy(saved.free_bundles, self->free_bundles, sizeof saved.free_bundles);
     for (uint32_t i = 0; i < self->objects.count; i++) {
         saved.objects += self->objects.chunks[i].used;
+    }
+    for (uint32_t i = 0; i < self->events.count; i++) {
+        saved.events += self->events.chunks[i].used;
     }
     for (uint32_t i = 0; i < self->wheel_size; i++) {
         saved.buckets += self->wheel[i].head != NIL ? 1 : 0;
@@ -107,6 +122,7 @@ int tw_graph_save(struct tw_graph *self, struct tw_buf *buf)
         (void)tw_buf_append(buf, &chunk->used, sizeof chunk->used);
         (void)tw_buf_append(buf, chunk->memory, chunk->used * sizeof(uint64_t));
     }
+    save_events(self, buf);
     save_wheel(self, buf);
     return buf->error;
 }
@@ -125,23 +141,22 @@ static bool read_bytes(struct tw_cursor *cursor, void *to, size_t len)
     return true;
 }
 
-static int read_objects(struct restore *self, struct tw_cursor *cursor)
+/* Records of one size: chunks that are full, but for the last. */
+static int read_pool(struct tw_graph *graph, struct tw_cursor *cursor, struct pool *pool,
+                     uint32_t records, uint32_t chunk_records, size_t size)
 {
-    struct tw_graph *graph = self->graph;
-    uint32_t left = self->saved.objects;
-    if ((size_t)(cursor->end - cursor->p) / sizeof(struct object) < left) {
+    if ((size_t)(cursor->end - cursor->p) / size < records) {
         return TW_EDAMAGED;
     }
-    while (left > 0) {
-        uint32_t used = left < OBJECT_CHUNK ? left : OBJECT_CHUNK;
-        int err =
-            tw_graph_pool_add_chunk(graph, &graph->objects, OBJECT_CHUNK * sizeof(struct object));
+    for (uint32_t left = records; left > 0;) {
+        uint32_t used = left < chunk_records ? left : chunk_records;
+        int err = tw_graph_pool_add_chunk(graph, pool, chunk_records * size);
         if (err != TW_OK) {
             return err;
         }
-        struct chunk *chunk = &graph->objects.chunks[graph->objects.count - 1];
+        struct chunk *chunk = &pool->chunks[pool->count - 1];
         chunk->used = used;
-        if (!read_bytes(cursor, chunk->memory, used * sizeof(struct object))) {
+        if (!read_bytes(cursor, chunk->memory, used * size)) {
             return TW_EDAMAGED;
         }
         left -= used;
@@ -152,8 +167,8 @@ static int read_objects(struct restore *self, struct tw_cursor *cursor)
 static int read_cells(struct restore *self, struct tw_cursor *cursor)
 {
     struct tw_graph *graph = self->graph;
-    const uint32_t most = EVENT_CELLS + TW_GRAPH_CARRIED_MAX;
-    if (self->saved.cell_chunks > CELLS_MAX / CELL_CHUNK) {
+    const uint32_t most = BUNDLE_CELLS + TW_GRAPH_CARRIED_MAX;
+    if (self->saved.cell_chunks > INDEX_MAX / CELL_CHUNK) {
         return TW_EDAMAGED;
     }
     for (uint32_t i = 0; i < self->saved.cell_chunks; i++) {
@@ -182,7 +197,7 @@ static bool is_object(const struct restore *self, uint32_t index)
     return index < self->saved.objects && (object_at(self->graph, index)->flags & OBJECT_LIVE) != 0;
 }
 
-static bool is_record(const struct restore *self, uint32_t index)
+static bool is_bundle(const struct restore *self, uint32_t index)
 {
     const struct pool *pool = &self->graph->cells;
     return index / CELL_CHUNK < pool->count &&
@@ -223,13 +238,13 @@ static bool check_objects(struct restore *self)
     return free_records == 0 && graph->stats.objects <= graph->options.max_objects;
 }
 
-/* One event's slots. Marks of settled hubs count what names them. */
-static bool check_slots(struct restore *self, const struct event *event)
+/* The slots of one bundle. Marks of settled hubs count what names them. */
+static bool check_slots(struct restore *self, const struct bundle *bundle)
 {
-    uint32_t count = event_slots(event);
+    uint32_t count = bundle_slots(bundle);
     uint64_t threaded = 0;
     for (uint32_t i = 0; i < count; i++) {
-        uint32_t index = event->slots[i].object;
+        uint32_t index = bundle->slots[i].object;
         if (index >= FORGOTTEN) {
             if ((index & ~FORGOTTEN) >= TYPES_MAX) {
                 return false;
@@ -240,12 +255,12 @@ static bool check_slots(struct restore *self, const struct event *event)
             return false;
         }
         for (uint32_t k = 0; k < i; k++) {
-            if (event->slots[k].object == index) {
+            if (bundle->slots[k].object == index) {
                 return false;
             }
         }
         struct object *object = object_at(self->graph, index);
-        if (event->slots[i].next != UNTHREADED) {
+        if (bundle->slots[i].next != UNTHREADED) {
             threaded++;
         } else if ((object->flags & OBJECT_SETTLED) == 0) {
             return false;
@@ -257,71 +272,104 @@ static bool check_slots(struct restore *self, const struct event *event)
     return threaded > 0;
 }
 
-/* Every cell of a chunk belongs to a record. */
+/* The events of one bundle: each is met once, and by one list. */
+static bool check_events(struct restore *self, uint32_t list)
+{
+    while (list != NIL) {
+        if (list >= self->saved.events || (self->met_events[list / 8] >> list % 8 & 1) != 0) {
+            return false;
+        }
+        const struct event *event = event_at(self->graph, list);
+        if (event_n(event) == 0 || event->match == 0 || event->match >= self->match_count ||
+            event->cause >= TW_CAUSE_COUNT) {
+            return false;
+        }
+        self->met_events[list / 8] |= (uint8_t)(1U << list % 8);
+        self->events++;
+        list = event->next;
+    }
+    return true;
+}
+
+/* Every cell of a chunk belongs to a bundle. */
 static bool check_chunk(struct restore *self, uint32_t chunk)
 {
     struct tw_graph *graph = self->graph;
     uint32_t used = graph->cells.chunks[chunk].used;
     for (uint32_t at = 0; at < used;) {
         uint32_t index = chunk * CELL_CHUNK + at;
-        const struct event *event = event_at(graph, index);
-        if (used - at <= EVENT_CELLS || used - at < EVENT_CELLS + event_slots(event)) {
+        const struct bundle *bundle = bundle_at(graph, index);
+        uint32_t slots = bundle_slots(bundle);
+        if (used - at < BUNDLE_CELLS + slots || bundle->is_live > 1) {
             return false;
         }
         self->starts[index / 8] |= (uint8_t)(1U << index % 8);
-        if (event_n(event) == 0) {
-            self->free_records++;
-        } else if (event->match >= self->match_count ||
-                   (uint8_t)(event->head >> 8) >= TW_CAUSE_COUNT || !check_slots(self, event)) {
+        if (bundle->is_live == 0) {
+            self->free_bundles++;
+        } else if (!check_slots(self, bundle) || !check_events(self, bundle->events)) {
             return false;
-        } else {
-            graph->stats.events++;
         }
-        at += EVENT_CELLS + event_slots(event);
+        at += BUNDLE_CELLS + slots;
     }
     return true;
+}
+
+static bool check_free_bundles(struct restore *self)
+{
+    struct tw_graph *graph = self->graph;
+    for (uint32_t slots = 0; slots <= TW_GRAPH_CARRIED_MAX; slots++) {
+        uint32_t at = self->saved.free_bundles[slots];
+        graph->free_bundles[slots] = at;
+        for (; at != NIL; at = bundle_at(graph, at)->events) {
+            if (self->free_bundles == 0 || !is_bundle(self, at) ||
+                bundle_at(graph, at)->is_live != 0 || bundle_slots(bundle_at(graph, at)) != slots) {
+                return false;
+            }
+            self->free_bundles--;
+        }
+    }
+    return self->free_bundles == 0;
 }
 
 static bool check_free_events(struct restore *self)
 {
     struct tw_graph *graph = self->graph;
-    for (uint32_t slots = 0; slots <= TW_GRAPH_CARRIED_MAX; slots++) {
-        uint32_t at = self->saved.free_events[slots];
-        graph->free_events[slots] = at;
-        for (; at != NIL; at = event_at(graph, at)->match) {
-            if (self->free_records == 0 || !is_record(self, at) ||
-                event_n(event_at(graph, at)) != 0 || event_slots(event_at(graph, at)) != slots) {
-                return false;
-            }
-            self->free_records--;
+    uint32_t left = self->saved.events - self->events;
+    graph->free_event = self->saved.free_event;
+    for (uint32_t at = graph->free_event; at != NIL; at = event_at(graph, at)->next) {
+        if (left == 0 || at >= self->saved.events || event_n(event_at(graph, at)) != 0) {
+            return false;
         }
+        left--;
     }
-    return self->free_records == 0;
+    graph->stats.events = self->events;
+    return left == 0;
 }
 
-/* A list leads to events that have the object, among `least` of them, and ends. */
+/* A list leads to bundles that have the object, among `least` of them, and ends. */
 static bool check_list(struct restore *self, uint32_t object, uint32_t list, uint32_t least)
 {
     while (list != NIL) {
-        if (self->live_slots == 0 || !is_record(self, list)) {
+        if (self->live_slots == 0 || !is_bundle(self, list)) {
             return false;
         }
-        const struct event *event = event_at(self->graph, list);
+        const struct bundle *bundle = bundle_at(self->graph, list);
+        uint32_t count = bundle_slots(bundle);
         uint32_t i = 0;
-        while (i < event_slots(event) && event->slots[i].object != object) {
+        while (i < count && bundle->slots[i].object != object) {
             i++;
         }
-        if (event_n(event) == 0 || event_slots(event) < least || i == event_slots(event) ||
-            event->slots[i].next == UNTHREADED) {
+        if (bundle->is_live == 0 || count < least || i == count ||
+            bundle->slots[i].next == UNTHREADED) {
             return false;
         }
-        uint32_t cell = list + EVENT_CELLS + i;
+        uint32_t cell = list + BUNDLE_CELLS + i;
         if ((self->met[cell / 8] >> cell % 8 & 1) != 0) {
             return false;
         }
         self->met[cell / 8] |= (uint8_t)(1U << cell % 8);
         self->live_slots--;
-        list = event->slots[i].next;
+        list = bundle->slots[i].next;
     }
     return true;
 }
@@ -376,20 +424,26 @@ static int restore(struct restore *self, struct tw_cursor *cursor)
 {
     struct tw_graph *graph = self->graph;
     if (!read_bytes(cursor, &self->saved, sizeof self->saved) || self->saved.magic != MAGIC ||
-        self->saved.objects > TW_GRAPH_OBJECTS_MAX ||
+        self->saved.objects > TW_GRAPH_OBJECTS_MAX || self->saved.events > INDEX_MAX ||
         self->saved.turn > (uint64_t)self->saved.now_s + 1) {
         return TW_EDAMAGED;
     }
-    int err = read_objects(self, cursor);
+    int err = read_pool(graph, cursor, &graph->objects, self->saved.objects, OBJECT_CHUNK,
+                        sizeof(struct object));
     if (err == TW_OK) {
         err = read_cells(self, cursor);
+    }
+    if (err == TW_OK) {
+        err = read_pool(graph, cursor, &graph->events, self->saved.events, EVENT_CHUNK,
+                        sizeof(struct event));
     }
     if (err != TW_OK) {
         return err;
     }
     self->starts = calloc((size_t)graph->cells.count + 1, CELL_CHUNK / 8);
     self->met = calloc((size_t)graph->cells.count + 1, CELL_CHUNK / 8);
-    if (self->starts == NULL || self->met == NULL) {
+    self->met_events = calloc((size_t)graph->events.count + 1, EVENT_CHUNK / 8);
+    if (self->starts == NULL || self->met == NULL || self->met_events == NULL) {
         return TW_ENOMEM;
     }
     if (!check_objects(self)) {
@@ -406,7 +460,8 @@ static int restore(struct restore *self, struct tw_cursor *cursor)
     graph->stats.cuts = self->saved.cuts;
     graph->stats.refused = self->saved.refused;
     graph->stats.evicted = self->saved.evicted;
-    if (!check_free_events(self) || !check_lists(self) || !read_wheel(self, cursor)) {
+    if (!check_free_bundles(self) || !check_free_events(self) || !check_lists(self) ||
+        !read_wheel(self, cursor)) {
         return TW_EDAMAGED;
     }
     return tw_graph_table_build(graph, PROBES_PER_OBJECT);
@@ -418,19 +473,15 @@ static void empty(struct tw_graph *self)
     struct tw_graph fresh = {.options = self->options,
                              .wheel = self->wheel,
                              .wheel_size = self->wheel_size,
-                             .free_object = NIL};
+                             .free_object = NIL,
+                             .free_event = NIL};
     memcpy(fresh.roots, self->roots, sizeof fresh.roots);
-    memset(fresh.free_events, 0xff, sizeof fresh.free_events);         /* NIL */
+    memset(fresh.free_bundles, 0xff, sizeof fresh.free_bundles);       /* NIL */
     memset(fresh.wheel, 0xff, fresh.wheel_size * sizeof *fresh.wheel); /* NIL */
     fresh.stats.bytes = sizeof fresh + fresh.wheel_size * sizeof *fresh.wheel;
-    for (uint32_t i = 0; i < self->objects.count; i++) {
-        free(self->objects.chunks[i].memory);
-    }
-    for (uint32_t i = 0; i < self->cells.count; i++) {
-        free(self->cells.chunks[i].memory);
-    }
-    free(self->objects.chunks);
-    free(self->cells.chunks);
+    tw_graph_pool_fini(&self->objects);
+    tw_graph_pool_fini(&self->cells);
+    tw_graph_pool_fini(&self->events);
     free(self->table);
     free(self->queue);
     free(self->found);
@@ -445,6 +496,7 @@ int tw_graph_restore(struct tw_graph *self, struct tw_cursor *cursor, uint32_t m
     int err = restore(&work, cursor);
     free(work.starts);
     free(work.met);
+    free(work.met_events);
     if (err != TW_OK) {
         empty(self);
     }

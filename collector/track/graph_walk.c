@@ -101,17 +101,17 @@ static bool walk_passes(const struct walk *self, const struct object *object)
 static int walk_expand(struct walk *self, uint32_t index, bool *ret_cut)
 {
     for (uint32_t list = object_at(self->graph, index)->joins; list != NIL;) {
-        const struct event *event = event_at(self->graph, list);
-        uint32_t count = event_slots(event);
+        const struct bundle *bundle = bundle_at(self->graph, list);
+        uint32_t count = bundle_slots(bundle);
         if (!walk_pay(self, count)) {
             *ret_cut = true;
             return TW_OK;
         }
         for (uint32_t i = 0; i < count; i++) {
-            if (event->slots[i].object == index) {
-                list = event->slots[i].next;
-            } else if (is_remembered(&event->slots[i])) {
-                int err = walk_meet(self, event->slots[i].object);
+            if (bundle->slots[i].object == index) {
+                list = bundle->slots[i].next;
+            } else if (is_remembered(&bundle->slots[i])) {
+                int err = walk_meet(self, bundle->slots[i].object);
                 if (err != TW_OK) {
                     return err;
                 }
@@ -312,12 +312,12 @@ int tw_graph_reached(struct tw_graph *self, uint16_t type, const struct tw_graph
 
 /* ---- from a root to its events -------------------------------------------------------------- */
 
-/* Whether the event, of another object than the root, was given already or names roots of the type,
- * none of them this one. */
-static bool is_not_for(const struct walk *walk, const struct event *event)
+/* Whether the events of a bundle, of another object than the root, were given already or name roots
+ * of the type, none of them this one. */
+static bool is_not_for(const struct walk *walk, const struct bundle *bundle)
 {
-    for (uint32_t i = 0; i < event_slots(event); i++) {
-        const struct slot *slot = &event->slots[i];
+    for (uint32_t i = 0; i < bundle_slots(bundle); i++) {
+        const struct slot *slot = &bundle->slots[i];
         if (!is_remembered(slot)) {
             if (slot->object == (FORGOTTEN | walk->type)) {
                 return true;
@@ -332,35 +332,44 @@ static bool is_not_for(const struct walk *walk, const struct event *event)
     return false;
 }
 
-static int give_event(struct tw_graph *self, const struct event *event)
+static int give_events(struct walk *walk, const struct bundle *bundle, bool *ret_cut)
 {
-    int err = tw_graph_grow(self, (void **)&self->events_out, self->events_out_count,
-                            &self->events_out_capacity, sizeof *self->events_out);
-    if (err == TW_OK) {
+    struct tw_graph *self = walk->graph;
+    for (uint32_t at = bundle->events; at != NIL; at = event_at(self, at)->next) {
+        const struct event *event = event_at(self, at);
+        if (!walk_pay(walk, 1)) {
+            *ret_cut = true;
+            return TW_OK;
+        }
+        int err = tw_graph_grow(self, (void **)&self->events_out, self->events_out_count,
+                                &self->events_out_capacity, sizeof *self->events_out);
+        if (err != TW_OK) {
+            return err;
+        }
         self->events_out[self->events_out_count++] =
             (struct tw_graph_event){.n = event_n(event),
-                                    .time = {event->time_ns},
+                                    .time = {event_time_ns(event)},
                                     .match = event->match,
-                                    .store = event->store,
-                                    .cause = (uint8_t)(event->head >> 8)};
+                                    .store = bundle->store,
+                                    .cause = (uint8_t)event->cause};
     }
-    return err;
+    return TW_OK;
 }
 
 static int give_list(struct walk *walk, uint32_t object, uint32_t list, bool *ret_cut)
 {
-    while (list != NIL) {
-        struct event *event = event_at(walk->graph, list);
-        if (!walk_pay(walk, event_slots(event))) {
+    while (list != NIL && !*ret_cut) {
+        struct bundle *bundle = bundle_at(walk->graph, list);
+        if (!walk_pay(walk, bundle_slots(bundle))) {
             *ret_cut = true;
             return TW_OK;
         }
-        bool is_given = event->match != 0 && (walk->hops == 0 || !is_not_for(walk, event));
-        int err = is_given ? give_event(walk->graph, event) : TW_OK;
+        bool is_given = bundle->events != NIL && (walk->hops == 0 || !is_not_for(walk, bundle));
+        int err = is_given ? give_events(walk, bundle, ret_cut) : TW_OK;
         if (err != TW_OK) {
             return err;
         }
-        list = slot_of(event, object)->next;
+        list = slot_of(bundle, object)->next;
     }
     return TW_OK;
 }

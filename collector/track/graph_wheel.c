@@ -38,35 +38,35 @@ static uint32_t wheel_pop(struct tw_graph *self, uint32_t second)
     return index;
 }
 
-/* A slot of the event was given up: free the event if no list leads to it any more. */
-static void release_event(struct tw_graph *self, uint32_t index)
+/* A slot of the bundle was given up: free the bundle if no list leads to it any more. */
+static void release_bundle(struct tw_graph *self, uint32_t index)
 {
-    struct event *event = event_at(self, index);
-    uint32_t count = event_slots(event);
+    struct bundle *bundle = bundle_at(self, index);
+    uint32_t count = bundle_slots(bundle);
     for (uint32_t i = 0; i < count; i++) {
-        if (is_remembered(&event->slots[i]) && event->slots[i].next != UNTHREADED) {
+        if (is_remembered(&bundle->slots[i]) && bundle->slots[i].next != UNTHREADED) {
             return;
         }
     }
     for (uint32_t i = 0; i < count; i++) {
-        if (is_remembered(&event->slots[i])) {
-            object_at(self, event->slots[i].object)->joins--;
+        if (is_remembered(&bundle->slots[i])) {
+            object_at(self, bundle->slots[i].object)->joins--;
         }
     }
-    tw_graph_event_free(self, index);
+    tw_graph_bundle_free(self, index);
 }
 
 static void release_list(struct tw_graph *self, uint32_t object, uint32_t list)
 {
     while (list != NIL) {
         uint32_t index = list;
-        struct slot *slot = slot_of(event_at(self, index), object);
+        struct slot *slot = slot_of(bundle_at(self, index), object);
         list = slot->next;
         if (list != NIL) {
-            __builtin_prefetch(event_at(self, list), 1);
+            __builtin_prefetch(bundle_at(self, list), 1);
         }
         slot->object = FORGOTTEN | object_at(self, object)->type;
-        release_event(self, index);
+        release_bundle(self, index);
     }
 }
 
@@ -96,13 +96,13 @@ static bool is_hub_needed(const struct tw_graph *self, uint32_t index)
         return true;
     }
     for (uint32_t list = object->list; list != NIL;) {
-        struct event *event = event_at(self, list);
-        for (uint32_t i = 0; i < event_slots(event); i++) {
-            if (is_remembered(&event->slots[i]) && event->slots[i].object != index) {
+        struct bundle *bundle = bundle_at(self, list);
+        for (uint32_t i = 0; i < bundle_slots(bundle); i++) {
+            if (is_remembered(&bundle->slots[i]) && bundle->slots[i].object != index) {
                 return true;
             }
         }
-        list = slot_of(event, index)->next;
+        list = slot_of(bundle, index)->next;
     }
     return false;
 }
@@ -145,10 +145,10 @@ static void prefetch(const struct tw_graph *self, uint32_t index)
     const struct object *object = object_at(self, index);
     __builtin_prefetch(&self->table[(uint32_t)object->low & self->table_mask], 1);
     if (object->list != NIL) {
-        __builtin_prefetch(event_at(self, object->list), 1);
+        __builtin_prefetch(bundle_at(self, object->list), 1);
     }
     if ((object->flags & OBJECT_SETTLED) == 0 && object->joins != NIL) {
-        __builtin_prefetch(event_at(self, object->joins), 1);
+        __builtin_prefetch(bundle_at(self, object->joins), 1);
     }
 }
 
