@@ -12,6 +12,24 @@ void tw_buf_init(struct tw_buf *self, size_t max_bytes)
     *self = (struct tw_buf){.max = max_bytes};
 }
 
+int tw_buf_init_drain(struct tw_buf *self, size_t bytes,
+                      int (*drain)(void *context, const void *bytes, size_t len), void *context)
+{
+    tw_buf_init(self, bytes);
+    self->drain = drain;
+    self->drain_context = context;
+    return tw_buf_reserve(self, bytes) == NULL ? self->error : TW_OK;
+}
+
+int tw_buf_drain(struct tw_buf *self)
+{
+    if (self->error == TW_OK && self->len > 0) {
+        self->error = self->drain(self->drain_context, self->data, self->len);
+        self->len = 0;
+    }
+    return self->error;
+}
+
 void tw_buf_fini(struct tw_buf *self)
 {
     free(self->data);
@@ -27,6 +45,9 @@ void tw_buf_clear(struct tw_buf *self)
 char *tw_buf_reserve(struct tw_buf *self, size_t len)
 {
     if (self->error != TW_OK) {
+        return NULL;
+    }
+    if (self->drain != NULL && len > self->max - self->len && tw_buf_drain(self) != TW_OK) {
         return NULL;
     }
     if (len > self->max - self->len) {
@@ -52,6 +73,11 @@ char *tw_buf_reserve(struct tw_buf *self, size_t len)
 
 int tw_buf_append(struct tw_buf *self, const void *bytes, size_t len)
 {
+    if (self->drain != NULL && len > self->max) { /* would only pass through */
+        int rc = tw_buf_drain(self);
+        self->error = rc == TW_OK ? self->drain(self->drain_context, bytes, len) : rc;
+        return self->error;
+    }
     char *to = tw_buf_reserve(self, len);
     if (to == NULL) {
         return self->error;

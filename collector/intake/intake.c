@@ -472,6 +472,7 @@ static int start(struct tw_intake *self)
     if (rc == TW_OK) {
         tw_log(TW_LOG_RECOVERED_EVENT, TW_F_INT("next_event", tw_pipeline_next_n(self->pipeline)),
                TW_F_INT("replayed", tw_pipeline_replayed(self->pipeline)),
+               TW_F_INT("tracked", tw_pipeline_tracked(self->pipeline)),
                TW_F_INT("sources", tw_pipeline_sources(self->pipeline)));
         rc = tw_taps_new(cfg, &self->taps, &self->diag);
     }

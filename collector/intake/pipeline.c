@@ -45,6 +45,7 @@ struct tw_pipeline {
     uint64_t partition_records;
     tw_wall_t partition_started;
     uint64_t replayed;
+    uint64_t tracked;
     struct tw_totals totals; /* outside a batch; moves into it at begin and back at close */
     uint64_t problems[TW_PROBLEM_COUNT];
     struct tw_tap_state *taps; /* by index of cfg->taps, then those of the store only */
@@ -232,6 +233,7 @@ static int recover(struct tw_pipeline *self, struct tw_diag *diag)
     self->totals = recovery.totals;
     memcpy(self->problems, recovery.problems, sizeof self->problems);
     self->replayed = recovery.tail_records;
+    self->tracked = recovery.track_records;
     return TW_OK;
 }
 
@@ -599,6 +601,19 @@ void tw_pipeline_finish(struct tw_pipeline *self)
     self->is_last = true;
 }
 
+static void write_state(void *context, uint64_t n, struct tw_buf *buf)
+{
+    const struct tw_pipeline *self = context;
+    (void)tw_tracker_write(self->tracker, n, buf); /* the buffer keeps its error */
+}
+
+static int save_beside(void *context, uint64_t last_n, bool is_last, struct tw_saving **ret_saving)
+{
+    struct tw_pipeline *self = context;
+    return tw_saving_new(self->store, last_n, is_last, &(struct tw_saving_state){write_state, self},
+                         ret_saving);
+}
+
 /* The tracker's part of the batch. It ticks with checkpoints, once a second: each tick is kept by
  * the store, so that a restart repeats it. */
 static int close_tracking(struct tw_pipeline *self, tw_wall_t now)
@@ -615,6 +630,8 @@ static int close_tracking(struct tw_pipeline *self, tw_wall_t now)
         .may_snapshot = batch->is_checkpoint,
         .must_snapshot = self->is_last,
         .last_n = batch->first_n + batch->record_count - 1,
+        .beside = save_beside,
+        .beside_context = self,
     };
     return rc == TW_OK ? tw_tracker_emit(self->tracker, &options, &batch->arena, &batch->track)
                        : rc;
@@ -693,6 +710,11 @@ struct tw_tracker *tw_pipeline_tracker(struct tw_pipeline *self)
 uint64_t tw_pipeline_replayed(const struct tw_pipeline *self)
 {
     return self->replayed;
+}
+
+uint64_t tw_pipeline_tracked(const struct tw_pipeline *self)
+{
+    return self->tracked;
 }
 
 uint64_t tw_pipeline_next_n(const struct tw_pipeline *self)

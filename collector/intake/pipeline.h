@@ -72,6 +72,8 @@ size_t tw_pipeline_sources(const struct tw_pipeline *self);
 struct tw_tracker *tw_pipeline_tracker(struct tw_pipeline *self);
 /* Records replayed from the store's tail when it was made. */
 uint64_t tw_pipeline_replayed(const struct tw_pipeline *self);
+/* Records behind the saved state of tracking that were repeated then. */
+uint64_t tw_pipeline_tracked(const struct tw_pipeline *self);
 uint64_t tw_pipeline_next_n(const struct tw_pipeline *self);
 
 #endif

@@ -3,13 +3,16 @@
  * replays the records behind it. Never the only copy of anything: without it, or when it is
  * damaged, of another store or of another version, the state is made anew from the records.
  * Written as a new file, synced, renamed: there is always a whole one or none.
- * Thread: read by main at the start; written by the saver actor (store/snapshot.c), which takes
- *         buffers from the writer and keeps only the newest that waits.
+ * Thread: read by intake at the start; written by a child process that intake makes and the saver
+ *         actor waits for, or by the saver from bytes. The writer hands on to the saver what was
+ *         committed; it keeps only the newest that waits.
  */
 #ifndef TW_STORE_SNAPSHOT_H
 #define TW_STORE_SNAPSHOT_H
 
 #include "store/store.h"
+
+struct tw_buf;
 
 #define TW_SNAPSHOT_NAME "track.snapshot"
 
@@ -27,5 +30,25 @@ int tw_saver_destroy(struct tw_saver **self_p);
 /* The writer, after the commit of record n: takes the bytes. Never blocks; an older one that still
  * waits is dropped. */
 void tw_saver_offer(struct tw_saver *self, uint64_t n, void **bytes_p, size_t len);
+
+/* A child process that writes a snapshot: the system shows it the memory as it was when it was
+ * made, so that whoever owns the state goes on at once. */
+struct tw_saving;
+/* Appends the state after record n. Runs in the child, where no other thread is: it allocates
+ * nothing and takes no lock. */
+typedef void tw_saving_write(void *context, uint64_t n, struct tw_buf *buf);
+struct tw_saving_state {
+    tw_saving_write *write;
+    void *context;
+};
+/* Intake. TW_OK; TW_EBUSY: one is under way (two when `is_last`); TW_ENOTFOUND: the store has no
+ * saver; TW_ENOMEM, TW_EIO, TW_ESYSTEM: there can be none now. Takes as long as the system needs to
+ * note which pages there are: about 40 ms a GiB. */
+int tw_saving_new(struct tw_store *store, uint64_t n, bool is_last,
+                  const struct tw_saving_state *state, struct tw_saving **ret_saving);
+/* Ends the child when it has not ended. Any thread; the saver outlives it. */
+void tw_saving_destroy(struct tw_saving **self_p);
+/* The writer, after the commit of its record: takes it. As tw_saver_offer. */
+void tw_saver_adopt(struct tw_saver *self, struct tw_saving **saving_p);
 
 #endif

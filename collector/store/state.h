@@ -46,6 +46,7 @@ struct tw_store {
     atomic_bool is_recovering;      /* a start reads the past: no partition moves */
     atomic_bool has_no_space;       /* the last attempt to commit found none */
     atomic_bool has_idents;         /* somebody empties ident_news */
+    atomic_uint savings;            /* child processes that write a snapshot */
     atomic_uint sealable_below;     /* partitions below this number will not be written again */
     _Atomic int64_t last_closed_ns; /* `closed` of the last batch committed; 0: none */
 };

@@ -56,6 +56,13 @@ static int commit(struct tw_writer *self, struct tw_actor *actor, struct tw_batc
 /* The tracker's state came along: it is of use once its batch is committed. */
 static void take_snapshot(struct tw_writer *self, struct tw_batch *batch, int rc)
 {
+    if (batch->track != NULL && batch->track->saving != NULL) {
+        struct tw_saving *saving = batch->track->saving;
+        if (rc == TW_OK && self->store->saver != NULL) {
+            tw_saver_adopt(self->store->saver, &saving);
+        }
+        tw_saving_destroy(&saving);
+    }
     if (batch->track == NULL || batch->track->snapshot == NULL) {
         return;
     }

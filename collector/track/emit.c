@@ -515,10 +515,21 @@ static int emit_snapshot(struct tw_tracker *self, const struct tw_track_emit *op
     if (!options->must_snapshot && (!options->may_snapshot || !is_due)) {
         return TW_OK;
     }
+    int rc = TW_ENOTFOUND;
+    tw_graph_settle(self->graph);
+    if (options->beside != NULL) {
+        rc = options->beside(options->beside_context, options->last_n, options->must_snapshot,
+                             &changes->saving);
+        if (rc == TW_EBUSY) {
+            return TW_OK;
+        }
+    }
     self->snapshot_ns = self->now_ns;
     self->snapshot_n = options->last_n;
     self->wants_snapshot = false;
-    return tw_tracker_save(self, options->last_n, &changes->snapshot, &changes->snapshot_len);
+    return rc == TW_OK
+               ? rc
+               : tw_tracker_save(self, options->last_n, &changes->snapshot, &changes->snapshot_len);
 }
 
 int tw_tracker_emit(struct tw_tracker *self, const struct tw_track_emit *options,

@@ -173,6 +173,9 @@ struct tw_graph_stats {
 /* O(1). */
 void tw_graph_stats(const struct tw_graph *self, struct tw_graph_stats *ret_stats);
 
+/* Work that adding leaves to the next event; what saves a copy of this memory does it here before,
+ * so that both go on alike. */
+void tw_graph_settle(struct tw_graph *self);
 /* The whole state, appended; numbers of objects, user slots and whatever decides the order of
  * answers are kept, so that the restored graph does what this one would have done. Error as in
  * buf->error. */

@@ -236,7 +236,4 @@ uint32_t tw_graph_marks(struct tw_graph *self, uint32_t count);
 /* Whether a held object is within max_hops; paths lead through all types. */
 bool tw_graph_is_held_through(struct tw_graph *self, uint32_t index);
 
-/* graph.c: lists of fresh hubs become what settled ones have. */
-void tw_graph_settle(struct tw_graph *self);
-
 #endif

@@ -13,6 +13,8 @@
 #define MAGIC UINT64_C(0x3468706172677774)
 /* Slots of the table that are looked at for an object, on average: 1 to 5 with real keys. */
 #define PROBES_PER_OBJECT 64
+/* Records that go into the buffer at a time: it may be small. */
+#define SAVED_TOGETHER 1024
 
 struct saved {
     uint64_t magic;
@@ -45,22 +47,30 @@ struct restore {
 
 /* ---- save ----------------------------------------------------------------------------------- */
 
+static void save_some(const struct object *objects, uint32_t count, struct tw_buf *buf)
+{
+    size_t len = count * sizeof *objects;
+    char *to = tw_buf_reserve(buf, len);
+    if (to == NULL) {
+        return;
+    }
+    memcpy(to, objects, len);
+    for (uint32_t i = 0; i < count; i++) {
+        const uint32_t mark = 0; /* walks of this process */
+        memcpy(to + i * sizeof *objects + offsetof(struct object, mark), &mark, sizeof mark);
+    }
+    buf->len += len;
+}
+
 static void save_objects(const struct tw_graph *self, struct tw_buf *buf)
 {
     for (uint32_t i = 0; i < self->objects.count; i++) {
         const struct chunk *chunk = &self->objects.chunks[i];
-        size_t len = chunk->used * sizeof(struct object);
-        char *to = tw_buf_reserve(buf, len);
-        if (to == NULL) {
-            return;
+        for (uint32_t at = 0; at < chunk->used; at += SAVED_TOGETHER) {
+            uint32_t left = chunk->used - at;
+            save_some((const struct object *)chunk->memory + at,
+                      left < SAVED_TOGETHER ? left : SAVED_TOGETHER, buf);
         }
-        memcpy(to, chunk->memory, len);
-        for (uint32_t k = 0; k < chunk->used; k++) {
-            const uint32_t mark = 0; /* walks of this process */
-            memcpy(to + k * sizeof(struct object) + offsetof(struct object, mark), &mark,
-                   sizeof mark);
-        }
-        buf->len += len;
     }
 }
 

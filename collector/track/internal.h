@@ -289,6 +289,9 @@ struct tw_open_run {
 
 /* The stores that a fan-out expects: numbers of words to positions, shared by runs. */
 struct tw_roster {
+    struct tw_roster *before; /* in tw_tracker.rosters */
+    struct tw_roster *after;
+    uint32_t number; /* in what is being saved, from 1 */
     uint32_t references;
     uint32_t count;
     uint32_t limit;      /* positions there is a row for */
@@ -371,6 +374,7 @@ struct tw_tracker {
     struct tw_watermark watermark;
     uint32_t *expected; /* words of the stores that the configuration expects */
     uint32_t expected_count;
+    struct tw_roster rosters; /* ends of the list of all, oldest first */
     struct tw_roster *roster; /* the latest; NULL: to be made */
     int64_t roster_ns;        /* when it was made */
     /* runs */
@@ -495,6 +499,8 @@ void tw_runs_forget_root(void *tracker, uint32_t object, uint32_t first);
 void tw_runs_free_all(struct tw_tracker *self);
 int tw_runs_mark_dirty(struct tw_tracker *self, uint32_t id);
 struct tw_roster *tw_roster_now(struct tw_tracker *self);
+/* One of so many words' room, with one reference, into the list. TW_OK, TW_ENOMEM. */
+int tw_roster_new(struct tw_tracker *self, uint32_t limit, struct tw_roster **ret_roster);
 void tw_roster_drop(struct tw_roster **roster_p);
 
 /* ---- progress.c ---- */

@@ -17,12 +17,18 @@ struct version {
     uint32_t objectives[TW_WF_OBJECTIVES_MAX]; /* index here; TW_TRACK_NONE: no longer there */
 };
 
+/* Those that were saved, by number - 1; one reference of each is ours. */
+struct rosters {
+    struct tw_roster **items;
+    uint32_t count;
+};
+
 struct reading {
     struct tw_tracker *tracker;
     struct tw_cursor cursor;
     struct version *versions;
     uint32_t version_count;
-    struct tw_rosters rosters;
+    struct rosters rosters;
 };
 
 static uint64_t get(struct reading *self)
@@ -335,19 +341,14 @@ static int read_stats(struct reading *self)
 
 static int read_roster(struct reading *self, struct tw_roster **ret_roster)
 {
-    struct tw_roster *roster = calloc(1, sizeof *roster);
-    if (roster == NULL) {
-        return TW_ENOMEM;
+    uint32_t limit = get_below(self, (uint64_t)self->tracker->stores.count + 1);
+    uint32_t count = get_below(self, (uint64_t)limit + 1);
+    struct tw_roster *roster = NULL;
+    int rc = tw_roster_new(self->tracker, limit, &roster);
+    if (rc != TW_OK) {
+        return rc;
     }
-    roster->references = 1;
     *ret_roster = roster;
-    roster->limit = get_below(self, (uint64_t)self->tracker->stores.count + 1);
-    uint32_t count = get_below(self, (uint64_t)roster->limit + 1);
-    roster->positions = calloc((size_t)roster->limit + 1, sizeof *roster->positions);
-    roster->words = calloc((size_t)roster->limit + 1, sizeof *roster->words);
-    if (roster->positions == NULL || roster->words == NULL) {
-        return TW_ENOMEM;
-    }
     for (uint32_t i = 0; i < count; i++) {
         uint32_t word = get_below(self, (uint64_t)roster->limit + 1);
         if (word == 0 || roster->positions[word] != 0) {

@@ -355,11 +355,35 @@ int tw_runs_mark_dirty(struct tw_tracker *self, uint32_t id)
 
 /* --- the stores that are expected ------------------------------------------------------------- */
 
+int tw_roster_new(struct tw_tracker *self, uint32_t limit, struct tw_roster **ret_roster)
+{
+    struct tw_roster *roster = calloc(1, sizeof *roster);
+    if (roster == NULL) {
+        return TW_ENOMEM;
+    }
+    roster->references = 1;
+    roster->limit = limit;
+    roster->before = self->rosters.before;
+    roster->after = &self->rosters;
+    roster->before->after = roster;
+    roster->after->before = roster;
+    roster->positions = calloc((size_t)limit + 1, sizeof *roster->positions);
+    roster->words = calloc((size_t)limit + 1, sizeof *roster->words);
+    if (roster->positions == NULL || roster->words == NULL) {
+        tw_roster_drop(&roster);
+        return TW_ENOMEM;
+    }
+    *ret_roster = roster;
+    return TW_OK;
+}
+
 void tw_roster_drop(struct tw_roster **roster_p)
 {
     struct tw_roster *roster = *roster_p;
     *roster_p = NULL;
     if (roster != NULL && --roster->references == 0) {
+        roster->before->after = roster->after;
+        roster->after->before = roster->before;
         free(roster->positions);
         free(roster->words);
         free(roster);
@@ -380,20 +404,13 @@ static void expect(struct tw_roster *roster, uint32_t word)
     }
 }
 
-/* TW_OK, or TW_ENOMEM with nothing to free. */
-static int roster_new(const struct tw_tracker *self, struct tw_roster **ret_roster)
+/* Of those that are expected now. TW_OK, TW_ENOMEM. */
+static int gather_roster(struct tw_tracker *self, struct tw_roster **ret_roster)
 {
-    struct tw_roster *roster = calloc(1, sizeof *roster);
-    if (roster == NULL) {
-        return TW_ENOMEM;
-    }
-    roster->references = 1;
-    roster->limit = self->stores.count;
-    roster->positions = calloc((size_t)roster->limit + 1, sizeof *roster->positions);
-    roster->words = calloc((size_t)roster->limit + 1, sizeof *roster->words);
-    if (roster->positions == NULL || roster->words == NULL) {
-        tw_roster_drop(&roster);
-        return TW_ENOMEM;
+    struct tw_roster *roster = NULL;
+    int rc = tw_roster_new(self, self->stores.count, &roster);
+    if (rc != TW_OK) {
+        return rc;
     }
     for (uint32_t i = 0; i < self->expected_count; i++) {
         expect(roster, self->expected[i]);
@@ -414,7 +431,7 @@ struct tw_roster *tw_roster_now(struct tw_tracker *self)
         return self->roster;
     }
     struct tw_roster *roster = NULL;
-    if (roster_new(self, &roster) != TW_OK) {
+    if (gather_roster(self, &roster) != TW_OK) {
         return NULL;
     }
     tw_roster_drop(&self->roster);

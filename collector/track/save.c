@@ -28,49 +28,24 @@ static void put_text(struct tw_buf *buf, struct tw_str text)
 
 /* --- rosters ---------------------------------------------------------------------------------- */
 
-int tw_rosters_gather(const struct tw_tracker *self, struct tw_rosters *ret_rosters)
+static void save_rosters(const struct tw_tracker *self, struct tw_buf *buf)
 {
-    *ret_rosters = (struct tw_rosters){0};
-    for (uint32_t id = 0; id <= self->run_count; id++) {
-        struct tw_roster *roster = id == self->run_count    ? self->roster
-                                   : self->runs[id] == NULL ? NULL
-                                                            : self->runs[id]->roster;
-        if (roster == NULL || tw_rosters_index(ret_rosters, roster) > 0) {
-            continue;
-        }
-        struct tw_roster **items =
-            realloc(ret_rosters->items, (ret_rosters->count + 1) * sizeof *items);
-        if (items == NULL) {
-            free(ret_rosters->items);
-            return TW_ENOMEM;
-        }
-        ret_rosters->items = items;
-        ret_rosters->items[ret_rosters->count++] = roster;
+    uint32_t count = 0;
+    for (struct tw_roster *roster = self->rosters.after; roster != &self->rosters;
+         roster = roster->after) {
+        roster->number = ++count;
     }
-    return TW_OK;
-}
-
-uint32_t tw_rosters_index(const struct tw_rosters *self, const struct tw_roster *roster)
-{
-    for (uint32_t i = self->count; i > 0; i--) {
-        if (self->items[i - 1] == roster) {
-            return i;
-        }
-    }
-    return 0;
-}
-
-static void save_rosters(const struct tw_rosters *rosters, struct tw_buf *buf)
-{
-    put(buf, rosters->count);
-    for (uint32_t i = 0; i < rosters->count; i++) {
-        const struct tw_roster *roster = rosters->items[i];
+    put(buf, count);
+    for (const struct tw_roster *roster = self->rosters.after; roster != &self->rosters;
+         roster = roster->after) {
         put(buf, roster->limit);
         put(buf, roster->count);
         for (uint32_t k = 0; k < roster->count; k++) {
             put(buf, roster->words[k]);
         }
     }
+    put(buf, self->roster == NULL ? 0 : self->roster->number);
+    put_signed(buf, self->roster_ns);
 }
 
 /* --- definitions and counts ------------------------------------------------------------------- */
@@ -172,8 +147,7 @@ static void save_contribution(const struct tw_contribution *what, struct tw_buf 
     (void)tw_buf_append_byte(buf, what->step);
 }
 
-static void save_run(const struct tw_tracker *self, uint32_t id, const struct tw_rosters *rosters,
-                     struct tw_buf *buf)
+static void save_run(const struct tw_tracker *self, uint32_t id, struct tw_buf *buf)
 {
     struct tw_open_run *run = self->runs[id];
     const struct tw_workflow *workflow = self->flows[run->version].workflow;
@@ -186,7 +160,7 @@ static void save_run(const struct tw_tracker *self, uint32_t id, const struct tw
     (void)tw_buf_append_byte(buf, run->state);
     put(buf, run->touched_s);
     put(buf, run->updated_s);
-    put(buf, tw_rosters_index(rosters, run->roster));
+    put(buf, run->roster == NULL ? 0 : run->roster->number);
     put(buf, run->done);
     put(buf, run->failed);
     put_signed(buf, run->started_ns);
@@ -214,28 +188,19 @@ static void save_run(const struct tw_tracker *self, uint32_t id, const struct tw
 }
 
 /* The open ones in order of their last touch, then the others. */
-static int save_runs(const struct tw_tracker *self, struct tw_buf *buf)
+static void save_runs(const struct tw_tracker *self, struct tw_buf *buf)
 {
-    struct tw_rosters rosters;
-    int rc = tw_rosters_gather(self, &rosters);
-    if (rc != TW_OK) {
-        return rc;
-    }
-    save_rosters(&rosters, buf);
-    put(buf, tw_rosters_index(&rosters, self->roster));
-    put_signed(buf, self->roster_ns);
+    save_rosters(self, buf);
     put(buf, self->run_count);
     for (uint32_t id = self->oldest; id != TW_TRACK_NONE; id = self->runs[id]->newer) {
-        save_run(self, id, &rosters, buf);
+        save_run(self, id, buf);
     }
     for (uint32_t id = 0; id < self->run_count; id++) {
         if (self->runs[id] != NULL && (self->runs[id]->flags & TW_RUN_IN_LIST) == 0) {
-            save_run(self, id, &rosters, buf);
+            save_run(self, id, buf);
         }
     }
     put(buf, 0);
-    free(rosters.items);
-    return buf->error;
 }
 
 static void save_seen(const struct tw_tracker *self, struct tw_buf *buf)
@@ -255,32 +220,38 @@ static void save_seen(const struct tw_tracker *self, struct tw_buf *buf)
     }
 }
 
+int tw_tracker_write(const struct tw_tracker *self, uint64_t last_n, struct tw_buf *buf)
+{
+    (void)tw_buf_append(buf, TW_STATE_MAGIC, sizeof TW_STATE_MAGIC); /* errors are sticky */
+    put(buf, TW_STATE_VERSION);
+    put(buf, tw_state_types(self));
+    put(buf, last_n);
+    put_signed(buf, self->now_ns);
+    put_signed(buf, self->tick.now.ns);
+    put_signed(buf, self->tick.read_up_to.ns);
+    put_signed(buf, self->minute);
+    put(buf, self->evicted);
+    put(buf, self->late);
+    save_versions(self, buf);
+    (void)tw_words_encode(&self->systems, buf);
+    (void)tw_words_encode(&self->stores, buf);
+    (void)tw_words_encode(&self->regions, buf);
+    (void)tw_words_encode(&self->codes, buf);
+    save_seen(self, buf);
+    (void)tw_watermark_encode(&self->watermark, buf);
+    (void)tw_matcher_save(self->matcher, buf);
+    (void)tw_graph_save(self->graph, buf);
+    save_stats(self, buf);
+    save_runs(self, buf);
+    return buf->error;
+}
+
 int tw_tracker_save(const struct tw_tracker *self, uint64_t last_n, void **ret_bytes,
                     size_t *ret_len)
 {
     struct tw_buf buf;
     tw_buf_init(&buf, SAVE_BYTES_MAX);
-    (void)tw_buf_append(&buf, TW_STATE_MAGIC, sizeof TW_STATE_MAGIC); /* errors are sticky */
-    put(&buf, TW_STATE_VERSION);
-    put(&buf, tw_state_types(self));
-    put(&buf, last_n);
-    put_signed(&buf, self->now_ns);
-    put_signed(&buf, self->tick.now.ns);
-    put_signed(&buf, self->tick.read_up_to.ns);
-    put_signed(&buf, self->minute);
-    put(&buf, self->evicted);
-    put(&buf, self->late);
-    save_versions(self, &buf);
-    (void)tw_words_encode(&self->systems, &buf);
-    (void)tw_words_encode(&self->stores, &buf);
-    (void)tw_words_encode(&self->regions, &buf);
-    (void)tw_words_encode(&self->codes, &buf);
-    save_seen(self, &buf);
-    (void)tw_watermark_encode(&self->watermark, &buf);
-    (void)tw_matcher_save(self->matcher, &buf);
-    (void)tw_graph_save(self->graph, &buf);
-    save_stats(self, &buf);
-    int rc = save_runs(self, &buf);
+    int rc = tw_tracker_write(self, last_n, &buf);
     if (rc != TW_OK) {
         tw_buf_fini(&buf);
         return rc;

@@ -156,6 +156,8 @@ struct tw_track_tick {
     tw_wall_t now;
     tw_wall_t read_up_to;
 };
+struct tw_saving; /* store/snapshot.h */
+
 /* Everything that tracking adds to one batch; committed in its transaction. */
 struct tw_track_changes {
     bool has_tick; /* the tracker ticked behind the batch's last record */
@@ -179,6 +181,7 @@ struct tw_track_changes {
      * store takes it and writes it beside (store/snapshot.h) once the batch is committed. */
     void *snapshot;
     size_t snapshot_len;
+    struct tw_saving *saving; /* instead of bytes: a child process that writes them; or NULL */
 };
 
 #endif

@@ -91,6 +91,8 @@ static int expected_stores(struct tw_tracker *self)
 
 int tw_tracker_open_state(struct tw_tracker *self)
 {
+    self->rosters.before = &self->rosters;
+    self->rosters.after = &self->rosters;
     self->oldest = TW_TRACK_NONE;
     self->newest = TW_TRACK_NONE;
     self->relist = TW_TRACK_NONE;

@@ -22,6 +22,7 @@
 
 struct tw_tracker;
 struct tw_track_note;
+struct tw_buf;
 
 /* The number of an object type in the store, -1: none (tw_store_object_code). */
 typedef int tw_track_object_code(const void *context, const char *type);
@@ -67,12 +68,19 @@ int tw_tracker_tick(struct tw_tracker *self, const struct tw_track_tick *tick);
 /* Changes since the last call, in the arena; `all_names` when the batch starts a partition: then
  * also every open run that has a row. `with_live`: the documents that changed (once a second is
  * enough). A snapshot is made when it is due and `may_snapshot`. */
+/* TW_OK; TW_EBUSY: an earlier one is under way, it stays due; others: it cannot. */
+typedef int tw_track_beside(void *context, uint64_t last_n, bool is_last,
+                            struct tw_saving **ret_saving);
 struct tw_track_emit {
     bool all_names;
     bool with_live;
     bool may_snapshot;
     bool must_snapshot; /* whether it is due or not: the program ends */
     uint64_t last_n;    /* of the batch */
+    /* What saves the state beside the program (tw_tracker_write in a child process), so that nobody
+     * waits for it; NULL, or what it fails with: the state comes as bytes. */
+    tw_track_beside *beside;
+    void *beside_context;
 };
 int tw_tracker_emit(struct tw_tracker *self, const struct tw_track_emit *options,
                     struct tw_arena *arena, const struct tw_track_changes **ret_changes);
@@ -85,6 +93,9 @@ int tw_tracker_reload(struct tw_tracker *self, const struct tw_workflows *workfl
  * version is refused with TW_EDAMAGED too. */
 int tw_tracker_save(const struct tw_tracker *self, uint64_t last_n, void **ret_bytes,
                     size_t *ret_len);
+/* The same bytes appended to a buffer. Allocates nothing and takes no lock, so that a child process
+ * may do it with a buffer that drains. Returns the buffer's error. */
+int tw_tracker_write(const struct tw_tracker *self, uint64_t last_n, struct tw_buf *buf);
 int tw_tracker_restore(struct tw_tracker *self, const void *bytes, size_t len, uint64_t *ret_n);
 /* After restoring and replaying: what was replayed is committed already; forget its changes. */
 void tw_tracker_settle_replay(struct tw_tracker *self);

@@ -239,6 +239,38 @@ static void write_documents(struct bench *self, const char *name)
                  (double)spent_ns / rounds / (double)TW_NS_PER_MS);
 }
 
+/* Time of the clock: new memory costs the system as much as this thread. */
+static int64_t wall_ns(void)
+{
+    struct timespec now;
+    must(clock_gettime(CLOCK_MONOTONIC, &now) == 0 ? TW_OK : TW_ESYSTEM, "clock");
+    return now.tv_sec * TW_NS_PER_S + now.tv_nsec;
+}
+
+/* The whole state as bytes and back. */
+static void save_and_restore(struct bench *self, const struct tw_tracker_options *options,
+                             uint64_t open, const char *name)
+{
+    struct tw_tracker *other = NULL;
+    void *bytes = NULL;
+    size_t len = 0;
+    uint64_t n = 0;
+    int64_t began_ns = wall_ns();
+    must(tw_tracker_save(self->tracker, self->n, &bytes, &len), "save");
+    int64_t saved_ns = wall_ns();
+    must(tw_tracker_new(options, &other), "tracker");
+    int64_t empty_ns = wall_ns();
+    must(tw_tracker_restore(other, bytes, len, &n), "restore");
+    int64_t restored_ns = wall_ns();
+    (void)printf("track_snapshot_%s %.1f bytes\n", name, (double)len / (double)open);
+    (void)printf("track_save_%s %.1f ms\n", name,
+                 (double)(saved_ns - began_ns) / (double)TW_NS_PER_MS);
+    (void)printf("track_restore_%s %.1f ms\n", name,
+                 (double)(restored_ns - empty_ns) / (double)TW_NS_PER_MS);
+    free(bytes);
+    tw_tracker_destroy(&other);
+}
+
 static double measure(struct bench *self, uint64_t open, const char *name)
 {
     const struct tw_tracker_options options = {
@@ -262,6 +294,7 @@ static double measure(struct bench *self, uint64_t open, const char *name)
     }
     (void)printf("track_bytes_per_run_%s %.1f bytes\n", name,
                  (double)(stats.bytes - before) / (double)open);
+    save_and_restore(self, &options, open, name);
     flow(self, 0, open);
     double ns = (double)self->spent_ns / (double)self->timed;
     (void)printf("track_event_%s %.1f ns\n", name, ns);

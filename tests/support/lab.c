@@ -177,6 +177,10 @@ void lab_commit(struct lab *self, bool is_checkpoint)
     }
     check(tw_pipeline_close(self->pipeline, is_checkpoint, self->clock.wall), "close", NULL);
     check(tw_store_commit(self->store, self->batch, &diag), "commit", &diag);
+    if (self->batch->track != NULL && self->batch->track->saving != NULL) {
+        struct tw_saving *saving = self->batch->track->saving;
+        tw_saver_adopt(self->saver, &saving);
+    }
     if (self->batch->track != NULL && self->batch->track->snapshot != NULL) {
         void *bytes = self->batch->track->snapshot;
         tw_saver_offer(self->saver, self->batch->first_n + self->batch->record_count - 1, &bytes,

@@ -82,6 +82,59 @@ static void wall_format__any_time__parses_back(void **state)
     }
 }
 
+/* What a draining buffer handed on; fails at the byte `room`. */
+struct drained {
+    char bytes[4096];
+    size_t len;
+    size_t room;
+    size_t calls;
+};
+
+static int take_drained(void *context, const void *bytes, size_t len)
+{
+    struct drained *self = context;
+    self->calls++;
+    if (len > self->room - self->len) {
+        return TW_ENOSPACE;
+    }
+    memcpy(self->bytes + self->len, bytes, len);
+    self->len += len;
+    return TW_OK;
+}
+
+static void buf__that_drains__hands_on_everything_in_order(void **state)
+{
+    (void)state;
+    struct drained drained = {.room = sizeof drained.bytes};
+    struct tw_buf buf;
+    char expected[1000];
+    assert_int_equal(tw_buf_init_drain(&buf, 64, take_drained, &drained), TW_OK);
+    const char *room = buf.data;
+    size_t at = 0;
+    for (size_t len = 0; at + len < sizeof expected; len++) { /* from nothing to beyond its room */
+        memset(expected + at, (int)len, len);
+        assert_int_equal(tw_buf_append(&buf, expected + at, len), TW_OK);
+        at += len;
+    }
+    assert_true(drained.len < at && at > 64 && buf.data == room);
+    assert_int_equal(tw_buf_drain(&buf), TW_OK);
+    assert_int_equal(drained.len, at);
+    assert_memory_equal(drained.bytes, expected, at);
+    size_t calls = drained.calls;
+    assert_int_equal(tw_buf_drain(&buf), TW_OK); /* nothing is left */
+    assert_int_equal(drained.calls, calls);
+    assert_non_null(tw_buf_reserve(&buf, 64));
+    assert_null(tw_buf_reserve(&buf, 65));
+    assert_int_equal(buf.error, TW_ELIMIT);
+    tw_buf_clear(&buf);
+    drained.room = drained.len;
+    assert_int_equal(tw_buf_append(&buf, expected, 64), TW_OK);
+    assert_int_equal(tw_buf_append(&buf, expected, 1), TW_ENOSPACE);
+    assert_int_equal(tw_buf_append(&buf, expected, 100), TW_ENOSPACE);
+    assert_int_equal(tw_buf_drain(&buf), TW_ENOSPACE);
+    tw_buf_fini(&buf);
+}
+
 static void buf__varints_and_limit__read_back_and_stick(void **state)
 {
     (void)state;
@@ -211,6 +264,7 @@ int main(void)
         cmocka_unit_test(wall_parse__rfc3339__gives_nanoseconds),
         cmocka_unit_test(wall_parse__not_rfc3339__is_refused),
         cmocka_unit_test(wall_format__any_time__parses_back),
+        cmocka_unit_test(buf__that_drains__hands_on_everything_in_order),
         cmocka_unit_test(buf__varints_and_limit__read_back_and_stick),
         cmocka_unit_test(arena__limit_and_reset__reuses_memory),
         cmocka_unit_test(chan__between_actors__keeps_order),

@@ -3,16 +3,19 @@
  * that are no longer configured, entries that were cut, and every allocation failing once. */
 #include "config.h"
 
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "support/lab.h"
+#include "track/tracker.h"
 
 #define ARENA_BYTES ((size_t)16 << 20)
 #define KEPT_BYTES  1024 /* the least that intake.max-quarantine-bytes may be */
@@ -283,6 +286,61 @@ static void pipeline__each_allocation_fails_once__stops_and_leaks_nothing(void *
     assert_true(failures > 20);
 }
 
+/* ---- tracking ---- */
+
+static void sell(int sale, const char *type)
+{
+    char body[400];
+    (void)snprintf(body, sizeof body,
+                   "{\"specversion\":\"1.0\",\"id\":\"%s-%d\",\"source\":\"/pos/1\",\"type\":"
+                   "\"com.tillwatch.%s\",\"time\":\"2026-11-21T10:00:00Z\",\"storeid\":\"0001\","
+                   "\"transactionid\":\"%d\"}",
+                   type, sale, type, sale);
+    (void)hand_over("pull", body);
+}
+
+static void check_open(uint64_t runs, uint64_t replayed)
+{
+    struct tw_tracker_stats stats;
+    tw_tracker_stats(tw_pipeline_tracker(lab.pipeline), &stats);
+    assert_int_equal(stats.open_runs, runs);
+    assert_int_equal(tw_pipeline_tracked(lab.pipeline), replayed);
+}
+
+/* As after an upgrade: byte `at` of the saved state is of another version. */
+static void make_older(off_t at)
+{
+    char path[256];
+    (void)snprintf(path, sizeof path, "%s/%s", lab.dir, TW_SNAPSHOT_NAME);
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    assert_int_equal(pwrite(fd, "\1", 1, at), 1);
+    (void)close(fd);
+}
+
+static void restart__state_saved_by_another_version__is_made_anew_from_the_records(void **state)
+{
+    (void)state;
+    const struct tw_workflows *set = NULL;
+    assert_int_equal(tw_workflows_load(lab.cfg, stderr, &set), TW_OK);
+    lab_workflows(&lab, set);
+    tw_workflows_unref(&set);
+    for (int i = 0; i < 30; i++) {
+        sell(100 + i, "pos.sale.completed"); /* 0 is no identifier */
+    }
+    lab_commit(&lab, true);
+    check_open(30, 0);
+    lab_stop_and_start(&lab);
+    check_open(30, 0);
+    lab_stop_and_start(&lab);
+    make_older(4);
+    lab_restart(&lab);
+    check_open(30, 30);
+    sell(200, "pos.sale.completed");
+    lab_commit(&lab, true);
+    check_open(31, 30);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -292,6 +350,7 @@ int main(void)
         TEST(restart__tap_no_longer_configured__keeps_its_counters),
         TEST(quarantine__longer_than_is_kept__is_cut_and_not_tried_again),
         TEST(effect__type_by_its_beginning__is_a_repeated_effect),
+        TEST(restart__state_saved_by_another_version__is_made_anew_from_the_records),
         TEST(pipeline__each_allocation_fails_once__stops_and_leaks_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,7 +5,10 @@
 #include "store_kit.h"
 
 #include <fcntl.h>
+#include <poll.h>
+#include <stdatomic.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -379,6 +382,145 @@ static void saver__cannot_write__goes_on_with_the_next(void **state)
     check_reads(7, 10);
 }
 
+/* ---- by a child process ---- */
+
+/* What a test and the child both see. */
+struct shared {
+    atomic_int may_go_on;
+    atomic_int is_there;
+};
+
+struct to_write {
+    size_t len;
+    int error;
+    struct shared *shared; /* NULL: it does not wait */
+};
+
+/* In pieces of all sizes, some beyond the room of the buffer. */
+static void write_state(void *context, uint64_t n, struct tw_buf *buf)
+{
+    (void)n;
+    const struct to_write *what = context;
+    if (what->shared != NULL) {
+        atomic_store(&what->shared->is_there, 1);
+        while (atomic_load(&what->shared->may_go_on) == 0) {
+            (void)poll(NULL, 0, 1);
+        }
+    }
+    static char bytes[3000000];
+    for (size_t at = 0, piece = 1; at < what->len; at += piece, piece = piece * 3 + 1) {
+        piece = what->len - at < piece ? what->len - at : piece;
+        for (size_t i = 0; i < piece; i++) {
+            bytes[i] = (char)((at + i) * 31 + what->len);
+        }
+        (void)tw_buf_append(buf, bytes, piece);
+    }
+    buf->error = what->error == TW_OK ? buf->error : what->error;
+}
+
+static struct shared *share(void)
+{
+    void *memory = mmap(NULL, sizeof(struct shared), PROT_READ | PROT_WRITE,
+                        MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    assert_ptr_not_equal(memory, MAP_FAILED);
+    return memory;
+}
+
+static void no_drafts(void)
+{
+    assert_int_not_equal(access(kit_path(&kit, TW_SNAPSHOT_NAME ".new"), F_OK), 0);
+    assert_int_not_equal(access(kit_path(&kit, TW_SNAPSHOT_NAME ".last"), F_OK), 0);
+}
+
+static void saving__by_a_child__is_read_as_if_from_bytes(void **state)
+{
+    (void)state;
+    static const size_t sizes[] = {0, 1, 1000, 3000000};
+    kit_commit(&kit, 100, false);
+    for (size_t i = 0; i < 4; i++) {
+        struct to_write what = {.len = sizes[i]};
+        struct tw_saver *saver = NULL;
+        struct tw_saving *saving = NULL;
+        assert_int_equal(tw_saver_new(kit.store, &saver), TW_OK);
+        assert_int_equal(tw_saving_new(kit.store, 50 + i, i % 2 != 0,
+                                       &(struct tw_saving_state){write_state, &what}, &saving),
+                         TW_OK);
+        tw_saver_adopt(saver, &saving);
+        assert_null(saving);
+        assert_int_equal(tw_saver_destroy(&saver), TW_OK);
+        check_reads(50 + i, sizes[i]);
+        assert_int_equal(atomic_load(&kit.store->savings), 0);
+        no_drafts();
+    }
+}
+
+static void saving__under_way__only_the_last_may_begin(void **state)
+{
+    (void)state;
+    kit_commit(&kit, 100, false);
+    struct to_write slow = {.len = 10, .shared = share()};
+    struct to_write what = {.len = 20};
+    const struct tw_saving_state slow_state = {write_state, &slow};
+    const struct tw_saving_state last_state = {write_state, &what};
+    struct tw_saver *saver = NULL;
+    struct tw_saving *first = NULL;
+    struct tw_saving *last = NULL;
+    struct tw_saving *none = NULL;
+    assert_int_equal(tw_saving_new(kit.store, 7, false, &slow_state, &none), TW_ENOTFOUND);
+    assert_int_equal(tw_saver_new(kit.store, &saver), TW_OK);
+    assert_int_equal(tw_saving_new(kit.store, 7, false, &slow_state, &first), TW_OK);
+    assert_int_equal(tw_saving_new(kit.store, 8, false, &last_state, &none), TW_EBUSY);
+    assert_int_equal(tw_saving_new(kit.store, 8, true, &last_state, &last), TW_OK);
+    assert_int_equal(tw_saving_new(kit.store, 9, true, &last_state, &none), TW_EBUSY);
+    assert_null(none);
+    tw_saver_adopt(saver, &first);
+    atomic_store(&slow.shared->may_go_on, 1);
+    tw_saver_adopt(saver, &last);
+    assert_int_equal(tw_saver_destroy(&saver), TW_OK);
+    check_reads(8, 20);
+    no_drafts();
+    (void)munmap(slow.shared, sizeof *slow.shared); /* of a test that is over */
+}
+
+/* Its batch was not committed, or the child fails, or its draft cannot be made: what was saved
+ * before stays. */
+static void saving__that_fails__leaves_the_one_before(void **state)
+{
+    (void)state;
+    kit_commit(&kit, 100, false);
+    save(5, 10);
+    struct to_write endless = {.len = 10, .shared = share()};
+    struct to_write failing = {.len = 10, .error = TW_ENOMEM};
+    struct tw_saver *saver = NULL;
+    struct tw_saving *saving = NULL;
+    assert_int_equal(tw_saver_new(kit.store, &saver), TW_OK);
+    assert_int_equal(tw_saving_new(kit.store, 6, false,
+                                   &(struct tw_saving_state){write_state, &endless}, &saving),
+                     TW_OK);
+    while (atomic_load(&endless.shared->is_there) == 0) {
+        (void)poll(NULL, 0, 1);
+    }
+    tw_saving_destroy(&saving);
+    assert_null(saving);
+    no_drafts();
+    assert_int_equal(tw_saving_new(kit.store, 7, false,
+                                   &(struct tw_saving_state){write_state, &failing}, &saving),
+                     TW_OK);
+    tw_saver_adopt(saver, &saving);
+    assert_int_equal(tw_saver_destroy(&saver), TW_OK);
+    assert_int_equal(tw_saver_new(kit.store, &saver), TW_OK);
+    assert_int_equal(mkdir(kit_path(&kit, TW_SNAPSHOT_NAME ".new"), 0700), 0);
+    assert_int_equal(tw_saving_new(kit.store, 8, false,
+                                   &(struct tw_saving_state){write_state, &failing}, &saving),
+                     TW_EIO);
+    assert_null(saving);
+    assert_int_equal(rmdir(kit_path(&kit, TW_SNAPSHOT_NAME ".new")), 0);
+    assert_int_equal(tw_saver_destroy(&saver), TW_OK);
+    assert_int_equal(atomic_load(&kit.store->savings), 0);
+    check_reads(5, 10);
+    (void)munmap(endless.shared, sizeof *endless.shared); /* of a test that is over */
+}
+
 /* The way of a snapshot: with a batch, through the writer, into the file once it is committed. */
 static void writer__batch_with_a_snapshot__is_saved_with_its_last_record(void **state)
 {
@@ -426,6 +568,9 @@ int main(void)
         TEST(snapshot__every_byte_changed_or_cut__is_refused),
         TEST(snapshot__ahead_of_the_store_or_foreign__is_refused),
         TEST(saver__cannot_write__goes_on_with_the_next),
+        TEST(saving__by_a_child__is_read_as_if_from_bytes),
+        TEST(saving__under_way__only_the_last_may_begin),
+        TEST(saving__that_fails__leaves_the_one_before),
         TEST(writer__batch_with_a_snapshot__is_saved_with_its_last_record),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
