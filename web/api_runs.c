@@ -3,7 +3,8 @@
 #include "config.h"
 #include "web/api.h"
 
-static json_t *missing_json(struct tw_str text)
+/* An array that tracking wrote; empty where it wrote none. */
+static json_t *list_json(struct tw_str text)
 {
     json_t *json = NULL;
     if (text.len > 0 && tw_api_parse(text, &json) == TW_ENOMEM) {
@@ -14,6 +15,27 @@ static json_t *missing_json(struct tw_str text)
         json = json_array();
     }
     return json;
+}
+
+/* What the store has by number, in words. */
+static json_t *troubles_json(struct tw_str text)
+{
+    json_t *list = list_json(text);
+    size_t i = 0;
+    json_t *one = NULL;
+    json_array_foreach (list, i, one) {
+        const json_t *state = json_object_get(one, "state");
+        int64_t cause = json_integer_value(json_object_get(one, "cause"));
+        bool is_cause = cause > TW_CAUSE_NONE && cause < TW_CAUSE_COUNT;
+        int64_t number = json_is_integer(state) ? json_integer_value(state) : -1;
+        bool is_state = number >= 0 && number <= TW_STEP_SKIPPED;
+        tw_out_set(one, "state",
+                   is_state ? json_string(tw_step_state_name((enum tw_step_state)number))
+                            : json_null());
+        tw_out_set(one, "cause",
+                   is_cause ? json_string(tw_cause_name((enum tw_cause)cause)) : json_null());
+    }
+    return list;
 }
 
 /* Absent and empty: null. */
@@ -65,7 +87,8 @@ json_t *tw_api_run_row(struct tw_call *call, const struct tw_run_row *row)
     tw_out_set(json, "last_event", number_json(row->last_n));
     tw_out_set(json, "expected", json_integer(row->expected));
     tw_out_set(json, "answered", json_integer(row->answered));
-    tw_out_set(json, "missing", missing_json(row->missing));
+    tw_out_set(json, "missing", list_json(row->missing));
+    tw_out_set(json, "troubles", troubles_json(row->troubles));
     return json;
 }
 

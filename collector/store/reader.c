@@ -40,11 +40,44 @@
 /* Runs: what is asked for, NULL for anything, and where to go on. */
 #define RUN_IS " WHERE workflow = ?1 AND object_type = ?2 AND object_scope = ?3 AND object_id = ?4"
 #define RUN_FILTER                                                    \
-    " AND (?2 IS NULL OR step = ?2) AND (?3 IS NULL OR system = ?3)"  \
     " AND (?4 IS NULL OR store = ?4) AND (?5 IS NULL OR region = ?5)" \
-    " AND (?6 IS NULL OR state = ?6) AND (?7 IS NULL OR cause = ?7)"  \
-    " AND (?8 IS NULL OR started < ?8)"
+    " AND (?6 IS NULL OR state = ?6) AND (?8 IS NULL OR started < ?8)"
+/* The step, system and cause that the row names; since version 3 of partitions those of another
+ * step in trouble will do. */
+#define RUN_STEP                                                 \
+    " (?2 IS NULL OR step = ?2) AND (?3 IS NULL OR system = ?3)" \
+    " AND (?7 IS NULL OR cause = ?7)"
+#define RUN_TROUBLE                                                             \
+    " AND ((" RUN_STEP ") OR (troubles IS NOT NULL AND EXISTS(SELECT 1 FROM"    \
+    " json_each(CAST(troubles AS TEXT)) AS t WHERE"                             \
+    " (?2 IS NULL OR json_extract(t.value, '$.step') = CAST(?2 AS TEXT))"       \
+    " AND (?3 IS NULL OR json_extract(t.value, '$.system') = CAST(?3 AS TEXT))" \
+    " AND (?7 IS NULL OR json_extract(t.value, '$.cause') = ?7))))"
 #define RUNS_OPEN " FROM tracked_run INDEXED BY tracked_run_open WHERE finished IS NULL"
+
+#define RUNS_OPEN_OF(trouble)                                                              \
+    "SELECT since, workflow, object_type, object_scope, object_id" RUNS_OPEN               \
+    " AND workflow = ?1 AND since >= ?9 AND (since, object_type, object_scope, object_id)" \
+    " > (?9, ?11, ?12, ?13)" RUN_FILTER trouble                                            \
+    " ORDER BY since, object_type, object_scope, object_id LIMIT ?14"
+#define RUNS_OPEN_OF_COUNT(trouble) \
+    "SELECT count(*)" RUNS_OPEN " AND workflow = ?1" RUN_FILTER trouble
+#define RUNS_OPEN_COUNT(trouble) "SELECT count(*)" RUNS_OPEN RUN_FILTER trouble
+#define RUNS_FINISHED(trouble)                                                                \
+    "SELECT since, workflow, object_type, object_scope, object_id, finished FROM tracked_run" \
+    " INDEXED BY tracked_run_finished WHERE finished IS NOT NULL AND finished >= ?9"          \
+    " AND (finished, workflow, object_type, object_scope, object_id)"                         \
+    " > (?9, ?10, ?11, ?12, ?13) AND (?1 IS NULL OR workflow = ?1)" RUN_FILTER trouble        \
+    " ORDER BY finished, workflow, object_type, object_scope, object_id LIMIT ?14"
+
+/* For a partition of version 2, which knows of no further troubles. */
+static const char *const part_sql_2[TW_STMT_COUNT] = {
+    [TW_STMT_RUN_ONE] = "SELECT " TW_TRACKED_RUN_COLUMNS_2 ", NULL FROM tracked_run" RUN_IS,
+    [TW_STMT_RUNS_OPEN_OF] = RUNS_OPEN_OF(" AND" RUN_STEP),
+    [TW_STMT_RUNS_OPEN_OF_COUNT] = RUNS_OPEN_OF_COUNT(" AND" RUN_STEP),
+    [TW_STMT_RUNS_OPEN_COUNT] = RUNS_OPEN_COUNT(" AND" RUN_STEP),
+    [TW_STMT_RUNS_FINISHED] = RUNS_FINISHED(" AND" RUN_STEP),
+};
 
 static const char *const part_sql[TW_STMT_COUNT] = {
     [TW_STMT_BEGIN] = "BEGIN",
@@ -84,28 +117,21 @@ static const char *const part_sql[TW_STMT_COUNT] = {
         "SELECT coalesce(sum(raw_bytes = 0), 0), coalesce(sum(raw_bytes > 0), 0)"
         " FROM quarantine WHERE retry_of > 0 AND retry_of = ?1",
     [TW_STMT_TRACK_TABLES] = "SELECT count(*) FROM sqlite_schema WHERE name = 'tracked_run'",
+    [TW_STMT_TRACK_TROUBLES] =
+        "SELECT count(*) FROM pragma_table_info('tracked_run') WHERE name = 'troubles'",
     [TW_STMT_TRACK_ARCHIVED] = "SELECT count(*) FROM archived",
     [TW_STMT_LIVE] = "SELECT json FROM live WHERE key = ?1",
     [TW_STMT_LIVE_LIST] = "SELECT key, json FROM live WHERE key >= ?1 ORDER BY key LIMIT ?2",
     [TW_STMT_RUN_ONE] = "SELECT " TW_TRACKED_RUN_COLUMNS " FROM tracked_run" RUN_IS,
     [TW_STMT_RUN_HAS] = "SELECT 1 FROM tracked_run" RUN_IS,
-    [TW_STMT_RUNS_OPEN_OF] =
-        "SELECT since, workflow, object_type, object_scope, object_id" RUNS_OPEN
-        " AND workflow = ?1 AND since >= ?9 AND (since, object_type, object_scope, object_id)"
-        " > (?9, ?11, ?12, ?13)" RUN_FILTER
-        " ORDER BY since, object_type, object_scope, object_id LIMIT ?14",
+    [TW_STMT_RUNS_OPEN_OF] = RUNS_OPEN_OF(RUN_TROUBLE),
     [TW_STMT_RUNS_WORKFLOW] = "SELECT workflow" RUNS_OPEN " AND workflow > ?1"
                               " ORDER BY workflow LIMIT 1",
     [TW_STMT_RUNS_OPEN_OF_ALL] = "SELECT count(*)" RUNS_OPEN " AND workflow = ?1",
     [TW_STMT_RUNS_OPEN_ALL] = "SELECT count(*)" RUNS_OPEN,
-    [TW_STMT_RUNS_OPEN_OF_COUNT] = "SELECT count(*)" RUNS_OPEN " AND workflow = ?1" RUN_FILTER,
-    [TW_STMT_RUNS_OPEN_COUNT] = "SELECT count(*)" RUNS_OPEN RUN_FILTER,
-    [TW_STMT_RUNS_FINISHED] =
-        "SELECT since, workflow, object_type, object_scope, object_id, finished FROM tracked_run"
-        " INDEXED BY tracked_run_finished WHERE finished IS NOT NULL AND finished >= ?9"
-        " AND (finished, workflow, object_type, object_scope, object_id)"
-        " > (?9, ?10, ?11, ?12, ?13) AND (?1 IS NULL OR workflow = ?1)" RUN_FILTER
-        " ORDER BY finished, workflow, object_type, object_scope, object_id LIMIT ?14",
+    [TW_STMT_RUNS_OPEN_OF_COUNT] = RUNS_OPEN_OF_COUNT(RUN_TROUBLE),
+    [TW_STMT_RUNS_OPEN_COUNT] = RUNS_OPEN_COUNT(RUN_TROUBLE),
+    [TW_STMT_RUNS_FINISHED] = RUNS_FINISHED(RUN_TROUBLE),
     [TW_STMT_SERIES] = TW_SQL_SERIES,
     [TW_STMT_SERIES_ONE] = TW_SQL_SERIES_ONE,
     [TW_STMT_MINUTE] = "SELECT min(minute) FROM series_point WHERE minute >= ?1",
@@ -331,7 +357,9 @@ static int open_part(struct tw_reader *self, struct tw_view *part)
 sqlite3_stmt *tw_view_stmt(struct tw_view *part, enum tw_view_stmt which, int *ret_err)
 {
     if (part->stmts[which] == NULL) {
-        int err = tw_db_prepare(part->db, part_sql[which], &part->stmts[which], NULL);
+        bool is_older = part->has_track_facts && !part->has_troubles && part_sql_2[which] != NULL;
+        int err = tw_db_prepare(part->db, is_older ? part_sql_2[which] : part_sql[which],
+                                &part->stmts[which], NULL);
         if (err != TW_OK) {
             *ret_err = err;
             return NULL;

@@ -170,7 +170,11 @@ int tw_view_track_facts(struct tw_view *part)
         return TW_OK;
     }
     part->is_archived = false;
+    part->has_troubles = false;
     int err = read_count(part, TW_STMT_TRACK_TABLES, &part->has_tracks);
+    if (err == TW_OK && part->has_tracks) {
+        err = read_count(part, TW_STMT_TRACK_TROUBLES, &part->has_troubles);
+    }
     if (err == TW_OK && part->has_tracks) {
         err = read_count(part, TW_STMT_TRACK_ARCHIVED, &part->is_archived);
     }

@@ -45,6 +45,7 @@ enum tw_view_stmt {
     TW_STMT_QUARANTINE_DONE,
     TW_STMT_QUARANTINE_REPEATED,
     TW_STMT_TRACK_TABLES,
+    TW_STMT_TRACK_TROUBLES,
     TW_STMT_TRACK_ARCHIVED,
     TW_STMT_LIVE,
     TW_STMT_LIVE_LIST,
@@ -123,8 +124,9 @@ struct tw_view {
     uint64_t echo_commits;
     uint64_t echo_min; /* of `of`; min > max: none */
     uint64_t echo_max;
-    bool has_track_facts; /* the next two are known; of a file that is not sealed: for good */
+    bool has_track_facts; /* the next three are known; of a file that is not sealed: for good */
     bool has_tracks;      /* it has the tables of tracking */
+    bool has_troubles;    /* and the column `troubles` of version 3 */
     bool is_archived;     /* its series and sketches were left out when it was sealed */
     bool has_quarantine_counts;
     uint64_t quarantine_commits;

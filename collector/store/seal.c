@@ -71,7 +71,7 @@ static int copy_tracking(struct seal *self, struct tw_diag *diag)
         {"SELECT " TW_TRACKED_RUN_COLUMNS " FROM tracked_run",
          "INSERT INTO tracked_run(" TW_TRACKED_RUN_COLUMNS ") VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7,"
          " ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25,"
-         " ?26)"},
+         " ?26, ?27)"},
         {"SELECT objective, hour, cause, system, store, bad FROM spend",
          "INSERT INTO spend(objective, hour, cause, system, store, bad)"
          " VALUES(?1, ?2, ?3, ?4, ?5, ?6)"},

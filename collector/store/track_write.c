@@ -27,7 +27,7 @@ enum statement {
 static const char *const statements[STMT_COUNT] = {
     [STMT_RUN] = "INSERT OR REPLACE INTO tracked_run(" TW_TRACKED_RUN_COLUMNS ") VALUES(?1, ?2, ?3,"
                  " ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20,"
-                 " ?21, ?22, ?23, ?24, ?25, ?26)",
+                 " ?21, ?22, ?23, ?24, ?25, ?26, ?27)",
     [STMT_NAME] = "INSERT INTO series_name(metric, labels, kind, divisor) VALUES(?1, ?2, ?3, ?4)"
                   " ON CONFLICT(metric, labels) DO UPDATE SET kind = ?3, divisor = ?4 RETURNING id",
     [STMT_ADD] = "INSERT INTO series_point(minute, series, slot, value) VALUES(?1, ?2, ?3, ?4)"
@@ -108,8 +108,9 @@ static void bind_run(sqlite3_stmt *stmt, const struct tw_run_row *run)
         int index;
         struct tw_str text;
     } texts[] = {
-        {8, run->step},    {9, run->system}, {10, run->destination}, {11, run->store},
-        {12, run->region}, {13, run->code},  {20, currency},         {24, run->missing},
+        {8, run->step},   {9, run->system},   {10, run->destination},
+        {11, run->store}, {12, run->region},  {13, run->code},
+        {20, currency},   {24, run->missing}, {27, run->troubles},
     };
     const struct {
         int index;

@@ -13,11 +13,13 @@
 
 #define TW_SERIES_NUMBERS 1000000 /* numbers in one process: dense, and labels are bounded sets */
 
-/* All columns of tracked_run, in the order in which they are bound and read. */
-#define TW_TRACKED_RUN_COLUMNS                                                             \
+/* All columns of tracked_run, in the order in which they are bound and read: of version 2 of
+ * partitions, and what came since. */
+#define TW_TRACKED_RUN_COLUMNS_2                                                           \
     "workflow, object_type, object_scope, object_id, version, state, cause, step, system," \
     " destination, store, region, code, started, since, due, finished, updated,"           \
     " amount_minor, currency, first_n, last_n, attempts, missing, expected, answered"
+#define TW_TRACKED_RUN_COLUMNS TW_TRACKED_RUN_COLUMNS_2 ", troubles"
 
 struct tw_track_writer;
 /* For one partition; borrows db. Prepares nothing before the first batch that has something. */

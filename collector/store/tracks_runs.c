@@ -153,7 +153,7 @@ static int read_row(sqlite3_stmt *stmt, struct tw_arena *arena, struct tw_run_ro
     } texts[] = {
         {0, &row.workflow}, {2, &row.object_scope}, {3, &row.object_id}, {7, &row.step},
         {8, &row.system},   {9, &row.destination},  {10, &row.store},    {11, &row.region},
-        {12, &row.code},    {23, &row.missing},
+        {12, &row.code},    {23, &row.missing},     {26, &row.troubles},
     };
     read_numbers(stmt, &row);
     memcpy(row.currency, currency.ptr == NULL ? "" : currency.ptr,

@@ -124,6 +124,14 @@ static int first_event(struct tw_tracker *self, const struct tw_open_run *run, u
     return rc;
 }
 
+static enum tw_cause cause_of(const struct tw_step_status *status)
+{
+    if (status->failed_event != 0) {
+        return status->cause == TW_CAUSE_NONE ? TW_CAUSE_UNKNOWN : status->cause;
+    }
+    return status->state == TW_STEP_OVERDUE ? TW_CAUSE_MISSING : TW_CAUSE_NONE;
+}
+
 /* What the picked step says. */
 static void tell_step(const struct tw_tracker *self, const struct tw_open_run *run, int step,
                       const struct tw_step_status *status, struct tw_run_row *row)
@@ -139,11 +147,45 @@ static void tell_step(const struct tw_tracker *self, const struct tw_open_run *r
     row->attempts = status->attempts;
     row->since = status->state == TW_STEP_FAILED ? status->time : status->since;
     row->due = status->due;
-    if (status->failed_event != 0) {
-        row->cause = status->cause == TW_CAUSE_NONE ? TW_CAUSE_UNKNOWN : status->cause;
-    } else if (status->state == TW_STEP_OVERDUE) {
-        row->cause = TW_CAUSE_MISSING;
+    row->cause = cause_of(status);
+}
+
+static bool is_in_trouble(const struct tw_flow_step *step, const struct tw_step_status *status,
+                          enum tw_waits waits)
+{
+    return status->state == TW_STEP_FAILED || waits == TW_WAITS_OVERDUE ||
+           (waits == TW_WAITS_IN_TIME && status->since.ns <= step->listed_ns);
+}
+
+/* Every step in trouble, and a repeated effect, when the row itself names but one of them. */
+static int tell_troubles(const struct tw_tracker *self, const struct tw_open_run *run, int picked,
+                         const struct tw_step_status *statuses, struct tw_arena *arena,
+                         struct tw_run_row *row)
+{
+    const struct tw_flow *flow = &self->flows[run->version];
+    const struct tw_flow_stats *stats = &self->stats[flow->stats];
+    bool is_told = true;
+    json_t *list = json_array();
+    for (size_t i = 0; i < flow->workflow->step_count; i++) {
+        const struct tw_flow_step *step = &flow->steps[i];
+        if (is_in_trouble(step, &statuses[i], tw_run_waits(run, i))) {
+            (void)json_array_append_new(
+                list, json_pack("{s:s, s:s, s:i, s:i}", "step", stats->steps[step->stats].name,
+                                "system", flow->workflow->steps[i].system, "state",
+                                (int)statuses[i].state, "cause", (int)cause_of(&statuses[i])));
+            is_told = is_told && (int)i == picked;
+        }
     }
+    if ((run->flags & TW_RUN_DUPLICATE) != 0 && row->cause != TW_CAUSE_DUPLICATE) {
+        (void)json_array_append_new(list, json_pack("{s:i}", "cause", (int)TW_CAUSE_DUPLICATE));
+        is_told = false;
+    }
+    char *text = is_told ? NULL : json_dumps(list, JSON_COMPACT);
+    json_decref(list);
+    row->troubles = tw_arena_copy(arena, tw_str_of(text));
+    bool has_failed = !is_told && row->troubles.ptr == NULL;
+    free(text);
+    return has_failed ? TW_ENOMEM : TW_OK;
 }
 
 /* Nothing is expected of it any more though it has not ended: it was given up, or its start was not
@@ -209,6 +251,7 @@ int tw_row_make(struct tw_tracker *self, uint32_t id, struct tw_arena *arena,
             rc = missing_stores(self, run, i, arena, &ret_row->missing);
         }
     }
+    rc = rc == TW_OK ? tell_troubles(self, run, step, statuses, arena, ret_row) : rc;
     rc = rc == TW_OK ? first_event(self, run, &ret_row->first_n) : rc;
     return rc == TW_OK && name.ptr == NULL ? TW_ENOMEM : rc;
 }

@@ -93,6 +93,11 @@ struct tw_run_row {
     uint64_t first_n; /* its earliest event, by event time */
     uint64_t last_n;  /* the event that changed it last */
     uint32_t attempts;
+    /* JSON array of everything of the run that is in trouble now, when that is more than step,
+     * system and cause say: a failed or overdue step, one that has waited for longer than
+     * track.list_after_s, {"step":"posted","system":"erp","state":2,"cause":4} by number (enum
+     * tw_step_state, tw_cause); {"cause":9} for a repeated effect. Absent: no more. */
+    struct tw_str troubles;
     struct tw_str missing; /* fan-out: JSON array of at most 100 stores that have not answered */
     uint32_t expected;     /* fan-out: stores; else 0 */
     uint32_t answered;

@@ -126,6 +126,7 @@ static void row_field(struct scenario *self, const struct tw_run_row *row, const
                  {"code", row->code},
                  {"currency", tw_str_of(row->currency)},
                  {"missing", plain_list(self, row->missing)},
+                 {"troubles", plain_list(self, row->troubles)},
                  {"finished", tw_str_of(row->finished.ns == 0 ? "no" : "yes")}};
     const struct {
         const char *name;

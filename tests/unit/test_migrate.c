@@ -510,6 +510,81 @@ static void open__version_1__gets_the_tables_of_tracking(void **state)
     check_all_there();
 }
 
+/* As a program of version 2 had left it. */
+static void make_version_2(const char *name)
+{
+    static const char *const undo[] = {
+        "DROP INDEX tracked_run_open",
+        "ALTER TABLE tracked_run DROP COLUMN troubles",
+        "CREATE INDEX tracked_run_open ON tracked_run(workflow, since, object_type,"
+        " object_scope, object_id, state, cause, step, system, store, region, started, finished)"
+        " WHERE finished IS NULL",
+        "PRAGMA user_version = 2",
+    };
+    for (size_t i = 0; i < sizeof undo / sizeof undo[0]; i++) {
+        (void)kit_number(&kit, name, undo[i]);
+    }
+}
+
+static void commit_run(const char *id, int64_t finished_ns)
+{
+    const struct tw_run_row run = {.workflow = TW_STR_LIT("sale"),
+                                   .object_type = 1,
+                                   .object_id = tw_str_of(id),
+                                   .step = TW_STR_LIT("posted"),
+                                   .finished = {finished_ns}};
+    const struct tw_track_changes changes = {.runs = &run, .run_count = 1};
+    kit_fill(&kit, 10, false);
+    kit.batch->track = &changes;
+    assert_int_equal(tw_store_commit(kit.store, kit.batch, &kit.diag), TW_OK);
+    kit_accept(&kit);
+}
+
+static size_t count_runs(const char *step, bool is_open)
+{
+    struct tw_reader *reader = NULL;
+    struct tw_arena arena;
+    const struct tw_run_filter filter = {
+        .limit = 10, .step = tw_str_of(step), .open_only = is_open};
+    const struct tw_run_hit *hits = NULL;
+    size_t count = 0;
+    uint64_t total = 0;
+    bool has_more = false;
+    tw_arena_init(&arena, 1u << 20);
+    assert_int_equal(tw_reader_open(kit.dir, &reader, &kit.diag), TW_OK);
+    assert_int_equal(tw_reader_runs(reader, &arena, &filter, &hits, &count, &has_more, &total),
+                     TW_OK);
+    assert_int_equal(total, count);
+    tw_reader_close(&reader);
+    tw_arena_fini(&arena);
+    return count;
+}
+
+/* The step from 2: a sealed partition is read as it is, one that is not gets the column. */
+static void open__version_2__gets_the_troubles_of_runs(void **state)
+{
+    (void)state;
+    become_today();
+    must_open();
+    commit_run("old", 5);
+    kit_commit(&kit, 10, true);
+    assert_int_equal(tw_keeper_run_once(kit.store, &kit.diag), TW_OK);
+    commit_run("open", 0);
+    kit_close(&kit);
+    make_version_2("part-000001.sealed");
+    make_version_2("part-000002.db");
+    must_open();
+    check_all_there();
+    assert_int_equal(version_of("part-000001.sealed"), 2);
+    assert_int_equal(version_of("part-000002.db"), tw_part_schema()->version);
+    assert_int_equal(count_runs(NULL, false), 2);
+    assert_int_equal(count_runs("posted", false), 2);
+    assert_int_equal(count_runs("posted", true), 1);
+    assert_int_equal(count_runs("accrued", false), 0);
+    commit_run("new", 6);
+    assert_int_equal(count_runs("posted", false), 3);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -527,6 +602,7 @@ int main(void)
         TEST(open__version_nobody_wrote__is_refused),
         TEST(reader__store_not_yet_migrated__says_who_does_it),
         TEST(open__version_1__gets_the_tables_of_tracking),
+        TEST(open__version_2__gets_the_troubles_of_runs),
         TEST(migrate_file__no_file__is_not_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -66,6 +66,59 @@ static void runs__with_filters__longest_waiting_first(void **state)
     world_fini(&world);
 }
 
+/* What is asked for may be a step that is not the worst one; all of it is of one step. */
+static void runs__by_step_system_cause__any_trouble_will_do(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world);
+    struct tw_run_row rows[] = {sale_row(world.model, "1", -100), sale_row(world.model, "2", -300),
+                                sale_row(world.model, "3", -200)};
+    const struct tw_str troubles =
+        TW_STR_LIT("[{\"step\":\"posted\",\"system\":\"erp\",\"state\":2,\"cause\":4},"
+                   "{\"step\":\"accrued\",\"system\":\"loyalty\",\"state\":3,\"cause\":10},"
+                   "{\"cause\":9}]");
+    rows[1].troubles = troubles;
+    rows[2].troubles = troubles;
+    rows[2].finished = moment(-10);
+    const struct tw_track_changes changes = {.runs = rows, .run_count = 3};
+    commit(&world, &changes);
+    static const struct {
+        const char *query;
+        int total;
+    } asked[] = {{"step=posted", 3},
+                 {"step=accrued", 2},
+                 {"step=accrued&open=1", 1},
+                 {"workflow=sale-posting&step=accrued", 2},
+                 {"system=loyalty", 2},
+                 {"cause=missing", 2},
+                 {"cause=duplicate", 2},
+                 {"cause=rejected", 3},
+                 {"step=accrued&cause=missing&system=loyalty", 2},
+                 {"step=accrued&cause=rejected", 0},
+                 {"step=posted&cause=missing", 0},
+                 {"step=accrued&state=overdue", 0},
+                 {"step=accrued&store=0999", 0},
+                 {"step=stocked", 0}};
+    for (size_t i = 0; i < sizeof asked / sizeof asked[0]; i++) {
+        char path[128];
+        (void)snprintf(path, sizeof path, "/api/v1/runs?%s", asked[i].query);
+        json_t *json = get_json(&world, path);
+        check_number(json, "total", asked[i].total);
+        assert_int_equal(json_array_size(at(json, "items")), asked[i].total);
+        json_decref(json);
+    }
+    json_t *json = get_json(&world, "/api/v1/runs?step=accrued&open=1");
+    check_text(json, "items.0.step", "posted");
+    check_text(json, "items.0.troubles.1.step", "accrued");
+    check_text(json, "items.0.troubles.1.state", "overdue");
+    check_text(json, "items.0.troubles.1.cause", "missing");
+    check_text(json, "items.0.troubles.2.cause", "duplicate");
+    check_null(json, "items.0.troubles.2.state");
+    json_decref(json);
+    world_fini(&world);
+}
+
 static void runs__pages__follow_each_other(void **state)
 {
     (void)state;
@@ -462,6 +515,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(runs__with_filters__longest_waiting_first),
+        cmocka_unit_test(runs__by_step_system_cause__any_trouble_will_do),
         cmocka_unit_test(runs__pages__follow_each_other),
         cmocka_unit_test(runs__words_that_are_none__are_answered_with_the_words),
         cmocka_unit_test(series__unknown_buckets__are_null),
