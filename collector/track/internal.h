@@ -149,6 +149,12 @@ struct tw_store_stats {
     struct tw_gauge overdue_last;
     struct tw_gauge failed_last;
 };
+/* Which run was the last to wait for a step no more, since when it had: it has an entry that is not
+ * later, until somebody puts the heap in order. */
+struct tw_store_left {
+    uint32_t run;
+    int64_t since_ns;
+};
 /* The step that has been waited for longest in a store. */
 struct tw_store_oldest {
     int64_t since_ns;
@@ -366,6 +372,7 @@ struct tw_tracker {
     size_t store_seen_count;
     struct tw_store_stats *store_stats; /* by word; 0: those without a row of their own */
     uint32_t store_stats_count;
+    struct tw_store_left store_left;
     struct tw_skew *skews; /* by source */
     size_t skew_count;
     struct tw_sequence *sequences; /* by source; those that were ever sequenced */
@@ -558,8 +565,13 @@ struct tw_lag_point tw_deadlines_waiting(const struct tw_tracker *self, uint32_t
                                          uint32_t step, struct tw_lag_point look);
 
 /* ---- stores.c ---- */
-/* A step of the run has gone from `before` to what it waits for now. */
-int tw_stores_move(struct tw_tracker *self, uint32_t id, enum tw_waits before, size_t step);
+/* A step of the run has gone from what it was to what it waits for now. */
+struct tw_store_before {
+    enum tw_waits waits;
+    int64_t since_ns;
+};
+int tw_stores_move(struct tw_tracker *self, uint32_t id, size_t step,
+                   const struct tw_store_before *was);
 /* Before the store of a run changes, and behind it. */
 void tw_stores_leave(struct tw_tracker *self, uint32_t id);
 int tw_stores_join(struct tw_tracker *self, uint32_t id);

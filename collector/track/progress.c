@@ -296,6 +296,7 @@ static int set_waits(struct work *work, size_t index, enum tw_waits waits, int64
     struct tw_flow_step *step = &work->flow->steps[index];
     struct tw_step_stats *stats = &work->stats->steps[step->stats];
     enum tw_waits before = tw_run_waits(run, index);
+    const struct tw_store_before was = {before, run->since_ns[index]};
     if (before == waits && run->since_ns[index] == since_ns) {
         return TW_OK;
     }
@@ -316,7 +317,7 @@ static int set_waits(struct work *work, size_t index, enum tw_waits waits, int64
     queue = queue_of(step, waits);
     int rc = queue == NULL ? TW_OK
                            : tw_queue_insert(queue, (struct tw_queue_entry){{since_ns}, work->id});
-    rc = rc == TW_OK ? tw_stores_move(work->tracker, work->id, before, index) : rc;
+    rc = rc == TW_OK ? tw_stores_move(work->tracker, work->id, index, &was) : rc;
     if (rc == TW_OK && waits == TW_WAITS_IN_TIME && since_ns <= step->listed_ns) {
         rc = tw_runs_mark_dirty(work->tracker, work->id);
     }
@@ -708,7 +709,8 @@ int tw_progress_place(struct tw_tracker *self, uint32_t id, size_t step, enum tw
     work.run->since_ns[step] = since_ns;
     int rc =
         queue == NULL ? TW_OK : tw_queue_insert(queue, (struct tw_queue_entry){{since_ns}, id});
-    return rc == TW_OK ? tw_stores_move(self, id, TW_WAITS_NOT, step) : rc;
+    return rc == TW_OK ? tw_stores_move(self, id, step, &(struct tw_store_before){TW_WAITS_NOT, 0})
+                       : rc;
 }
 
 int tw_progress_give_up(struct tw_tracker *self, uint32_t id)

@@ -9,7 +9,7 @@
  * oldest looks at the top: what does not wait there any more is dropped, what waits since later
  * goes down, and the first that is right is the oldest. So an event costs O(1), a run one entry
  * and, once, O(log n). Entries that nobody came across are swept out before a heap would grow to
- * more than twice of what waits. */
+ * much more than what waits. */
 #include "config.h"
 
 #include <stdlib.h>
@@ -161,6 +161,7 @@ static struct tw_open_run *run_of(const struct tw_tracker *self, uint32_t index,
 bool tw_stores_oldest(struct tw_tracker *self, uint32_t index, struct tw_store_oldest *ret_oldest)
 {
     struct tw_store_stats *row = &self->store_stats[index];
+    self->store_left.run = TW_TRACK_NONE;
     while (row->count > 0) {
         struct tw_store_entry *top = &row->entries[0];
         struct tw_open_run *run = run_of(self, index, top);
@@ -205,11 +206,11 @@ static void sweep(struct tw_tracker *self, uint32_t index)
 static int push(struct tw_tracker *self, uint32_t index, const struct tw_store_entry *entry)
 {
     struct tw_store_stats *row = &self->store_stats[index];
-    if (row->count == row->capacity && row->count > 2 * (row->waiting + row->overdue) + SLACK) {
+    if (row->count == row->capacity && row->count > (row->waiting + row->overdue) * 3 / 2 + SLACK) {
         sweep(self, index);
     }
     if (row->count == row->capacity) {
-        uint32_t capacity = row->capacity == 0 ? FIRST_ROOM : row->capacity * 2;
+        uint32_t capacity = row->capacity == 0 ? FIRST_ROOM : row->capacity / 2 * 3;
         struct tw_store_entry *entries = realloc(row->entries, capacity * sizeof *entries);
         if (entries == NULL) {
             return TW_ENOMEM;
@@ -263,14 +264,17 @@ static int note_waiting(struct tw_tracker *self, uint32_t id, uint32_t index, si
     if (run->waiting_s != 0 && run->waiting_s < entry.since_s) {
         return TW_OK;
     }
-    if (run->waiting_s == entry.since_s && waits_no_less(self, run, step)) {
+    bool is_covered = run->waiting_s != 0 && self->store_left.run == id &&
+                      self->store_left.since_ns <= run->since_ns[step];
+    if (is_covered || (run->waiting_s == entry.since_s && waits_no_less(self, run, step))) {
         return TW_OK;
     }
     run->waiting_s = entry.since_s;
     return push(self, index, &entry);
 }
 
-int tw_stores_move(struct tw_tracker *self, uint32_t id, enum tw_waits before, size_t step)
+int tw_stores_move(struct tw_tracker *self, uint32_t id, size_t step,
+                   const struct tw_store_before *was)
 {
     const struct tw_open_run *run = self->runs[id];
     enum tw_waits after = tw_run_waits(run, step);
@@ -282,9 +286,14 @@ int tw_stores_move(struct tw_tracker *self, uint32_t id, enum tw_waits before, s
     if (rc != TW_OK) {
         return rc;
     }
-    count(&self->store_stats[index], before, false);
+    count(&self->store_stats[index], was->waits, false);
     count(&self->store_stats[index], after, true);
-    bool is_other = before != TW_WAITS_IN_TIME || after != TW_WAITS_OVERDUE; /* not just late now */
+    if (does_wait(was->waits) &&
+        !does_wait(after)) { /* what comes next nearly always waits later */
+        self->store_left = (struct tw_store_left){id, was->since_ns};
+    }
+    bool is_other =
+        was->waits != TW_WAITS_IN_TIME || after != TW_WAITS_OVERDUE; /* not just late now */
     return does_wait(after) && is_other ? note_waiting(self, id, index, step) : TW_OK;
 }
 
@@ -293,6 +302,7 @@ void tw_stores_leave(struct tw_tracker *self, uint32_t id)
     struct tw_open_run *run = self->runs[id];
     uint32_t index = row_of(self, run);
     run->waiting_s = 0;
+    self->store_left.run = TW_TRACK_NONE;
     if (index == TW_TRACK_NONE || (run->waits_low | run->waits_high) == 0) {
         return;
     }
@@ -303,13 +313,14 @@ void tw_stores_leave(struct tw_tracker *self, uint32_t id)
 
 int tw_stores_join(struct tw_tracker *self, uint32_t id)
 {
+    const struct tw_store_before nothing = {.waits = TW_WAITS_NOT};
     const struct tw_open_run *run = self->runs[id];
     int rc = TW_OK;
     if ((run->waits_low | run->waits_high) == 0) {
         return rc;
     }
     for (size_t i = 0; i < self->flows[run->version].workflow->step_count && rc == TW_OK; i++) {
-        rc = tw_stores_move(self, id, TW_WAITS_NOT, i);
+        rc = tw_stores_move(self, id, i, &nothing);
     }
     return rc;
 }

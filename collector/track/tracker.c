@@ -96,6 +96,7 @@ int tw_tracker_open_state(struct tw_tracker *self)
     self->oldest = TW_TRACK_NONE;
     self->newest = TW_TRACK_NONE;
     self->relist = TW_TRACK_NONE;
+    self->store_left.run = TW_TRACK_NONE;
     self->open_last.series = TW_TRACK_NONE;
     for (size_t i = 0; i < TW_WATERMARK_SYSTEMS; i++) {
         self->lag_last[i].series = TW_TRACK_NONE;
