@@ -100,6 +100,31 @@ static void print_objective(const struct tw_workflow *workflow,
     print_rules(objective);
 }
 
+/* What target and window leave of the guards: no fault, but whoever wrote it should know. */
+static void note_objective(const struct tw_workflow *workflow,
+                           const struct tw_wf_objective *objective)
+{
+    const char *file = objective->file != NULL ? objective->file : workflow->file;
+    double target = (double)objective->target_ppm / 1e4;
+    bool pages = false;
+    for (unsigned i = 0; i < TW_BURN_RULE_COUNT; i++) {
+        struct tw_burn_plan plan = tw_burn_plan((enum tw_burn_rule)i, objective->target_ppm,
+                                                window_s(objective), TW_BURN_BAD_MIN);
+        pages = pages || (tw_burn_rule_pages(plan.rule) && plan.use == TW_BURN_USABLE);
+    }
+    if (!pages) {
+        (void)printf("note: %s:%d: objective %s: no burn-rate rule can page at %.6g %% over this "
+                     "window\n",
+                     file, objective->line, objective->name, target);
+    }
+    double minutes = (double)window_s(objective) / 60 * (1 - target / 100);
+    if (objective->kind == TW_OBJECTIVE_FRESHNESS && minutes < 1) {
+        (void)printf("note: %s:%d: objective %s: one bad minute spends more than the budget of its "
+                     "window, %.2g minutes\n",
+                     file, objective->line, objective->name, minutes);
+    }
+}
+
 static void print_workflow(const struct tw_workflow *workflow)
 {
     (void)printf("workflow %s, version %016" PRIx64 ", from %s, a run for each %s\n",
@@ -131,5 +156,10 @@ void tw_cli_print_workflows(const struct tw_workflows *set)
     }
     for (size_t i = 0; i < set->note_count; i++) {
         (void)printf("note: %s\n", set->notes[i]);
+    }
+    for (size_t i = 0; i < set->count; i++) {
+        for (size_t k = 0; k < set->items[i].objective_count; k++) {
+            note_objective(&set->items[i], &set->items[i].objectives[k]);
+        }
     }
 }

@@ -42,9 +42,10 @@ struct tw_budget {
     int64_t own_end;       /* calendar windows: first minute behind it */
     /* The forecast holds for an hour of the head. */
     int64_t forecast_hour; /* INT64_MIN: none made */
-    bool has_forecast;
-    double forecast_now;  /* decisions expected in the whole hour of the head */
-    double forecast_rest; /* ... and from the next hour to the end of the own window */
+    bool has_usual;        /* a week of history: forecast_now is known */
+    bool has_forecast;     /* ... and the window is one of the calendar */
+    double forecast_now;   /* decisions expected in the whole hour of the head */
+    double forecast_rest;  /* ... and from the next hour to the end of the own window */
 };
 
 static int64_t floor_div(int64_t a, int64_t b)
@@ -366,8 +367,17 @@ int64_t tw_budget_window_s(const struct tw_budget *self)
     return (self->period.until.ns - self->period.from.ns) / TW_NS_PER_S;
 }
 
-enum tw_burn_state tw_budget_judge(const struct tw_budget *self, enum tw_burn_rule rule,
-                                   int64_t bad_min)
+struct tw_counts tw_budget_burnt(const struct tw_budget *self, enum tw_burn_window window)
+{
+    struct tw_counts counts = self->sums[window];
+    if (self->spec.is_sliced) {
+        int64_t slices = window_minutes(self, window);
+        counts.good = slices > counts.bad ? slices - counts.bad : 0;
+    }
+    return counts;
+}
+
+enum tw_burn_state tw_budget_judge(struct tw_budget *self, enum tw_burn_rule rule, int64_t bad_min)
 {
     struct tw_burn_plan plan =
         tw_burn_plan(rule, self->spec.target_ppm, tw_budget_window_s(self), bad_min);
@@ -375,10 +385,18 @@ enum tw_burn_state tw_budget_judge(const struct tw_budget *self, enum tw_burn_ru
         .target_ppm = self->spec.target_ppm,
         .window_s = tw_budget_window_s(self),
         .bad_min = bad_min,
-        .in_long = self->sums[plan.long_window],
-        .in_short = self->sums[plan.short_window],
+        .in_long = tw_budget_burnt(self, plan.long_window),
+        .in_short = tw_budget_burnt(self, plan.short_window),
+        .usual = tw_budget_usual(self),
     };
     return tw_burn_judge(rule, &ask);
+}
+
+enum tw_burn_state tw_budget_trickle(const struct tw_budget *self, int64_t bad_min)
+{
+    struct tw_trickle_plan plan =
+        tw_burn_trickle_plan(self->spec.target_ppm, tw_budget_window_s(self), bad_min);
+    return tw_burn_trickle_judge(&plan, tw_budget_burnt(self, plan.window));
 }
 
 /* Means of whole hours by the hour of the week that the clock shows; an hour of the week that the
@@ -404,7 +422,8 @@ static void weekly_means(const struct tw_budget *self, int64_t first_hour, int64
     }
 }
 
-/* What the rest of a calendar window will bring, as the hours of past weeks have. */
+/* What hours like this one bring, and the rest of a calendar window, as those of past weeks have.
+ */
 static void forecast(struct tw_budget *self)
 {
     int64_t now_hour = floor_div(self->head, 60);
@@ -413,16 +432,16 @@ static void forecast(struct tw_budget *self)
     }
     self->forecast_hour = now_hour;
     int64_t from = self->first < tail_of(self) ? tail_of(self) : self->first;
-    self->has_forecast =
-        !is_rolling(self) && from <= self->head && self->head - from >= TW_BUDGET_FORECAST_MIN;
-    if (!self->has_forecast) {
+    self->has_usual = from <= self->head && self->head - from >= TW_BUDGET_FORECAST_MIN;
+    self->has_forecast = self->has_usual && !is_rolling(self);
+    if (!self->has_usual) {
         return;
     }
     double means[WEEK_HOURS];
     uint8_t week_hours[RING_HOURS];
     weekly_means(self, ceil_div(from, 60), now_hour, means);
     /* The hour of the head, and those behind it up to the one in which the window ends. */
-    size_t count = (size_t)(ceil_div(self->own_end, 60) - now_hour);
+    size_t count = is_rolling(self) ? 1 : (size_t)(ceil_div(self->own_end, 60) - now_hour);
     tw_calendar_week_hours(self->spec.zone, wall_of_minute(now_hour * 60), count, week_hours);
     self->forecast_now = means[week_hours[0]];
     self->forecast_rest = 0;
@@ -440,6 +459,63 @@ static double expected_rest(const struct tw_budget *self)
         end = self->own_end;
     }
     return self->forecast_now * (double)(end - 1 - self->head) / 60 + self->forecast_rest;
+}
+
+struct tw_usual tw_budget_usual(struct tw_budget *self)
+{
+    struct tw_usual none = {0, 0};
+    struct tw_counts own = self->sums[OWN];
+    struct tw_usual usual = {.decisions = own.good + own.bad};
+    if (self->spec.is_sliced) {
+        return none;
+    }
+    if (is_rolling(self)) {
+        int64_t from = self->first < self->own_start ? self->own_start : self->first;
+        int64_t whole = self->head - self->own_start + 1;
+        int64_t least = whole < TW_BUDGET_FORECAST_MIN ? whole : TW_BUDGET_FORECAST_MIN;
+        usual.minutes = from > self->head ? 0 : self->head - from + 1;
+        return usual.minutes < least || usual.decisions == 0 ? none : usual;
+    }
+    forecast(self);
+    if (!self->has_forecast) {
+        return none;
+    }
+    usual.decisions = (int64_t)llround((double)usual.decisions + expected_rest(self));
+    usual.minutes = tw_budget_window_s(self) / 60;
+    return usual.decisions <= 0 ? none : usual;
+}
+
+/* Minutes since the one of the last decision, up to a day. */
+static int64_t silent_minutes(const struct tw_budget *self)
+{
+    struct tw_counts day = self->sums[TW_BURN_1D];
+    int64_t minutes = 0;
+    while (day.good + day.bad > 0) {
+        struct tw_counts counts = counts_at(self, self->head - minutes);
+        if (counts.good + counts.bad > 0) {
+            return minutes;
+        }
+        minutes++;
+    }
+    return window_minutes(self, TW_BURN_1D);
+}
+
+struct tw_absence tw_budget_absence(struct tw_budget *self, int64_t bad_min)
+{
+    forecast(self);
+    struct tw_absence absence = {
+        .after_s = tw_burn_absence_s(self->spec.target_ppm, tw_budget_window_s(self)),
+        .silent_s = silent_minutes(self) * 60,
+        .usual = self->has_usual ? self->forecast_now : (double)NAN,
+    };
+    if (!self->has_usual) {
+        absence.state = TW_ABSENCE_UNKNOWN;
+    } else if (self->forecast_now * (double)absence.after_s / 3600 < (double)bad_min) {
+        absence.state = TW_ABSENCE_CLOSED;
+    } else {
+        absence.state = absence.silent_s > absence.after_s ? TW_ABSENCE_FIRING : TW_ABSENCE_QUIET;
+    }
+    return absence;
 }
 
 /* At the burn rate of the last hour. */
@@ -477,12 +553,17 @@ void tw_budget_view(struct tw_budget *self, int64_t undecided, struct tw_budget_
         .has_forecast = self->has_forecast,
         .expected = total + (self->has_forecast ? expected_rest(self) : 0),
     };
+    if (self->spec.is_sliced) {
+        view.has_forecast = true;
+        view.expected = (double)tw_budget_window_s(self) / 60;
+    }
     if (is_rolling(self)) {
         view.period.from = wall_of_minute(self->own_start);
         view.period.until = wall_of_minute(self->head + 1);
     }
     for (size_t i = 0; i < TW_BURN_WINDOW_COUNT; i++) {
-        view.burn[i] = tw_burn_rate(self->spec.target_ppm, self->sums[i]);
+        view.burn[i] =
+            tw_burn_rate(self->spec.target_ppm, tw_budget_burnt(self, (enum tw_burn_window)i));
         view.burn_has_data[i] = self->sums[i].good + self->sums[i].bad > 0;
     }
     if (view.has_data) {

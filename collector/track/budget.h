@@ -7,12 +7,13 @@
  * minute of the first decision.
  * Thread: the owner's (pure but for memory).
  * Memory: 480 bytes for each hour in which something was decided, and 9 kB: at most 0.43 MB.
- * Limits: 35 days back and one day ahead of the head (of clocks that run fast: in no window until
- *         the head gets there); a minute holds up to TW_BUDGET_MINUTE_MAX of each. What is outside
- *         is in no window, but in `forgotten` or `refused`.
- * Fails:  TW_ENOMEM, TW_ELIMIT, TW_EINVAL, TW_EDAMAGED; then nothing changed but those counters.
- * Source: docs/objectives.md; Google's SRE workbook, chapters 2 and 5: SLI = good / total,
- *         consumed = bad / ((1 - target) * total), remaining = 1 - consumed.
+ * Slices: where minutes are judged (freshness), every minute of a window is expected to be: one
+ * that nothing was said of counts as good in burn rates and in what remains, not as absent. Limits:
+ * 35 days back and one day ahead of the head (of clocks that run fast: in no window until the head
+ * gets there); a minute holds up to TW_BUDGET_MINUTE_MAX of each. What is outside is in no window,
+ * but in `forgotten` or `refused`. Fails:  TW_ENOMEM, TW_ELIMIT, TW_EINVAL, TW_EDAMAGED; then
+ * nothing changed but those counters. Source: docs/objectives.md; Google's SRE workbook, chapters 2
+ * and 5: SLI = good / total, consumed = bad / ((1 - target) * total), remaining = 1 - consumed.
  */
 #ifndef TW_TRACK_BUDGET_H
 #define TW_TRACK_BUDGET_H
@@ -40,6 +41,7 @@ struct tw_budget_spec {
     int64_t window_ns;          /* rolling: 1 h to 30 d, whole minutes; else ignored */
     const struct tw_zone *zone; /* calendar windows; borrowed, outlives
                                    the budget; NULL: UTC */
+    bool is_sliced;             /* minutes are judged: at most one decision in each */
 };
 
 /* TW_OK, TW_ENOMEM, TW_EINVAL (a value of the spec outside of its range). The head is the minute of
@@ -67,8 +69,29 @@ struct tw_counts tw_budget_window(const struct tw_budget *self, enum tw_burn_win
  * hours. For tw_burn_judge(). */
 int64_t tw_budget_window_s(const struct tw_budget *self);
 /* Judge one rule now. */
-enum tw_burn_state tw_budget_judge(const struct tw_budget *self, enum tw_burn_rule rule,
-                                   int64_t bad_min);
+enum tw_burn_state tw_budget_judge(struct tw_budget *self, enum tw_burn_rule rule, int64_t bad_min);
+
+/* The decisions that are usual for a burn window: means of the own window (rolling; once a week of
+ * it, or all of it, has passed) or of its forecast (calendar). minutes 0: not known, or slices. */
+struct tw_usual tw_budget_usual(struct tw_budget *self);
+/* Counts of a burn window as its rate has them: of slices, all that are expected. */
+struct tw_counts tw_budget_burnt(const struct tw_budget *self, enum tw_burn_window window);
+enum tw_burn_state tw_budget_trickle(const struct tw_budget *self, int64_t bad_min);
+
+/* Decisions that do not come. */
+enum tw_absence_state {
+    TW_ABSENCE_UNKNOWN, /* less than a week of history: what is usual now is not known */
+    TW_ABSENCE_CLOSED,  /* in this hour of the week fewer than bad_min are usual in that time */
+    TW_ABSENCE_QUIET,   /* the last decision is not as long ago */
+    TW_ABSENCE_FIRING,
+};
+struct tw_absence {
+    enum tw_absence_state state;
+    int64_t after_s;  /* tw_burn_absence_s() */
+    int64_t silent_s; /* whole minutes since that of the last decision; a day at most */
+    double usual;     /* decisions in an hour like this one of the week; NAN: not known */
+};
+struct tw_absence tw_budget_absence(struct tw_budget *self, int64_t bad_min);
 
 #define TW_BUDGET_NEVER INT64_MAX
 
@@ -87,9 +110,9 @@ struct tw_budget_view {
     double remaining;
     double remaining_so_far; /* with the total so far as denominator */
     bool has_forecast; /* false: rolling window, or less than a week of history: then remaining
-                          is remaining_so_far and expected is total */
+                          is remaining_so_far and expected is total. Slices: true */
     double expected;   /* decisions of the whole window: total and, for the rest of it, the means
-                          of the same hours of the week in the ring */
+                          of the same hours of the week in the ring; slices: all its minutes */
     double burn[TW_BURN_WINDOW_COUNT]; /* 0 when nothing was decided */
     bool burn_has_data[TW_BURN_WINDOW_COUNT];
     int64_t exhaustion_ns; /* until nothing remains, at the burn rate of the last hour: remaining *

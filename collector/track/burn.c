@@ -118,10 +118,25 @@ struct tw_burn_plan tw_burn_plan(enum tw_burn_rule rule, uint32_t target_ppm, in
     };
 }
 
-/* Whether the share of bad ones exceeds X * (1 - target). */
-static bool exceeds(struct tw_counts counts, const struct threshold *at)
+/* Whether the share of bad ones exceeds X * (1 - target): of the decisions that are usual in this
+ * window, or of those there were. Below 2^122: 3 days of full minutes, 31 days of usual ones. */
+static bool exceeds(enum tw_burn_window window, struct tw_counts counts, struct tw_usual usual,
+                    const struct threshold *at)
 {
-    return (wide_t)counts.bad * at->share_of > ((wide_t)counts.good + counts.bad) * at->share;
+    if (usual.minutes == 0) {
+        return (wide_t)counts.bad * at->share_of > ((wide_t)counts.good + counts.bad) * at->share;
+    }
+    return (wide_t)counts.bad * usual.minutes * at->share_of >
+           (wide_t)usual.decisions * windows[window].minutes * at->share;
+}
+
+double tw_burn_share(enum tw_burn_window window, struct tw_counts counts, struct tw_usual usual)
+{
+    if (usual.minutes == 0) {
+        return (double)NAN;
+    }
+    return (double)(counts.good + counts.bad) * (double)usual.minutes /
+           ((double)usual.decisions * (double)windows[window].minutes);
 }
 
 enum tw_burn_state tw_burn_judge(enum tw_burn_rule rule, const struct tw_burn_ask *ask)
@@ -130,7 +145,8 @@ enum tw_burn_state tw_burn_judge(enum tw_burn_rule rule, const struct tw_burn_as
     if (use_of(&at, ask->window_s) != TW_BURN_USABLE) {
         return TW_BURN_UNUSABLE;
     }
-    if (!exceeds(ask->in_long, &at) || !exceeds(ask->in_short, &at)) {
+    if (!exceeds(rules[rule].long_window, ask->in_long, ask->usual, &at) ||
+        !exceeds(rules[rule].short_window, ask->in_short, ask->usual, &at)) {
         return TW_BURN_QUIET;
     }
     int64_t total = ask->in_long.good + ask->in_long.bad;
@@ -142,6 +158,33 @@ enum tw_burn_state tw_burn_judge(enum tw_burn_rule rule, const struct tw_burn_as
     }
     double low = tw_burn_wilson_low(ask->in_long.bad, total);
     return low > (double)at.share / (double)at.share_of ? TW_BURN_FIRING : TW_BURN_FEW_EVENTS;
+}
+
+struct tw_trickle_plan tw_burn_trickle_plan(uint32_t target_ppm, int64_t window_s, int64_t bad_min)
+{
+    struct tw_burn_plan medium = tw_burn_plan(TW_BURN_MEDIUM, target_ppm, window_s, bad_min);
+    return (struct tw_trickle_plan){.use = medium.use,
+                                    .window = medium.long_window,
+                                    .bad_min = bad_min,
+                                    .events_below = medium.events_min};
+}
+
+enum tw_burn_state tw_burn_trickle_judge(const struct tw_trickle_plan *plan,
+                                         struct tw_counts in_window)
+{
+    if (plan->use != TW_BURN_USABLE) {
+        return TW_BURN_UNUSABLE;
+    }
+    bool is_few = in_window.good + in_window.bad < plan->events_below;
+    return is_few && in_window.bad >= plan->bad_min ? TW_BURN_FIRING : TW_BURN_QUIET;
+}
+
+int64_t tw_burn_absence_s(uint32_t target_ppm, int64_t window_s)
+{
+    struct tw_burn_plan fast = tw_burn_plan(TW_BURN_FAST, target_ppm, window_s, 1);
+    int64_t long_s = (int64_t)windows[fast.long_window].minutes * 60;
+    int64_t after_s = fast.detection_s > long_s ? long_s : fast.detection_s;
+    return after_s + TW_BURN_ABSENCE_FOR_S;
 }
 
 double tw_burn_rate(uint32_t target_ppm, struct tw_counts counts)

@@ -2,11 +2,15 @@
  * Burn-rate rules: which of them an objective can have, and whether they fire. A rule spends the
  * fraction f of the budget of a window W in its long window L: its threshold is X = f*W/L; it fires
  * iff the burn rate over the long and over the short window both exceed X. Burn rate: share of bad
- * ones / (1 - target). Firing is decided in integers, so that "exceeds" is exact.
+ * ones / (1 - target), times how the traffic of the window compares with the usual one: what spends
+ * the same part of the budget counts the same at night and at peak. Firing is decided in integers,
+ * so that "exceeds" is exact. Beside them two rules without a burn rate: for few failures among few
+ * decisions, and for decisions that do not come.
  * Thread: pure; all.
  * Source: Google's SRE workbook, chapter 5, table 5-8, and the rule 24 h/2 h that its example code
  *         adds (fractions for windows of more than 14 days: 14.4, 6, 3 and 1 at 30 days); Sloth's
- *         seven-day example (for shorter windows: 13.4, 3.5, 1.4 and 0.98 at 7 days).
+ *         seven-day example (for shorter windows: 13.4, 3.5, 1.4 and 0.98 at 7 days). The share of
+ *         traffic: Sloth's correction of the denominator. Absence: Pyrra's AbsentDuration.
  */
 #ifndef TW_TRACK_BURN_H
 #define TW_TRACK_BURN_H
@@ -68,6 +72,15 @@ struct tw_counts {
     int64_t bad;
 };
 
+/* What is usual: so many decisions in so many minutes of the objective's window. minutes 0: it is
+ * not known, and nothing is multiplied. */
+struct tw_usual {
+    int64_t decisions; /* above 0 when it is known */
+    int64_t minutes;
+};
+/* Decisions of a window over those that are usual in it, N / E[N]; NAN when that is not known. */
+double tw_burn_share(enum tw_burn_window window, struct tw_counts counts, struct tw_usual usual);
+
 /* A rule fires on enough events (events_min), of which at least bad_min are bad then. On fewer it
  * still fires if at least bad_min are bad and that is hardly chance: the lower end of the 95 %
  * interval (Wilson) of their share is above X * (1 - target). So a total outage is told in quiet
@@ -87,8 +100,29 @@ struct tw_burn_ask {
     int64_t bad_min;
     struct tw_counts in_long;
     struct tw_counts in_short;
+    struct tw_usual usual;
 };
 enum tw_burn_state tw_burn_judge(enum tw_burn_rule rule, const struct tw_burn_ask *ask);
+
+/* The rule for failures that are too few for a burn rate, as a ticket: at least bad_min bad ones in
+ * the long window of the medium rule (6 h), on fewer decisions than that rule needs (its
+ * events_min). `use`: as the medium rule's. */
+struct tw_trickle_plan {
+    enum tw_burn_use use;
+    enum tw_burn_window window;
+    int64_t bad_min;
+    int64_t events_below;
+};
+struct tw_trickle_plan tw_burn_trickle_plan(uint32_t target_ppm, int64_t window_s, int64_t bad_min);
+/* UNUSABLE, QUIET or FIRING. */
+enum tw_burn_state tw_burn_trickle_judge(const struct tw_trickle_plan *plan,
+                                         struct tw_counts in_window);
+
+#define TW_BURN_ABSENCE_FOR_S 120 /* how long the fast rule would wait before it tells (Pyrra) */
+/* After how many seconds without a decision, while some are usual, something is amiss: as soon as a
+ * total outage would be told by the fast rule, X * (1 - target) * L, and TW_BURN_ABSENCE_FOR_S. Not
+ * more than L and that, where the fast rule can never fire. */
+int64_t tw_burn_absence_s(uint32_t target_ppm, int64_t window_s);
 
 /* Burn rate; 0 when nothing was decided. */
 double tw_burn_rate(uint32_t target_ppm, struct tw_counts counts);

@@ -108,7 +108,8 @@ static int objective_set(struct tw_tracker *self, struct tw_objective_stats *row
     struct tw_budget_spec spec = {.target_ppm = objective->target_ppm,
                                   .window = objective->window,
                                   .window_ns = objective->window_ns,
-                                  .zone = zone};
+                                  .zone = zone,
+                                  .is_sliced = objective->kind == TW_OBJECTIVE_FRESHNESS};
     rc = row->budget == NULL ? tw_budget_new(&spec, (tw_wall_t){self->now_ns}, &row->budget)
                              : tw_budget_change(row->budget, &spec);
     if (rc != TW_OK) {

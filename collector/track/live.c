@@ -301,28 +301,89 @@ static const char *const state_names[] = {
     [TW_BURN_FEW_BAD] = "few-bad",   [TW_BURN_QUIET] = "quiet",
     [TW_BURN_FIRING] = "firing",
 };
+static const char *const absence_names[] = {
+    [TW_ABSENCE_UNKNOWN] = "unknown",
+    [TW_ABSENCE_CLOSED] = "closed",
+    [TW_ABSENCE_QUIET] = "quiet",
+    [TW_ABSENCE_FIRING] = "firing",
+};
+
+/* The head of a rule's entry. */
+static json_t *rule_of(const char *name, const char *kind, enum tw_burn_use use, bool pages)
+{
+    json_t *object = json_object();
+    tw_json_set(object, "rule", json_string(name));
+    tw_json_set(object, "kind", json_string(kind));
+    tw_json_set(object, "feasible", json_boolean(use == TW_BURN_USABLE));
+    tw_json_set(object, "use", json_string(use_names[use]));
+    tw_json_set(object, "pages", json_boolean(pages));
+    return object;
+}
+
+/* How the traffic of a window compares with the usual one, and the burn rate times that: what is
+ * compared with the threshold. */
+static void set_window(json_t *object, const struct tw_objective_stats *row,
+                       enum tw_burn_window window, const char *const names[3])
+{
+    struct tw_counts counts = tw_budget_burnt(row->budget, window);
+    double share = tw_burn_share(window, counts, tw_budget_usual(row->budget));
+    double burn = tw_burn_rate(row->spec.target_ppm, counts);
+    tw_json_set(object, names[0], json_string(tw_burn_window_name(window)));
+    tw_json_set(object, names[1], tw_json_number(share));
+    tw_json_set(object, names[2], tw_json_number(isfinite(share) ? burn * share : burn));
+}
+
+/* Failures that are too few for burn rates. */
+static json_t *trickle_of(const struct tw_objective_stats *row)
+{
+    struct tw_trickle_plan plan = tw_burn_trickle_plan(
+        row->spec.target_ppm, tw_budget_window_s(row->budget), TW_BURN_BAD_MIN);
+    struct tw_counts counts = tw_budget_burnt(row->budget, plan.window);
+    json_t *object = rule_of("trickle", "count", plan.use, false);
+    tw_json_set(object, "long", json_string(tw_burn_window_name(plan.window)));
+    tw_json_set(object, "bad", json_integer(counts.bad));
+    tw_json_set(object, "bad_min", json_integer(plan.bad_min));
+    tw_json_set(object, "events", json_integer(counts.good + counts.bad));
+    tw_json_set(object, "events_below", json_integer(plan.events_below));
+    tw_json_set(object, "state",
+                json_string(state_names[tw_budget_trickle(row->budget, TW_BURN_BAD_MIN)]));
+    return object;
+}
+
+/* Decisions that do not come. */
+static json_t *absence_of(const struct tw_objective_stats *row)
+{
+    struct tw_absence absence = tw_budget_absence(row->budget, TW_BURN_BAD_MIN);
+    json_t *object = rule_of("absence", "absence", TW_BURN_USABLE, true);
+    tw_json_set(object, "detection_seconds", json_integer(absence.after_s));
+    tw_json_set(object, "silent_seconds", json_integer(absence.silent_s));
+    tw_json_set(object, "usual_per_hour", tw_json_number(absence.usual));
+    tw_json_set(object, "state", json_string(absence_names[absence.state]));
+    return object;
+}
 
 static json_t *rules_of(const struct tw_objective_stats *row)
 {
+    static const char *const long_names[] = {"long", "long_share", "long_burn"};
+    static const char *const short_names[] = {"short", "short_share", "short_burn"};
     json_t *list = json_array();
     for (int i = 0; i < TW_BURN_RULE_COUNT; i++) {
         enum tw_burn_rule rule = (enum tw_burn_rule)i;
         struct tw_burn_plan plan = tw_burn_plan(rule, row->spec.target_ppm,
                                                 tw_budget_window_s(row->budget), TW_BURN_BAD_MIN);
         enum tw_burn_state state = tw_budget_judge(row->budget, rule, TW_BURN_BAD_MIN);
-        json_t *object = json_object();
-        tw_json_set(object, "rule", json_string(tw_burn_rule_name(rule)));
-        tw_json_set(object, "feasible", json_boolean(plan.use == TW_BURN_USABLE));
-        tw_json_set(object, "use", json_string(use_names[plan.use]));
-        tw_json_set(object, "long", json_string(tw_burn_window_name(plan.long_window)));
-        tw_json_set(object, "short", json_string(tw_burn_window_name(plan.short_window)));
+        json_t *object =
+            rule_of(tw_burn_rule_name(rule), "burn", plan.use, tw_burn_rule_pages(rule));
+        set_window(object, row, plan.long_window, long_names);
+        set_window(object, row, plan.short_window, short_names);
         tw_json_set(object, "threshold", tw_json_number(plan.threshold));
         tw_json_set(object, "events_min", json_integer(plan.events_min));
         tw_json_set(object, "detection_seconds", json_integer(plan.detection_s));
-        tw_json_set(object, "pages", json_boolean(tw_burn_rule_pages(rule)));
         tw_json_set(object, "state", json_string(state_names[state]));
         (void)json_array_append_new(list, object);
     }
+    (void)json_array_append_new(list, trickle_of(row));
+    (void)json_array_append_new(list, absence_of(row));
     return list;
 }
 

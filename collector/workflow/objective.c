@@ -21,6 +21,7 @@ void tw_wf_objective_fini(struct tw_wf_objective *objective)
     free(objective->title);
     free(objective->owner);
     free(objective->timezone);
+    free(objective->file);
     *objective = (struct tw_wf_objective){0};
 }
 

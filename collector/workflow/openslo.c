@@ -485,6 +485,7 @@ static void attach(struct tw_wf_load *self, struct tw_wf_slo *slo, struct tw_wor
             ? NULL
             : tw_wf_grow(self, &workflow->objectives, workflow->objective_count, sizeof(*slot));
     if (slot != NULL) {
+        slo->objective.file = tw_wf_copy(self, slo->file);
         *slot = slo->objective;
         slo->objective = (struct tw_wf_objective){0};
         workflow->objective_count++;

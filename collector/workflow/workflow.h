@@ -100,6 +100,7 @@ struct tw_wf_objective {
     enum tw_window_kind window;
     int64_t window_ns; /* rolling: 1 h to 30 d */
     char *timezone;    /* calendar windows: IANA name; NULL: UTC */
+    char *file;        /* of OpenSLO; NULL: the workflow's */
     int line;
 };
 

@@ -51,6 +51,8 @@ objectives:
   - {name: loose, kind: latency, step: posted, within: 1min, target: 90%, window: 30d}
   - {name: short, kind: completion, target: 99%, window: 2d}
   - {name: exact, kind: completion, target: 99.9999%, window: 28d}
+  - {name: half, kind: completion, target: 50%, window: 30d}
+  - {name: tight, kind: freshness, step: posted, within: 1min, target: 99.99%, window: 1d}
 END
 cat >flows/slo.yaml <<END
 apiVersion: openslo/v1
@@ -71,7 +73,20 @@ is "burn-rate rules without use are told" \
   objective short: completion, 99 % over 2 d
     ticket rule 0.4x (1d) would fire while the objective is met
     ticket rule of 3d needs a longer window
-  objective exact: completion, 99.9999 % over 28 d"
+  objective exact: completion, 99.9999 % over 28 d
+  objective half: completion, 50 % over 30 d
+    page rule 14.4x (1h) can never fire at 50 %
+    page rule 6x (6h) can never fire at 50 %
+    ticket rule 3x (1d) can never fire at 50 %
+  objective tight: freshness of posted within 1 min, 99.99 % over 1 d
+    page rule 0.5x (6h) would fire while the objective is met
+    ticket rule of 1d needs a longer window
+    ticket rule of 3d needs a longer window"
+is "what no guard of burn rates can mend is noted, with its line" "$(grep '^note: .*objective' out)" \
+    "note: $work/flows/mine.yaml:12: objective half: no burn-rate rule can page at 50 % over this \
+window
+note: $work/flows/mine.yaml:13: objective tight: one bad minute spends more than the budget of \
+its window, 0.14 minutes"
 is "what is no fault is noted" "$(grep '^note: .*slo.yaml' out)" \
     "note: $work/flows/slo.yaml:6: AlertCondition.spec.condition.op: lte alerts while the budget \
 burns slowly; gte is usually meant"
