@@ -49,6 +49,10 @@ int tw_api_live_overview(struct tw_call *call, json_t **ret_json);
 /* target[key] = source[key] for each of the keys (NULL ends them); null where source (may be NULL)
  * has none. */
 void tw_api_copy(json_t *target, const json_t *source, const char *const *keys);
+/* A definition that runs were or are under, parsed from the store's text (a reference); NULL when
+ * it is not kept or cannot be read any more. TW_ENOMEM, TW_ETIMEOUT. */
+int tw_api_definition(struct tw_call *call, struct tw_arena *arena, const char *name,
+                      uint64_t version, const struct tw_workflows **ret_set);
 /* One row of GET /runs. */
 json_t *tw_api_run_row(struct tw_call *call, const struct tw_run_row *row);
 /* A version of a definition, as 16 digits. */

@@ -5,11 +5,15 @@
 #include "web/api.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "track/sketch.h"
 
 #define WINDOW_S     300 /* that of the live document: track.h, lag of five minutes */
 #define MAX_WINDOW_S 2592000
+/* Removed ones that are shown: a reload that takes away more has taken away an estate. */
+#define REMOVED_MAX   64
+#define DOCUMENTS_MAX 10000
 
 /* What the collector says of a step. */
 static const char *const step_keys[] = {"rate",          "arrival_rate", "failed", "waiting",
@@ -95,7 +99,8 @@ static json_t *step_json(const struct tw_workflow *workflow, const struct tw_wf_
     return json;
 }
 
-static json_t *workflow_json(const struct tw_workflow *workflow, const json_t *live)
+static json_t *workflow_json(const struct tw_workflow *workflow, const json_t *live,
+                             bool is_removed)
 {
     json_t *steps = json_array();
     json_t *names = json_array();
@@ -116,6 +121,7 @@ static json_t *workflow_json(const struct tw_workflow *workflow, const json_t *l
     tw_out_set(json, "version", tw_api_version(workflow->version));
     tw_out_set(json, "file", optional_text(workflow->file));
     tw_out_set(json, "line", json_integer(workflow->line));
+    tw_out_set(json, "removed", json_boolean(is_removed));
     tw_out_set(json, "window", json_integer(WINDOW_S));
     tw_api_copy(json, live, workflow_keys);
     tw_out_set(json, "objectives", names);
@@ -123,40 +129,157 @@ static json_t *workflow_json(const struct tw_workflow *workflow, const json_t *l
     return json;
 }
 
+/* ---- what is no longer in force */
+
+int tw_api_definition(struct tw_call *call, struct tw_arena *arena, const char *name,
+                      uint64_t version, const struct tw_workflows **ret_set)
+{
+    const struct tw_workflows *set = NULL;
+    struct tw_str text;
+    *ret_set = NULL;
+    int rc = tw_reader_workflow_text(call->reader, arena, tw_str_of(name), version, &text);
+    FILE *report = rc == TW_OK ? fopen("/dev/null", "w") : NULL; /* its faults are not news */
+    if (report != NULL) {
+        rc = tw_workflows_parse(call->web->cfg, name, text.ptr, text.len, report, &set);
+        (void)fclose(report); /* nothing was kept */
+    }
+    if (rc == TW_ENOMEM || rc == TW_ETIMEOUT) {
+        return rc;
+    }
+    *ret_set = set;
+    return TW_OK;
+}
+
+/* One that a reload took away while runs of it were open. */
+struct removed {
+    const struct tw_workflows *set; /* a reference; its one workflow */
+    json_t *live;                   /* owned */
+};
+
+static void removed_fini(struct removed *removed, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        tw_workflows_unref(&removed[i].set);
+        json_decref(removed[i].live);
+    }
+}
+
+/* The removed workflow of a live document; false: it is none that can be shown. */
+static int read_removed(struct tw_call *call, const char *name, struct removed *ret_removed,
+                        bool *ret_is)
+{
+    struct removed removed = {NULL, NULL};
+    *ret_is = false;
+    int rc = tw_api_live(call, "workflow/", name, &removed.live);
+    const char *version = json_string_value(json_object_get(removed.live, "version"));
+    if (rc == TW_OK && version != NULL && json_is_true(json_object_get(removed.live, "removed"))) {
+        rc = tw_api_definition(call, call->arena, name, strtoull(version, NULL, 16), &removed.set);
+    }
+    *ret_is = rc == TW_OK && removed.set != NULL && removed.set->count == 1;
+    if (*ret_is) {
+        *ret_removed = removed;
+    } else {
+        removed_fini(&removed, 1);
+    }
+    return rc;
+}
+
+/* All of them, by name. */
+static int list_removed(struct tw_call *call, struct removed *removed, size_t *ret_count)
+{
+    static const struct tw_str prefix = TW_STR_LIT("workflow/");
+    const struct tw_live *live = NULL;
+    size_t count = 0;
+    *ret_count = 0;
+    int rc = tw_reader_live_list(call->reader, call->arena, prefix, DOCUMENTS_MAX, &live, &count);
+    for (size_t i = 0; i < count && rc == TW_OK && *ret_count < REMOVED_MAX; i++) {
+        char name[256];
+        bool is_one = false;
+        size_t len = live[i].key.len - prefix.len;
+        if (len >= sizeof name) {
+            continue;
+        }
+        memcpy(name, live[i].key.ptr + prefix.len, len);
+        name[len] = '\0';
+        if (tw_workflows_find(call->workflows, name) == NULL) {
+            rc = read_removed(call, name, &removed[*ret_count], &is_one);
+            *ret_count += is_one ? 1 : 0;
+        }
+    }
+    return rc;
+}
+
+/* The workflow at a place of those in force and those removed, both by name. */
+static const struct tw_workflow *merge(const struct tw_workflows *set, size_t *at,
+                                       const struct removed *removed, size_t removed_count,
+                                       size_t *removed_at, const json_t **ret_live)
+{
+    const struct tw_workflow *one = *at < set->count ? &set->items[*at] : NULL;
+    const struct tw_workflow *other =
+        *removed_at < removed_count ? &removed[*removed_at].set->items[0] : NULL;
+    *ret_live = NULL;
+    if (other == NULL || (one != NULL && strcmp(one->name, other->name) < 0)) {
+        *at += 1;
+        return one;
+    }
+    *ret_live = removed[*removed_at].live;
+    *removed_at += 1;
+    return other;
+}
+
+/* The page of both. */
+static int list_page(struct tw_call *call, const struct tw_page *page,
+                     const struct removed *removed, size_t removed_count, json_t *items,
+                     struct tw_str *ret_next)
+{
+    const struct tw_workflows *set = call->workflows;
+    struct tw_str last = TW_STR_NULL;
+    size_t at = 0;
+    size_t removed_at = 0;
+    int rc = TW_OK;
+    while (rc == TW_OK && at + removed_at < set->count + removed_count) {
+        const json_t *gone = NULL;
+        const struct tw_workflow *workflow =
+            merge(set, &at, removed, removed_count, &removed_at, &gone);
+        struct tw_str name = tw_arena_copy(call->arena, tw_str_of(workflow->name));
+        json_t *live = NULL;
+        if (page->cursor.ptr != NULL && tw_str_compare(name, page->cursor) <= 0) {
+            continue;
+        }
+        if (json_array_size(items) == page->limit) {
+            *ret_next = last;
+            break;
+        }
+        rc = gone != NULL ? TW_OK : tw_api_live(call, "workflow/", workflow->name, &live);
+        tw_out_add(items, workflow_json(workflow, gone != NULL ? gone : live, gone != NULL));
+        json_decref(live);
+        last = name;
+    }
+    return rc;
+}
+
 int tw_api_workflows(struct tw_call *call)
 {
     static const char *const names[] = {"limit", "cursor", NULL};
-    const struct tw_workflows *set = call->workflows;
+    struct removed removed[REMOVED_MAX];
+    size_t removed_count = 0;
     struct tw_page page;
+    struct tw_str next = TW_STR_NULL;
     int rc = tw_call_allow(call, names);
     rc = rc == TW_OK ? tw_call_page(call, &page) : rc;
     if (rc != TW_OK) {
         return rc;
     }
     json_t *items = json_array();
-    struct tw_str next = TW_STR_NULL;
-    struct tw_str last = TW_STR_NULL;
-    for (size_t i = 0; i < set->count && rc == TW_OK && next.ptr == NULL; i++) {
-        struct tw_str name = tw_str_of(set->items[i].name);
-        json_t *live = NULL;
-        if (page.cursor.ptr != NULL && tw_str_compare(name, page.cursor) <= 0) {
-            continue;
-        }
-        if (json_array_size(items) == page.limit) {
-            next = last;
-            break;
-        }
-        rc = tw_api_live(call, "workflow/", set->items[i].name, &live);
-        tw_out_add(items, workflow_json(&set->items[i], live));
-        json_decref(live);
-        last = name;
-    }
+    rc = list_removed(call, removed, &removed_count);
+    rc = rc == TW_OK ? list_page(call, &page, removed, removed_count, items, &next) : rc;
+    removed_fini(removed, removed_count);
     if (rc != TW_OK) {
         json_decref(items);
         return rc;
     }
-    return tw_response_json(&call->response, 200,
-                            tw_call_list(call, items, next, (int64_t)set->count));
+    int64_t total = (int64_t)(call->workflows->count + removed_count);
+    return tw_response_json(&call->response, 200, tw_call_list(call, items, next, total));
 }
 
 /* ---- another window than the live document's */
@@ -295,41 +418,55 @@ static int set_window(struct tw_call *call, const struct tw_workflow *workflow, 
     return rc;
 }
 
-static const struct tw_workflow *find_workflow(struct tw_call *call)
+/* The workflow of the path: in force, or removed and not yet gone. NULL: neither. */
+static int find_workflow(struct tw_call *call, struct removed *removed,
+                         const struct tw_workflow **ret_workflow)
 {
     struct tw_str name = call->request->rest;
+    char text[256];
+    bool is_removed = false;
+    *ret_workflow = NULL;
     for (size_t i = 0; i < call->workflows->count; i++) {
         if (tw_str_is(name, call->workflows->items[i].name)) {
-            return &call->workflows->items[i];
+            *ret_workflow = &call->workflows->items[i];
+            return tw_api_live(call, "workflow/", (*ret_workflow)->name, &removed->live);
         }
     }
-    return NULL;
+    if (name.len == 0 || name.len >= sizeof text) {
+        return TW_OK;
+    }
+    memcpy(text, name.ptr, name.len);
+    text[name.len] = '\0';
+    int rc = read_removed(call, text, removed, &is_removed);
+    *ret_workflow = is_removed ? &removed->set->items[0] : NULL;
+    return rc;
 }
 
 int tw_api_workflow(struct tw_call *call)
 {
     static const char *const names[] = {"window", NULL};
     int64_t window_s = WINDOW_S;
-    json_t *live = NULL;
+    struct removed removed = {NULL, NULL};
+    const struct tw_workflow *workflow = NULL;
     int rc = tw_call_allow(call, names);
     rc = rc == TW_OK ? read_window(call, &window_s) : rc;
-    const struct tw_workflow *workflow = rc == TW_OK ? find_workflow(call) : NULL;
+    rc = rc == TW_OK ? find_workflow(call, &removed, &workflow) : rc;
     if (rc == TW_OK && workflow == NULL) {
-        return tw_diag_set(&call->diag, TW_ENOTFOUND, "no workflow in force has this name");
+        return tw_diag_set(&call->diag, TW_ENOTFOUND, "no workflow has this name");
     }
-    rc = rc == TW_OK ? tw_api_live(call, "workflow/", workflow->name, &live) : rc;
     if (rc != TW_OK) {
+        removed_fini(&removed, 1);
         return rc;
     }
-    json_t *json = workflow_json(workflow, live);
-    json_decref(live);
+    json_t *json = workflow_json(workflow, removed.live, removed.set != NULL);
+    tw_out_set(json, "text", json_string(workflow->text));
     if (tw_http_param(call->request, "window").ptr != NULL) {
         rc = set_window(call, workflow, window_s, json);
     }
+    removed_fini(&removed, 1);
     if (rc != TW_OK) {
         json_decref(json);
         return rc;
     }
-    tw_out_set(json, "text", json_string(workflow->text));
     return tw_response_json(&call->response, 200, json);
 }

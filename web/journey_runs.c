@@ -235,20 +235,15 @@ static int know_version(struct evaluation *self, struct candidate *candidate)
 {
     const char *name = candidate->workflow->name;
     const struct tw_workflows *set = NULL;
-    struct tw_str text;
     uint32_t number = 0;
     int rc = TW_OK;
     if (candidate->has_row && candidate->row.version != candidate->workflow->version) {
-        rc = tw_reader_workflow_text(self->call->reader, self->arena, tw_str_of(name),
-                                     candidate->row.version, &text);
-        FILE *report = rc == TW_OK ? fopen("/dev/null", "w") : NULL; /* its faults are not news */
-        if (report != NULL) {
-            rc = tw_workflows_parse(self->call->web->cfg, name, text.ptr, text.len, report, &set);
-            (void)fclose(report); /* nothing was kept */
+        rc = tw_api_definition(self->call, self->arena, name, candidate->row.version, &set);
+        if (rc == TW_OK && set != NULL && tw_matcher_add(self->matcher, set) == TW_ENOMEM) {
+            rc = TW_ENOMEM;
         }
-        rc = rc == TW_OK && set != NULL ? tw_matcher_add(self->matcher, set) : rc;
         tw_workflows_unref(&set);
-        if (rc == TW_ENOMEM || rc == TW_ETIMEOUT) {
+        if (rc != TW_OK) {
             return rc;
         }
         if (tw_matcher_find_version(self->matcher, name, candidate->row.version, &number) ==

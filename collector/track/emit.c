@@ -548,6 +548,7 @@ int tw_tracker_emit(struct tw_tracker *self, const struct tw_track_emit *options
     }
     if (options->all_names) {
         self->relist = self->run_count > 0 ? 0 : TW_TRACK_NONE;
+        tw_live_all(self);
     }
     int rc = emit_points(&emission);
     rc = rc == TW_OK && self->has_ticked ? emit_sketches(&emission, changes) : rc;

@@ -128,6 +128,7 @@ struct tw_flow_stats {
     struct tw_gauge done_sum;
     struct tw_gauge failed_sum;
     bool is_changed; /* since its document was written */
+    bool is_gone;    /* no longer in force and without runs: its document was taken away */
     bool had_traffic;
     enum tw_lag_verdict verdict; /* the worst of its steps, as shown last */
 };
@@ -187,6 +188,7 @@ struct tw_objective_stats {
     uint32_t flow; /* index in tw_tracker.stats, and of the step there */
     uint32_t step;
     bool is_changed;
+    bool is_gone; /* as that of a workflow */
     struct tw_gauge good_sum;
     struct tw_gauge bad_sum;
     struct tw_gauge undecided_last;
@@ -593,6 +595,8 @@ int tw_row_make(struct tw_tracker *self, uint32_t id, struct tw_arena *arena,
 /* ---- live.c ---- */
 /* Keep a look at every step, each half minute. */
 void tw_live_look(struct tw_tracker *self);
+/* The next documents are all there are: a new partition has none. */
+void tw_live_all(struct tw_tracker *self);
 int tw_live_make(struct tw_tracker *self, struct tw_arena *arena, const struct tw_live **ret_live,
                  size_t *ret_count);
 

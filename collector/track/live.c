@@ -228,6 +228,17 @@ static json_t *runs_of(const struct tw_flow_stats *stats)
     return object;
 }
 
+/* The document is no more. */
+static void finish_gone(struct writing *self, const char *prefix, const char *name)
+{
+    char key[256];
+    (void)snprintf(key, sizeof key, "%s%s", prefix, name);
+    struct tw_live *row = &self->rows[self->count++];
+    row->key = tw_arena_copy(self->arena, tw_str_of(key));
+    row->json = TW_STR_NULL;
+    self->has_failed = self->has_failed || row->key.ptr == NULL;
+}
+
 static uint32_t flow_named(const struct tw_tracker *self, const char *name)
 {
     uint32_t flow = 0;
@@ -257,7 +268,8 @@ static void view_steps(struct writing *self, const struct tw_workflow *workflow,
     self->tracker->stats[flow].verdict = verdict;
 }
 
-static void workflow_document(struct writing *self, const struct tw_workflow *workflow)
+static void workflow_document(struct writing *self, const struct tw_workflow *workflow,
+                              bool is_removed)
 {
     uint32_t flow = flow_named(self->tracker, workflow->name);
     struct tw_flow_stats *stats = &self->tracker->stats[flow];
@@ -278,6 +290,7 @@ static void workflow_document(struct writing *self, const struct tw_workflow *wo
     tw_json_set(object, "criticality", json_string(tw_criticality_name(workflow->criticality)));
     tw_json_set(object, "financial", json_boolean(workflow->is_financial));
     tw_json_set(object, "object", json_string(workflow->object));
+    tw_json_set(object, "removed", json_boolean(is_removed));
     tw_json_set(object, "at", tw_json_moment((tw_wall_t){self->tracker->now_ns}));
     tw_json_set(object, "watermark",
                 tw_json_moment(tw_watermark_lowest(&self->tracker->watermark)));
@@ -286,6 +299,43 @@ static void workflow_document(struct writing *self, const struct tw_workflow *wo
     tw_json_set(object, "steps", steps);
     stats->is_changed = false;
     finish(self, "workflow/", workflow->name, object);
+}
+
+/* The last definition of a workflow that is no longer in force and still has runs; NULL: none. */
+static const struct tw_workflow *find_removed(const struct tw_tracker *self, size_t stats)
+{
+    for (size_t i = self->flow_count; i > 0; i--) {
+        const struct tw_flow *flow = &self->flows[i - 1];
+        if (flow->workflow != NULL && flow->stats == stats && flow->runs > 0) {
+            return flow->workflow;
+        }
+    }
+    return NULL;
+}
+
+/* Documents of workflows that a reload took away stay while a run of them is remembered. */
+static void removed_documents(struct writing *self)
+{
+    struct tw_tracker *tracker = self->tracker;
+    for (size_t i = 0; i < tracker->stats_count; i++) {
+        struct tw_flow_stats *stats = &tracker->stats[i];
+        bool is_in_force = tw_workflows_find(tracker->set, stats->name) != NULL;
+        const struct tw_workflow *removed = is_in_force ? NULL : find_removed(tracker, i);
+        if (removed != NULL) {
+            workflow_document(self, removed, true);
+        } else if (!is_in_force && !stats->is_gone) {
+            finish_gone(self, "workflow/", stats->name);
+        }
+        stats->is_gone = !is_in_force && removed == NULL;
+    }
+    for (size_t i = 0; i < tracker->objective_count; i++) {
+        struct tw_objective_stats *objective = &tracker->objectives[i];
+        bool is_gone = objective->definition == NULL;
+        if (is_gone && !objective->is_gone) {
+            finish_gone(self, "objective/", objective->name);
+        }
+        objective->is_gone = is_gone;
+    }
 }
 
 /* --- objectives ------------------------------------------------------------------------------- */
@@ -575,13 +625,24 @@ static void overview_document(struct writing *self)
     finish(self, "overview", "", object);
 }
 
+void tw_live_all(struct tw_tracker *self)
+{
+    for (size_t i = 0; i < self->stats_count; i++) {
+        self->stats[i].is_changed = true;
+    }
+    for (size_t i = 0; i < self->objective_count; i++) {
+        self->objectives[i].is_changed = true;
+    }
+    self->stores_live_ns = 0;
+}
+
 int tw_live_make(struct tw_tracker *self, struct tw_arena *arena, const struct tw_live **ret_live,
                  size_t *ret_count)
 {
     struct writing writing = {.tracker = self, .arena = arena};
-    size_t room = self->set->count + self->objective_count + 2;
-    if (self->set->count == 0) {
-        return TW_OK;
+    size_t room = self->set->count + self->stats_count + 2 * self->objective_count + 2;
+    if (self->set->count == 0 && self->stats_count == 0) {
+        return TW_OK; /* nothing was ever followed */
     }
     writing.rows = tw_arena_alloc(arena, room * sizeof *writing.rows);
     writing.lags = tw_arena_alloc(arena, TW_WATERMARK_SYSTEMS * sizeof *writing.lags);
@@ -595,7 +656,7 @@ int tw_live_make(struct tw_tracker *self, struct tw_arena *arena, const struct t
         tw_sketch_init(&writing.reached[i].hour);
     }
     for (size_t i = 0; i < self->set->count; i++) {
-        workflow_document(&writing, &self->set->items[i]);
+        workflow_document(&writing, &self->set->items[i], false);
     }
     for (size_t i = 0; i < self->objective_count; i++) {
         objective_document(&writing, &self->objectives[i]);
@@ -605,6 +666,7 @@ int tw_live_make(struct tw_tracker *self, struct tw_arena *arena, const struct t
         self->stores_live_ns = self->now_ns;
         finish(&writing, "stores", "", tw_live_stores(self));
     }
+    removed_documents(&writing);
     overview_document(&writing);
     for (size_t i = 0; i < TW_WATERMARK_SYSTEMS; i++) {
         tw_sketch_fini(&writing.reached[i].lately);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Which runs have a row: what their events say, not which of them came in one batch. Everything is
- * played through the real pipeline and store, once in one batch and once in a batch for each event
- * with the clock ticking in between. */
+ * What the store is told of runs. Which have a row: what their events say, not which of them came
+ * in one batch. Everything is played through the real pipeline and store, once in one batch and
+ * once in a batch for each event with the clock ticking in between. */
 #include "config.h"
 
 #include <setjmp.h>
@@ -224,10 +224,108 @@ static void rows__one_batch_or_many__are_the_same(void **state)
     }
 }
 
+/* ---- documents of workflows ---- */
+
+/* What the document of the workflow says of `member`: 't', 'f'; '-': there is no document. */
+static char document(const char *workflow, const char *member)
+{
+    char key[64];
+    char text[64];
+    struct tw_str json;
+    (void)snprintf(key, sizeof key, "workflow/%s", workflow);
+    int rc = tw_reader_live(lab_reader(&lab), &lab.arena, tw_str_of(key), &json);
+    if (rc == TW_ENOTFOUND) {
+        return '-';
+    }
+    assert_int_equal(rc, TW_OK);
+    int len = snprintf(text, sizeof text, "\"%s\":", member);
+    const char *at = memmem(json.ptr, json.len, text, (size_t)len);
+    assert_non_null(at);
+    return at == NULL ? '?' : at[len];
+}
+
+static void tick(int seconds)
+{
+    tw_clock_manual_advance(&lab.clock, seconds * TW_NS_PER_S);
+    lab_commit(&lab, true);
+}
+
+/* Only this file of the two is there. */
+static void reload(const char *name)
+{
+    const struct tw_workflows *set = NULL;
+    for (size_t i = 0; i < FILES; i++) {
+        if (strcmp(files[i].name, name) == 0) {
+            assert_int_equal(tw_workflows_parse(lab.cfg, files[i].name, files[i].yaml,
+                                                strlen(files[i].yaml), stderr, &set),
+                             TW_OK);
+        }
+    }
+    assert_non_null(set);
+    lab_workflows(&lab, set);
+    tw_workflows_unref(&set);
+}
+
+static void document__workflow_taken_away__is_removed_and_goes_with_its_last_run(void **state)
+{
+    (void)state;
+    lab_open(&lab, config);
+    reload("sale.yaml");
+    const tw_wall_t start = lab.clock.wall;
+    const struct said sold = {0, 0, "1", "sold"};
+    const struct said paid = {1, 0, "1", "paid"};
+    const struct said posted = {2, 0, "1", "posted"};
+    tick(1);
+    assert_int_equal(document("sale", "removed"), 'f');
+    say(&sold, start);
+    tick(1);
+    reload("pickup.yaml");
+    tick(1);
+    assert_int_equal(document("sale", "removed"), 't');
+    assert_int_equal(document("pickup", "removed"), 'f');
+    lab_stop_and_start(&lab);
+    tick(1);
+    assert_int_equal(document("sale", "removed"), 't');
+    say(&paid, start);
+    say(&posted, start);
+    tick(1);
+    assert_int_equal(document("sale", "removed"), 't'); /* completed, and remembered */
+    for (int i = 0; i < 3; i++) {
+        tick(600);
+    }
+    assert_int_equal(document("sale", "removed"), '-');
+    reload("sale.yaml");
+    tick(1);
+    assert_int_equal(document("sale", "removed"), 'f');
+    assert_int_equal(document("pickup", "removed"), '-');
+    lab_close(&lab);
+}
+
+/* Nothing happens in a workflow, and a new partition begins. */
+static void document__new_partition__has_all_of_them(void **state)
+{
+    (void)state;
+    struct tw_store_status status;
+    lab_open(&lab, config);
+    reload("sale.yaml");
+    tick(1);
+    tick(25 * 3600);
+    const struct said other = {0, 0, "1", "unknown"};
+    say(&other, lab.clock.wall);
+    tick(25 * 3600);
+    tick(1);
+    assert_int_equal(tw_reader_status(lab_reader(&lab), &status), TW_OK);
+    assert_true(status.partitions > 1);
+    assert_int_equal(document("sale", "removed"), 'f');
+    lab_close(&lab);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows__one_batch_or_many__are_the_same),
+        cmocka_unit_test(document__workflow_taken_away__is_removed_and_goes_with_its_last_run),
+        cmocka_unit_test(document__new_partition__has_all_of_them),
     };
     tw_log_setup(TW_LOG_ERROR, TW_LOG_TEXT);
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -312,6 +312,65 @@ static void workflow__live_document__is_beside_the_definition(void **state)
     world_fini(&world);
 }
 
+/* Between case-sync and click-and-collect; its definition is what the store has kept of it. */
+static void workflows__removed_but_with_runs__are_among_them_by_name(void **state)
+{
+    (void)state;
+    static const char yaml[] = "name: checkout\ntitle: Checkout\nowner: me\nobject: order\n"
+                               "timing: batch\ncriticality: standard\nsteps:\n"
+                               "  - {name: begin, system: pos, event: a.b}\n";
+    struct world world;
+    struct tw_diag diag = {""};
+    const struct tw_workflows *old = NULL;
+    char document[256];
+    world_init(&world);
+    assert_int_equal(tw_workflows_parse(world.cfg, "c.yaml", yaml, strlen(yaml), stderr, &old),
+                     TW_OK);
+    uint64_t version = old->items[0].version;
+    tw_workflows_unref(&old);
+    assert_int_equal(tw_store_register_workflow(world.model->store, "checkout", version,
+                                                TW_STR_LIT(yaml), &diag),
+                     TW_OK);
+    (void)snprintf(document, sizeof document,
+                   "{\"version\":\"%016llx\",\"removed\":true,\"verdict\":\"warn\",\"steps\":[]}",
+                   (unsigned long long)version);
+    const struct tw_live live[] = {
+        {TW_STR_LIT("workflow/checkout"), tw_str_of(document)},
+        {TW_STR_LIT("workflow/chess"), TW_STR_LIT("{\"version\":\"12\",\"removed\":true}")},
+        {TW_STR_LIT("workflow/old"), TW_STR_LIT("{\"verdict\":\"ok\"}")},
+    };
+    const struct tw_track_changes changes = {.live = live, .live_count = 3};
+    commit(&world, &changes);
+    json_t *json = get_json(&world, "/api/v1/workflows?limit=1000");
+    check_number(json, "total", (double)world.workflows->count + 1); /* chess is not kept */
+    check_text(json, "items.0.name", "case-sync");
+    assert_true(json_is_false(at(json, "items.0.removed")));
+    check_text(json, "items.1.name", "checkout");
+    assert_true(json_is_true(at(json, "items.1.removed")));
+    check_text(json, "items.1.verdict", "warn");
+    check_text(json, "items.2.name", "click-and-collect");
+    json_decref(json);
+    char path[128] = "/api/v1/workflows?limit=1";
+    size_t seen = 0;
+    for (bool has_more = true; has_more; seen++) {
+        json = get_json(&world, path);
+        assert_int_equal(json_array_size(at(json, "items")), 1);
+        has_more = json_is_string(at(json, "next"));
+        (void)snprintf(path, sizeof path, "/api/v1/workflows?limit=1&cursor=%s",
+                       has_more ? json_string_value(at(json, "next")) : "");
+        json_decref(json);
+    }
+    assert_int_equal(seen, world.workflows->count + 1);
+    json = get_json(&world, "/api/v1/workflows/checkout?window=10m");
+    assert_true(json_is_true(at(json, "removed")));
+    check_text(json, "title", "Checkout");
+    check_number(json, "steps.0.done_count", 0);
+    json_decref(json);
+    assert_int_equal(get(&world, "/api/v1/workflows/old"), 404);
+    assert_int_equal(get(&world, "/api/v1/workflows/chess"), 404);
+    world_fini(&world);
+}
+
 static void objectives__live_spend_and_openslo(void **state)
 {
     (void)state;
@@ -521,6 +580,7 @@ int main(void)
         cmocka_unit_test(series__unknown_buckets__are_null),
         cmocka_unit_test(workflows__without_a_tracker__definitions_and_nulls),
         cmocka_unit_test(workflow__live_document__is_beside_the_definition),
+        cmocka_unit_test(workflows__removed_but_with_runs__are_among_them_by_name),
         cmocka_unit_test(objectives__live_spend_and_openslo),
         cmocka_unit_test(objectives__list__by_name_in_pages),
         cmocka_unit_test(overview__says_all_five),
