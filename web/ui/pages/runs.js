@@ -46,7 +46,9 @@ function row(run) {
     h("td", null, rowLink(run.object)),
     h("td", null, runState(run.state)),
     h("td", { class: "wide" }, run.workflow),
-    h("td", { class: "wide" }, run.step || "–"),
+    h("td", { class: "wide" }, run.step || "–", run.troubles.length > 1
+      ? h("span", { class: "dim", title: run.troubles.map((one) => [one.step, one.state, one.cause].filter(Boolean).join(" ")).join(", ") },
+        " and " + (run.troubles.length - 1) + " more") : null),
     h("td", { class: "wide" }, run.system ? systemMark(run.system) : "–"),
     h("td", { class: "wrap" }, why(run)),
     h("td", { class: "wide" }, run.store || "–"),

@@ -90,7 +90,7 @@ function counts(workflow) {
 function flow(workflow, objectives) {
   const title = workflow.title || workflow.name;
   return h("section", { class: "panel flow", "aria-label": title, data: { workflow: workflow.name } },
-    h("div", { class: "panel-head" }, h("h2", null, title), verdict(workflow.verdict),
+    h("div", { class: "panel-head" }, h("h2", null, title), workflow.removed ? badge("unknown", "removed", "No longer in force; its last runs are still followed") : null, verdict(workflow.verdict),
       workflow.criticality === "critical" ? h("span", { class: "dim" }, "critical") : null,
       h("span", { class: "dim" }, workflow.owner)),
     counts(workflow),
