@@ -82,7 +82,8 @@ is "burn-rate rules without use are told" \
     page rule 0.5x (6h) would fire while the objective is met
     ticket rule of 1d needs a longer window
     ticket rule of 3d needs a longer window"
-is "what no guard of burn rates can mend is noted, with its line" "$(grep '^note: .*objective' out)" \
+is "what no guard of burn rates can mend is noted, with its line" \
+    "$(grep '^note: .*objective' out)" \
     "note: $work/flows/mine.yaml:12: objective half: no burn-rate rule can page at 50 % over this \
 window
 note: $work/flows/mine.yaml:13: objective tight: one bad minute spends more than the budget of \
