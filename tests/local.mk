@@ -476,6 +476,16 @@ check_PROGRAMS += tests/fuzz/fuzz_track
 tests_fuzz_fuzz_track_SOURCES += tests/fuzz/replay_main.c
 endif
 EXTRA_DIST += tests/fuzz/seeds/track
+tests_fuzz_fuzz_graph_SOURCES = tests/fuzz/fuzz_graph.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_graph_LDADD = collector/libtrack.a collector/libcore.a -lm
+if FUZZING
+noinst_PROGRAMS += tests/fuzz/fuzz_graph
+tests_fuzz_fuzz_graph_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+else
+check_PROGRAMS += tests/fuzz/fuzz_graph
+tests_fuzz_fuzz_graph_SOURCES += tests/fuzz/replay_main.c
+endif
+EXTRA_DIST += tests/fuzz/seeds/graph
 if HAVE_CMOCKA
 WORKFLOW_TEST_LIBS = collector/libworkflow.a collector/libconfig.a collector/libcore.a \
     $(YAML_LIBS) $(JANSSON_LIBS) $(XXHASH_LIBS) $(CMOCKA_LIBS)
