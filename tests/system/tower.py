@@ -36,7 +36,8 @@ import urllib.request
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.environ.get("TW_BUILD_DIR", os.path.join(ROOT, "build"))
-FIRST_PORT = 12000  # of those that towers are given
+# Of those that towers are given, "FIRST-LAST": who runs several tests at once gives each its own.
+PORTS = os.environ.get("TW_PORTS", "12000-")
 # Long enough for a sanitizer build on a busy machine.
 DEADLINE_S = float(os.environ.get("TW_DEADLINE_S", "60"))
 
@@ -50,10 +51,12 @@ def free_ports(count):
     """Ports of 127.0.0.1 that nobody had when asked; all different. They are below those that the
     kernel gives out by itself, so that nobody gets one by chance while a tower is down."""
     with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as f:
-        end = max(int(f.read().split()[0]), FIRST_PORT + 1000)
+        kernels = int(f.read().split()[0])
+    first, last = PORTS.split("-")
+    end = int(last) + 1 if last else max(kernels, int(first) + 1000)
     ports = []
     while len(ports) < count:
-        port = random.randrange(FIRST_PORT, end)
+        port = random.randrange(int(first), end)
         with socket.socket() as s:
             s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # closed ones still wait
             try:
