@@ -25,6 +25,13 @@ tests_unit_test_store_SOURCES = tests/unit/test_store.c tests/unit/store_kit.c \
     tests/unit/store_kit.h
 tests_unit_test_store_LDADD = collector/libstore.a collector/libcore.a $(CMOCKA_LIBS) \
     $(SQLITE_LIBS) $(ZSTD_LIBS) $(XXHASH_LIBS)
+check_PROGRAMS += tests/unit/test_store_leftovers
+tests_unit_test_store_leftovers_SOURCES = tests/unit/test_store_leftovers.c \
+    tests/unit/store_kit.c tests/unit/store_kit.h
+tests_unit_test_store_leftovers_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=unlink -Wl,--wrap=rename \
+    -Wl,--wrap=fsync -Wl,--wrap=fdatasync -Wl,--wrap=calloc -Wl,--wrap=aligned_alloc
+tests_unit_test_store_leftovers_LDADD = collector/libstore.a collector/libcore.a $(CMOCKA_LIBS) \
+    $(SQLITE_LIBS) $(ZSTD_LIBS) $(XXHASH_LIBS)
 check_PROGRAMS += tests/unit/test_migrate
 tests_unit_test_migrate_SOURCES = tests/unit/test_migrate.c tests/unit/store_kit.c \
     tests/unit/store_kit.h

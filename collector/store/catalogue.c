@@ -252,6 +252,21 @@ int tw_store_register_workflow(struct tw_store *self, const char *name, uint64_t
     return rc;
 }
 
+void tw_catalogue_tidy(const struct tw_store *store)
+{
+    char path[TW_PATH_MAX];
+    sqlite3 *db = NULL;
+    if (tw_path_join(store->dir, TW_CATALOGUE_NAME "-wal", path) != TW_OK ||
+        access(path, F_OK) != 0) {
+        return;
+    }
+    /* closed last, by one who may write: SQLite removes it then */
+    int rc = tw_path_join(store->dir, TW_CATALOGUE_NAME, path);
+    rc = rc == TW_OK ? tw_db_open(path, TW_DB_WRITE, CATALOGUE_CACHE_KIB, &db, NULL) : rc;
+    (void)rc; /* it stays then, with nothing in it */
+    tw_db_close(&db);
+}
+
 void tw_catalogue_forget(struct tw_store *store)
 {
     for (size_t i = 0; i < store->object_count; i++) {

@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -136,6 +137,42 @@ out:
     free(parts);
     (void)closedir(stream); /* only read */
     return rc;
+}
+
+/* A journal that outlived its partition: of part-N.db, which is gone, while part-N.sealed is there.
+ * Without either it may be all that is left of something, and stays. */
+static bool is_leftover(const char *dir, const char *name)
+{
+    char file[NAME_MAX + 1];
+    char path[TW_PATH_MAX];
+    uint32_t number = 0;
+    bool is_sealed = false;
+    size_t len = strlen(name);
+    if (len < 4 || len > NAME_MAX ||
+        (strcmp(name + len - 4, "-wal") != 0 && strcmp(name + len - 4, "-shm") != 0)) {
+        return false;
+    }
+    memcpy(file, name, len - 4);
+    file[len - 4] = '\0';
+    return parse_name(file, &number, &is_sealed) && !is_sealed &&
+           tw_part_path(dir, number, true, path) == TW_OK && access(path, F_OK) == 0 &&
+           tw_part_path(dir, number, false, path) == TW_OK && access(path, F_OK) != 0 &&
+           errno == ENOENT;
+}
+
+void tw_parts_tidy(const char *dir)
+{
+    DIR *stream = opendir(dir);
+    if (stream == NULL) {
+        return;
+    }
+    for (const struct dirent *entry = readdir(stream); entry != NULL; entry = readdir(stream)) {
+        char path[TW_PATH_MAX];
+        if (is_leftover(dir, entry->d_name) && tw_path_join(dir, entry->d_name, path) == TW_OK) {
+            (void)unlink(path); /* it is in nobody's way; the next start tries again */
+        }
+    }
+    (void)closedir(stream); /* only read */
 }
 
 static uint32_t get_be32(const uint8_t *from)

@@ -62,6 +62,9 @@ struct tw_part {
 /* The partitions in dir, ascending by number. *ret_parts is owned by the caller (free). */
 int tw_parts_list(const char *dir, struct tw_part **ret_parts, size_t *ret_count,
                   struct tw_diag *diag);
+/* Remove journals whose partition is sealed: a reader that opened it just before it went has made
+ * them, or removing them failed. Only where the lock is held; never fails. */
+void tw_parts_tidy(const char *dir);
 /* "dir/name" into path (TW_PATH_MAX). TW_ELIMIT when it does not fit. */
 int tw_path_join(const char *dir, const char *name, char *path);
 int tw_part_path(const char *dir, uint32_t number, bool is_sealed, char *path);

@@ -46,6 +46,7 @@ struct tw_keeper_state {
     size_t head_count;
     size_t head_capacity;
     struct tw_ident_news *unsent; /* the channel was full */
+    uint32_t unfinished;          /* may be sealed without all that comes after that; 0: none */
     struct tw_archive *archive;   /* NULL: not open */
     tw_mono_t next_archive;       /* when it was refused: not before */
     tw_mono_t next_archive_expire;
@@ -268,6 +269,31 @@ static int expire_archive(struct tw_store *store, struct tw_diag *diag)
 
 /* ---- sealing ---- */
 
+static bool is_sealed(const struct tw_store *store, uint32_t number)
+{
+    char path[TW_PATH_MAX];
+    return tw_part_path(store->dir, number, true, path) == TW_OK && access(path, F_OK) == 0;
+}
+
+/* What comes after the sealed file has its name, when that failed: the source goes, the identity
+ * index is told. TW_ENOTFOUND: there is nothing to finish. */
+static int finish_seal(struct tw_store *store, struct tw_diag *diag)
+{
+    struct tw_keeper_state *state = store->keeper;
+    uint32_t number = state->unfinished;
+    if (number == 0 || !is_sealed(store, number)) {
+        state->unfinished = 0; /* not sealed: it begins anew */
+        return TW_ENOTFOUND;
+    }
+    int rc = tw_seal_remove_source(store->dir, number, diag);
+    rc = rc == TW_OK ? tell(store, number, false, diag) : rc;
+    if (rc == TW_OK) {
+        tw_log(TW_LOG_PARTITION_SEALED_EVENT, TW_F_INT("number", number));
+        state->unfinished = 0;
+    }
+    return rc;
+}
+
 static int seal_one(struct tw_store *store, const struct tw_part *part, struct tw_diag *diag)
 {
     struct tw_seal_plan plan = {.dir = store->dir,
@@ -276,12 +302,14 @@ static int seal_one(struct tw_store *store, const struct tw_part *part, struct t
                                 .is_stopping = is_stopping,
                                 .context = store->keeper};
     tw_mono_t before = store->clock->mono(store->clock);
+    store->keeper->unfinished = part->number;
     int rc = tw_seal(&plan, diag);
+    rc = rc == TW_OK ? tell(store, part->number, false, diag) : rc;
     if (rc == TW_OK) {
         tw_mono_t after = store->clock->mono(store->clock);
         tw_log(TW_LOG_PARTITION_SEALED_EVENT, TW_F_INT("number", part->number),
                TW_F_INT("took_ms", (after.ns - before.ns) / TW_NS_PER_MS));
-        rc = tell(store, part->number, false, diag);
+        store->keeper->unfinished = 0;
     }
     return rc;
 }
@@ -300,7 +328,7 @@ static int seal_next(struct tw_store *store, struct tw_diag *diag)
     for (size_t i = 0; i < count && rc == TW_ENOTFOUND && parts[i].number < below; i++) {
         if (!parts[i].is_sealed) {
             rc = seal_one(store, &parts[i], diag);
-        } else if (parts[i].has_db) {
+        } else if (parts[i].has_db) { /* of a process that ended in between */
             rc = tw_seal_remove_source(store->dir, parts[i].number, diag);
         }
     }
@@ -313,7 +341,9 @@ static int seal_next(struct tw_store *store, struct tw_diag *diag)
 static int expire(struct tw_store *store, uint32_t number, struct tw_diag *diag)
 {
     char path[TW_PATH_MAX];
-    int rc = tw_part_path(store->dir, number, true, path);
+    /* what a reader may have left of its time before it was sealed, while the name says so */
+    int rc = tw_seal_remove_source(store->dir, number, diag);
+    rc = rc == TW_OK ? tw_part_path(store->dir, number, true, path) : rc;
     if (rc == TW_OK && unlink(path) != 0 && errno != ENOENT) {
         return tw_system_error(diag, path, "remove");
     }
@@ -453,8 +483,9 @@ static int turn(struct tw_store *store, struct tw_diag *diag)
     if (atomic_load(&store->is_recovering) || !send_news(store)) {
         return TW_ENOTFOUND;
     }
+    int rc = finish_seal(store, diag);
     /* the series of a partition first: once it is sealed they are not in it any more */
-    int rc = archive_next(store, diag);
+    rc = rc == TW_ENOTFOUND ? archive_next(store, diag) : rc;
     rc = rc == TW_ENOTFOUND ? seal_next(store, diag) : rc;
     if (rc != TW_ENOTFOUND) {
         return rc;

@@ -521,6 +521,21 @@ static int roll_back(struct tw_part_writer *self, int why, struct tw_diag *diag)
     return why;
 }
 
+/* Move the journal into the file if it has grown to its bound. */
+static int checkpoint(struct tw_part_writer *self, struct tw_diag *diag)
+{
+    if (self->wal_frames < CHECKPOINT_FRAMES) {
+        return TW_OK;
+    }
+    int rc = sqlite3_wal_checkpoint_v2(self->db, "main", SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    if (rc == SQLITE_OK || rc == SQLITE_BUSY) {
+        return TW_OK; /* what readers still need stays in the journal */
+    }
+    int code = tw_db_error(self->db, rc, diag);
+    /* the journal still has everything, it is tried again with the next commit */
+    return code == TW_ENOSPACE ? TW_OK : code;
+}
+
 int tw_part_writer_commit(struct tw_part_writer *self, const struct tw_batch *batch,
                           struct tw_diag *diag)
 {
@@ -537,20 +552,13 @@ int tw_part_writer_commit(struct tw_part_writer *self, const struct tw_batch *ba
         return roll_back(self, rc, diag);
     }
     self->meta = meta;
-    return tw_part_writer_checkpoint(self, false, diag);
+    return checkpoint(self, diag);
 }
 
-int tw_part_writer_checkpoint(struct tw_part_writer *self, bool now, struct tw_diag *diag)
+void tw_part_writer_finish(struct tw_part_writer *self)
 {
-    if (!now && self->wal_frames < CHECKPOINT_FRAMES) {
-        return TW_OK;
+    int rc = sqlite3_wal_checkpoint_v2(self->db, "main", SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    if (rc == SQLITE_OK) {
+        (void)sqlite3_db_config(self->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
     }
-    int mode = now ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE;
-    int rc = sqlite3_wal_checkpoint_v2(self->db, "main", mode, NULL, NULL);
-    if (rc == SQLITE_OK || rc == SQLITE_BUSY) {
-        return TW_OK; /* what readers still need stays in the journal */
-    }
-    int code = tw_db_error(self->db, rc, diag);
-    /* the journal still has everything, it is tried again with the next commit */
-    return code == TW_ENOSPACE ? TW_OK : code;
 }

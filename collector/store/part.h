@@ -56,7 +56,8 @@ sqlite3 *tw_part_writer_db(struct tw_part_writer *self);
 /* As tw_store_commit; after TW_ENOSPACE and TW_EBUSY everything is as before. */
 int tw_part_writer_commit(struct tw_part_writer *self, const struct tw_batch *batch,
                           struct tw_diag *diag);
-/* Move the journal into the file if it has grown to its bound, or in any case (`now`). */
-int tw_part_writer_checkpoint(struct tw_part_writer *self, bool now, struct tw_diag *diag);
+/* Before the last close: move the journal into the file, and let closing remove it unless another
+ * process has the partition open. When that fails the journal stays and has everything. */
+void tw_part_writer_finish(struct tw_part_writer *self);
 
 #endif

@@ -428,10 +428,12 @@ int tw_seal_remove_source(const char *dir, uint32_t number, struct tw_diag *diag
     char path[TW_PATH_MAX];
     char name[TW_PATH_MAX + 8];
     int rc = tw_part_path(dir, number, false, path);
-    if (rc != TW_OK || access(path, F_OK) != 0) {
+    if (rc != TW_OK) {
         return rc;
     }
-    empty_journal(path);
+    if (access(path, F_OK) == 0) {
+        empty_journal(path);
+    }
     for (size_t i = 0; i < 3; i++) {
         (void)snprintf(name, sizeof name, "%s%s", path, suffixes[i]);
         if (unlink(name) != 0 && errno != ENOENT) {

@@ -22,7 +22,7 @@ struct tw_seal_plan {
  * complete and synced nothing is changed. TW_OK, TW_ECLOSED, TW_ENOSPACE, TW_EDAMAGED, TW_EIO,
  * TW_ENOMEM. */
 int tw_seal(const struct tw_seal_plan *plan, struct tw_diag *diag);
-/* Remove part-N.db and its journal where part-N.sealed is there. */
+/* Remove part-N.db and its journal where part-N.sealed is there, or what is left of them. */
 int tw_seal_remove_source(const char *dir, uint32_t number, struct tw_diag *diag);
 
 /* The identity filter of a sealed partition: meta.ident_lines lines, owned by the caller.

@@ -63,6 +63,8 @@ int tw_track_replay(struct tw_store *store, struct tw_recovery *recovery, struct
 /* Open or create the catalogue; sets store_id, ident_seed, and the dictionaries of cfg. `is_new`
  * tells whether there may be none yet (no partitions are there). */
 int tw_catalogue_open(struct tw_store *store, bool may_create, struct tw_diag *diag);
+/* At the stop: remove the journal that readers have left, which closed later than who wrote. */
+void tw_catalogue_tidy(const struct tw_store *store);
 void tw_catalogue_forget(struct tw_store *store);
 /* The ident seed of the store, for readers of the catalogue alone. */
 

@@ -244,6 +244,9 @@ static int open_parts(struct tw_store *self, struct tw_diag *diag)
     rc = rc == TW_OK ? check_files(self->dir, parts, count, diag) : rc;
     rc = rc == TW_OK ? tw_catalogue_open(self, count == 0, diag) : rc;
     rc = rc == TW_OK ? remove_drafts(self->dir, diag) : rc;
+    if (rc == TW_OK) {
+        tw_parts_tidy(self->dir);
+    }
     uint64_t mark = 0;
     rc = rc == TW_OK ? tw_mark_open(self->dir, &self->mark_fd, &mark, diag) : rc;
     if (rc == TW_OK && count == 0) {
@@ -302,7 +305,10 @@ void tw_store_destroy(struct tw_store **self_p)
     }
     if (self->active != NULL && self->failed == TW_OK) {
         /* a start without a journal to read is quicker; without it nothing is lost */
-        (void)tw_part_writer_checkpoint(self->active, true, NULL);
+        tw_part_writer_finish(self->active);
+        tw_part_writer_close(&self->active);
+        tw_catalogue_tidy(self);
+        tw_parts_tidy(self->dir);
     }
     tw_part_writer_close(&self->active);
     tw_keeper_state_destroy(&self->keeper);
