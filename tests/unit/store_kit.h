@@ -20,6 +20,13 @@
 #define KIT_SOURCES 12
 #define KIT_TAPS    3
 
+/* Builds in which a case may take fewer of many like places: they are about the build. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define KIT_IS_SLOW 1
+#else
+#define KIT_IS_SLOW 0
+#endif
+
 struct kit {
     char dir[128];
     struct tw_cfg cfg;
