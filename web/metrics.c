@@ -5,6 +5,9 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
+
+#include "core/err.h"
 
 static void text(struct tw_metrics *self, const char *what)
 {
@@ -60,7 +63,7 @@ static const char *suffix(const struct tw_metrics *self)
 void tw_metrics_family(struct tw_metrics *self, enum tw_metric_kind kind, const char *name,
                        const char *help)
 {
-    static const char *const words[] = {"counter", "gauge", "info"};
+    static const char *const words[] = {"counter", "gauge", "info", "histogram"};
     self->family = name;
     self->kind = kind;
     /* In OpenMetrics the family is "x" and its sample "x_total"; in the text format both are
@@ -85,10 +88,11 @@ void tw_metrics_family(struct tw_metrics *self, enum tw_metric_kind kind, const 
     }
 }
 
-static void sample_head(struct tw_metrics *self, const struct tw_metric_label *labels, size_t count)
+static void sample_of(struct tw_metrics *self, const char *end,
+                      const struct tw_metric_label *labels, size_t count)
 {
     text(self, self->family);
-    text(self, suffix(self));
+    text(self, end);
     for (size_t i = 0; i < count; i++) {
         text(self, i == 0 ? "{" : ",");
         text(self, labels[i].name);
@@ -97,6 +101,11 @@ static void sample_head(struct tw_metrics *self, const struct tw_metric_label *l
         text(self, "\"");
     }
     text(self, count > 0 ? "} " : " ");
+}
+
+static void sample_head(struct tw_metrics *self, const struct tw_metric_label *labels, size_t count)
+{
+    sample_of(self, suffix(self), labels, count);
 }
 
 void tw_metrics_count(struct tw_metrics *self, const struct tw_metric_label *labels, size_t count,
@@ -121,6 +130,47 @@ void tw_metrics_real(struct tw_metrics *self, const struct tw_metric_label *labe
         (void)snprintf(number, sizeof number, "%.17g\n", value);
         text(self, number);
     }
+}
+
+static void number_of(struct tw_metrics *self, uint64_t value)
+{
+    char number[32];
+    (void)snprintf(number, sizeof number, "%" PRIu64 "\n", value);
+    text(self, number);
+}
+
+/* As OpenMetrics wants the bounds: 0.5, 1.0, 3600.0. */
+static struct tw_str bound_text(double bound, char *text, size_t size)
+{
+    int len = snprintf(text, size, "%.15g", bound);
+    if (strcspn(text, ".e") == (size_t)len && (size_t)len + 2 < size) {
+        (void)snprintf(text + len, size - (size_t)len, ".0");
+    }
+    return tw_str_of(text);
+}
+
+void tw_metrics_histogram(struct tw_metrics *self, const struct tw_metric_label *labels,
+                          size_t count, const struct tw_metric_histogram *histogram)
+{
+    struct tw_metric_label all[TW_METRIC_HISTOGRAM_LABELS + 1];
+    char number[40];
+    uint64_t total = 0;
+    TW_ASSERT(count <= TW_METRIC_HISTOGRAM_LABELS);
+    memcpy(all, labels, count * sizeof *labels);
+    for (size_t i = 0; i <= histogram->bound_count; i++) {
+        total += histogram->counts[i];
+        all[count] = (struct tw_metric_label){
+            "le", i == histogram->bound_count
+                      ? TW_STR_LIT("+Inf")
+                      : bound_text(histogram->bounds[i], number, sizeof number)};
+        sample_of(self, "_bucket", all, count + 1);
+        number_of(self, total);
+    }
+    sample_of(self, "_count", labels, count);
+    number_of(self, total);
+    sample_of(self, "_sum", labels, count);
+    (void)snprintf(number, sizeof number, "%.17g\n", histogram->sum);
+    text(self, number);
 }
 
 void tw_metrics_end(struct tw_metrics *self)

@@ -11,7 +11,7 @@
 
 #include "core/buf.h"
 
-enum tw_metric_kind { TW_METRIC_COUNTER, TW_METRIC_GAUGE, TW_METRIC_INFO };
+enum tw_metric_kind { TW_METRIC_COUNTER, TW_METRIC_GAUGE, TW_METRIC_INFO, TW_METRIC_HISTOGRAM };
 
 struct tw_metrics {
     struct tw_buf *out;
@@ -32,6 +32,18 @@ void tw_metrics_count(struct tw_metrics *self, const struct tw_metric_label *lab
                       uint64_t value);
 void tw_metrics_real(struct tw_metrics *self, const struct tw_metric_label *labels, size_t count,
                      double value);
+/* One histogram with `count` labels: counts between the bounds (ascending, inclusive), the last one
+ * above all of them: bound_count + 1. `sum` of what was counted, not negative. */
+struct tw_metric_histogram {
+    const double *bounds;
+    const uint64_t *counts;
+    size_t bound_count;
+    double sum;
+};
+/* Labels of a histogram, without its own "le". */
+#define TW_METRIC_HISTOGRAM_LABELS 4
+void tw_metrics_histogram(struct tw_metrics *self, const struct tw_metric_label *labels,
+                          size_t count, const struct tw_metric_histogram *histogram);
 /* The end of the exposition. */
 void tw_metrics_end(struct tw_metrics *self);
 const char *tw_metrics_content_type(bool is_openmetrics);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What tracking says, as metrics: out of the documents that the collector commits. Labels are
  * bounded by the definitions in force: workflow, step, objective, system, state, window. Lag is
- * given as percentiles of the last five minutes: there are no exact buckets that could be a
- * histogram. What is not known has no sample. */
+ * given as a histogram of exact counts, and as percentiles of the last five minutes. What is not
+ * known has no sample. */
 #include "config.h"
 #include "web/metrics_track.h"
 
@@ -139,7 +139,7 @@ static const struct {
      NULL,
      {NULL},
      {NULL}},
-    {"tillwatch_step_lag_seconds",
+    {"tillwatch_step_lag_recent_seconds",
      "Time that a step took, percentiles of the last five minutes",
      "lag",
      "percentile",
@@ -174,6 +174,52 @@ static void write_steps(struct tw_metrics *m, const struct documents *workflows)
                 write_step(m, f, text_of(workflows->items[i], "workflow"),
                            json_array_get(steps, k));
             }
+        }
+    }
+}
+
+#define BOUNDS_MAX 64
+
+/* A step that nothing ever reached has no histogram. */
+static void write_histogram(struct tw_metrics *m, const json_t *workflow, const json_t *step)
+{
+    double bounds[BOUNDS_MAX];
+    uint64_t counts[BOUNDS_MAX + 1];
+    const json_t *lag = json_object_get(step, "lag_total");
+    const json_t *shown = json_object_get(lag, "counts");
+    const json_t *limits = json_object_get(workflow, "lag_bounds");
+    size_t count = json_array_size(limits);
+    json_int_t total = 0;
+    if (count > BOUNDS_MAX || json_array_size(shown) != count + 1) {
+        return; /* of another version of the collector */
+    }
+    for (size_t i = 0; i <= count; i++) {
+        json_int_t one = json_integer_value(json_array_get(shown, i));
+        counts[i] = one < 0 ? 0 : (uint64_t)one;
+        total += one;
+        if (i < count) {
+            bounds[i] = json_number_value(json_array_get(limits, i));
+        }
+    }
+    const struct tw_metric_label labels[] = {{"workflow", text_of(workflow, "workflow")},
+                                             {"step", text_of(step, "name")}};
+    const struct tw_metric_histogram histogram = {.bounds = bounds,
+                                                  .counts = counts,
+                                                  .bound_count = count,
+                                                  .sum = number_of(lag, "sum", NULL)};
+    if (total > 0) {
+        tw_metrics_histogram(m, labels, 2, &histogram);
+    }
+}
+
+static void write_histograms(struct tw_metrics *m, const struct documents *workflows)
+{
+    tw_metrics_family(m, TW_METRIC_HISTOGRAM, "tillwatch_step_lag_seconds",
+                      "Time that a step took since the one before");
+    for (size_t i = 0; i < workflows->count; i++) {
+        const json_t *steps = json_object_get(workflows->items[i], "steps");
+        for (size_t k = 0; k < json_array_size(steps); k++) {
+            write_histogram(m, workflows->items[i], json_array_get(steps, k));
         }
     }
 }
@@ -359,6 +405,7 @@ int tw_metrics_track(struct tw_call *call, struct tw_metrics *m)
     if (rc == TW_OK) {
         write_runs(m, &workflows);
         write_steps(m, &workflows);
+        write_histograms(m, &workflows);
         write_verdicts(m, &workflows);
         write_objectives(m, &objectives);
         write_tracker(m, overview);

@@ -8,6 +8,7 @@
  *   contribute.c  what a run says to its objectives
  *   stores.c systems.c    what waits in each store, and for each system
  *   deadlines.c   a tick: what is due, what waits long, what is forgotten
+ *   totals.c      durations by fixed bounds
  *   emit.c row.c live.c   changes of a batch: series, rows of runs, documents
  *   save.c restore.c      the whole state as bytes
  *
@@ -93,6 +94,17 @@ struct tw_series_info {
 
 /* --- what is counted of a workflow, by name --------------------------------------------------- */
 
+/* Durations ever seen by fixed bounds, for monitoring systems that add up and subtract; quantiles
+ * for people come from the sketches. */
+#define TW_LAG_BOUNDS 15
+extern const int64_t tw_lag_bounds_ms[TW_LAG_BOUNDS]; /* inclusive */
+struct tw_lag_totals {
+    uint64_t counts[TW_LAG_BOUNDS + 1]; /* between two bounds; the last: above all */
+    uint64_t sum_us;
+};
+/* Negative durations count as 0. */
+void tw_lag_totals_add(struct tw_lag_totals *self, int64_t ns);
+
 struct tw_step_stats {
     char *name;
     uint16_t system;
@@ -106,6 +118,7 @@ struct tw_step_stats {
     uint64_t heard;
     int64_t passed_ns; /* since when the newest run had waited that came through: earlier ones were
                           overtaken, what became of them says nothing of the step */
+    struct tw_lag_totals lag_totals;
     struct tw_sketch minutes[TW_TRACK_LAG_MINUTES]; /* ring: minute % TW_TRACK_LAG_MINUTES */
     int64_t minute_of[TW_TRACK_LAG_MINUTES];        /* s since 1970 of each; 0: none */
     bool is_sketch_changed[TW_TRACK_LAG_MINUTES];   /* since it was written */

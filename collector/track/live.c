@@ -187,6 +187,28 @@ static void view_step(struct writing *self, const struct tw_wf_step *step, uint3
     }
 }
 
+/* Not cumulated: one count for each of `lag_bounds`, and one above. */
+static json_t *totals_of(const struct tw_lag_totals *totals)
+{
+    json_t *counts = json_array();
+    for (size_t i = 0; i <= TW_LAG_BOUNDS; i++) {
+        (void)json_array_append_new(counts, tw_json_count(totals->counts[i]));
+    }
+    json_t *object = json_object();
+    tw_json_set(object, "counts", counts);
+    tw_json_set(object, "sum", tw_json_number((double)totals->sum_us / 1e6));
+    return object;
+}
+
+static json_t *bounds(void)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < TW_LAG_BOUNDS; i++) {
+        (void)json_array_append_new(list, json_real((double)tw_lag_bounds_ms[i] / 1e3));
+    }
+    return list;
+}
+
 static json_t *step_document(const struct tw_workflow *workflow, const struct tw_wf_step *step,
                              const struct step_view *view)
 {
@@ -210,6 +232,7 @@ static json_t *step_document(const struct tw_workflow *workflow, const struct tw
     tw_json_set(object, "oldest_age", tw_json_seconds(view->oldest_ns));
     tw_json_set(object, "lag", quantiles(&view->lately));
     tw_json_set(object, "lag_1h", quantiles(&view->hour));
+    tw_json_set(object, "lag_total", totals_of(&stats->lag_totals));
     tw_json_set(object, "drain_seconds", drain_of(&stats->ring, stats->waiting + stats->overdue));
     tw_json_set(object, "verdict", json_string(tw_lag_verdict_name(view->verdict)));
     return object;
@@ -296,6 +319,7 @@ static void workflow_document(struct writing *self, const struct tw_workflow *wo
                 tw_json_moment(tw_watermark_lowest(&self->tracker->watermark)));
     tw_json_set(object, "verdict", json_string(tw_lag_verdict_name(stats->verdict)));
     tw_json_set(object, "runs", runs_of(stats));
+    tw_json_set(object, "lag_bounds", bounds());
     tw_json_set(object, "steps", steps);
     stats->is_changed = false;
     finish(self, "workflow/", workflow->name, object);

@@ -351,6 +351,7 @@ static int note_lag(struct tw_tracker *self, struct tw_step_stats *stats, int64_
         stats->minute_of[slot] = minute;
     }
     stats->is_sketch_changed[slot] = true;
+    tw_lag_totals_add(&stats->lag_totals, lag_ns);
     int rc = tw_sketch_add(&stats->minutes[slot], lag_ns < 0 ? 0 : lag_ns, 1);
     return rc == TW_ELIMIT ? TW_OK : rc; /* 2^53 of them in a minute */
 }

@@ -252,6 +252,10 @@ static int read_step(struct reading *self, struct tw_flow_stats *stats)
     step->arrived = get(self);
     step->through = get(self);
     step->heard = get(self);
+    for (size_t i = 0; i <= TW_LAG_BOUNDS; i++) {
+        step->lag_totals.counts[i] = get(self);
+    }
+    step->lag_totals.sum_us = get(self);
     step->passed_ns = get_signed(self);
     struct tw_str ring = tw_cursor_bytes(&self->cursor, sizeof step->ring);
     if (self->cursor.failed) {

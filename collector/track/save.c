@@ -111,6 +111,10 @@ static void save_stats(const struct tw_tracker *self, struct tw_buf *buf)
             put(buf, step->arrived);
             put(buf, step->through);
             put(buf, step->heard);
+            for (size_t m = 0; m <= TW_LAG_BOUNDS; m++) {
+                put(buf, step->lag_totals.counts[m]);
+            }
+            put(buf, step->lag_totals.sum_us);
             put_signed(buf, step->passed_ns);
             save_ring(&step->ring, buf);
             for (size_t m = 0; m < TW_TRACK_LAG_MINUTES; m++) {

@@ -117,8 +117,17 @@ def check_scrape(tap, tower):
             ('tillwatch_workflow_runs{workflow="sale-posting",state="failed"}', 1),
             ('tillwatch_step_failed{workflow="sale-posting",step="posted"}', 1),
             ('tillwatch_step_waiting{workflow="sale-posting",step="stocked"}', 2),
-            ('tillwatch_step_lag_seconds{workflow="sale-posting",step="posted",percentile="50"}'
-             ' < bool 3600', 1),
+            ('tillwatch_step_lag_recent_seconds{workflow="sale-posting",step="posted",'
+             'percentile="50"} < bool 3600', 1),
+            ('tillwatch_step_lag_seconds_count{workflow="sale-posting",step="posted"}', 1),
+            ('tillwatch_step_lag_seconds_bucket{workflow="sale-posting",step="posted",le="+Inf"}',
+             1),
+            ('count(tillwatch_step_lag_seconds_bucket{workflow="sale-posting",step="posted"})', 16),
+            ('histogram_quantile(0.5, tillwatch_step_lag_seconds_bucket{workflow="sale-posting",'
+             'step="posted"}) <= bool 86400', 1),
+            ('tillwatch_system_waiting{system="inventory"}', 2),
+            ('tillwatch_stores_known', 1),
+            ('tillwatch_stores_late', 1),
             ('tillwatch_track_open_runs', 2),
             ('tillwatch_objective_target_ratio{objective="sale-posted-in-time"} > bool 0.9', 1),
             ('tillwatch_events_accepted_total', 6),

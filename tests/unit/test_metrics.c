@@ -32,6 +32,33 @@ static void write_all(struct tw_metrics *m)
     tw_metrics_end(m);
 }
 
+static void metrics__histogram__is_cumulated_and_canonical(void **state)
+{
+    (void)state;
+    static const double bounds[] = {0.1, 2.5, 60, 86400};
+    static const uint64_t counts[] = {1, 0, 2, 0, 4};
+    const struct tw_metric_histogram histogram = {
+        .bounds = bounds, .counts = counts, .bound_count = 4, .sum = 1e6};
+    for (int i = 0; i < 2; i++) {
+        struct tw_buf out;
+        tw_buf_init(&out, 1 << 16);
+        struct tw_metrics m = {.out = &out, .is_openmetrics = i == 1};
+        tw_metrics_family(&m, TW_METRIC_HISTOGRAM, "tillwatch_lag_seconds", "Lag");
+        tw_metrics_histogram(&m, &(struct tw_metric_label){"step", TW_STR_LIT("a")}, 1, &histogram);
+        assert_int_equal(tw_buf_append_byte(&out, 0), TW_OK);
+        assert_string_equal(out.data, "# HELP tillwatch_lag_seconds Lag\n"
+                                      "# TYPE tillwatch_lag_seconds histogram\n"
+                                      "tillwatch_lag_seconds_bucket{step=\"a\",le=\"0.1\"} 1\n"
+                                      "tillwatch_lag_seconds_bucket{step=\"a\",le=\"2.5\"} 1\n"
+                                      "tillwatch_lag_seconds_bucket{step=\"a\",le=\"60.0\"} 3\n"
+                                      "tillwatch_lag_seconds_bucket{step=\"a\",le=\"86400.0\"} 3\n"
+                                      "tillwatch_lag_seconds_bucket{step=\"a\",le=\"+Inf\"} 7\n"
+                                      "tillwatch_lag_seconds_count{step=\"a\"} 7\n"
+                                      "tillwatch_lag_seconds_sum{step=\"a\"} 1000000\n");
+        tw_buf_fini(&out);
+    }
+}
+
 static void check_whole(bool is_openmetrics, const char *wanted)
 {
     struct tw_buf out;
@@ -141,6 +168,7 @@ static void metrics__promtool__finds_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(metrics__histogram__is_cumulated_and_canonical),
         cmocka_unit_test(metrics__text_format__is_exact),
         cmocka_unit_test(metrics__openmetrics__is_exact),
         cmocka_unit_test(metrics__numbers_that_are_none__have_their_names),

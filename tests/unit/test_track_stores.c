@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * track/stores, live_stores: what waits in each store, at its limits. That the counts equal those
- * of all runs counted anew, in any order and over restarts, is shown by test_track_permutations. */
+ * track/stores, live_stores: what waits in each store, at its limits; and what documents show. That
+ * the counts equal those of all runs counted anew, in any order and over restarts, is shown by
+ * test_track_permutations. */
 #include "config.h"
 
 #include <setjmp.h>
@@ -25,7 +26,9 @@ static const char definition[] =
     "  - {name: posted, system: erp, event: posted, after: routed, within: 1min,\n"
     "     destination: true}\n"
     "  - {name: accrued, system: loyalty, event: accrued, after: routed, within: 1min,\n"
-    "     destination: true}\n";
+    "     destination: true}\n"
+    "objectives:\n"
+    "  - {name: in-time, kind: latency, step: posted, within: 1min, target: 99%, window: 30d}\n";
 
 struct fixture {
     struct tw_cfg *cfg;
@@ -477,6 +480,106 @@ static void systems__lag__is_that_of_all_their_steps(void **unused)
     close_fixture(&self);
 }
 
+/* --- documents of steps and objectives -------------------------------------------------------- */
+
+/* Bounds belong to what lies below them. */
+static void totals__durations__are_counted_between_their_bounds(void **unused)
+{
+    (void)unused;
+    struct tw_lag_totals totals = {.sum_us = 0};
+    uint64_t sum_us = 0;
+    for (size_t i = 0; i < TW_LAG_BOUNDS; i++) {
+        int64_t ns = tw_lag_bounds_ms[i] * TW_NS_PER_MS;
+        tw_lag_totals_add(&totals, ns);
+        tw_lag_totals_add(&totals, ns + 1);
+        sum_us += (uint64_t)tw_lag_bounds_ms[i] * 2000;
+    }
+    tw_lag_totals_add(&totals, -1);
+    tw_lag_totals_add(&totals, INT64_MAX);
+    assert_int_equal(totals.counts[0], 2);
+    for (size_t i = 1; i < TW_LAG_BOUNDS; i++) {
+        assert_int_equal(totals.counts[i], 2);
+        assert_true(tw_lag_bounds_ms[i] > tw_lag_bounds_ms[i - 1]);
+    }
+    assert_int_equal(totals.counts[TW_LAG_BOUNDS], 2);
+    assert_int_equal(totals.sum_us, sum_us + INT64_MAX / 1000);
+}
+
+static json_t *named(const json_t *list, const char *key, const char *name)
+{
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        json_t *row = json_array_get(list, i);
+        if (strcmp(json_string_value(json_object_get(row, key)), name) == 0) {
+            return row;
+        }
+    }
+    fail_msg("no %s", name);
+    return NULL;
+}
+
+static void documents__lag__has_exact_counts_that_outlive_a_restart(void **unused)
+{
+    (void)unused;
+    struct fixture self;
+    open_fixture(&self);
+    apply(&self, "sold", 1, 1, 0);
+    apply(&self, "routed", 1, 1, 10); /* 10 s: in the bucket of 10 s */
+    apply(&self, "sold", 2, 1, 20);
+    apply(&self, "routed", 2, 1, 31);
+    for (int i = 0; i < 2; i++) {
+        tick(&self, 40 + i);
+        json_t *document_of = document(emit(&self), "workflow/sale");
+        assert_int_equal(json_array_size(json_object_get(document_of, "lag_bounds")),
+                         TW_LAG_BOUNDS);
+        const json_t *step = named(json_object_get(document_of, "steps"), "name", "routed");
+        const json_t *lag = json_object_get(step, "lag_total");
+        const json_t *counts = json_object_get(lag, "counts");
+        assert_int_equal(json_array_size(counts), TW_LAG_BOUNDS + 1);
+        assert_int_equal(json_integer_value(json_array_get(counts, 5)), 1);
+        assert_int_equal(json_integer_value(json_array_get(counts, 6)), 1);
+        assert_float_equal(json_real_value(json_object_get(lag, "sum")), 21.0, 1e-9);
+        json_decref(document_of);
+        void *bytes = NULL;
+        size_t len = 0;
+        uint64_t n = 0;
+        assert_int_equal(tw_tracker_save(self.tracker, self.n, &bytes, &len), TW_OK);
+        assert_int_equal(tw_tracker_empty(self.tracker), TW_OK);
+        assert_int_equal(tw_tracker_restore(self.tracker, bytes, len, &n), TW_OK);
+        free(bytes);
+    }
+    close_fixture(&self);
+}
+
+static void documents__objective__shows_every_rule_and_its_guards(void **unused)
+{
+    (void)unused;
+    struct fixture self;
+    open_fixture(&self);
+    for (int i = 1; i <= 6; i++) {
+        apply(&self, "sold", i, 1, i);
+        apply(&self, "routed", i, 1, i);
+        apply(&self, "posted", i, 1, i < 4 ? i + 1 : i + 120);
+    }
+    tick(&self, 200);
+    json_t *objective = document(emit(&self), "objective/in-time");
+    const json_t *rules = json_object_get(objective, "rules");
+    assert_int_equal(json_array_size(rules), 6);
+    const json_t *fast = named(rules, "rule", "fast");
+    assert_string_equal(json_string_value(json_object_get(fast, "kind")), "burn");
+    assert_true(json_is_null(json_object_get(fast, "long_share"))); /* no week has passed */
+    assert_float_equal(json_real_value(json_object_get(fast, "long_burn")), 50.0, 1e-6);
+    const json_t *trickle = named(rules, "rule", "trickle");
+    assert_int_equal(member(trickle, "bad"), 3);
+    assert_int_equal(member(trickle, "events"), 6);
+    assert_int_equal(member(trickle, "events_below"), 50);
+    assert_string_equal(json_string_value(json_object_get(trickle, "state")), "firing");
+    const json_t *absence = named(rules, "rule", "absence");
+    assert_int_equal(member(absence, "detection_seconds"), 639);
+    assert_string_equal(json_string_value(json_object_get(absence, "state")), "unknown");
+    json_decref(objective);
+    close_fixture(&self);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -490,6 +593,9 @@ int main(void)
         cmocka_unit_test(stores__events_from_before__say_how_far_behind_it_is),
         cmocka_unit_test(stores__series__cost_a_point_a_minute_while_something_waits),
         cmocka_unit_test(systems__lag__is_that_of_all_their_steps),
+        cmocka_unit_test(totals__durations__are_counted_between_their_bounds),
+        cmocka_unit_test(documents__lag__has_exact_counts_that_outlive_a_restart),
+        cmocka_unit_test(documents__objective__shows_every_rule_and_its_guards),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
