@@ -360,9 +360,22 @@ static const struct tw_workflows *reload_workflows(struct app *self, const struc
     return workflows;
 }
 
+/* Faults are told; a panel with one shows it, and takes no other with it. */
+static void reload_dashboards(struct app *self, const struct tw_cfg *cfg)
+{
+    const struct tw_dashboards *dashboards = NULL;
+    int rc = tw_dashboards_load(cfg, stderr, &dashboards);
+    if (rc != TW_OK) {
+        refuse_reload(self, "dashboards", tw_err_text(rc));
+        return;
+    }
+    tw_web_set_dashboards(self->web, dashboards);
+    tw_dashboards_unref(&dashboards);
+}
+
 /* SIGHUP: the files must be without faults; then the workflows are those of today and the client
- * keys are read again. Nothing else changes in a running program, and the log says so when there is
- * something else. */
+ * keys and dashboards are read again. Nothing else changes in a running program, and the log says
+ * so when there is something else. */
 static void reload(struct app *self)
 {
     struct tw_cfg *cfg = NULL;
@@ -381,12 +394,14 @@ static void reload(struct app *self)
     }
     if (self->options->has_web) {
         tw_web_set_workflows(self->web, workflows);
+        reload_dashboards(self, cfg);
     }
     char *now = text_of(self->options->cfg);
     char *then = text_of(cfg);
     bool is_same = now != NULL && then != NULL && strcmp(now, then) == 0;
     tw_log(TW_LOG_RELOADED_EVENT, TW_F_CSTR("file", cfg->file),
-           TW_F_CSTR("in_force", "workflows, client keys"), TW_F_INT("workflows", workflows->count),
+           TW_F_CSTR("in_force", "workflows, dashboards, client keys"),
+           TW_F_INT("workflows", workflows->count),
            TW_F_CSTR("needs_restart", is_same ? "nothing" : "other changes of the file"));
     free(now);
     free(then);

@@ -7,6 +7,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "panel/panels.h"
+
 static void print_endpoints(const char *verb, const struct tw_cfg_strings *endpoints)
 {
     for (size_t i = 0; i < endpoints->count; i++) {
@@ -42,6 +44,27 @@ static void print_plan(const struct tw_cfg *cfg)
     (void)printf("%s\n", cfg->mapping_count == 0 ? " none" : "");
 }
 
+/* False: there are faults, and they were told. */
+static bool check_dashboards(const struct tw_cli_command *command, const struct tw_cfg *cfg,
+                             const struct tw_dashboards **ret_set)
+{
+    if (tw_dashboards_load(cfg, stderr, ret_set) != TW_OK) {
+        (void)tw_cli_fail(command, TW_EXIT_FAILED, "out of memory");
+        return false;
+    }
+    return (*ret_set)->fault_count == 0;
+}
+
+static void print_dashboards(const struct tw_dashboards *set)
+{
+    (void)printf("%zu dashboards\n", set->count);
+    for (size_t i = 0; i < set->count; i++) {
+        const struct tw_dashboard *dashboard = &set->items[i];
+        (void)printf("dashboard %s, from %s, %zu panels\n", dashboard->name, dashboard->file,
+                     dashboard->panel_count);
+    }
+}
+
 int tw_cmd_check(const struct tw_cli_command *command, int argc, char **argv)
 {
     struct tw_cli_args args;
@@ -51,21 +74,26 @@ int tw_cmd_check(const struct tw_cli_command *command, int argc, char **argv)
     }
     struct tw_cfg *cfg = NULL;
     const struct tw_workflows *workflows = NULL;
+    const struct tw_dashboards *dashboards = NULL;
     int rc = tw_cfg_load_anyway(args.values[0], stderr, &cfg);
     if (rc == TW_ENOMEM) {
         return tw_cli_fail(command, TW_EXIT_FAILED, "out of memory");
     }
+    bool has_dashboards = false;
     if (cfg != NULL) { /* with faults of its own too: all are told at once */
         workflows = tw_cli_workflows(command, cfg);
+        has_dashboards = check_dashboards(command, cfg, &dashboards);
     }
-    if (rc != TW_OK || workflows == NULL) {
+    if (rc != TW_OK || workflows == NULL || !has_dashboards) {
         code = TW_EXIT_FAILED;
     } else if (args.values[1] != NULL) {
         (void)tw_cfg_print(cfg, stdout); /* tw_cli_finish sees a failure */
     } else {
         print_plan(cfg);
         tw_cli_print_workflows(workflows);
+        print_dashboards(dashboards);
     }
+    tw_dashboards_unref(&dashboards);
     tw_workflows_unref(&workflows);
     tw_cfg_destroy(&cfg);
     return code == TW_EXIT_OK ? tw_cli_finish(command, code) : code;
@@ -84,6 +112,10 @@ int tw_cmd_print_config(const struct tw_cli_command *command, int argc, char **a
     }
     if (args.values[2] != NULL) {
         (void)tw_workflows_print_keys(stdout); /* likewise */
+        return tw_cli_finish(command, TW_EXIT_OK);
+    }
+    if (args.values[3] != NULL) {
+        (void)tw_dashboards_print_keys(stdout); /* likewise */
         return tw_cli_finish(command, TW_EXIT_OK);
     }
     struct tw_cfg *cfg = tw_cli_config(command, args.values[0]);

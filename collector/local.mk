@@ -134,6 +134,7 @@ noinst_LIBRARIES += collector/libconfig.a
 collector_libconfig_a_SOURCES = \
     collector/config/check.c \
     collector/config/config.h \
+    collector/config/dir.c collector/config/dir.h \
     collector/config/faults.c collector/config/faults.h \
     collector/config/free.c \
     collector/config/keys.c collector/config/keys.h \

@@ -27,6 +27,7 @@ static const struct tw_cli_option print_options[] = {
     CONFIG_OPTION,
     {"--reference", NULL, NULL, "print the reference page of all keys (Markdown) instead"},
     {"--workflow-keys", NULL, NULL, "print the keys of workflow files (Markdown) instead"},
+    {"--dashboard-keys", NULL, NULL, "print the keys of dashboard files (Markdown) instead"},
 };
 
 static const struct tw_cli_option run_options[] = {

@@ -406,6 +406,12 @@ tests_unit_test_web_faults_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc -Wl,--wrap=
 tests_unit_test_web_faults_LDADD = $(WEB_LIBS) $(CMOCKA_LIBS)
 endif
 
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/test_panels
+tests_unit_test_panels_SOURCES = tests/unit/test_panels.c tests/unit/config_support.h
+tests_unit_test_panels_LDADD = $(WEB_LIBS) $(CMOCKA_LIBS)
+endif
+
 bench_programs += tests/bench/lookup
 tests_bench_lookup_SOURCES = tests/bench/lookup.c
 tests_bench_lookup_LDADD = collector/libstore.a collector/libcore.a $(SQLITE_LIBS) \

@@ -8,6 +8,7 @@
 #include "store/journey.h"
 #include "store/tracks.h"
 #include "web/call.h"
+#include "web/plot/layout.h"
 
 tw_handler tw_api_search;
 tw_handler tw_api_journeys;
@@ -20,6 +21,9 @@ tw_handler tw_api_quarantine_retry;
 tw_handler tw_api_request;
 tw_handler tw_api_runs;
 tw_handler tw_api_series;
+tw_handler tw_api_panel_series;
+tw_handler tw_api_dashboards;
+tw_handler tw_api_dashboard;
 tw_handler tw_api_workflows;
 tw_handler tw_api_workflow;
 tw_handler tw_api_objectives;
@@ -74,6 +78,17 @@ void tw_api_add_word(struct tw_api_words *self, const char *word);
 int tw_api_journey_runs(struct tw_call *call, const struct tw_journey *journey,
                         const struct tw_journey_limits *limits, bool with_steps, json_t **ret_runs,
                         bool *ret_partial);
+
+/* A picture that is asked for: a panel, its parameters, time and looks. Finish it in every case. */
+struct tw_api_plot {
+    struct tw_plot_ask ask;
+    struct tw_plot_zone zone;
+    struct tw_plot_look look;
+};
+/* From the query: those of panels, since, until, width, height, tz, theme. `id`: "dashboard.panel".
+ * TW_ENOTFOUND: no such panel; TW_EINVAL with a diag; TW_ECONFIG: it has a fault, in the diag. */
+int tw_api_plot_init(struct tw_call *call, struct tw_str id, struct tw_api_plot *self);
+void tw_api_plot_fini(struct tw_api_plot *self);
 
 /* What an event's own JSON says of it, for lists. Borrowed from `json`, which the caller keeps;
  * absent where the event does not say. */

@@ -192,6 +192,9 @@ int tw_api_series(struct tw_call *call)
                                     .label_values = wanted.values};
     struct tw_series_result result;
     struct tw_str labels = tw_http_param(call->request, "labels");
+    if (tw_http_param(call->request, "panel").ptr != NULL) {
+        return tw_api_panel_series(call);
+    }
     int rc = tw_call_allow(call, names);
     if (rc == TW_OK && query.metric.len == 0) {
         rc = tw_diag_set(&call->diag, TW_EINVAL,

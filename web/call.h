@@ -14,6 +14,7 @@
 #include "store/reader.h"
 #include "web/http.h"
 #include "web/out.h"
+#include "web/panel/panels.h"
 #include "web/problem.h"
 #include "web/readers.h"
 #include "web/response.h"
@@ -57,8 +58,9 @@ struct tw_web_state {
     /* guarded by mtx */
     pthread_mutex_t mtx;
     struct tw_source_summary summary;
-    tw_mono_t summary_until;              /* it is read again after */
-    const struct tw_workflows *workflows; /* in force; a reference */
+    tw_mono_t summary_until;                /* it is read again after */
+    const struct tw_workflows *workflows;   /* in force; a reference */
+    const struct tw_dashboards *dashboards; /* likewise */
 };
 
 struct tw_call {
@@ -69,6 +71,7 @@ struct tw_call {
     struct tw_arena *arena;
     struct tw_lease *lease;               /* which the two above are of */
     const struct tw_workflows *workflows; /* in force when the call began; never NULL in handlers */
+    const struct tw_dashboards *dashboards; /* likewise */
     tw_wall_t now;
     tw_mono_t deadline;
     struct tw_diag diag; /* says what a returned error is about */

@@ -2,6 +2,7 @@
 noinst_LIBRARIES += web/libweb.a
 web_libweb_a_SOURCES = \
     web/api.h \
+    web/api_dashboards.c \
     web/api_events.c \
     web/api_journeys.c \
     web/api_live.c \
@@ -30,6 +31,43 @@ web_libweb_a_SOURCES = \
     web/router.c web/router.h \
     web/server.c web/server.h \
     web/static.c web/static.h
+
+# Panels: what is plotted.
+web_libweb_a_SOURCES += web/panel/define.c
+web_libweb_a_SOURCES += web/panel/internal.h
+web_libweb_a_SOURCES += web/panel/keys.c
+web_libweb_a_SOURCES += web/panel/load.c
+web_libweb_a_SOURCES += web/panel/panels.h
+web_libweb_a_SOURCES += web/panel/query.c web/panel/query.h
+# Plots: how it is drawn.
+web_libweb_a_SOURCES += web/plot/label.c web/plot/label.h
+web_libweb_a_SOURCES += web/plot/layout.c web/plot/layout.h
+web_libweb_a_SOURCES += web/plot/palette.c web/plot/palette.h
+nodist_web_libweb_a_SOURCES = web/panel/pack.c
+# The dashboards that are built in, a file an entry of a table; installed too, to be copied.
+dashboard_pack = $(srcdir)/web/dashboards/erp-posting-health.yaml \
+    $(srcdir)/web/dashboards/executive.yaml \
+    $(srcdir)/web/dashboards/inventory-synchronization.yaml \
+    $(srcdir)/web/dashboards/objective.yaml \
+    $(srcdir)/web/dashboards/order-flow.yaml \
+    $(srcdir)/web/dashboards/overview.yaml \
+    $(srcdir)/web/dashboards/returns-status.yaml \
+    $(srcdir)/web/dashboards/spark.yaml \
+    $(srcdir)/web/dashboards/stores.yaml \
+    $(srcdir)/web/dashboards/workflow.yaml
+dashboardsdir = $(pkgdatadir)/dashboards
+dist_dashboards_DATA = $(dashboard_pack)
+CLEANFILES += web/panel/pack.c
+web/panel/pack.c: $(dashboard_pack) $(srcdir)/web/local.mk
+	@$(MKDIR_P) web/panel
+	$(AM_V_GEN)$(AWK) 'BEGIN { print "#include \"config.h\"\n#include \"web/panel/internal.h\""; \
+	        print "const struct tw_panel_builtin tw_panel_pack[] = {" } \
+	    FNR == 1 { if (NR > 1) print "},"; name = FILENAME; sub(/.*\//, "", name); \
+	        print "{\"" name "\"," } \
+	    { gsub(/\\/, "&&"); gsub(/"/, "\\\""); print "\"" $$0 "\\n\"" } \
+	    END { print "}};"; print "const size_t tw_panel_pack_count ="; \
+	        print "    sizeof(tw_panel_pack) / sizeof(tw_panel_pack[0]);" }' \
+	    $(dashboard_pack) >$@.tmp && mv $@.tmp $@
 
 # The user interface: read by the program at its start, so that it is data, not code.
 uidir = $(pkgdatadir)/ui

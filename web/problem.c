@@ -40,6 +40,8 @@ enum tw_web_problem tw_problem_of_error(int code)
         return TW_WEB_PROBLEM_PARAMETER;
     case TW_ENOTFOUND:
         return TW_WEB_PROBLEM_NOT_FOUND;
+    case TW_ECONFIG:
+        return TW_WEB_PROBLEM_PANEL;
     case TW_EPERM:
         return TW_WEB_PROBLEM_RIGHTS;
     case TW_ELIMIT:

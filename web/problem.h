@@ -22,6 +22,7 @@
     X(URL, 414, "url-too-long", "The URL is too long")                                  \
     X(MEDIA, 415, "media-type", "The body must be application/json")                    \
     X(HOST, 421, "foreign-host", "This server does not answer for that host name")      \
+    X(PANEL, 422, "panel-fault", "The definition of this panel has a fault")            \
     X(WAITING, 429, "too-many-requests", "Too many requests of operators are waiting")  \
     X(HEADERS, 431, "headers-too-large", "The header lines are too many or too long")   \
     X(INTERNAL, 500, "internal", "The request could not be answered")                   \

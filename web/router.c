@@ -23,6 +23,8 @@ static const struct tw_route table[] = {
     {TW_METHOD_GET, API "/objectives", TW_ROUTE_NEEDS_STORE, tw_api_objectives},
     {TW_METHOD_GET, API "/objectives/*", TW_ROUTE_NEEDS_STORE, tw_api_objective},
     {TW_METHOD_GET, API "/series", TW_ROUTE_NEEDS_STORE, tw_api_series},
+    {TW_METHOD_GET, API "/dashboards", TW_ROUTE_NO_STORE, tw_api_dashboards},
+    {TW_METHOD_GET, API "/dashboards/*", TW_ROUTE_NO_STORE, tw_api_dashboard},
     {TW_METHOD_GET, API "/taps", TW_ROUTE_NEEDS_STORE, tw_api_taps},
     {TW_METHOD_GET, API "/status", TW_ROUTE_NEEDS_STORE, tw_api_status},
     {TW_METHOD_GET, "/healthz", TW_ROUTE_NO_STORE, tw_api_healthz},

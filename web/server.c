@@ -235,13 +235,19 @@ static bool is_broken(const struct tw_response *response)
     return response->status == 500;
 }
 
-/* A reference of the set in force. */
-static const struct tw_workflows *take_workflows(struct tw_web_state *state)
+/* References of the sets in force. */
+static void take_sets(struct tw_web_state *state, struct tw_call *call)
 {
     (void)pthread_mutex_lock(&state->mtx); /* cannot fail: a plain mutex, locked once */
-    const struct tw_workflows *workflows = tw_workflows_ref(state->workflows);
+    call->workflows = tw_workflows_ref(state->workflows);
+    call->dashboards = tw_dashboards_ref(state->dashboards);
     (void)pthread_mutex_unlock(&state->mtx);
-    return workflows;
+}
+
+static void give_sets(struct tw_call *call)
+{
+    tw_workflows_unref(&call->workflows);
+    tw_dashboards_unref(&call->dashboards);
 }
 
 static enum MHD_Result answer(struct tw_web *self, struct MHD_Connection *connection,
@@ -255,8 +261,7 @@ static enum MHD_Result answer(struct tw_web *self, struct MHD_Connection *connec
         .principal = &self->state.local,
         .now = clock->wall(clock),
     };
-    const struct tw_workflows *workflows = take_workflows(&self->state);
-    call.workflows = workflows;
+    take_sets(&self->state, &call);
     call.deadline =
         (tw_mono_t){clock->mono(clock).ns + self->cfg->web.query_deadline_ms * TW_NS_PER_MS};
     tw_response_init(&call.response);
@@ -266,7 +271,7 @@ static enum MHD_Result answer(struct tw_web *self, struct MHD_Connection *connec
     if (rc != TW_OK) {
         tw_problem_fill(&call.response, TW_WEB_PROBLEM_UNAVAILABLE, "out of memory",
                         ex->request.path);
-        tw_workflows_unref(&workflows);
+        give_sets(&call);
         return queue(connection, &call.response);
     }
     call.reader = lease->reader;
@@ -283,7 +288,7 @@ static enum MHD_Result answer(struct tw_web *self, struct MHD_Connection *connec
     bool broken = is_broken(&call.response);
     enum MHD_Result result = queue(connection, &call.response);
     tw_readers_give(self->readers, &lease, broken);
-    tw_workflows_unref(&workflows);
+    give_sets(&call);
     return result;
 }
 
@@ -490,7 +495,9 @@ int tw_web_new(const struct tw_cfg *cfg, const struct tw_workflows *workflows,
     }
     state_init(self, cfg, workflows, clock);
     json_object_seed(0); /* from the system's random source, before there are threads */
-    int rc = tw_static_load(cfg->web.ui_dir, &self->state.files, diag);
+    /* Faults are told, and shown where the panel is asked for. */
+    int rc = tw_dashboards_load(cfg, stderr, &self->state.dashboards);
+    rc = rc == TW_OK ? tw_static_load(cfg->web.ui_dir, &self->state.files, diag) : rc;
     if (rc == TW_OK) {
         rc = tw_readers_new(cfg->store.dir, &self->readers);
     }
@@ -530,6 +537,16 @@ void tw_web_set_workflows(struct tw_web *self, const struct tw_workflows *workfl
     tw_workflows_unref(&before);
 }
 
+void tw_web_set_dashboards(struct tw_web *self, const struct tw_dashboards *dashboards)
+{
+    const struct tw_dashboards *before = NULL;
+    (void)pthread_mutex_lock(&self->state.mtx); /* cannot fail: a plain mutex, locked once */
+    before = self->state.dashboards;
+    self->state.dashboards = tw_dashboards_ref(dashboards);
+    (void)pthread_mutex_unlock(&self->state.mtx);
+    tw_dashboards_unref(&before);
+}
+
 uint16_t tw_web_port(const struct tw_web *self)
 {
     return self->port;
@@ -548,6 +565,7 @@ int tw_web_destroy(struct tw_web **self_p)
     tw_readers_destroy(&self->readers);
     tw_static_destroy(&self->state.files);
     tw_workflows_unref(&self->state.workflows);
+    tw_dashboards_unref(&self->state.dashboards);
     (void)pthread_mutex_destroy(&self->state.mtx); /* nobody holds it any more */
     free(self);
     *self_p = NULL;

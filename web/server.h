@@ -13,6 +13,7 @@
 #include "config/config.h"
 #include "core/clock.h"
 #include "core/err.h"
+#include "web/panel/panels.h"
 #include "workflow/workflow.h"
 
 struct tw_web;
@@ -25,6 +26,8 @@ int tw_web_new(const struct tw_cfg *cfg, const struct tw_workflows *workflows,
                struct tw_clock *clock, struct tw_web **ret_web, struct tw_diag *diag);
 /* Calls that begin from now on see these definitions; takes a reference. Any thread. */
 void tw_web_set_workflows(struct tw_web *self, const struct tw_workflows *workflows);
+/* The same for dashboards; those to begin with it reads itself. */
+void tw_web_set_dashboards(struct tw_web *self, const struct tw_dashboards *dashboards);
 /* The port that it listens on (of use when the configuration says 0). */
 uint16_t tw_web_port(const struct tw_web *self);
 /* Stop listening, end all connections, join the threads. Accepts NULL. TW_OK. */

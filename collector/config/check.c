@@ -271,9 +271,8 @@ static void follow(int64_t *value, int64_t limit)
 }
 
 /* One that is not there is told here, and by nobody who would look into it. */
-static void check_dirs(struct tw_parse *self)
+static void check_dirs(struct tw_parse *self, const char *key, struct tw_cfg_strings *dirs)
 {
-    struct tw_cfg_strings *dirs = &self->cfg->workflows.dirs;
     size_t kept = 0;
     for (size_t i = 0; i < dirs->count; i++) {
         char shown[TW_SHOWN_SIZE];
@@ -281,7 +280,7 @@ static void check_dirs(struct tw_parse *self)
             dirs->items[kept++] = dirs->items[i];
             continue;
         }
-        tw_faults_add(&self->faults, self->file, 0, "workflows.dirs: %s is no directory",
+        tw_faults_add(&self->faults, self->file, 0, "%s: %s is no directory", key,
                       tw_shown(dirs->items[i], shown));
         free(dirs->items[i]);
     }
@@ -304,7 +303,8 @@ static void check_values(struct tw_parse *self)
         tw_faults_add(&self->faults, self->file, 0, "store.dir: %s is no directory",
                       tw_shown(cfg->store.dir, shown));
     }
-    check_dirs(self);
+    check_dirs(self, "workflows.dirs", &self->cfg->workflows.dirs);
+    check_dirs(self, "dashboards.dirs", &self->cfg->dashboards.dirs);
     if (cfg->web.ui_dir != NULL && !is_directory(cfg->web.ui_dir)) {
         tw_faults_add(&self->faults, self->file, 0, "web.ui-dir: %s is no directory",
                       tw_shown(cfg->web.ui_dir, shown));

@@ -133,7 +133,12 @@ struct tw_cfg {
         int64_t timeout_s;
         int64_t max_body_bytes;
         int64_t query_deadline_ms;
-        char *ui_dir; /* NULL: found beside the program */
+        char *ui_dir;  /* NULL: found beside the program */
+        char *gnuplot; /* NULL: found in the usual places */
+        int64_t plot_processes;
+        int64_t plot_queue;
+        int64_t plot_deadline_ms;
+        int64_t plot_cache_bytes;
     } web;
     struct {
         int64_t linger_s;
@@ -151,6 +156,10 @@ struct tw_cfg {
         bool has_pack;              /* the retail pack that is built in */
         struct tw_cfg_strings dirs; /* whose *.yaml are read in order of name */
     } workflows;
+    struct {
+        bool has_pack;              /* those that are built in */
+        struct tw_cfg_strings dirs; /* whose *.yaml are read in order of name */
+    } dashboards;
     struct tw_cfg_tap *taps;
     size_t tap_count;
     struct tw_cfg_object *objects;

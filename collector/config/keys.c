@@ -126,6 +126,20 @@ static const struct tw_cfg_key web_keys[] = {
      .rule = TW_CFG_PATH,
      .offset = IN_CFG(web.ui_dir),
      .help = "Directory of the pages. Not given: the one installed with the program."},
+    {.name = "gnuplot",
+     .type = TW_CFG_TEXT,
+     .rule = TW_CFG_PATH,
+     .offset = IN_CFG(web.gnuplot),
+     .help = "The program that draws plots. Not given: `/usr/bin/gnuplot`, else "
+             "`/usr/local/bin/gnuplot`."},
+    INT_KEY(IN_CFG(web.plot_processes), "plot-processes", "processes", 1, 16, 2,
+            "gnuplot processes that are kept running."),
+    INT_KEY(IN_CFG(web.plot_queue), "plot-queue", "plots", 1, 10000, 64,
+            "Plots that wait to be drawn; further ones are answered with 503."),
+    INT_KEY(IN_CFG(web.plot_deadline_ms), "plot-deadline-ms", "ms", 100, 60000, 5000,
+            "gnuplot is ended and started anew when it takes longer for one plot."),
+    INT_KEY(IN_CFG(web.plot_cache_bytes), "plot-cache-bytes", "bytes", 0, GIB, 32 * MIB,
+            "Plots that were drawn and are kept for those who ask next."),
 };
 
 static const struct tw_cfg_key workflow_keys[] = {
@@ -144,6 +158,23 @@ static const struct tw_cfg_key workflow_keys[] = {
      .help = "Directories whose `*.yaml` are read in order of name: workflows, maintenance, "
              "OpenSLO. Relative to the configuration file. A workflow with the name of one of the "
              "pack takes its place."},
+};
+
+static const struct tw_cfg_key dashboard_keys[] = {
+    {.name = "pack",
+     .type = TW_CFG_BOOL,
+     .is_reloadable = true,
+     .offset = IN_CFG(dashboards.has_pack),
+     .initial = true,
+     .help = "The dashboards that are built in."},
+    {.name = "dirs",
+     .type = TW_CFG_LIST,
+     .rule = TW_CFG_PATH,
+     .is_reloadable = true,
+     .offset = IN_CFG(dashboards.dirs),
+     .help = "Directories whose `*.yaml` are read in order of name, a dashboard each. Relative to "
+             "the configuration file. A dashboard with the name of a built-in one takes its place. "
+             "One with a fault shows it; it is no reason not to start."},
 };
 
 static const struct tw_cfg_key track_keys[] = {
@@ -401,6 +432,9 @@ const struct tw_cfg_section tw_cfg_sections[TW_CFG_SECTION_COUNT] = {
     [TW_CFG_WEB] = MAP_SECTION("web", web_keys, "The web half."),
     [TW_CFG_WORKFLOWS] = MAP_SECTION("workflows", workflow_keys,
                                      "Where workflows come from ([workflows.md](workflows.md))."),
+    [TW_CFG_DASHBOARDS] =
+        MAP_SECTION("dashboards", dashboard_keys,
+                    "Where dashboards come from ([dashboards.md](dashboards.md))."),
     [TW_CFG_TAPS] = LIST_SECTION("taps", tap_keys, struct tw_cfg_tap, taps, tap_count, 64,
                                  "ZeroMQ sockets on which the collector listens. A list given "
                                  "here takes the place of the built-in one."),

@@ -125,11 +125,10 @@ static int shipped_mappings(struct tw_parse *self)
                                            strlen(tw_builtin_adyen), true);
 }
 
-/* Directories of workflows count from the configuration file. One that is not there stays as it is
- * written, for the fault. */
-static int resolve_dirs(struct tw_parse *self)
+/* Directories of workflows and dashboards count from the configuration file. One that is not there
+ * stays as it is written, for the fault. */
+static int resolve_dirs(const struct tw_parse *self, struct tw_cfg_strings *dirs)
 {
-    struct tw_cfg_strings *dirs = &self->cfg->workflows.dirs;
     for (size_t i = 0; i < dirs->count && self->dir != NULL; i++) {
         char *joined = NULL;
         if (dirs->items[i][0] == '/') {
@@ -168,7 +167,8 @@ static int fill(struct tw_parse *self, const struct input *input)
     if (rc == TW_OK && input->yaml != NULL) {
         rc = tw_parse_text(self, input->name, input->yaml, input->len, false);
     }
-    rc = rc != TW_OK ? rc : resolve_dirs(self);
+    rc = rc != TW_OK ? rc : resolve_dirs(self, &self->cfg->workflows.dirs);
+    rc = rc != TW_OK ? rc : resolve_dirs(self, &self->cfg->dashboards.dirs);
     rc = rc != TW_OK ? rc : tw_parse_mapping_files(self);
     rc = rc != TW_OK ? rc : shipped_mappings(self);
     if (rc != TW_OK) {

@@ -1,0 +1,442 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+#include "web/panel/query.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/clock.h"
+#include "track/sketch.h"
+
+/* One query under way. */
+struct query {
+    struct tw_reader *reader;
+    struct tw_arena *arena;
+    const struct tw_plot_ask *ask;
+    struct tw_plot_data data;
+    bool *alive; /* of each bucket; NULL: not asked yet */
+    size_t room; /* of data.lines */
+};
+
+/* ---- buckets ---- */
+
+/* The finest step that gives no more points than were asked for. */
+static int64_t choose_step(const struct tw_plot_ask *ask)
+{
+    static const int64_t steps[] = {10,   20,   30,   60,    120,   300,   600,   900,
+                                    1800, 3600, 7200, 10800, 21600, 43200, 86400, 604800};
+    const struct tw_panel *panel = ask->panel;
+    int64_t least_s = 10;
+    for (size_t i = 0; i < panel->series_count; i++) {
+        const struct tw_panel_series *series = &panel->series[i];
+        least_s = series->metric->step_s > least_s ? series->metric->step_s : least_s;
+        /* A rate over less than its unit, or half a minute, is noise. */
+        int64_t quiet_s = series->per_s > 0 ? 60 : 0;
+        least_s = quiet_s > least_s ? quiet_s : least_s;
+    }
+    size_t count = sizeof steps / sizeof steps[0];
+    for (size_t i = 0; i < count; i++) {
+        int64_t points = (ask->until_s - ask->since_s) / steps[i] + 1;
+        if (steps[i] >= least_s && points <= (int64_t)ask->points) {
+            return steps[i];
+        }
+    }
+    return steps[count - 1];
+}
+
+/* The first reading says which buckets there are; all others must agree. */
+static int agree(struct query *self, const struct tw_series_result *result)
+{
+    struct tw_plot_data *data = &self->data;
+    data->is_cut = data->is_cut || result->is_cut;
+    if (data->count == 0) {
+        data->first_s = result->first_s;
+        data->step_s = result->step_s;
+        data->count = result->point_count;
+        return TW_OK;
+    }
+    return data->first_s == result->first_s && data->step_s == result->step_s &&
+                   data->count == result->point_count
+               ? TW_OK
+               : TW_EAGAIN;
+}
+
+static int read_series(struct query *self, struct tw_str metric, const struct tw_str *names,
+                       const struct tw_str *values, size_t count,
+                       struct tw_series_result *ret_result)
+{
+    const struct tw_series_query asked = {
+        .metric = metric,
+        .label_names = names,
+        .label_values = values,
+        .label_count = count,
+        .since_s = self->ask->since_s,
+        .until_s = self->ask->until_s,
+        .step_s = self->data.step_s != 0 ? self->data.step_s : choose_step(self->ask),
+    };
+    int rc = tw_reader_series(self->reader, self->arena, &asked, ret_result);
+    return rc == TW_OK ? agree(self, ret_result) : rc;
+}
+
+/* The buckets in which the tower ran: some value of its own was written. */
+static int find_alive(struct query *self)
+{
+    static const char *const pulses[] = {"open_runs", "watermark_lag"};
+    int rc = TW_OK;
+    if (self->alive != NULL) {
+        return TW_OK;
+    }
+    self->alive = tw_arena_zalloc(self->arena, self->data.count + 1);
+    if (self->alive == NULL) {
+        return TW_ENOMEM;
+    }
+    for (size_t k = 0; k < 2 && rc == TW_OK; k++) {
+        struct tw_series_result result = {0};
+        rc = read_series(self, tw_str_of(pulses[k]), NULL, NULL, 0, &result);
+        for (size_t i = 0; rc == TW_OK && i < result.series_count; i++) {
+            for (size_t p = 0; p < result.point_count; p++) {
+                self->alive[p] = self->alive[p] || result.series[i].known[p];
+            }
+        }
+    }
+    return rc;
+}
+
+/* ---- lines ---- */
+
+static int add_line(struct query *self, struct tw_str name, unsigned tone,
+                    struct tw_plot_line **ret_line)
+{
+    struct tw_plot_data *data = &self->data;
+    if (data->line_count == self->room) {
+        size_t room = self->room == 0 ? 16 : self->room * 2;
+        struct tw_plot_line *grown = tw_arena_zalloc(self->arena, room * sizeof *grown);
+        if (grown == NULL) {
+            return TW_ENOMEM;
+        }
+        if (data->line_count > 0) {
+            memcpy(grown, data->lines, data->line_count * sizeof *grown);
+        }
+        data->lines = grown;
+        self->room = room;
+    }
+    struct tw_plot_line *line = &data->lines[data->line_count];
+    line->name = tw_arena_copy(self->arena, name);
+    line->tone = tone;
+    line->values = tw_arena_zalloc(self->arena, (data->count + 1) * sizeof *line->values);
+    line->known = tw_arena_zalloc(self->arena, data->count + 1);
+    if ((name.ptr != NULL && line->name.ptr == NULL) || line->values == NULL ||
+        line->known == NULL) {
+        return TW_ENOMEM;
+    }
+    data->line_count++;
+    *ret_line = line;
+    return TW_OK;
+}
+
+/* The line of a group, from `first` on; a new one when there is none. */
+static int group_line(struct query *self, size_t first, struct tw_str name, unsigned tone,
+                      struct tw_plot_line **ret_line)
+{
+    for (size_t i = first; i < self->data.line_count; i++) {
+        if (tw_str_equal(self->data.lines[i].name, name)) {
+            *ret_line = &self->data.lines[i];
+            return TW_OK;
+        }
+    }
+    return add_line(self, name, tone, ret_line);
+}
+
+static void join_value(struct tw_plot_line *line, size_t at, enum tw_panel_join join, double value)
+{
+    double before = line->values[at];
+    if (!line->known[at]) {
+        line->known[at] = true;
+        line->values[at] = value;
+    } else if (join == TW_JOIN_SUM) {
+        line->values[at] = before + value;
+    } else if (join == TW_JOIN_MAX) {
+        line->values[at] = value > before ? value : before;
+    } else {
+        line->values[at] = value < before ? value : before;
+    }
+}
+
+/* The value of a label, copied; absent when the series has no such label. */
+static int label_of(struct query *self, struct tw_str labels, const char *name,
+                    struct tw_str *ret_value)
+{
+    json_t *json = json_loadb(labels.ptr, labels.len, 0, NULL);
+    const json_t *value = json_object_get(json, name);
+    *ret_value = TW_STR_NULL;
+    int rc = TW_OK;
+    if (json_is_string(value)) {
+        struct tw_str text = {json_string_value(value), json_string_length(value)};
+        *ret_value = tw_arena_copy(self->arena, text);
+        rc = ret_value->ptr == NULL ? TW_ENOMEM : TW_OK;
+    }
+    json_decref(json);
+    return rc;
+}
+
+static int name_of(struct query *self, const struct tw_panel_series *series, struct tw_str labels,
+                   struct tw_str *ret_name)
+{
+    *ret_name = tw_str_of(series->legend != NULL ? series->legend : series->metric->name);
+    return series->by == NULL ? TW_OK : label_of(self, labels, series->by, ret_name);
+}
+
+/* ---- values and counts ---- */
+
+/* What nobody wrote because there was nothing to write. */
+static int fill_silence(struct query *self, const struct tw_panel_series *series, size_t first)
+{
+    if (!series->metric->is_zero_when_silent) {
+        return TW_OK;
+    }
+    int rc = find_alive(self);
+    for (size_t i = first; rc == TW_OK && i < self->data.line_count; i++) {
+        struct tw_plot_line *line = &self->data.lines[i];
+        for (size_t p = 0; p < self->data.count; p++) {
+            line->known[p] = line->known[p] || self->alive[p];
+        }
+    }
+    return rc;
+}
+
+static void make_rates(struct query *self, const struct tw_panel_series *series, size_t first)
+{
+    const struct tw_plot_data *data = &self->data;
+    for (size_t i = first; series->per_s > 0 && i < data->line_count; i++) {
+        struct tw_plot_line *line = &data->lines[i];
+        for (size_t p = 0; p < data->count; p++) {
+            int64_t end_s = data->first_s + (int64_t)(p + 1) * data->step_s;
+            line->values[p] *= (double)series->per_s / (double)data->step_s;
+            line->known[p] = line->known[p] && end_s <= self->ask->now_s;
+        }
+    }
+}
+
+static int join_plain(struct query *self, const struct tw_panel_series *series,
+                      const struct tw_series_result *result, bool may_be_zero)
+{
+    size_t first = self->data.line_count;
+    struct tw_plot_line *line = NULL;
+    int rc = TW_OK;
+    if (series->by == NULL) {
+        struct tw_str name;
+        rc = name_of(self, series, TW_STR_NULL, &name);
+        rc = rc == TW_OK ? add_line(self, name, series->tone, &line) : rc;
+    }
+    for (size_t i = 0; rc == TW_OK && i < result->series_count; i++) {
+        const struct tw_series_values *stored = &result->series[i];
+        struct tw_str name;
+        rc = name_of(self, series, stored->labels, &name);
+        rc = rc == TW_OK ? group_line(self, first, name, series->tone, &line) : rc;
+        for (size_t p = 0; rc == TW_OK && p < result->point_count; p++) {
+            if (stored->known[p]) {
+                join_value(line, p, series->join,
+                           (double)stored->values[p] / (double)stored->divisor);
+            }
+        }
+    }
+    if (rc == TW_OK && (result->series_count > 0 || may_be_zero)) {
+        rc = fill_silence(self, series, first);
+    }
+    make_rates(self, series, first);
+    return rc;
+}
+
+/* ---- sketches ---- */
+
+/* All sketches of the series with these labels into those of the buckets. */
+static int merge_sketches(struct query *self, const struct tw_panel_series *series,
+                          struct tw_str labels, struct tw_sketch *buckets)
+{
+    const struct tw_plot_data *data = &self->data;
+    const struct tw_series_sketch *rows = NULL;
+    struct tw_sketch one;
+    size_t count = 0;
+    tw_sketch_init(&one);
+    int rc = tw_reader_sketches(self->reader, self->arena, tw_str_of(series->metric->name), labels,
+                                data->first_s, data->first_s + (int64_t)data->count * data->step_s,
+                                &rows, &count);
+    for (size_t i = 0; rc == TW_OK && i < count; i++) {
+        struct tw_cursor cursor = tw_cursor_of(rows[i].data.ptr, rows[i].data.len);
+        int64_t at = (rows[i].minute - data->first_s) / data->step_s;
+        rc = tw_sketch_decode(&one, &cursor);
+        if (rc == TW_OK && rows[i].minute >= data->first_s && at < (int64_t)data->count) {
+            rc = tw_sketch_merge(&buckets[at], &one);
+        }
+    }
+    tw_sketch_fini(&one);
+    return rc;
+}
+
+static void set_quantile(const struct query *self, const struct tw_sketch *buckets, uint32_t ppm,
+                         struct tw_plot_line *line)
+{
+    for (size_t p = 0; p < self->data.count; p++) {
+        int64_t ns = tw_sketch_quantile(&buckets[p], ppm);
+        line->known[p] = ns >= 0;
+        line->values[p] = (double)ns / (double)TW_NS_PER_S;
+    }
+}
+
+static int sketch_lines(struct query *self, const struct tw_panel_series *series,
+                        const struct tw_sketch *buckets, struct tw_str name)
+{
+    static const struct {
+        const char *name;
+        uint32_t ppm;
+        unsigned tone;
+    } three[] = {{"p50", 500000, TW_TONE_INFO},
+                 {"p95", 950000, TW_TONE_NONE},
+                 {"p99", 990000, TW_TONE_MUTED}};
+    struct tw_plot_line *line = NULL;
+    int rc = TW_OK;
+    if (series->ppm != 0) {
+        rc = add_line(self, name, series->tone, &line);
+        if (rc == TW_OK) {
+            set_quantile(self, buckets, series->ppm, line);
+        }
+        return rc;
+    }
+    for (size_t i = 0; i < 3 && rc == TW_OK; i++) {
+        rc = add_line(self, tw_str_of(three[i].name), three[i].tone, &line);
+        if (rc == TW_OK) {
+            set_quantile(self, buckets, three[i].ppm, line);
+        }
+    }
+    return rc;
+}
+
+static void clear_buckets(struct tw_sketch *buckets, size_t count)
+{
+    for (size_t p = 0; p < count; p++) {
+        tw_sketch_clear(&buckets[p]);
+    }
+}
+
+/* Group by group, each with its buckets: the series of a group are those of the same name. */
+static int join_sketches(struct query *self, const struct tw_panel_series *series,
+                         const struct tw_series_result *result)
+{
+    size_t count = self->data.count;
+    struct tw_sketch *buckets = calloc(count + 1, sizeof *buckets);
+    struct tw_str *names = tw_arena_zalloc(self->arena, (result->series_count + 1) * sizeof *names);
+    int rc = buckets == NULL || names == NULL ? TW_ENOMEM : TW_OK;
+    for (size_t p = 0; rc == TW_OK && p < count; p++) {
+        tw_sketch_init(&buckets[p]);
+    }
+    for (size_t i = 0; rc == TW_OK && i < result->series_count; i++) {
+        rc = name_of(self, series, result->series[i].labels, &names[i]);
+    }
+    if (rc == TW_OK && result->series_count == 0 && series->by == NULL) {
+        rc = name_of(self, series, TW_STR_NULL, &names[0]);
+        rc = rc == TW_OK ? sketch_lines(self, series, buckets, names[0]) : rc;
+    }
+    for (size_t i = 0; rc == TW_OK && i < result->series_count; i++) {
+        bool is_done = false;
+        for (size_t k = 0; k < i; k++) {
+            is_done = is_done || tw_str_equal(names[k], names[i]);
+        }
+        for (size_t k = i; rc == TW_OK && !is_done && k < result->series_count; k++) {
+            rc = tw_str_equal(names[k], names[i])
+                     ? merge_sketches(self, series, result->series[k].labels, buckets)
+                     : TW_OK;
+        }
+        rc = rc == TW_OK && !is_done ? sketch_lines(self, series, buckets, names[i]) : rc;
+        clear_buckets(buckets, is_done ? 0 : count);
+    }
+    for (size_t p = 0; buckets != NULL && p < count; p++) {
+        tw_sketch_fini(&buckets[p]);
+    }
+    free(buckets);
+    return rc;
+}
+
+/* ---- the panel ---- */
+
+static int ask_series(struct query *self, const struct tw_panel_series *series)
+{
+    struct tw_str names[TW_PANEL_WHERE_MAX];
+    struct tw_str values[TW_PANEL_WHERE_MAX];
+    struct tw_series_result result = {0};
+    size_t count = 0;
+    bool may_be_zero = true; /* a store that nobody knows is not one in which nothing waits */
+    for (size_t i = 0; i < series->where_count; i++) {
+        const struct tw_panel_where *where = &series->where[i];
+        struct tw_str value =
+            where->value != NULL ? tw_str_of(where->value) : self->ask->params[where->param];
+        if (value.ptr != NULL) {
+            names[count] = tw_str_of(where->label);
+            values[count++] = value;
+            may_be_zero = may_be_zero && strcmp(where->label, "store") != 0;
+        }
+    }
+    int rc = read_series(self, tw_str_of(series->metric->name), names, values, count, &result);
+    if (rc != TW_OK) {
+        return rc;
+    }
+    return series->metric->is_sketch ? join_sketches(self, series, &result)
+                                     : join_plain(self, series, &result, may_be_zero);
+}
+
+static void find_peaks(struct tw_plot_data *data)
+{
+    for (size_t i = 0; i < data->line_count; i++) {
+        struct tw_plot_line *line = &data->lines[i];
+        line->peak = -1e300;
+        for (size_t p = 0; p < data->count; p++) {
+            bool is_higher = line->known[p] && line->values[p] > line->peak;
+            line->peak = is_higher ? line->values[p] : line->peak;
+        }
+    }
+}
+
+/* Of too many lines those that reach highest, in the order they are in. */
+static void keep_highest(struct tw_plot_data *data)
+{
+    while (data->line_count > TW_PANEL_GROUPS_MAX) {
+        size_t lowest = 0;
+        for (size_t i = 1; i < data->line_count; i++) {
+            lowest = data->lines[i].peak < data->lines[lowest].peak ? i : lowest;
+        }
+        memmove(&data->lines[lowest], &data->lines[lowest + 1],
+                (data->line_count - lowest - 1) * sizeof *data->lines);
+        data->line_count--;
+        data->left_out++;
+    }
+}
+
+static int check_params(const struct tw_plot_ask *ask, struct tw_diag *diag)
+{
+    for (unsigned i = 0; i < TW_PARAM_COUNT; i++) {
+        bool is_needed = (ask->panel->params & (1u << i)) != 0;
+        if (is_needed && ask->params[i].len == 0) {
+            return tw_diag_set(diag, TW_EINVAL, "'%s' is missing: %s is about one of them",
+                               tw_panel_param_name((enum tw_panel_param)i), ask->panel->id);
+        }
+    }
+    return TW_OK;
+}
+
+int tw_panel_query(struct tw_reader *reader, struct tw_arena *arena, const struct tw_plot_ask *ask,
+                   struct tw_plot_data *ret_data, struct tw_diag *diag)
+{
+    struct query self = {.reader = reader, .arena = arena, .ask = ask};
+    self.data.since_s = ask->since_s;
+    self.data.until_s = ask->until_s;
+    int rc = check_params(ask, diag);
+    for (size_t i = 0; rc == TW_OK && i < ask->panel->series_count; i++) {
+        rc = ask_series(&self, &ask->panel->series[i]);
+    }
+    if (rc == TW_OK) {
+        find_peaks(&self.data);
+        keep_highest(&self.data);
+        *ret_data = self.data;
+    }
+    return rc;
+}
