@@ -12,6 +12,8 @@
 #include <sys/stat.h>
 
 #include "store_model.h"
+#include "web/server.h"
+#include "workflow/workflow.h"
 
 #define ANSWER_BYTES (1u << 20)
 
