@@ -24,8 +24,12 @@ struct addition {
     uint32_t order[TW_GRAPH_CARRIED_MAX];     /* positions: few links first, hubs last */
     uint32_t new_links[TW_GRAPH_CARRIED_MAX]; /* neighbours that it brings to each */
     bool brings_links;
-    bool is_known;   /* no two members are linked for the first time */
-    uint32_t bundle; /* of just these members; NIL: none that was seen */
+    bool has_old; /* one of them was there before */
+    bool has_new; /* one was not */
+    bool has_new_root;
+    bool has_settled; /* one of them is a settled hub */
+    bool is_known;    /* no two members are linked for the first time */
+    uint32_t bundle;  /* of just these members; NIL: none that was seen */
 };
 
 struct tw_graph_key tw_graph_key(uint64_t seed, uint16_t type, struct tw_str scope,
@@ -216,7 +220,6 @@ static void unmake_objects(struct addition *self)
 static int find_objects(struct addition *self, const struct tw_graph_object *objects, size_t count)
 {
     struct tw_graph *graph = self->graph;
-    graph->has_old = false;
     for (size_t i = 0; i < count; i++) {
         if (objects[i].type >= TYPES_MAX) {
             continue;
@@ -229,12 +232,14 @@ static int find_objects(struct addition *self, const struct tw_graph_object *obj
                 unmake_objects(self);
                 return err;
             }
+            self->has_new = true;
+            self->has_new_root = self->has_new_root || is_root_type(graph, objects[i].type);
         }
         struct object *object = object_at(graph, index);
         if ((object->flags & OBJECT_CARRIED) != 0) {
             continue; /* twice in one event */
         }
-        graph->has_old = graph->has_old || is_old;
+        self->has_old = self->has_old || is_old;
         object->flags |= OBJECT_CARRIED;
         object->touch = graph->now_s; /* which keeps it from being evicted for another */
         self->ids[self->count++] = index;
@@ -242,7 +247,7 @@ static int find_objects(struct addition *self, const struct tw_graph_object *obj
     uint32_t turn = graph->now_s > UINT32_MAX - graph->options.linger_s
                         ? UINT32_MAX
                         : graph->now_s + graph->options.linger_s;
-    for (uint32_t i = 0; i < self->count; i++) {
+    for (uint32_t i = 0; i < self->count && self->has_new; i++) {
         if ((object_at(graph, self->ids[i])->flags & OBJECT_NEW) != 0) {
             tw_graph_wheel_insert(graph, self->ids[i], turn);
         }
@@ -401,6 +406,7 @@ static void count_members(struct addition *self)
         if (object->events <= graph->options.max_events) {
             object->events = (object->events + 1) & 0xfffff;
         }
+        self->has_settled = self->has_settled || (object->flags & OBJECT_SETTLED) != 0;
         bool is_hub = object->links > max_links || object->events > graph->options.max_events;
         if (is_hub && (object->flags & OBJECT_HUB) == 0) {
             object->flags |= OBJECT_HUB;
@@ -486,8 +492,8 @@ static int make_bundle(struct addition *self, const struct tw_graph_event *given
 /* Whether the lists that lead to the bundle that was seen are those in which the event is to be. */
 static bool is_listed_alike(const struct addition *self, uint32_t match)
 {
-    if (self->bundle == NIL) {
-        return false;
+    if (self->bundle == NIL || !self->has_settled) {
+        return self->bundle != NIL; /* all lists lead to it */
     }
     struct bundle *bundle = bundle_at(self->graph, self->bundle);
     for (uint32_t i = 0; i < self->count; i++) {
@@ -502,9 +508,9 @@ static bool is_listed_alike(const struct addition *self, uint32_t match)
 static int keep_event(struct addition *self, const struct tw_graph_event *given, bool *ret_kept)
 {
     struct tw_graph *graph = self->graph;
-    bool is_wanted = false;
-    for (uint32_t i = 0; i < self->count; i++) {
-        is_wanted = is_wanted || is_listed(self, i, given->match);
+    bool is_wanted = self->count > 0 && !self->has_settled;
+    for (uint32_t i = 0; i < self->count && !is_wanted; i++) {
+        is_wanted = is_listed(self, i, given->match);
     }
     *ret_kept = is_wanted && (given->match != 0 || self->brings_links);
     if (!*ret_kept) {
@@ -538,12 +544,7 @@ static int keep_event(struct addition *self, const struct tw_graph_event *given,
 static bool is_linking(const struct addition *self)
 {
     const struct tw_graph *graph = self->graph;
-    bool is_linking = graph->joined_old || graph->fresh_count > 0;
-    for (uint32_t i = 0; i < self->count && graph->has_old && !is_linking; i++) {
-        const struct object *object = member(self, i);
-        is_linking = (object->flags & OBJECT_NEW) != 0 && is_root_type(graph, object->type);
-    }
-    return is_linking;
+    return graph->joined_old || graph->fresh_count > 0 || (self->has_old && self->has_new_root);
 }
 
 static void begin(struct tw_graph *self, tw_wall_t now)
@@ -571,6 +572,10 @@ int tw_graph_add(struct tw_graph *self, const struct tw_graph_event *event,
     add.graph = self;
     add.count = 0;
     add.brings_links = false;
+    add.has_old = false;
+    add.has_new = false;
+    add.has_new_root = false;
+    add.has_settled = false;
     add.is_known = true;
     add.bundle = NIL;
     int err = find_objects(&add, objects, count);

@@ -119,7 +119,6 @@ struct tw_graph {
     uint32_t fresh[TW_GRAPH_CARRIED_MAX]; /* hubs it made, not settled yet */
     uint32_t fresh_count;
     bool joined_old; /* it linked two objects that were there before it */
-    bool has_old;    /* it carried one */
     /* answers and walks, reused */
     uint32_t *queue;
     size_t queue_capacity;
@@ -136,6 +135,13 @@ static inline struct object *object_at(const struct tw_graph *self, uint32_t ind
 {
     return (struct object *)self->objects.chunks[index / OBJECT_CHUNK].memory +
            index % OBJECT_CHUNK;
+}
+
+/* How many records of objects were ever used. */
+static inline uint32_t object_records(const struct tw_graph *self)
+{
+    uint32_t last = self->objects.count - 1;
+    return self->objects.count == 0 ? 0 : last * OBJECT_CHUNK + self->objects.chunks[last].used;
 }
 
 static inline struct bundle *bundle_at(const struct tw_graph *self, uint32_t index)

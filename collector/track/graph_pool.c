@@ -243,9 +243,8 @@ int tw_graph_table_build(struct tw_graph *self, uint64_t probes_per_object)
     }
     uint64_t left = self->stats.objects * probes_per_object;
     int err = renew(self, slots);
-    for (uint32_t i = 0; i < self->objects.count * OBJECT_CHUNK && err == TW_OK; i++) {
-        if (i % OBJECT_CHUNK >= self->objects.chunks[i / OBJECT_CHUNK].used ||
-            (object_at(self, i)->flags & OBJECT_LIVE) == 0) {
+    for (uint32_t i = 0; i < object_records(self) && err == TW_OK; i++) {
+        if ((object_at(self, i)->flags & OBJECT_LIVE) == 0) {
             continue;
         }
         struct table_slot slot = {i, (uint32_t)object_at(self, i)->low};

@@ -24,10 +24,8 @@ struct walk {
 uint32_t tw_graph_marks(struct tw_graph *self, uint32_t count)
 {
     if (self->mark > UINT32_MAX - count - 1) {
-        for (uint32_t i = 0; i < self->objects.count * OBJECT_CHUNK; i++) {
-            if (i % OBJECT_CHUNK < self->objects.chunks[i / OBJECT_CHUNK].used) {
-                object_at(self, i)->mark = 0;
-            }
+        for (uint32_t i = 0; i < object_records(self); i++) {
+            object_at(self, i)->mark = 0;
         }
         self->mark = 0;
     }
@@ -183,11 +181,26 @@ bool tw_graph_is_linking(const struct tw_graph *self, uint16_t type)
     return is_linking;
 }
 
-/* The roots from what the event carried. */
+/* The roots that the event carried. */
+static int find_carried(struct tw_graph *self, uint32_t type, const struct bearing *bearing)
+{
+    int err = TW_OK;
+    for (uint32_t i = 0; i < self->carried_count && err == TW_OK; i++) {
+        const struct object *object = object_at(self, self->carried[i]);
+        if (object->type == type) {
+            err = add_root(self, self->carried[i], gains_events(object, bearing), true);
+        }
+    }
+    return err;
+}
+
+/* The roots from what the event carried, over links where others are concerned. */
 static int find_reached(struct tw_graph *self, uint32_t type)
 {
     const struct bearing bearing = bearing_on(self, type);
-    bool goes_on = !bearing.names_one || bearing.joined_apart;
+    if (bearing.names_one && !bearing.joined_apart) {
+        return find_carried(self, type, &bearing);
+    }
     struct walk walk = walk_begin(self, type);
     bool is_cut = false;
     int err = TW_OK;
@@ -201,7 +214,7 @@ static int find_reached(struct tw_graph *self, uint32_t type)
             err = add_root(self, index, gains_events(object, &bearing), true);
         } else if (object->type == type) {
             err = is_hub ? TW_OK : add_root(self, index, bearing.joined_apart, !bearing.names_one);
-        } else if (!is_cut && goes_on && !is_hub && walk.hops < self->options.max_hops &&
+        } else if (!is_cut && !is_hub && walk.hops < self->options.max_hops &&
                    !(walk.hops == 0 && is_shut_in(self, object))) {
             err = walk_expand(&walk, index, &is_cut);
         }
