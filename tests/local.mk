@@ -104,6 +104,11 @@ tests_unit_test_store_tracks_SOURCES = tests/unit/test_store_tracks.c tests/unit
     tests/unit/track_kit.h tests/unit/store_kit.c tests/unit/store_kit.h
 tests_unit_test_store_tracks_LDADD = collector/libstore.a collector/libcore.a $(CMOCKA_LIBS) \
     $(SQLITE_LIBS) $(ZSTD_LIBS) $(XXHASH_LIBS) -lpthread
+check_PROGRAMS += tests/unit/test_store_tracks_limits
+tests_unit_test_store_tracks_limits_SOURCES = tests/unit/test_store_tracks_limits.c \
+    tests/unit/track_kit.c tests/unit/track_kit.h tests/unit/store_kit.c tests/unit/store_kit.h
+tests_unit_test_store_tracks_limits_LDADD = collector/libstore.a collector/libcore.a \
+    $(CMOCKA_LIBS) $(SQLITE_LIBS) $(ZSTD_LIBS) $(XXHASH_LIBS) -lpthread
 check_PROGRAMS += tests/unit/test_store_tracks_model
 tests_unit_test_store_tracks_model_SOURCES = tests/unit/test_store_tracks_model.c \
     tests/unit/track_kit.c tests/unit/track_kit.h tests/unit/store_kit.c tests/unit/store_kit.h

@@ -316,12 +316,14 @@ static void reset_decisions(void *context)
 
 static int add_decision(struct decision_query *query, const struct tw_decision *decision)
 {
+    if (query->count == DECISIONS_MAX) {
+        return TW_ELIMIT;
+    }
     if (query->count == query->capacity) {
         size_t capacity = query->capacity == 0 ? 1024 : query->capacity * 2;
-        struct tw_decision *bigger =
-            query->count >= DECISIONS_MAX ? NULL : realloc(query->rows, capacity * sizeof *bigger);
+        struct tw_decision *bigger = realloc(query->rows, capacity * sizeof *bigger);
         if (bigger == NULL) {
-            return query->count >= DECISIONS_MAX ? TW_ELIMIT : TW_ENOMEM;
+            return TW_ENOMEM;
         }
         query->rows = bigger;
         query->capacity = capacity;

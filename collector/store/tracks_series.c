@@ -461,12 +461,14 @@ static void reset_sketches(void *context)
 
 static int add_sketch(struct sketch_query *query, sqlite3_stmt *stmt)
 {
+    if (query->count == SKETCHES_MAX) {
+        return TW_ELIMIT;
+    }
     if (query->count == query->capacity) {
         size_t capacity = query->capacity == 0 ? 1024 : query->capacity * 2;
-        struct tw_series_sketch *bigger =
-            query->count >= SKETCHES_MAX ? NULL : realloc(query->rows, capacity * sizeof *bigger);
+        struct tw_series_sketch *bigger = realloc(query->rows, capacity * sizeof *bigger);
         if (bigger == NULL) {
-            return query->count >= SKETCHES_MAX ? TW_ELIMIT : TW_ENOMEM;
+            return TW_ENOMEM;
         }
         query->rows = bigger;
         query->capacity = capacity;
