@@ -230,8 +230,13 @@ tests_unit_test_tracker_SOURCES = tests/unit/test_tracker.c
 tests_unit_test_tracker_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc -Wl,--wrap=calloc \
     -Wl,--wrap=realloc -Wl,--wrap=strdup -Wl,--wrap=strndup
 tests_unit_test_tracker_LDADD = $(TRACKER_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/test_track_limits
+tests_unit_test_track_limits_SOURCES = tests/unit/test_track_limits.c \
+    tests/unit/tracker_kit.c tests/unit/tracker_kit.h
+tests_unit_test_track_limits_LDADD = $(TRACKER_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/test_track_stores
-tests_unit_test_track_stores_SOURCES = tests/unit/test_track_stores.c
+tests_unit_test_track_stores_SOURCES = tests/unit/test_track_stores.c \
+    tests/unit/tracker_kit.c tests/unit/tracker_kit.h
 tests_unit_test_track_stores_LDADD = $(TRACKER_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/test_track_permutations
 tests_unit_test_track_permutations_SOURCES = tests/unit/test_track_permutations.c

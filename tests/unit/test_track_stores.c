@@ -11,12 +11,8 @@
 #include <stdlib.h>
 
 #include <cmocka.h>
-#include <jansson.h>
 
-#include "core/err.h"
-#include "track/internal.h"
-
-#define NOW_S INT64_C(1795255200) /* a whole minute */
+#include "tracker_kit.h"
 
 static const char definition[] =
     "name: sale\nowner: o\ntiming: queued\nobject: transaction\n"
@@ -30,141 +26,14 @@ static const char definition[] =
     "objectives:\n"
     "  - {name: in-time, kind: latency, step: posted, within: 1min, target: 99%, window: 30d}\n";
 
-struct fixture {
-    struct tw_cfg *cfg;
-    const struct tw_workflows *set;
-    struct tw_tracker *tracker;
-    struct tw_arena arena;
-    uint64_t n;
-    int64_t now_s; /* receipt of what comes, after NOW_S */
-};
-
-static int object_code(const void *context, const char *type)
-{
-    const struct tw_cfg *cfg = context;
-    for (size_t i = 0; i < cfg->object_count; i++) {
-        if (strcmp(cfg->objects[i].type, type) == 0) {
-            return (int)i;
-        }
-    }
-    return -1;
-}
-
-static void open_fixture(struct fixture *self)
-{
-    static const char yaml[] =
-        "taps:\n  - {name: a, kind: router, bind: [\"tcp://127.0.0.1:8462\"]}\n"
-        "track: {linger-s: 60}\n";
-    *self = (struct fixture){0};
-    assert_int_equal(tw_cfg_parse("t.yaml", yaml, strlen(yaml), stderr, &self->cfg), TW_OK);
-    assert_int_equal(tw_workflows_parse(self->cfg, "sale.yaml", definition, strlen(definition),
-                                        stderr, &self->set),
-                     TW_OK);
-    tw_arena_init(&self->arena, (size_t)512 << 20);
-    const struct tw_tracker_options options = {.cfg = self->cfg,
-                                               .workflows = self->set,
-                                               .object_code = object_code,
-                                               .context = self->cfg,
-                                               .seed = 1};
-    assert_int_equal(tw_tracker_new(&options, &self->tracker), TW_OK);
-}
-
-static void close_fixture(struct fixture *self)
-{
-    tw_tracker_destroy(&self->tracker);
-    tw_workflows_unref(&self->set);
-    tw_cfg_destroy(&self->cfg);
-    tw_arena_fini(&self->arena);
-}
-
-/* One event of a receipt, that happened at_s after NOW_S. "failed" in its type says its outcome. */
-static void apply(struct fixture *self, const char *type, int receipt, int store, int64_t at_s)
-{
-    static const struct {
-        const char *type;
-        const char *system;
-    } systems[] = {{"sold", "pos"},
-                   {"routed", "middleware"},
-                   {"posted", "erp"},
-                   {"posted failed", "erp"},
-                   {"accrued", "loyalty"}};
-    char id[16];
-    char name[16];
-    size_t kind = 0;
-    while (strcmp(systems[kind].type, type) != 0) {
-        kind++;
-    }
-    (void)snprintf(id, sizeof id, "%d", receipt);
-    (void)snprintf(name, sizeof name, "%04d", store);
-    struct tw_event event = {.has_time = true, .time = {(NOW_S + at_s) * TW_NS_PER_S}};
-    event.attr[TW_ATTR_ID] = TW_STR_LIT("1");
-    event.attr[TW_ATTR_SOURCE] = tw_str_of(systems[kind].system);
-    event.attr[TW_ATTR_TYPE] = (struct tw_str){type, strcspn(type, " ")};
-    event.attr[TW_ATTR_SYSTEM] = tw_str_of(systems[kind].system);
-    if (store > 0) {
-        event.attr[TW_ATTR_STOREID] = tw_str_of(name);
-    }
-    if (strchr(type, ' ') != NULL) {
-        event.attr[TW_ATTR_OUTCOME] = TW_STR_LIT("failed");
-    }
-    const struct tw_object object = {.type = (uint16_t)object_code(self->cfg, "transaction"),
-                                     .id = tw_str_of(id),
-                                     .scope = TW_STR_LIT("7")};
-    self->now_s = at_s > self->now_s ? at_s : self->now_s;
-    struct tw_record record = {.n = ++self->n,
-                               .kind = TW_RECORD_EVENT,
-                               .received = {(NOW_S + self->now_s) * TW_NS_PER_S},
-                               .time = event.time,
-                               .has_time = true,
-                               .source = (uint32_t)kind,
-                               .objects = &object,
-                               .object_count = 1};
-    const struct tw_track_note *note = NULL;
-    assert_int_equal(tw_tracker_note(self->tracker, &event, &self->arena, &note), TW_OK);
-    assert_int_equal(tw_tracker_apply(self->tracker, &record, note), TW_OK);
-    if (self->n % 1000 == 0) {
-        tw_arena_reset(&self->arena);
-    }
-}
-
-static void tick(struct fixture *self, int64_t at_s)
-{
-    const tw_wall_t at = {(NOW_S + at_s) * TW_NS_PER_S};
-    const struct tw_track_tick now = {at, at};
-    self->now_s = at_s;
-    assert_int_equal(tw_tracker_tick(self->tracker, &now), TW_OK);
-}
-
-static const struct tw_track_changes *emit(struct fixture *self)
-{
-    const struct tw_track_emit options = {.with_live = true, .last_n = self->n};
-    const struct tw_track_changes *changes = NULL;
-    assert_int_equal(tw_tracker_emit(self->tracker, &options, &self->arena, &changes), TW_OK);
-    return changes;
-}
-
-static json_t *document(const struct tw_track_changes *changes, const char *key)
-{
-    for (size_t i = 0; i < changes->live_count; i++) {
-        if (tw_str_is(changes->live[i].key, key)) {
-            json_t *json =
-                json_loadb(changes->live[i].json.ptr, changes->live[i].json.len, 0, NULL);
-            assert_non_null(json);
-            return json;
-        }
-    }
-    fail_msg("no document %s", key);
-    return NULL;
-}
-
-static uint32_t word_of(const struct fixture *self, int store)
+static uint32_t word_of(const struct kit_tracker *self, int store)
 {
     char name[16];
     (void)snprintf(name, sizeof name, "%04d", store);
     return tw_words_find(&self->tracker->stores, tw_str_of(name));
 }
 
-static void expect_row(struct fixture *self, int store, uint64_t waiting, uint64_t overdue,
+static void expect_row(struct kit_tracker *self, int store, uint64_t waiting, uint64_t overdue,
                        uint64_t failed)
 {
     const struct tw_store_stats *row = &self->tracker->store_stats[word_of(self, store)];
@@ -174,7 +43,7 @@ static void expect_row(struct fixture *self, int store, uint64_t waiting, uint64
 }
 
 /* Since when the oldest waits, after NOW_S; -1: none does. */
-static int64_t oldest_of(struct fixture *self, uint32_t index)
+static int64_t oldest_of(struct kit_tracker *self, uint32_t index)
 {
     struct tw_store_oldest oldest;
     return tw_stores_oldest(self->tracker, index, &oldest) ? oldest.since_ns / TW_NS_PER_S - NOW_S
@@ -184,55 +53,55 @@ static int64_t oldest_of(struct fixture *self, uint32_t index)
 static void stores__a_run__is_counted_by_its_steps(void **unused)
 {
     (void)unused;
-    struct fixture self;
-    open_fixture(&self);
-    apply(&self, "sold", 1, 42, 0);
+    struct kit_tracker self;
+    kt_open(&self, "", definition);
+    kt_apply(&self, "sold", 1, 42, 0);
     expect_row(&self, 42, 1, 0, 0);
     assert_int_equal(oldest_of(&self, word_of(&self, 42)), 0);
-    apply(&self, "routed", 1, 42, 10); /* now it waits for two */
+    kt_apply(&self, "routed", 1, 42, 10); /* now it waits for two */
     expect_row(&self, 42, 2, 0, 0);
     assert_int_equal(oldest_of(&self, word_of(&self, 42)), 10);
-    apply(&self, "posted failed", 1, 42, 20);
+    kt_apply(&self, "posted failed", 1, 42, 20);
     expect_row(&self, 42, 1, 0, 1);
-    tick(&self, 100);
+    kt_tick(&self, 100);
     expect_row(&self, 42, 0, 1, 1);
     assert_int_equal(oldest_of(&self, word_of(&self, 42)), 10);
-    apply(&self, "accrued", 1, 42, 110);
+    kt_apply(&self, "accrued", 1, 42, 110);
     expect_row(&self, 42, 0, 0, 1);
     assert_int_equal(oldest_of(&self, word_of(&self, 42)), -1);
-    apply(&self, "posted", 1, 42, 120);
+    kt_apply(&self, "posted", 1, 42, 120);
     expect_row(&self, 42, 0, 0, 0);
-    close_fixture(&self);
+    kt_close(&self);
 }
 
 static void stores__an_earlier_event_of_another_store__takes_the_run_along(void **unused)
 {
     (void)unused;
-    struct fixture self;
-    open_fixture(&self);
-    apply(&self, "routed", 1, 2, 50);
-    apply(&self, "sold", 1, 2, 40);
+    struct kit_tracker self;
+    kt_open(&self, "", definition);
+    kt_apply(&self, "routed", 1, 2, 50);
+    kt_apply(&self, "sold", 1, 2, 40);
     expect_row(&self, 2, 2, 0, 0);
-    apply(&self, "sold", 1, 1, 30); /* it happened before, and in store 1 */
+    kt_apply(&self, "sold", 1, 1, 30); /* it happened before, and in store 1 */
     expect_row(&self, 1, 2, 0, 0);
     expect_row(&self, 2, 0, 0, 0);
     assert_int_equal(oldest_of(&self, word_of(&self, 1)), 50);
     assert_int_equal(oldest_of(&self, word_of(&self, 2)), -1);
-    close_fixture(&self);
+    kt_close(&self);
 }
 
 static void stores__a_run_without_store__belongs_to_none(void **unused)
 {
     (void)unused;
-    struct fixture self;
-    open_fixture(&self);
-    apply(&self, "sold", 1, 0, 0);
+    struct kit_tracker self;
+    kt_open(&self, "", definition);
+    kt_apply(&self, "sold", 1, 0, 0);
     assert_int_equal(self.tracker->store_stats_count, 0);
-    tick(&self, 1);
-    json_t *overview = document(emit(&self), "overview");
+    kt_tick(&self, 1);
+    json_t *overview = kt_document(kt_emit(&self), "overview");
     assert_int_equal(json_array_size(json_object_get(overview, "stores")), 0);
     json_decref(overview);
-    close_fixture(&self);
+    kt_close(&self);
 }
 
 static int64_t member(const json_t *object, const char *name)
@@ -243,26 +112,26 @@ static int64_t member(const json_t *object, const char *name)
 static void stores__more_than_the_limit__are_counted_as_others(void **unused)
 {
     (void)unused;
-    struct fixture self;
-    open_fixture(&self);
+    struct kit_tracker self;
+    kt_open(&self, "", definition);
     for (int i = 1; i <= TW_TRACK_STORES_MAX; i++) {
-        apply(&self, "sold", i, i, 0);
+        kt_apply(&self, "sold", i, i, 0);
     }
-    tick(&self, 1);
-    json_t *overview = document(emit(&self), "overview");
+    kt_tick(&self, 1);
+    json_t *overview = kt_document(kt_emit(&self), "overview");
     const json_t *totals = json_object_get(overview, "store_totals");
     assert_true(json_is_null(json_object_get(totals, "other"))); /* all of them have a row */
     assert_int_equal(member(totals, "waiting"), TW_TRACK_STORES_MAX);
     json_decref(overview);
-    apply(&self, "sold", TW_TRACK_STORES_MAX + 1, TW_TRACK_STORES_MAX + 1, 1);
-    apply(&self, "sold", TW_TRACK_STORES_MAX + 2, TW_TRACK_STORES_MAX + 2, 2);
-    apply(&self, "sold", TW_TRACK_STORES_MAX + 3, TW_TRACK_STORES_MAX + 1, 3);
+    kt_apply(&self, "sold", TW_TRACK_STORES_MAX + 1, TW_TRACK_STORES_MAX + 1, 1);
+    kt_apply(&self, "sold", TW_TRACK_STORES_MAX + 2, TW_TRACK_STORES_MAX + 2, 2);
+    kt_apply(&self, "sold", TW_TRACK_STORES_MAX + 3, TW_TRACK_STORES_MAX + 1, 3);
     assert_int_equal(self.tracker->store_stats_count, TW_TRACK_STORES_MAX + 1);
     assert_int_equal(self.tracker->store_stats[0].waiting, 3);
     assert_int_equal(oldest_of(&self, 0), 1);
-    tick(&self, 12);
-    const struct tw_track_changes *changes = emit(&self);
-    overview = document(changes, "overview");
+    kt_tick(&self, 12);
+    const struct tw_track_changes *changes = kt_emit(&self);
+    overview = kt_document(changes, "overview");
     totals = json_object_get(overview, "store_totals");
     const json_t *other = json_object_get(totals, "other");
     assert_int_equal(member(totals, "stores"), TW_TRACK_STORES_MAX + 2);
@@ -270,32 +139,32 @@ static void stores__more_than_the_limit__are_counted_as_others(void **unused)
     assert_int_equal(member(other, "stores"), 2);
     assert_int_equal(member(other, "waiting"), 3);
     assert_float_equal(json_real_value(json_object_get(other, "oldest_age")), 11.0, 1e-9);
-    json_t *all = document(changes, "stores");
+    json_t *all = kt_document(changes, "stores");
     assert_int_equal(json_array_size(json_object_get(all, "stores")), TW_TRACK_STORES_MAX);
     assert_int_equal(member(json_object_get(all, "other"), "waiting"), 3);
     json_decref(all);
     json_decref(overview);
-    close_fixture(&self);
+    kt_close(&self);
 }
 
 /* Entries of runs that are done lie behind the one that is not: they must not pile up. */
 static void stores__one_stuck_run__does_not_keep_those_that_pass(void **unused)
 {
     (void)unused;
-    struct fixture self;
-    open_fixture(&self);
-    apply(&self, "sold", 0, 1, 0);
+    struct kit_tracker self;
+    kt_open(&self, "", definition);
+    kt_apply(&self, "sold", 0, 1, 0);
     for (int i = 1; i <= 20000; i++) {
-        apply(&self, "sold", i, 1, i);
-        apply(&self, "routed", i, 1, i);
-        apply(&self, "posted", i, 1, i);
-        apply(&self, "accrued", i, 1, i);
+        kt_apply(&self, "sold", i, 1, i);
+        kt_apply(&self, "routed", i, 1, i);
+        kt_apply(&self, "posted", i, 1, i);
+        kt_apply(&self, "accrued", i, 1, i);
     }
     const struct tw_store_stats *row = &self.tracker->store_stats[word_of(&self, 1)];
     assert_int_equal(row->waiting, 1);
     assert_true(row->capacity <= 128);
     assert_int_equal(oldest_of(&self, word_of(&self, 1)), 0);
-    close_fixture(&self);
+    kt_close(&self);
 }
 
 static uint64_t next_random(uint64_t *state)
@@ -307,7 +176,7 @@ static uint64_t next_random(uint64_t *state)
 }
 
 /* The oldest of a store by looking at every run. */
-static int64_t naive_oldest(const struct fixture *self, uint32_t store)
+static int64_t naive_oldest(const struct kit_tracker *self, uint32_t store)
 {
     int64_t oldest_ns = INT64_MAX;
     for (uint32_t id = 0; id < self->tracker->run_count; id++) {
@@ -327,16 +196,16 @@ static void stores__any_events__the_oldest_is_that_of_all_runs(void **unused)
 {
     (void)unused;
     static const char *const types[] = {"sold", "routed", "posted", "posted failed", "accrued"};
-    struct fixture self;
-    open_fixture(&self);
+    struct kit_tracker self;
+    kt_open(&self, "", definition);
     uint64_t random = 88172645463325252;
     for (int i = 1; i <= 30000; i++) {
         int receipt = i / 20 + (int)(next_random(&random) % 60);
         int64_t at_s = i / 10 - (int64_t)(next_random(&random) % 300);
-        apply(&self, types[next_random(&random) % 5], receipt, (int)(next_random(&random) % 3) + 1,
-              at_s);
+        kt_apply(&self, types[next_random(&random) % 5], receipt,
+                 (int)(next_random(&random) % 3) + 1, at_s);
         if (next_random(&random) % 10 == 0) {
-            tick(&self, i / 10);
+            kt_tick(&self, i / 10);
         }
         if (next_random(&random) % 50 == 0) {
             for (int store = 1; store <= 3; store++) {
@@ -348,7 +217,7 @@ static void stores__any_events__the_oldest_is_that_of_all_runs(void **unused)
         }
     }
     assert_true(self.tracker->live_runs < 1500); /* some were forgotten */
-    close_fixture(&self);
+    kt_close(&self);
 }
 
 static const char *name_at(const json_t *list, size_t i)
@@ -359,15 +228,15 @@ static const char *name_at(const json_t *list, size_t i)
 static void stores__overview__has_the_worst_first(void **unused)
 {
     (void)unused;
-    struct fixture self;
-    open_fixture(&self);
+    struct kit_tracker self;
+    kt_open(&self, "", definition);
     for (int i = 1; i <= 30; i++) { /* store 30 waits longest */
-        apply(&self, "sold", i, i, 40 - i);
+        kt_apply(&self, "sold", i, i, 40 - i);
     }
-    apply(&self, "routed", 7, 7, 41);
-    apply(&self, "posted failed", 7, 7, 41);
-    tick(&self, 45);
-    json_t *overview = document(emit(&self), "overview");
+    kt_apply(&self, "routed", 7, 7, 41);
+    kt_apply(&self, "posted failed", 7, 7, 41);
+    kt_tick(&self, 45);
+    json_t *overview = kt_document(kt_emit(&self), "overview");
     const json_t *stores = json_object_get(overview, "stores");
     assert_int_equal(json_array_size(stores), 20);
     assert_string_equal(name_at(stores, 0), "0007");
@@ -379,29 +248,29 @@ static void stores__overview__has_the_worst_first(void **unused)
     assert_float_equal(json_real_value(json_object_get(first, "oldest_age")), 4.0, 1e-9);
     assert_int_equal(member(json_object_get(overview, "store_totals"), "late"), 1);
     json_decref(overview);
-    close_fixture(&self);
+    kt_close(&self);
 }
 
 static void stores__events_from_before__say_how_far_behind_it_is(void **unused)
 {
     (void)unused;
-    struct fixture self;
-    open_fixture(&self);
-    apply(&self, "sold", 1, 1, 3000);
-    apply(&self, "sold", 2, 2, 600); /* it was off line, and this is what it kept */
-    tick(&self, 3100);
-    json_t *all = document(emit(&self), "stores");
+    struct kit_tracker self;
+    kt_open(&self, "", definition);
+    kt_apply(&self, "sold", 1, 1, 3000);
+    kt_apply(&self, "sold", 2, 2, 600); /* it was off line, and this is what it kept */
+    kt_tick(&self, 3100);
+    json_t *all = kt_document(kt_emit(&self), "stores");
     const json_t *stores = json_object_get(all, "stores");
     const json_t *on = json_array_get(stores, 0);
     const json_t *off = json_array_get(stores, 1);
     assert_float_equal(json_real_value(json_object_get(on, "event_lag")), 0.0, 1e-9);
     assert_float_equal(json_real_value(json_object_get(off, "event_lag")), 2400.0, 1e-9);
     json_decref(all);
-    close_fixture(&self);
+    kt_close(&self);
 }
 
 /* Points of series with this metric. */
-static size_t points_of(const struct fixture *self, const struct tw_track_changes *changes,
+static size_t points_of(const struct kit_tracker *self, const struct tw_track_changes *changes,
                         const char *metric)
 {
     size_t count = 0;
@@ -415,12 +284,12 @@ static size_t points_of(const struct fixture *self, const struct tw_track_change
 static void stores__series__cost_a_point_a_minute_while_something_waits(void **unused)
 {
     (void)unused;
-    struct fixture self;
-    open_fixture(&self);
-    tick(&self, 0);
-    (void)emit(&self);
+    struct kit_tracker self;
+    kt_open(&self, "", definition);
+    kt_tick(&self, 0);
+    (void)kt_emit(&self);
     for (int i = 1; i <= 600; i++) {
-        apply(&self, "sold", i, i, 5);
+        kt_apply(&self, "sold", i, i, 5);
     }
     size_t waiting = 0;
     size_t failed = 0;
@@ -428,13 +297,13 @@ static void stores__series__cost_a_point_a_minute_while_something_waits(void **u
     for (int64_t s = 10; s <= 600; s++) { /* all wait for nearly five minutes */
         if (s == 290) {
             for (int i = 1; i <= 600; i++) {
-                apply(&self, "routed", i, i, 285);
-                apply(&self, "posted", i, i, 285);
-                apply(&self, "accrued", i, i, 285);
+                kt_apply(&self, "routed", i, i, 285);
+                kt_apply(&self, "posted", i, i, 285);
+                kt_apply(&self, "accrued", i, i, 285);
             }
         }
-        tick(&self, s);
-        const struct tw_track_changes *changes = emit(&self);
+        kt_tick(&self, s);
+        const struct tw_track_changes *changes = kt_emit(&self);
         waiting += points_of(&self, changes, "store_waiting");
         failed += points_of(&self, changes, "store_failed");
         systems += points_of(&self, changes, "system_waiting");
@@ -443,24 +312,24 @@ static void stores__series__cost_a_point_a_minute_while_something_waits(void **u
     assert_int_equal(waiting, 600 * 4 + 600); /* and once: it is 0 again */
     assert_int_equal(failed, 0);
     assert_int_equal(systems, 60); /* of one, from the first that is not 0, each ten seconds */
-    close_fixture(&self);
+    kt_close(&self);
 }
 
 static void systems__lag__is_that_of_all_their_steps(void **unused)
 {
     (void)unused;
-    struct fixture self;
-    open_fixture(&self);
+    struct kit_tracker self;
+    kt_open(&self, "", definition);
     for (int i = 1; i <= 100; i++) {
-        apply(&self, "sold", i, 1, 0);
-        apply(&self, "routed", i, 1, 10);
+        kt_apply(&self, "sold", i, 1, 0);
+        kt_apply(&self, "routed", i, 1, 10);
     }
     for (int i = 1; i <= 60; i++) {
-        apply(&self, "posted", i, 1, 20);
+        kt_apply(&self, "posted", i, 1, 20);
     }
-    apply(&self, "posted failed", 61, 1, 20);
-    tick(&self, 75);
-    json_t *overview = document(emit(&self), "overview");
+    kt_apply(&self, "posted failed", 61, 1, 20);
+    kt_tick(&self, 75);
+    json_t *overview = kt_document(kt_emit(&self), "overview");
     const json_t *systems = json_object_get(overview, "systems");
     const json_t *erp = NULL;
     size_t i = 0;
@@ -477,7 +346,7 @@ static void systems__lag__is_that_of_all_their_steps(void **unused)
     assert_int_equal(member(lag, "count"), 60);
     assert_float_equal(json_real_value(json_object_get(lag, "p95")), 10.0, 0.11);
     json_decref(overview);
-    close_fixture(&self);
+    kt_close(&self);
 }
 
 /* --- documents of steps and objectives -------------------------------------------------------- */
@@ -520,15 +389,15 @@ static json_t *named(const json_t *list, const char *key, const char *name)
 static void documents__lag__has_exact_counts_that_outlive_a_restart(void **unused)
 {
     (void)unused;
-    struct fixture self;
-    open_fixture(&self);
-    apply(&self, "sold", 1, 1, 0);
-    apply(&self, "routed", 1, 1, 10); /* 10 s: in the bucket of 10 s */
-    apply(&self, "sold", 2, 1, 20);
-    apply(&self, "routed", 2, 1, 31);
+    struct kit_tracker self;
+    kt_open(&self, "", definition);
+    kt_apply(&self, "sold", 1, 1, 0);
+    kt_apply(&self, "routed", 1, 1, 10); /* 10 s: in the bucket of 10 s */
+    kt_apply(&self, "sold", 2, 1, 20);
+    kt_apply(&self, "routed", 2, 1, 31);
     for (int i = 0; i < 2; i++) {
-        tick(&self, 40 + i);
-        json_t *document_of = document(emit(&self), "workflow/sale");
+        kt_tick(&self, 40 + i);
+        json_t *document_of = kt_document(kt_emit(&self), "workflow/sale");
         assert_int_equal(json_array_size(json_object_get(document_of, "lag_bounds")),
                          TW_LAG_BOUNDS);
         const json_t *step = named(json_object_get(document_of, "steps"), "name", "routed");
@@ -547,21 +416,21 @@ static void documents__lag__has_exact_counts_that_outlive_a_restart(void **unuse
         assert_int_equal(tw_tracker_restore(self.tracker, bytes, len, &n), TW_OK);
         free(bytes);
     }
-    close_fixture(&self);
+    kt_close(&self);
 }
 
 static void documents__objective__shows_every_rule_and_its_guards(void **unused)
 {
     (void)unused;
-    struct fixture self;
-    open_fixture(&self);
+    struct kit_tracker self;
+    kt_open(&self, "", definition);
     for (int i = 1; i <= 6; i++) {
-        apply(&self, "sold", i, 1, i);
-        apply(&self, "routed", i, 1, i);
-        apply(&self, "posted", i, 1, i < 4 ? i + 1 : i + 120);
+        kt_apply(&self, "sold", i, 1, i);
+        kt_apply(&self, "routed", i, 1, i);
+        kt_apply(&self, "posted", i, 1, i < 4 ? i + 1 : i + 120);
     }
-    tick(&self, 200);
-    json_t *objective = document(emit(&self), "objective/in-time");
+    kt_tick(&self, 200);
+    json_t *objective = kt_document(kt_emit(&self), "objective/in-time");
     const json_t *rules = json_object_get(objective, "rules");
     assert_int_equal(json_array_size(rules), 6);
     const json_t *fast = named(rules, "rule", "fast");
@@ -577,7 +446,7 @@ static void documents__objective__shows_every_rule_and_its_guards(void **unused)
     assert_int_equal(member(absence, "detection_seconds"), 639);
     assert_string_equal(json_string_value(json_object_get(absence, "state")), "unknown");
     json_decref(objective);
-    close_fixture(&self);
+    kt_close(&self);
 }
 
 int main(void)
