@@ -72,10 +72,11 @@ struct tw_api_words {
 };
 void tw_api_add_word(struct tw_api_words *self, const char *word);
 
+struct tw_event_views;
 /* The runs of a journey that was read with these limits, as an array (owned): workflow, object,
  * state; with_steps: everything. *ret_partial: linked objects were left out. Errors as those of
  * reading; nothing is written then. */
-int tw_api_journey_runs(struct tw_call *call, const struct tw_journey *journey,
+int tw_api_journey_runs(struct tw_call *call, struct tw_event_views *views,
                         const struct tw_journey_limits *limits, bool with_steps, json_t **ret_runs,
                         bool *ret_partial);
 
@@ -106,6 +107,26 @@ int tw_event_view_init(struct tw_event_view *self, const struct tw_record *recor
 void tw_event_view_fini(struct tw_event_view *self);
 /* An attribute as text; absent when it is not there or no string. */
 struct tw_str tw_event_view_attribute(const struct tw_event_view *self, const char *name);
+/* The events of a journey, each parsed once for everything that is said of it. Of a large journey
+ * only so many are kept: a parsed event takes ten times the memory of its text. */
+#define TW_EVENT_VIEWS_KEPT 256
+struct tw_event_views {
+    const struct tw_journey *journey;
+    struct tw_event_view *kept; /* of its first events; in the call's arena */
+    bool is_made[TW_EVENT_VIEWS_KEPT];
+    struct tw_event_view other; /* the last one that is not kept */
+};
+/* Borrows the journey. TW_OK, TW_ENOMEM; pairs with _fini either way. */
+int tw_event_views_init(struct tw_event_views *self, struct tw_call *call,
+                        const struct tw_journey *journey);
+void tw_event_views_fini(struct tw_event_views *self);
+/* The view of an event of the journey, borrowed until the next call; errors as tw_event_view_init.
+ */
+int tw_event_views_at(struct tw_event_views *self, size_t index,
+                      const struct tw_event_view **ret_view);
+/* The same of another record, which may be one of the journey's. */
+int tw_event_views_of(struct tw_event_views *self, const struct tw_record *record,
+                      const struct tw_event_view **ret_view);
 /* Type name -> identifiers, of the record's objects and of the context it carries. */
 json_t *tw_event_objects(struct tw_call *call, const struct tw_record *record,
                          const struct tw_event_view *view);

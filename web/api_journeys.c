@@ -35,16 +35,16 @@ static json_t *objects_by_type(struct tw_call *call, const struct tw_journey *jo
 }
 
 /* Distinct stores of the events, in order of time. */
-static int stores_of(const struct tw_journey *journey, json_t **ret_stores)
+static int stores_of(struct tw_event_views *views, json_t **ret_stores)
 {
     json_t *seen = json_object();
     json_t *stores = json_array();
     int rc = TW_OK;
-    for (size_t i = 0; i < journey->event_count && rc == TW_OK; i++) {
-        struct tw_event_view view;
-        rc = tw_event_view_init(&view, &journey->events[i].record);
-        if (rc == TW_OK && view.store.len > 0 && json_array_size(stores) < MAX_STORES) {
-            json_t *text = tw_out_text(view.store);
+    for (size_t i = 0; i < views->journey->event_count && rc == TW_OK; i++) {
+        const struct tw_event_view *view = NULL;
+        rc = tw_event_views_at(views, i, &view);
+        if (rc == TW_OK && view->store.len > 0 && json_array_size(stores) < MAX_STORES) {
+            json_t *text = tw_out_text(view->store);
             const char *key = json_string_value(text);
             if (key != NULL && json_object_get(seen, key) == NULL) {
                 tw_out_set(seen, key, json_true());
@@ -52,7 +52,6 @@ static int stores_of(const struct tw_journey *journey, json_t **ret_stores)
             }
             json_decref(text);
         }
-        tw_event_view_fini(&view);
     }
     json_decref(seen);
     if (rc != TW_OK) {
@@ -64,10 +63,11 @@ static int stores_of(const struct tw_journey *journey, json_t **ret_stores)
 }
 
 /* What the list and the whole have in common. */
-static int summary_json(struct tw_call *call, const struct tw_journey *journey, json_t **ret_json)
+static int summary_json(struct tw_call *call, struct tw_event_views *views, json_t **ret_json)
 {
+    const struct tw_journey *journey = views->journey;
     json_t *stores = NULL;
-    int rc = stores_of(journey, &stores);
+    int rc = stores_of(views, &stores);
     if (rc != TW_OK) {
         return rc;
     }
@@ -171,9 +171,10 @@ static int page_start(struct tw_call *call, const struct tw_journey *journey,
 }
 
 /* The events of one page; *ret_next is absent when they are the last. */
-static int events_page(struct tw_call *call, const struct tw_journey *journey,
+static int events_page(struct tw_call *call, struct tw_event_views *views,
                        const struct tw_page *page, json_t *events, struct tw_str *ret_next)
 {
+    const struct tw_journey *journey = views->journey;
     size_t start = 0;
     struct position *last = tw_arena_zalloc(call->arena, sizeof *last);
     int rc = last == NULL ? TW_ENOMEM : page_start(call, journey, page, &start);
@@ -187,14 +188,13 @@ static int events_page(struct tw_call *call, const struct tw_journey *journey,
             *ret_next = (struct tw_str){(const char *)last, sizeof *last};
             return TW_OK;
         }
-        struct tw_event_view view;
-        rc = tw_event_view_init(&view, &stored->record);
+        const struct tw_event_view *view = NULL;
+        rc = tw_event_views_at(views, i, &view);
         if (rc == TW_OK) {
-            tw_out_add(events, tw_event_row(call, stored, &view));
+            tw_out_add(events, tw_event_row(call, stored, view));
             *last = (struct position){stored->record.time.ns, stored->record.n};
             rc = tw_call_check_deadline(call);
         }
-        tw_event_view_fini(&view);
     }
     return rc;
 }
@@ -214,6 +214,41 @@ static int find_object(struct tw_call *call, struct tw_object *ret_object)
     return rc;
 }
 
+/* Everything of a journey. */
+static int whole_json(struct tw_call *call, struct tw_event_views *views,
+                      const struct tw_journey_limits *limits, const struct tw_page *page,
+                      json_t **ret_json)
+{
+    const struct tw_journey *journey = views->journey;
+    json_t *json = NULL;
+    json_t *runs = NULL;
+    bool is_partial = false;
+    int rc = summary_json(call, views, &json);
+    rc = rc == TW_OK ? tw_api_journey_runs(call, views, limits, true, &runs, &is_partial) : rc;
+    if (rc != TW_OK) {
+        json_decref(json);
+        return rc;
+    }
+    json_t *events = json_array();
+    struct tw_str next = TW_STR_NULL;
+    tw_out_set(json, "runs", runs);
+    tw_out_set(json, "runs_partial", json_boolean(is_partial));
+    tw_out_set(json, "related", related_json(call, journey));
+    tw_out_set(json, "links", links_json(call, journey));
+    tw_out_set(json, "hubs", hubs_json(call, journey));
+    rc = events_page(call, views, page, events, &next);
+    tw_out_set(json, "events", events);
+    if (rc != TW_OK) {
+        json_decref(json);
+        return rc;
+    }
+    struct tw_str cursor = next.ptr == NULL ? next : tw_base64url(call->arena, next);
+    tw_out_set(json, "next", tw_out_text(cursor));
+    tw_out_set(json, "total", tw_out_count(journey->event_count));
+    *ret_json = json;
+    return TW_OK;
+}
+
 int tw_api_journey(struct tw_call *call)
 {
     static const char *const names[] = {"limit", "cursor", "since", "until", NULL};
@@ -221,9 +256,8 @@ int tw_api_journey(struct tw_call *call)
     struct tw_object object;
     struct tw_journey journey;
     struct tw_journey_limits limits;
+    struct tw_event_views views;
     json_t *json = NULL;
-    json_t *events = NULL;
-    struct tw_str next = TW_STR_NULL;
     int rc = tw_call_allow(call, names);
     if (rc == TW_OK) {
         rc = tw_call_page(call, &page);
@@ -238,35 +272,13 @@ int tw_api_journey(struct tw_call *call)
             (void)tw_diag_set(&call->diag, rc, "no stored event carries this object");
         }
     }
-    if (rc == TW_OK) {
-        rc = summary_json(call, &journey, &json);
-    }
     if (rc != TW_OK) {
         return rc;
     }
-    json_t *runs = NULL;
-    bool is_partial = false;
-    rc = tw_api_journey_runs(call, &journey, &limits, true, &runs, &is_partial);
-    if (rc != TW_OK) {
-        json_decref(json);
-        return rc;
-    }
-    tw_out_set(json, "runs", runs);
-    tw_out_set(json, "runs_partial", json_boolean(is_partial));
-    tw_out_set(json, "related", related_json(call, &journey));
-    tw_out_set(json, "links", links_json(call, &journey));
-    tw_out_set(json, "hubs", hubs_json(call, &journey));
-    events = json_array();
-    rc = events_page(call, &journey, &page, events, &next);
-    tw_out_set(json, "events", events);
-    if (rc != TW_OK) {
-        json_decref(json);
-        return rc;
-    }
-    struct tw_str cursor = next.ptr == NULL ? next : tw_base64url(call->arena, next);
-    tw_out_set(json, "next", tw_out_text(cursor));
-    tw_out_set(json, "total", tw_out_count(journey.event_count));
-    return tw_response_json(&call->response, 200, json);
+    rc = tw_event_views_init(&views, call, &journey);
+    rc = rc == TW_OK ? whole_json(call, &views, &limits, &page, &json) : rc;
+    tw_event_views_fini(&views);
+    return rc == TW_OK ? tw_response_json(&call->response, 200, json) : rc;
 }
 
 /* The scope that the query gives an object type; absent when a part of it is not there. */
@@ -442,6 +454,32 @@ static int check_run_filter(struct tw_call *call)
                     : tw_diag_set(&call->diag, TW_EINVAL, "'state' is one of: %s", states.text);
 }
 
+/* The row of a journey; NULL when it has no run that is asked for. */
+static int shown_row(struct tw_call *call, struct tw_event_views *views,
+                     const struct tw_journey_limits *limits, json_t **ret_row)
+{
+    json_t *runs = NULL;
+    json_t *row = NULL;
+    bool is_partial = false;
+    *ret_row = NULL;
+    int rc = tw_api_journey_runs(call, views, limits, false, &runs, &is_partial);
+    if (rc != TW_OK) {
+        return rc;
+    }
+    if (has_run(call, runs)) {
+        rc = summary_json(call, views, &row);
+    }
+    if (rc != TW_OK || row == NULL) {
+        json_decref(runs);
+        return rc;
+    }
+    tw_out_set(row, "runs", runs);
+    tw_out_set(row, "runs_partial", json_boolean(is_partial));
+    tw_out_set(row, "events", tw_out_count(views->journey->event_count));
+    *ret_row = row;
+    return TW_OK;
+}
+
 /* One row of the list; NULL in *ret_row when it lies outside the page's times, or has no run that
  * is asked for. */
 static int list_row(struct tw_call *call, struct tw_str id, const struct tw_page *page,
@@ -462,28 +500,11 @@ static int list_row(struct tw_call *call, struct tw_str id, const struct tw_page
         *ret_row = NULL;
         return TW_OK;
     }
-    json_t *runs = NULL;
-    bool is_partial = false;
-    rc = tw_api_journey_runs(call, &journey, &limits, false, &runs, &is_partial);
-    if (rc != TW_OK) {
-        return rc;
-    }
-    if (!has_run(call, runs)) {
-        json_decref(runs);
-        *ret_row = NULL;
-        return TW_OK;
-    }
-    json_t *row = NULL;
-    rc = summary_json(call, &journey, &row);
-    if (rc != TW_OK) {
-        json_decref(runs);
-        return rc;
-    }
-    tw_out_set(row, "runs", runs);
-    tw_out_set(row, "runs_partial", json_boolean(is_partial));
-    tw_out_set(row, "events", tw_out_count(journey.event_count));
-    *ret_row = row;
-    return TW_OK;
+    struct tw_event_views views;
+    rc = tw_event_views_init(&views, call, &journey);
+    rc = rc == TW_OK ? shown_row(call, &views, &limits, ret_row) : rc;
+    tw_event_views_fini(&views);
+    return rc;
 }
 
 /* Object types and the attributes of scopes are the parameters of this call. */

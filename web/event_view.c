@@ -84,6 +84,60 @@ void tw_event_view_fini(struct tw_event_view *self)
     self->json = NULL;
 }
 
+int tw_event_views_init(struct tw_event_views *self, struct tw_call *call,
+                        const struct tw_journey *journey)
+{
+    size_t count =
+        journey->event_count < TW_EVENT_VIEWS_KEPT ? journey->event_count : TW_EVENT_VIEWS_KEPT;
+    *self = (struct tw_event_views){.journey = journey};
+    self->kept = tw_arena_zalloc(call->arena, (count + 1) * sizeof *self->kept);
+    return self->kept == NULL ? TW_ENOMEM : TW_OK;
+}
+
+void tw_event_views_fini(struct tw_event_views *self)
+{
+    for (size_t i = 0; i < TW_EVENT_VIEWS_KEPT; i++) {
+        if (self->is_made[i]) {
+            tw_event_view_fini(&self->kept[i]);
+            self->is_made[i] = false;
+        }
+    }
+    tw_event_view_fini(&self->other);
+}
+
+static int make_other(struct tw_event_views *self, const struct tw_record *record,
+                      const struct tw_event_view **ret_view)
+{
+    tw_event_view_fini(&self->other);
+    int rc = tw_event_view_init(&self->other, record);
+    *ret_view = &self->other;
+    return rc;
+}
+
+int tw_event_views_at(struct tw_event_views *self, size_t index,
+                      const struct tw_event_view **ret_view)
+{
+    const struct tw_record *record = &self->journey->events[index].record;
+    if (index >= TW_EVENT_VIEWS_KEPT) {
+        return make_other(self, record, ret_view);
+    }
+    int rc = self->is_made[index] ? TW_OK : tw_event_view_init(&self->kept[index], record);
+    self->is_made[index] = self->is_made[index] || rc == TW_OK;
+    *ret_view = &self->kept[index];
+    return rc;
+}
+
+int tw_event_views_of(struct tw_event_views *self, const struct tw_record *record,
+                      const struct tw_event_view **ret_view)
+{
+    for (size_t i = 0; i < self->journey->event_count && i < TW_EVENT_VIEWS_KEPT; i++) {
+        if (self->journey->events[i].record.n == record->n) {
+            return tw_event_views_at(self, i, ret_view);
+        }
+    }
+    return make_other(self, record, ret_view);
+}
+
 json_t *tw_api_journey_id(struct tw_call *call, const struct tw_object *object)
 {
     struct tw_str id = tw_journey_format_id(call->reader, call->arena, object);

@@ -18,6 +18,9 @@
 #define RELATED_ONE   20 /* related objects whose runs are shown with one journey */
 #define RELATED_LIST  4  /* ... with each of a list */
 #define RELATED_BYTES (32u * 1024u * 1024u)
+/* Of a lease's matcher; that of the retail pack takes a tenth of it. */
+#define MATCHER_BYTES (8u * 1024u * 1024u)
+#define FORMER_MAX    256 /* former definitions that it knows */
 
 /* One workflow for one object. */
 struct candidate {
@@ -41,8 +44,9 @@ struct candidate {
 struct evaluation {
     struct tw_call *call;
     const struct tw_journey_limits *limits;
-    struct tw_matcher *matcher;
-    json_t *overview; /* the collector's; NULL: it has not said anything */
+    struct tw_matcher *matcher;   /* the lease's */
+    struct tw_event_views *views; /* of the journey's events, which linked ones share */
+    json_t *overview;             /* the collector's; NULL: it has not said anything */
     bool with_steps;
     tw_mono_t deadline; /* of the object under way */
     json_t *runs;
@@ -189,15 +193,15 @@ static bool is_about(const struct tw_record *record, const struct tw_object *obj
 /* What one event is to the candidates. */
 static int take_event(struct evaluation *self, const struct tw_record *record)
 {
-    struct tw_event_view view;
+    const struct tw_event_view *view = NULL;
     struct tw_event_extra extras[TW_EVENT_MAX_EXTRAS];
     struct tw_event event;
     struct tw_match match;
     const struct tw_match_entry *entries = NULL;
     size_t count = 0;
-    int rc = tw_event_view_init(&view, record);
+    int rc = tw_event_views_of(self->views, record, &view);
     if (rc == TW_OK) {
-        rc = event_of(self, &view, extras, &event);
+        rc = event_of(self, view, extras, &event);
     }
     if (rc == TW_OK) {
         rc = tw_matcher_match(self->matcher, &event, &match);
@@ -224,7 +228,6 @@ static int take_event(struct evaluation *self, const struct tw_record *record)
         }
         rc = rc == TW_OK ? add_fact(self, candidate, &fact) : rc;
     }
-    tw_event_view_fini(&view);
     return rc;
 }
 
@@ -238,7 +241,10 @@ static int know_version(struct evaluation *self, struct candidate *candidate)
     uint32_t number = 0;
     int rc = TW_OK;
     if (candidate->has_row && candidate->row.version != candidate->workflow->version) {
-        rc = tw_api_definition(self->call, self->arena, name, candidate->row.version, &set);
+        if (tw_matcher_find_version(self->matcher, name, candidate->row.version, &number) !=
+            TW_OK) {
+            rc = tw_api_definition(self->call, self->arena, name, candidate->row.version, &set);
+        }
         if (rc == TW_OK && set != NULL && tw_matcher_add(self->matcher, set) == TW_ENOMEM) {
             rc = TW_ENOMEM;
         }
@@ -538,28 +544,56 @@ static int evaluate_related(struct evaluation *self, const struct tw_journey *jo
     return rc;
 }
 
-int tw_api_journey_runs(struct tw_call *call, const struct tw_journey *journey,
+/* The lease's matcher knows the set in force. It is made anew for another set, and when it has
+ * grown: by former definitions, or by events of many kinds. */
+static int find_matcher(struct tw_call *call, struct tw_matcher **ret_matcher)
+{
+    struct tw_lease *lease = call->lease;
+    struct tw_matcher_stats stats = {.bytes = 0};
+    if (lease->matcher != NULL) {
+        tw_matcher_stats(lease->matcher, &stats);
+    }
+    bool is_good = lease->matcher != NULL && lease->matched == call->workflows &&
+                   stats.overflows == 0 && stats.bytes < MATCHER_BYTES &&
+                   tw_matcher_version_count(lease->matcher) <= call->workflows->count + FORMER_MAX;
+    int rc = TW_OK;
+    if (!is_good) {
+        tw_matcher_destroy(&lease->matcher);
+        tw_workflows_unref(&lease->matched);
+        rc = tw_matcher_new(&lease->matcher);
+        rc = rc == TW_OK ? tw_matcher_set(lease->matcher, call->workflows) : rc;
+        if (rc != TW_OK) {
+            tw_matcher_destroy(&lease->matcher);
+            return rc;
+        }
+        lease->matched = tw_workflows_ref(call->workflows);
+    }
+    *ret_matcher = lease->matcher;
+    return TW_OK;
+}
+
+int tw_api_journey_runs(struct tw_call *call, struct tw_event_views *views,
                         const struct tw_journey_limits *limits, bool with_steps, json_t **ret_runs,
                         bool *ret_partial)
 {
+    const struct tw_journey *journey = views->journey;
     bool is_partial = false;
     struct evaluation self = {.call = call,
                               .limits = limits,
+                              .views = views,
                               .with_steps = with_steps,
                               .deadline = call->deadline,
                               .runs = json_array(),
                               .arena = call->arena};
-    int rc = call->workflows->count == 0 ? TW_OK : tw_matcher_new(&self.matcher);
+    int rc = call->workflows->count == 0 ? TW_OK : find_matcher(call, &self.matcher);
     if (rc == TW_OK && self.matcher != NULL) {
-        rc = tw_matcher_set(self.matcher, call->workflows);
-        rc = rc == TW_OK ? tw_api_live_overview(call, &self.overview) : rc;
+        rc = tw_api_live_overview(call, &self.overview);
         rc = rc == TW_OK
                  ? evaluate_object(&self, &journey->object, journey->events, journey->event_count)
                  : rc;
         rc = rc == TW_OK ? evaluate_related(&self, journey, &is_partial) : rc;
     }
     json_decref(self.overview);
-    tw_matcher_destroy(&self.matcher);
     if (rc != TW_OK) {
         json_decref(self.runs);
         return rc;

@@ -36,6 +36,8 @@ static void lease_destroy(struct tw_lease *lease)
     tw_arena_fini(&lease->arena);
     json_decref(lease->overview);
     free(lease->overview_text);
+    tw_matcher_destroy(&lease->matcher);
+    tw_workflows_unref(&lease->matched);
     free(lease);
 }
 

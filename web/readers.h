@@ -12,6 +12,8 @@
 
 #include "core/arena.h"
 #include "store/reader.h"
+#include "track/match.h"
+#include "workflow/workflow.h"
 
 struct tw_readers;
 
@@ -23,7 +25,11 @@ struct tw_lease {
     char *overview_text; /* NULL: nobody has asked */
     size_t overview_len;
     json_t *overview;
-    struct tw_lease *next; /* of those that are idle */
+    /* What events mean to the definitions in force, and to former ones that were asked for: making
+     * it costs as much as reading a journey. */
+    struct tw_matcher *matcher;         /* NULL: nobody has asked */
+    const struct tw_workflows *matched; /* its set; a reference */
+    struct tw_lease *next;              /* of those that are idle */
 };
 
 /* Borrows dir. TW_OK, TW_ENOMEM. */

@@ -3,6 +3,8 @@
 #include "config.h"
 #include "web/server.h"
 
+#include "web/api.h"
+
 #include "web_world.h"
 
 static void journey__run_without_row__is_judged_at_the_watermark(void **state)
@@ -306,6 +308,64 @@ static void journey__step_failed_but_start_not_seen__is_failed(void **state)
     world_fini(&world);
 }
 
+/* More events than are kept parsed: the last ones are parsed for each that asks. */
+static void journey__more_events_than_are_kept__all_count(void **state)
+{
+    (void)state;
+    enum { EVENTS = TW_EVENT_VIEWS_KEPT + 3 };
+    struct world world;
+    world_init(&world);
+    sale_event(&world, -1000, "com.tillwatch.pos.sale.completed", "");
+    for (int i = 1; i < EVENTS; i++) {
+        char more[64];
+        (void)snprintf(more, sizeof more, ",\"outcome\":\"failed\",\"storeid\":\"%d\"", i);
+        sale_event(&world, -1000 + i, "com.tillwatch.erp.sale.posted", more);
+    }
+    commit_with(&world, NULL);
+    json_t *json = get_json(&world, "/api/v1/journeys/transaction:0042/1?limit=1000");
+    assert_int_equal(json_array_size(at(json, "events")), EVENTS);
+    assert_int_equal(json_array_size(at(json, "stores")), EVENTS - 1);
+    check_number(json, "runs.0.steps.2.attempts", EVENTS - 1);
+    check_number(json, "runs.0.steps.2.failed_event", EVENTS);
+    for (int i = 1; i < EVENTS; i++) {
+        char id[16];
+        (void)snprintf(id, sizeof id, "%d", i);
+        const json_t *row = json_array_get(at(json, "events"), (size_t)i);
+        assert_string_equal(json_string_value(json_object_get(row, "id")), id);
+    }
+    json_decref(json);
+    world_fini(&world);
+}
+
+/* What events mean is kept from call to call, but not beyond a reload. */
+static void journey__definitions_reloaded__runs_are_those_of_the_new(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world);
+    sale_event(&world, -200, "com.tillwatch.pos.sale.completed", "");
+    commit_with(&world, NULL);
+    for (int i = 0; i < 4; i++) {
+        const char *const name = i % 2 == 0 ? "sale-posting" : "other";
+        json_t *json = get_json(&world, "/api/v1/journeys/transaction:0042/1");
+        assert_int_equal(json_array_size(at(json, "runs")), 1);
+        check_text(json, "runs.0.workflow", name);
+        json_decref(json);
+        const struct tw_workflows *set = NULL;
+        char yaml[256];
+        (void)snprintf(yaml, sizeof yaml,
+                       "name: %s\ntitle: T\nowner: me\nobject: transaction\ntiming: batch\n"
+                       "criticality: standard\nsteps:\n"
+                       "  - {name: begin, system: pos, event: com.tillwatch.pos.sale.completed}\n",
+                       i % 2 == 0 ? "other" : "sale-posting");
+        assert_int_equal(tw_workflows_parse(world.cfg, "o.yaml", yaml, strlen(yaml), stderr, &set),
+                         TW_OK);
+        tw_web_set_workflows(world.web, set);
+        tw_workflows_unref(&set);
+    }
+    world_fini(&world);
+}
+
 /* Two sales under one payment: what names one of them is that one's alone, what names neither
  * concerns both. */
 static void journey__two_roots_behind_one_link__each_has_what_names_it(void **state)
@@ -353,6 +413,8 @@ int main(void)
         cmocka_unit_test(journey__too_many_linked_objects__runs_are_partial),
         cmocka_unit_test(journey__clock_that_was_known_to_be_behind__is_put_right),
         cmocka_unit_test(journey__step_failed_but_start_not_seen__is_failed),
+        cmocka_unit_test(journey__more_events_than_are_kept__all_count),
+        cmocka_unit_test(journey__definitions_reloaded__runs_are_those_of_the_new),
         cmocka_unit_test(journey__two_roots_behind_one_link__each_has_what_names_it),
         cmocka_unit_test(journey__linked_object_of_another_key__brings_its_runs),
     };
