@@ -22,6 +22,7 @@ tw_handler tw_api_request;
 tw_handler tw_api_runs;
 tw_handler tw_api_series;
 tw_handler tw_api_panel_series;
+tw_handler tw_api_plot;
 tw_handler tw_api_dashboards;
 tw_handler tw_api_dashboard;
 tw_handler tw_api_workflows;
@@ -85,11 +86,15 @@ struct tw_api_plot {
     struct tw_plot_ask ask;
     struct tw_plot_zone zone;
     struct tw_plot_look look;
+    int64_t quantum_s; /* times are rounded down to this, so that viewers share pictures */
 };
 /* From the query: those of panels, since, until, width, height, tz, theme. `id`: "dashboard.panel".
  * TW_ENOTFOUND: no such panel; TW_EINVAL with a diag; TW_ECONFIG: it has a fault, in the diag. */
 int tw_api_plot_init(struct tw_call *call, struct tw_str id, struct tw_api_plot *self);
 void tw_api_plot_fini(struct tw_api_plot *self);
+/* When the ticket is done: the picture, 304, or a problem. */
+void tw_api_plot_answer(struct tw_plot_ticket *ticket, const struct tw_http_request *request,
+                        struct tw_response *response);
 
 /* What an event's own JSON says of it, for lists. Borrowed from `json`, which the caller keeps;
  * absent where the event does not say. */

@@ -234,6 +234,18 @@ static int read_range(struct tw_call *call, struct tw_plot_ask *ask)
                              "from 'since' to 'until' it is a minute to 400 days");
 }
 
+/* About a pixel, 10 s to 5 min: viewers who ask within it get the same picture. */
+static void round_range(struct tw_api_plot *self)
+{
+    struct tw_plot_ask *ask = &self->ask;
+    int64_t quantum_s = (ask->until_s - ask->since_s) / 1440 / 10 * 10;
+    quantum_s = quantum_s < 10 ? 10 : quantum_s > 300 ? 300 : quantum_s;
+    int64_t range_s = (ask->until_s - ask->since_s) / quantum_s * quantum_s;
+    ask->until_s -= (ask->until_s % quantum_s + quantum_s) % quantum_s;
+    ask->since_s = ask->until_s - range_s;
+    self->quantum_s = quantum_s;
+}
+
 int tw_api_plot_init(struct tw_call *call, struct tw_str id, struct tw_api_plot *self)
 {
     static const char *const names[] = {"panel",  "since", "until", "width",    "height",
@@ -254,6 +266,9 @@ int tw_api_plot_init(struct tw_call *call, struct tw_str id, struct tw_api_plot 
     }
     rc = read_params(call, self->ask.panel, self->ask.params);
     rc = rc == TW_OK ? read_range(call, &self->ask) : rc;
+    if (rc == TW_OK) {
+        round_range(self);
+    }
     rc = rc == TW_OK ? read_look(call, &self->look) : rc;
     rc = rc == TW_OK
              ? tw_plot_zone_init(&self->zone, tw_http_param(call->request, "tz"), &call->diag)

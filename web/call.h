@@ -15,6 +15,7 @@
 #include "web/http.h"
 #include "web/out.h"
 #include "web/panel/panels.h"
+#include "web/plot/pool.h"
 #include "web/problem.h"
 #include "web/readers.h"
 #include "web/response.h"
@@ -54,6 +55,7 @@ struct tw_web_state {
     tw_wall_t started;
     tw_mono_t started_mono;
     struct tw_static *files;
+    struct tw_plot_pool *plots;
     struct tw_principal local;
     /* guarded by mtx */
     pthread_mutex_t mtx;
@@ -76,6 +78,9 @@ struct tw_call {
     tw_mono_t deadline;
     struct tw_diag diag; /* says what a returned error is about */
     struct tw_response response;
+    /* Set by a handler instead of filling the response: the request waits for this picture, and
+     * tw_api_plot_answer fills it then. The server drops it. */
+    struct tw_plot_ticket *later;
 };
 
 /* A handler fills call->response and returns TW_OK, or returns an error (with a diag where that

@@ -40,6 +40,10 @@ web_libweb_a_SOURCES += web/panel/load.c
 web_libweb_a_SOURCES += web/panel/panels.h
 web_libweb_a_SOURCES += web/panel/query.c web/panel/query.h
 # Plots: how it is drawn.
+web_libweb_a_SOURCES += web/api_plots.c
+web_libweb_a_SOURCES += web/plot/child.c web/plot/child.h
+web_libweb_a_SOURCES += web/plot/pool.c web/plot/pool.h
+web_libweb_a_SOURCES += web/plot/script.c web/plot/script.h
 web_libweb_a_SOURCES += web/plot/label.c web/plot/label.h
 web_libweb_a_SOURCES += web/plot/layout.c web/plot/layout.h
 web_libweb_a_SOURCES += web/plot/palette.c web/plot/palette.h

@@ -9,26 +9,29 @@
 #include "web/response.h"
 
 /* X(NAME, status, "name", "title for a person") */
-#define TW_WEB_PROBLEMS(X)                                                              \
-    X(MALFORMED, 400, "malformed-request", "The request is not well formed")            \
-    X(PARAMETER, 400, "bad-parameter", "A parameter is missing, unknown or not valid")  \
-    X(BODY, 400, "bad-body", "The body is not what this call expects")                  \
-    X(ORIGIN, 403, "foreign-origin", "The request comes from a page of another origin") \
-    X(RIGHTS, 403, "not-allowed", "This needs a right that you do not have")            \
-    X(NOT_FOUND, 404, "not-found", "There is nothing here")                             \
-    X(METHOD, 405, "method-not-allowed", "This call has other methods")                 \
-    X(LENGTH, 411, "length-required", "A body is read only with Content-Length")        \
-    X(TOO_LARGE, 413, "body-too-large", "The body is larger than this call reads")      \
-    X(URL, 414, "url-too-long", "The URL is too long")                                  \
-    X(MEDIA, 415, "media-type", "The body must be application/json")                    \
-    X(HOST, 421, "foreign-host", "This server does not answer for that host name")      \
-    X(PANEL, 422, "panel-fault", "The definition of this panel has a fault")            \
-    X(WAITING, 429, "too-many-requests", "Too many requests of operators are waiting")  \
-    X(HEADERS, 431, "headers-too-large", "The header lines are too many or too long")   \
-    X(INTERNAL, 500, "internal", "The request could not be answered")                   \
-    X(DAMAGED, 500, "store-damaged", "A file of the store is damaged")                  \
-    X(UNAVAILABLE, 503, "unavailable", "The store cannot be read now")                  \
-    X(DEADLINE, 503, "deadline", "The answer took longer than web.query_deadline_ms")   \
+#define TW_WEB_PROBLEMS(X)                                                                  \
+    X(MALFORMED, 400, "malformed-request", "The request is not well formed")                \
+    X(PARAMETER, 400, "bad-parameter", "A parameter is missing, unknown or not valid")      \
+    X(BODY, 400, "bad-body", "The body is not what this call expects")                      \
+    X(ORIGIN, 403, "foreign-origin", "The request comes from a page of another origin")     \
+    X(RIGHTS, 403, "not-allowed", "This needs a right that you do not have")                \
+    X(NOT_FOUND, 404, "not-found", "There is nothing here")                                 \
+    X(METHOD, 405, "method-not-allowed", "This call has other methods")                     \
+    X(LENGTH, 411, "length-required", "A body is read only with Content-Length")            \
+    X(TOO_LARGE, 413, "body-too-large", "The body is larger than this call reads")          \
+    X(URL, 414, "url-too-long", "The URL is too long")                                      \
+    X(MEDIA, 415, "media-type", "The body must be application/json")                        \
+    X(HOST, 421, "foreign-host", "This server does not answer for that host name")          \
+    X(PANEL, 422, "panel-fault", "The definition of this panel has a fault")                \
+    X(WAITING, 429, "too-many-requests", "Too many requests of operators are waiting")      \
+    X(HEADERS, 431, "headers-too-large", "The header lines are too many or too long")       \
+    X(INTERNAL, 500, "internal", "The request could not be answered")                       \
+    X(DAMAGED, 500, "store-damaged", "A file of the store is damaged")                      \
+    X(PLOT, 500, "plot-failed", "The plot could not be drawn")                              \
+    X(PLOTS_BUSY, 503, "plots-busy", "Too many plots wait to be drawn")                     \
+    X(PLOT_DEADLINE, 503, "plot-deadline", "Drawing took longer than web.plot_deadline_ms") \
+    X(UNAVAILABLE, 503, "unavailable", "The store cannot be read now")                      \
+    X(DEADLINE, 503, "deadline", "The answer took longer than web.query_deadline_ms")       \
     X(VERSION, 505, "http-version", "Only HTTP/1.0 and HTTP/1.1 are spoken here")
 
 enum tw_web_problem {

@@ -30,6 +30,7 @@ static const struct tw_route table[] = {
     {TW_METHOD_GET, "/healthz", TW_ROUTE_NO_STORE, tw_api_healthz},
     {TW_METHOD_GET, "/readyz", TW_ROUTE_MAY_STORE, tw_api_readyz},
     {TW_METHOD_GET, "/metrics", TW_ROUTE_NEEDS_STORE, tw_api_metrics},
+    {TW_METHOD_GET, "/plots/*", TW_ROUTE_NEEDS_STORE, tw_api_plot},
     {TW_METHOD_GET, "/ui/*", TW_ROUTE_NO_STORE, tw_page_file},
     {TW_METHOD_GET, "/favicon.ico", TW_ROUTE_NO_STORE, tw_page_favicon},
     /* The pages of the single-page interface: what they show, their script asks for. */

@@ -21,7 +21,9 @@
 #include <unistd.h>
 
 #include "core/log.h"
+#include "web/api.h"
 #include "web/guard.h"
+#include "web/plot/child.h"
 #include "web/readers.h"
 #include "web/router.h"
 
@@ -51,6 +53,7 @@ struct exchange {
     bool is_begun;
     char *body; /* room for the announced length */
     size_t body_len;
+    struct tw_plot_ticket *later; /* suspended until this is done; NULL: not */
 };
 
 static const struct {
@@ -159,6 +162,7 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **co
     *context = NULL;
     tw_guard_awaiting(self->guard, guarded(connection));
     if (ex != NULL) {
+        tw_plot_ticket_drop(&ex->later);
         tw_response_fini(&ex->refusal);
         free(ex->target);
         free(ex->body);
@@ -250,6 +254,34 @@ static void give_sets(struct tw_call *call)
     tw_dashboards_unref(&call->dashboards);
 }
 
+static void resume(void *connection)
+{
+    MHD_resume_connection(connection);
+}
+
+/* The picture that was waited for, or why there is none. */
+static enum MHD_Result answer_later(struct MHD_Connection *connection, struct exchange *ex)
+{
+    struct tw_response response;
+    tw_response_init(&response);
+    tw_api_plot_answer(ex->later, &ex->request, &response);
+    tw_plot_ticket_drop(&ex->later);
+    return queue(connection, &response);
+}
+
+/* Without a thread: the library looks at the connection again when it is resumed, and then calls
+ * on_request once more. The ticket is armed after the connection is suspended, so that no wake-up
+ * comes too early. */
+static enum MHD_Result wait_for(struct MHD_Connection *connection, struct exchange *ex)
+{
+    if (tw_plot_ticket_is_done(ex->later)) {
+        return answer_later(connection, ex);
+    }
+    MHD_suspend_connection(connection);
+    tw_plot_ticket_arm(ex->later, resume, connection);
+    return MHD_YES;
+}
+
 static enum MHD_Result answer(struct tw_web *self, struct MHD_Connection *connection,
                               struct exchange *ex)
 {
@@ -281,15 +313,16 @@ static enum MHD_Result answer(struct tw_web *self, struct MHD_Connection *connec
         tw_reader_set_deadline(call.reader, call.deadline);
     }
     tw_router_run(ex->route, tw_str_of(ex->target), &ex->request, &call);
-    if (call.response.status == 500) {
+    ex->later = call.later;
+    bool broken = ex->later == NULL && is_broken(&call.response);
+    if (broken) {
         tw_log(TW_LOG_WEB_FAILED_EVENT, TW_F_STR("path", ex->request.path),
                TW_F_CSTR("reason", call.diag.text));
     }
-    bool broken = is_broken(&call.response);
-    enum MHD_Result result = queue(connection, &call.response);
+    enum MHD_Result result = ex->later == NULL ? queue(connection, &call.response) : MHD_YES;
     tw_readers_give(self->readers, &lease, broken);
     give_sets(&call);
-    return result;
+    return ex->later == NULL ? result : wait_for(connection, ex);
 }
 
 // NOLINTNEXTLINE(readability-function-size): the library's signature
@@ -320,6 +353,9 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
     tw_guard_sending(self->guard, guarded(connection));
     if (ex->route == NULL) {
         return queue(connection, &ex->refusal);
+    }
+    if (ex->later != NULL) {
+        return answer_later(connection, ex);
     }
     return answer(self, connection, ex);
 }
@@ -458,9 +494,9 @@ static struct MHD_Daemon *start_daemon(struct tw_web *self, int fd)
     (void)sigfillset(&all);
     (void)pthread_sigmask(SIG_SETMASK, &all, &old); /* cannot fail with these arguments */
     struct MHD_Daemon *daemon = MHD_start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request, self,
-        MHD_OPTION_EXTERNAL_LOGGER, log_library, self, MHD_OPTION_LISTEN_SOCKET, fd,
-        MHD_OPTION_URI_LOG_CALLBACK, uri_seen, self, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,
+        on_request, self, MHD_OPTION_EXTERNAL_LOGGER, log_library, self, MHD_OPTION_LISTEN_SOCKET,
+        fd, MHD_OPTION_URI_LOG_CALLBACK, uri_seen, self, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
         self, MHD_OPTION_NOTIFY_CONNECTION, on_connection, self, MHD_OPTION_CONNECTION_LIMIT,
         (unsigned)cfg->web.max_connections, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
         (unsigned)cfg->web.max_connections_per_ip, MHD_OPTION_CONNECTION_TIMEOUT,
@@ -485,6 +521,18 @@ static void state_init(struct tw_web *self, const struct tw_cfg *cfg,
     (void)pthread_mutex_init(&self->state.mtx, NULL); /* a default mutex cannot fail on Linux */
 }
 
+static int start_plots(struct tw_web *self)
+{
+    const struct tw_plot_pool_options options = {
+        .program = tw_plot_program(self->cfg->web.gnuplot),
+        .processes = (size_t)self->cfg->web.plot_processes,
+        .queue = (size_t)self->cfg->web.plot_queue,
+        .deadline_ms = (int)self->cfg->web.plot_deadline_ms,
+        .cache_bytes = (size_t)self->cfg->web.plot_cache_bytes,
+    };
+    return tw_plot_pool_new(&options, &self->state.plots);
+}
+
 int tw_web_new(const struct tw_cfg *cfg, const struct tw_workflows *workflows,
                struct tw_clock *clock, struct tw_web **ret_web, struct tw_diag *diag)
 {
@@ -501,6 +549,7 @@ int tw_web_new(const struct tw_cfg *cfg, const struct tw_workflows *workflows,
     if (rc == TW_OK) {
         rc = tw_readers_new(cfg->store.dir, &self->readers);
     }
+    rc = rc == TW_OK ? start_plots(self) : rc;
     if (rc == TW_OK) {
         rc = tw_guard_new(clock, cfg->web.timeout_s, &self->guard);
     }
@@ -558,9 +607,13 @@ int tw_web_destroy(struct tw_web **self_p)
     if (self == NULL) {
         return TW_OK;
     }
+    if (self->state.plots != NULL) {
+        tw_plot_pool_stop(self->state.plots); /* resumes those who wait: the library insists */
+    }
     if (self->daemon != NULL) {
         MHD_stop_daemon(self->daemon);
     }
+    tw_plot_pool_destroy(&self->state.plots);
     tw_guard_destroy(&self->guard);
     tw_readers_destroy(&self->readers);
     tw_static_destroy(&self->state.files);

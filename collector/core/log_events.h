@@ -28,6 +28,7 @@
     X(WEB_BOUND, INFO, "web_bound", "the web half listens")                                        \
     X(WEB_FAILED, ERROR, "web_failed", "the web half cannot answer")                               \
     X(PAYLOAD_REVEALED, INFO, "payload_revealed", "somebody looked at an unmasked payload")        \
+    X(PLOT_FAILED, WARN, "plot_failed", "gnuplot could not draw a plot; it is started anew")       \
     X(REQUEST_DONE, INFO, "request_done", "a request of an operator was carried out")              \
     X(REQUEST_FAILED, WARN, "request_failed", "a request of an operator could not be carried out") \
     X(DEBUG, DEBUG, "debug", "detail for developers")                                              \

@@ -9,6 +9,8 @@
 #include "core/clock.h"
 #include "track/sketch.h"
 
+#define QUIET_FROM 4 /* with so many lines or less all are shown, also those that lie at 0 */
+
 /* One query under way. */
 struct query {
     struct tw_reader *reader;
@@ -396,6 +398,28 @@ static void find_peaks(struct tw_plot_data *data)
     }
 }
 
+static bool is_quiet(const struct tw_plot_data *data, const struct tw_plot_line *line)
+{
+    for (size_t p = 0; p < data->count; p++) {
+        if (line->known[p] && (line->values[p] > 0 || line->values[p] < 0)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Of many groups those in which nothing was are left away: unless nothing was in any. */
+static void drop_quiet(struct tw_plot_data *data)
+{
+    size_t kept = 0;
+    for (size_t i = 0; data->line_count > QUIET_FROM && i < data->line_count; i++) {
+        if (!is_quiet(data, &data->lines[i])) {
+            data->lines[kept++] = data->lines[i];
+        }
+    }
+    data->line_count = kept > 0 ? kept : data->line_count;
+}
+
 /* Of too many lines those that reach highest, in the order they are in. */
 static void keep_highest(struct tw_plot_data *data)
 {
@@ -435,6 +459,7 @@ int tw_panel_query(struct tw_reader *reader, struct tw_arena *arena, const struc
     }
     if (rc == TW_OK) {
         find_peaks(&self.data);
+        drop_quiet(&self.data);
         keep_highest(&self.data);
         *ret_data = self.data;
     }

@@ -98,7 +98,7 @@ void tw_plot_label(struct tw_str text, size_t most, struct tw_plot_label *ret_la
     const unsigned char *end = at + text.len;
     size_t last = 0; /* where the last character begins */
     size_t len = 0;
-    TW_ASSERT(most >= 1 && most <= TW_LABEL_CHARS);
+    TW_ASSERT(most >= 1 && most <= TW_LABEL_LONGER);
     ret_label->chars = 0;
     while (text.len > 0 && at < end) {
         if (ret_label->chars == most) {

@@ -12,15 +12,16 @@
 
 #include "core/str.h"
 
-#define TW_LABEL_CHARS 28 /* shown; a longer text ends in an ellipsis */
-#define TW_LABEL_SIZE  (4 * TW_LABEL_CHARS + 8)
+#define TW_LABEL_CHARS  28 /* shown of a name; a longer one ends in an ellipsis */
+#define TW_LABEL_LONGER 90 /* ... of a title */
+#define TW_LABEL_SIZE   (4 * TW_LABEL_LONGER + 8)
 
 struct tw_plot_label {
     char text[TW_LABEL_SIZE]; /* NUL-terminated, never empty */
     size_t chars;
 };
 
-/* At most `most` characters (1 to TW_LABEL_CHARS). An empty text becomes "-". */
+/* At most `most` characters (1 to TW_LABEL_LONGER). An empty text becomes "-". */
 void tw_plot_label(struct tw_str text, size_t most, struct tw_plot_label *ret_label);
 
 #endif

@@ -112,7 +112,7 @@ static struct scale scale_of(enum tw_panel_unit unit, double most)
     }
     if (unit == TW_UNIT_SECONDS) {
         size_t i = 0;
-        while (i < 4 && most < durations[i].factor * (i < 3 ? 2 : 1)) {
+        while (i < 4 && most < durations[i].factor * (i < 3 ? 3 : 1)) {
             i++;
         }
         return durations[i];
@@ -349,12 +349,13 @@ void tw_plot_layout(const struct tw_panel *panel, const struct tw_plot_data *dat
                     const struct tw_plot_look *look, struct tw_plot_layout *ret_layout)
 {
     struct tw_plot_layout layout = {.font_px = look->height >= 400 ? 13 : 11};
+    layout.has_title = look->has_title && look->height >= 140; /* lower ones need it all */
     double top_px = 2;
     double bottom_px = 2;
     double left_px = 1;
     double right_px = 1;
     if (!tw_plot_is_bare(panel)) {
-        double first_px = (look->has_title ? layout.font_px * 2.2 : 0) + layout.font_px * 0.9 + 2;
+        double first_px = (layout.has_title ? layout.font_px * 2.2 : 0) + layout.font_px * 0.9 + 2;
         layout.unit_y = first_px / look->height;
         layout.has_legend = data->line_count > 1;
         size_t rows = layout.has_legend ? lay_legend(panel, data, look, &layout) : 1;

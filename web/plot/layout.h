@@ -67,6 +67,7 @@ struct tw_plot_layout {
     size_t y_count;
     struct tw_plot_tick x[TW_PLOT_TICKS_MAX];
     size_t x_count;
+    bool has_title;
     bool has_legend;
     double unit_y; /* the row of the unit and of the legend begins here */
     struct tw_plot_entry legend[TW_PANEL_GROUPS_MAX];

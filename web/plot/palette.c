@@ -39,14 +39,18 @@ static bool has_tone(const struct tw_plot_data *data, unsigned tone)
 
 struct tw_plot_ink tw_plot_ink(const struct tw_plot_data *data, size_t index, bool is_dark)
 {
-    /* Blue, reddish purple, sky blue, olive (the yellow that can be read), grey. */
-    static const char *const light[] = {"#0072b2", "#b3568d", "#3f9fd8", "#8f7d00", "#4d5560"};
-    static const char *const dark[] = {"#58b1ea", "#e29bc4", "#a5d8f5", "#e5d84f", "#b1bac4"};
+    /* Blue, reddish purple, sky blue, olive (the yellow that can be read), grey; navy, brown. */
+    static const char *const light[] = {"#0072b2", "#b3568d", "#3f9fd8", "#8f7d00",
+                                        "#4d5560", "#26357a", "#7b5b45"};
+    static const char *const dark[] = {"#58b1ea", "#e29bc4", "#a5d8f5", "#e5d84f",
+                                       "#b1bac4", "#8f9eff", "#c9a78d"};
+    const size_t colors = sizeof light / sizeof light[0];
     unsigned tone = data->lines[index].tone;
     size_t before = count_before(data, index, tone);
     if (tone != TW_TONE_NONE) {
         return (struct tw_plot_ink){tw_plot_tone_color(tone, is_dark), (unsigned)before};
     }
     size_t at = before + (has_tone(data, TW_TONE_INFO) ? 1 : 0); /* the blue is taken */
-    return (struct tw_plot_ink){is_dark ? dark[at % 5] : light[at % 5], (unsigned)(at / 5)};
+    return (struct tw_plot_ink){is_dark ? dark[at % colors] : light[at % colors],
+                                (unsigned)(at / colors)};
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The colours of plots, in both themes. Those with a meaning (ok, warn, bad) are never given to a
- * line that has none. All of them can be told apart by colour-blind people; beyond the five of the
+ * line that has none. All of them can be told apart by colour-blind people; beyond the seven of the
  * palette lines are dashed. Thread: all.
  * Source: Okabe and Ito, "Color Universal Design" (2008); lighter on dark ground.
  */
