@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 EXTRA_DIST += tests/tsan.supp
 
+# Memory that runs out at one chosen call.
+ALLOC_KIT = tests/unit/alloc_kit.c tests/unit/alloc_kit.h
+ALLOC_WRAPS = -Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc -Wl,--wrap=strdup \
+    -Wl,--wrap=strndup
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/test_core
 tests_unit_test_core_SOURCES = tests/unit/test_core.c
@@ -44,9 +48,8 @@ check_PROGRAMS += tests/unit/test_binary
 tests_unit_test_binary_SOURCES = tests/unit/test_binary.c tests/unit/decode_support.h
 tests_unit_test_binary_LDADD = collector/libevent.a collector/libcore.a $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/test_decode
-tests_unit_test_decode_SOURCES = tests/unit/test_decode.c tests/unit/decode_support.h
-tests_unit_test_decode_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc -Wl,--wrap=calloc \
-    -Wl,--wrap=realloc
+tests_unit_test_decode_SOURCES = tests/unit/test_decode.c $(ALLOC_KIT) tests/unit/decode_support.h
+tests_unit_test_decode_LDFLAGS = $(AM_LDFLAGS) $(ALLOC_WRAPS)
 tests_unit_test_decode_LDADD = collector/libevent.a collector/libcore.a $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/test_scan
 tests_unit_test_scan_SOURCES = tests/unit/test_scan.c
@@ -81,10 +84,9 @@ tests_unit_test_track_match_SOURCES = tests/unit/test_track_match.c tests/unit/m
 tests_unit_test_track_match_LDADD = collector/libtrack.a collector/libevent.a \
     collector/libcore.a $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/test_track_match_any
-tests_unit_test_track_match_any_SOURCES = tests/unit/test_track_match_any.c \
+tests_unit_test_track_match_any_SOURCES = tests/unit/test_track_match_any.c $(ALLOC_KIT) \
     tests/unit/match_kit.c tests/unit/match_kit.h
-tests_unit_test_track_match_any_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc -Wl,--wrap=calloc \
-    -Wl,--wrap=realloc
+tests_unit_test_track_match_any_LDFLAGS = $(AM_LDFLAGS) $(ALLOC_WRAPS)
 tests_unit_test_track_match_any_LDADD = collector/libtrack.a collector/libevent.a \
     collector/libcore.a $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/test_track_queue
@@ -127,10 +129,10 @@ tests_unit_test_reader_limits_SOURCES = tests/unit/test_reader_limits.c \
     tests/unit/reader_kit.c tests/unit/reader_kit.h tests/unit/store_model.h
 tests_unit_test_reader_limits_LDADD = $(STORE_TEST_LIBS)
 check_PROGRAMS += tests/unit/test_reader_faults
-tests_unit_test_reader_faults_SOURCES = tests/unit/test_reader_faults.c tests/unit/store_model.h
+tests_unit_test_reader_faults_SOURCES = tests/unit/test_reader_faults.c $(ALLOC_KIT) \
+    tests/unit/store_model.h
 tests_unit_test_reader_faults_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
-tests_unit_test_reader_faults_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc -Wl,--wrap=calloc \
-    -Wl,--wrap=realloc -Wl,--wrap=strdup -Wl,--wrap=strndup -Wl,--wrap=tw_parts_list
+tests_unit_test_reader_faults_LDFLAGS = $(AM_LDFLAGS) $(ALLOC_WRAPS) -Wl,--wrap=tw_parts_list
 tests_unit_test_reader_faults_LDADD = $(STORE_TEST_LIBS)
 check_PROGRAMS += tests/unit/test_journey
 tests_unit_test_journey_SOURCES = tests/unit/test_journey.c tests/unit/store_model.h
@@ -353,10 +355,9 @@ check_PROGRAMS += tests/unit/test_config tests/unit/test_config_faults
 tests_unit_test_config_faults_SOURCES = tests/unit/test_config_faults.c tests/unit/config_support.h
 tests_unit_test_config_faults_LDADD = collector/libconfig.a collector/libcore.a $(YAML_LIBS) \
     $(CMOCKA_LIBS)
-tests_unit_test_config_SOURCES = tests/unit/test_config.c tests/unit/config_support.h
+tests_unit_test_config_SOURCES = tests/unit/test_config.c $(ALLOC_KIT) tests/unit/config_support.h
 # Calls of the allocator from config/ pass through the test, which lets each of them fail once.
-tests_unit_test_config_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc -Wl,--wrap=calloc \
-    -Wl,--wrap=realloc -Wl,--wrap=strdup -Wl,--wrap=strndup
+tests_unit_test_config_LDFLAGS = $(AM_LDFLAGS) $(ALLOC_WRAPS)
 tests_unit_test_config_LDADD = collector/libconfig.a collector/libcore.a $(YAML_LIBS) \
     $(CMOCKA_LIBS)
 endif
@@ -525,10 +526,9 @@ tests_unit_test_workflow_version_SOURCES = tests/unit/test_workflow_version.c \
     tests/unit/workflow_support.h tests/unit/config_support.h
 tests_unit_test_workflow_version_LDADD = $(WORKFLOW_TEST_LIBS)
 check_PROGRAMS += tests/unit/test_workflow_set
-tests_unit_test_workflow_set_SOURCES = tests/unit/test_workflow_set.c \
+tests_unit_test_workflow_set_SOURCES = tests/unit/test_workflow_set.c $(ALLOC_KIT) \
     tests/unit/workflow_support.h tests/unit/config_support.h
-tests_unit_test_workflow_set_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc -Wl,--wrap=calloc \
-    -Wl,--wrap=realloc -Wl,--wrap=strdup -Wl,--wrap=strndup
+tests_unit_test_workflow_set_LDFLAGS = $(AM_LDFLAGS) $(ALLOC_WRAPS)
 tests_unit_test_workflow_set_LDADD = $(WORKFLOW_TEST_LIBS)
 check_PROGRAMS += tests/unit/test_workflow_openslo
 tests_unit_test_workflow_openslo_SOURCES = tests/unit/test_workflow_openslo.c \

@@ -7,56 +7,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "alloc_kit.h"
 #include "config/keys.h"
 #include "config/value.h"
 #include "config_support.h"
-
-/* ---- memory that runs out: the linker leads the calls of config/ here ---- */
-
-static size_t allocations; /* since the last start */
-static size_t failing;     /* this one fails; 0: none */
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *old, size_t size);
-char *__real_strdup(const char *text);
-char *__real_strndup(const char *text, size_t len);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *old, size_t size);
-char *__wrap_strdup(const char *text);
-char *__wrap_strndup(const char *text, size_t len);
-
-static int must_fail(void)
-{
-    allocations++;
-    return allocations == failing;
-}
-
-void *__wrap_malloc(size_t size)
-{
-    return must_fail() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-    return must_fail() ? NULL : __real_calloc(count, size);
-}
-
-void *__wrap_realloc(void *old, size_t size)
-{
-    return must_fail() ? NULL : __real_realloc(old, size);
-}
-
-char *__wrap_strdup(const char *text)
-{
-    return must_fail() ? NULL : __real_strdup(text);
-}
-
-char *__wrap_strndup(const char *text, size_t len)
-{
-    return must_fail() ? NULL : __real_strndup(text, len);
-}
 
 /* ---- helpers ---- */
 
@@ -587,12 +541,12 @@ static void config_parse__memory_that_runs_out_anywhere__is_an_error_and_leaks_n
     size_t n = 0;
     for (n = 1; rc != TW_OK; n++) {
         struct tw_cfg *cfg = NULL;
-        allocations = 0;
-        failing = n;
+        alloc_count = 0;
+        alloc_failing = n;
         rc = tw_cfg_parse("t.yaml", whole_yaml, strlen(whole_yaml), NULL, &cfg);
-        failing = 0;
+        alloc_failing = 0;
         if (rc == TW_OK) {
-            assert_true(allocations < n);
+            assert_true(alloc_count < n);
             tw_cfg_destroy(&cfg);
             break;
         }

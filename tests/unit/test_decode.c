@@ -10,40 +10,9 @@
 
 #include <cmocka.h>
 
+#include "alloc_kit.h"
 #include "core/err.h"
 #include "decode_support.h"
-
-/* Allocations of the code under test come through here (see local.mk): the n-th one fails. */
-static size_t allocations;
-static size_t failing;
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *old, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *old, size_t size);
-
-static bool must_fail(void)
-{
-    allocations++;
-    return allocations == failing;
-}
-
-void *__wrap_malloc(size_t size)
-{
-    return must_fail() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-    return must_fail() ? NULL : __real_calloc(count, size);
-}
-
-void *__wrap_realloc(void *old, size_t size)
-{
-    return must_fail() ? NULL : __real_realloc(old, size);
-}
 
 static void check_attr(const struct tw_event *event, enum tw_attribute attribute,
                        const char *expected)
@@ -549,10 +518,10 @@ static void decoder_new__each_allocation_fails__gives_no_decoder(void **state)
     size_t n = 0;
     while (rc != TW_OK) {
         n++;
-        allocations = 0;
-        failing = n;
+        alloc_count = 0;
+        alloc_failing = n;
         rc = tw_decoder_new(&got->cfg, &got->arena, &got->decoder);
-        failing = 0;
+        alloc_failing = 0;
         assert_true(rc == TW_OK || rc == TW_ENOMEM);
         assert_int_equal(got->decoder != NULL, rc == TW_OK);
     }
@@ -569,10 +538,10 @@ static void decode_run__each_allocation_fails__loses_nothing(void **state)
     for (size_t n = 1; n <= 5; n++) {
         struct got *fresh = got_new();
         assert_int_equal(tw_decoder_new(&fresh->cfg, &fresh->arena, &fresh->decoder), TW_OK);
-        allocations = 0;
-        failing = n;
+        alloc_count = 0;
+        alloc_failing = n;
         got_body(fresh, NULL, NULL, tw_str_of(body));
-        failing = 0;
+        alloc_failing = 0;
         assert_int_equal(fresh->event_count + fresh->problem_count, 1);
         assert_int_equal(fresh->event_count, n < 5 ? 0 : 1); /* members, order, arena */
         got_body(fresh, NULL, NULL, tw_str_of(body));        /* and it goes on */

@@ -6,64 +6,11 @@
 #include "config.h"
 #include "store/journey.h"
 
+#include "alloc_kit.h"
 #include "unit/store_model.h"
 #include "store/internal.h"
 
 #define ARENA_BYTES ((size_t)64 << 20)
-
-/* ---- an allocator that fails on demand ------------------------------------------------------ */
-
-static long allocations_left = -1; /* negative: never fail */
-
-static bool must_fail(void)
-{
-    if (allocations_left < 0) {
-        return false;
-    }
-    if (allocations_left == 0) {
-        allocations_left = -1; /* once */
-        return true;
-    }
-    allocations_left--;
-    return false;
-}
-
-/* The linker gives us these names (--wrap). */
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *old, size_t size);
-char *__real_strdup(const char *text);
-char *__real_strndup(const char *text, size_t len);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *old, size_t size);
-char *__wrap_strdup(const char *text);
-char *__wrap_strndup(const char *text, size_t len);
-
-void *__wrap_malloc(size_t size)
-{
-    return must_fail() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-    return must_fail() ? NULL : __real_calloc(count, size);
-}
-
-void *__wrap_realloc(void *old, size_t size)
-{
-    return must_fail() ? NULL : __real_realloc(old, size);
-}
-
-char *__wrap_strdup(const char *text)
-{
-    return must_fail() ? NULL : __real_strdup(text);
-}
-
-char *__wrap_strndup(const char *text, size_t len)
-{
-    return must_fail() ? NULL : __real_strndup(text, len);
-}
 
 /* ---- a list of files that is old when it is used -----------------------------------------------
  */
@@ -176,19 +123,20 @@ static void reader__each_allocation_fails_once__says_so_and_goes_on(void **state
     model_fill(model, 450, true);
     const struct tw_object object = model_object(model, ORDER, "", "100");
     bool has_failed = true;
-    for (long n = 0; has_failed; n++) {
+    for (size_t n = 1; has_failed; n++) {
         struct tw_reader *reader = NULL;
         struct tw_arena arena;
         struct tw_diag diag = {{0}};
         size_t damaged = 0;
         tw_arena_init(&arena, ARENA_BYTES);
-        allocations_left = n;
+        alloc_count = 0;
+        alloc_failing = n;
         int err = tw_reader_open(model->dir, &reader, &diag);
         if (err == TW_OK) {
             err = ask_all(reader, &arena, &object, model->count, &damaged);
         }
-        has_failed = allocations_left < 0;
-        allocations_left = -1;
+        has_failed = alloc_count >= n;
+        alloc_failing = 0;
         assert_int_equal(err, has_failed ? TW_ENOMEM : TW_OK);
         assert_int_equal(damaged, 0);
         if (reader != NULL) { /* the one that failed must answer now */

@@ -2,37 +2,8 @@
  * track/match: any definitions and events against a naive evaluation; what was saved comes back;
  * memory that runs out. By name: test_track_match.c. */
 #include "config.h"
+#include "alloc_kit.h"
 #include "match_kit.h"
-
-/* ---- allocation that fails on demand -------------------------------------------------------- */
-
-static long allocations_left = -1; /* negative: all succeed */
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *old, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *old, size_t size);
-
-static bool is_refused(void)
-{
-    if (allocations_left < 0) {
-        return false;
-    }
-    return allocations_left == 0 || --allocations_left < 0;
-}
-void *__wrap_malloc(size_t size)
-{
-    return is_refused() ? NULL : __real_malloc(size);
-}
-void *__wrap_calloc(size_t count, size_t size)
-{
-    return is_refused() ? NULL : __real_calloc(count, size);
-}
-void *__wrap_realloc(void *old, size_t size)
-{
-    return is_refused() ? NULL : __real_realloc(old, size);
-}
 
 /* ---- anything, against the definitions ------------------------------------------------------ */
 
@@ -367,10 +338,11 @@ static void matcher__allocation_fails__says_so_and_leaks_nothing(void **state)
     struct tw_matcher *matcher = busy_matcher(packs, &buf);
     tw_matcher_destroy(&matcher);
     int err = TW_ENOMEM;
-    for (long fails = 0; err != TW_OK; fails++) {
-        allocations_left = fails;
+    for (size_t fails = 1; err != TW_OK; fails++) {
+        alloc_count = 0;
+        alloc_failing = fails;
         err = short_life(packs, &buf);
-        allocations_left = -1;
+        alloc_failing = 0;
         assert_true(err == TW_OK || err == TW_ENOMEM);
         assert_int_equal(pack_references, 0);
         assert_true(fails < 10000);

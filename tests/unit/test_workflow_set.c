@@ -4,54 +4,8 @@
  */
 #include "config.h"
 
+#include "alloc_kit.h"
 #include "workflow_support.h"
-
-/* ---- memory that runs out: the linker leads the calls of workflow/ and config/ here ---- */
-
-static size_t allocations; /* since the last start */
-static size_t failing;     /* this one fails; 0: none */
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *old, size_t size);
-char *__real_strdup(const char *text);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *old, size_t size);
-char *__wrap_strdup(const char *text);
-char *__real_strndup(const char *text, size_t len);
-char *__wrap_strndup(const char *text, size_t len);
-
-static int must_fail(void)
-{
-    allocations++;
-    return allocations == failing;
-}
-
-void *__wrap_malloc(size_t size)
-{
-    return must_fail() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-    return must_fail() ? NULL : __real_calloc(count, size);
-}
-
-void *__wrap_realloc(void *old, size_t size)
-{
-    return must_fail() ? NULL : __real_realloc(old, size);
-}
-
-char *__wrap_strdup(const char *text)
-{
-    return must_fail() ? NULL : __real_strdup(text);
-}
-
-char *__wrap_strndup(const char *text, size_t len)
-{
-    return must_fail() ? NULL : __real_strndup(text, len);
-}
 
 /* ---- the pack ---- */
 
@@ -408,17 +362,17 @@ static void load__memory_that_runs_out_anywhere__is_said_and_nothing_leaks(void 
                    dir);
     struct tw_cfg *cfg = accepted(yaml);
     const struct tw_workflows *set = NULL;
-    allocations = 0;
+    alloc_count = 0;
     assert_int_equal(tw_workflows_load(cfg, NULL, &set), TW_OK);
     assert_int_equal(tw_workflows_find(set, "w")->objective_count, 2);
     tw_workflows_unref(&set);
-    size_t all = allocations;
+    size_t all = alloc_count;
     assert_true(all > 100);
     for (size_t i = 1; i <= all; i++) {
-        allocations = 0;
-        failing = i;
+        alloc_count = 0;
+        alloc_failing = i;
         int rc = tw_workflows_load(cfg, NULL, &set);
-        failing = 0;
+        alloc_failing = 0;
         assert_int_equal(rc, TW_ENOMEM);
         assert_null(set);
     }
