@@ -188,7 +188,7 @@ static int recover_tick(void *context, const struct tw_track_tick *tick)
 /* The tracker as it was saved. *ret_n: the record up to which it knows all; 0: none. */
 static int restore_tracker(struct tw_pipeline *self, uint64_t *ret_n)
 {
-    void *bytes = NULL;
+    const void *bytes = NULL;
     size_t len = 0;
     uint64_t n = 0;
     *ret_n = 0;
@@ -200,7 +200,7 @@ static int restore_tracker(struct tw_pipeline *self, uint64_t *ret_n)
                    TW_F_CSTR("then", "tracking is made anew from the records"));
         }
     }
-    free(bytes);
+    tw_snapshot_release(&bytes, len);
     return rc == TW_ENOTFOUND || rc == TW_EDAMAGED ? TW_OK : rc;
 }
 

@@ -24,6 +24,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/pidfd.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -40,8 +41,8 @@
 #define SNAPSHOT_VERSION 2
 #define HEAD_BYTES       48
 #define SUM_AT           40
-/* What a child collects before it writes. */
-#define CHILD_BUFFER ((size_t)1 << 20)
+/* What is read at a time, and what a child collects before it writes. */
+#define PIECE ((size_t)1 << 20)
 /* A child that is not done after so long is stuck; 64 GiB at 1 GiB/s. */
 #define CHILD_MS 60000
 /* It leaves the processors to those who wait for answers. */
@@ -118,7 +119,45 @@ static int check_head(const struct tw_store *store, const uint8_t *head, uint64_
     return TW_EDAMAGED;
 }
 
-static int read_file(const struct tw_store *store, int fd, uint8_t *head, void **ret_bytes,
+/* The sum of what the file has, read piece by piece: an error of the disk shows here, and what is
+ * mapped afterwards is in memory. */
+static int read_sum(int fd, const uint8_t *head, uint64_t len, uint64_t *ret_sum)
+{
+    XXH3_state_t *state = XXH3_createState();
+    void *piece = malloc(PIECE);
+    int rc = state == NULL || piece == NULL ? TW_ENOMEM : TW_OK;
+    if (rc == TW_OK) {
+        (void)XXH3_64bits_reset(state); /* cannot fail, nor can updates, with a valid state */
+    }
+    while (rc == TW_OK && len > 0) {
+        size_t some = len < PIECE ? (size_t)len : PIECE;
+        rc = read_all(fd, piece, some);
+        if (rc == TW_OK) {
+            (void)XXH3_64bits_update(state, piece, some);
+            len -= some;
+        }
+    }
+    if (rc == TW_OK) {
+        (void)XXH3_64bits_update(state, head, SUM_AT);
+        *ret_sum = XXH3_64bits_digest(state);
+    }
+    free(piece);
+    (void)XXH3_freeState(state); /* NULL is none */
+    return rc;
+}
+
+/* The whole file, its head too, that nobody writes to once it has its name. */
+static int map_file(int fd, size_t bytes, const void **ret_bytes)
+{
+    void *map = mmap(NULL, bytes, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (map == MAP_FAILED) {
+        return TW_ENOMEM;
+    }
+    *ret_bytes = (const char *)map + HEAD_BYTES;
+    return TW_OK;
+}
+
+static int read_file(const struct tw_store *store, int fd, uint8_t *head, const void **ret_bytes,
                      const char **ret_why)
 {
     struct stat info;
@@ -132,27 +171,24 @@ static int read_file(const struct tw_store *store, int fd, uint8_t *head, void *
     }
     int rc = read_all(fd, head, HEAD_BYTES);
     rc = rc == TW_OK ? check_head(store, head, (uint64_t)info.st_size, ret_why) : rc;
-    if (rc != TW_OK) {
-        return rc;
-    }
-    size_t len = (size_t)info.st_size - HEAD_BYTES;
-    void *bytes = malloc(len == 0 ? 1 : len);
     uint64_t sum = 0;
-    rc = bytes == NULL ? TW_ENOMEM : read_all(fd, bytes, len);
-    rc = rc == TW_OK ? sum_of(head, bytes, len, &sum) : rc;
+    rc = rc == TW_OK ? read_sum(fd, head, (uint64_t)info.st_size - HEAD_BYTES, &sum) : rc;
     if (rc == TW_OK && sum != get_le(head + SUM_AT, 8)) {
         *ret_why = "its checksum is wrong";
         rc = TW_EDAMAGED;
     }
-    if (rc != TW_OK) {
-        free(bytes);
-        return rc;
-    }
-    *ret_bytes = bytes;
-    return TW_OK;
+    return rc == TW_OK ? map_file(fd, (size_t)info.st_size, ret_bytes) : rc;
 }
 
-int tw_snapshot_read(const struct tw_store *store, uint64_t *ret_n, void **ret_bytes,
+void tw_snapshot_release(const void **bytes_p, size_t len)
+{
+    if (*bytes_p != NULL) {
+        (void)munmap((char *)(uintptr_t)*bytes_p - HEAD_BYTES, len + HEAD_BYTES); /* ours */
+    }
+    *bytes_p = NULL;
+}
+
+int tw_snapshot_read(const struct tw_store *store, uint64_t *ret_n, const void **ret_bytes,
                      size_t *ret_len)
 {
     char path[TW_PATH_MAX];
@@ -351,7 +387,7 @@ static int make_draft(struct tw_saving *self, bool is_last)
 static int start_child(struct tw_saving *self, const struct tw_saving_state *state)
 {
     struct child child = {.store = self->store, .n = self->n, .fd = self->fd, .parent = getpid()};
-    int rc = tw_buf_init_drain(&child.buf, CHILD_BUFFER, drain, &child);
+    int rc = tw_buf_init_drain(&child.buf, PIECE, drain, &child);
     child.sum = XXH3_createState();
     if (rc == TW_OK && child.sum == NULL) {
         rc = TW_ENOMEM;

@@ -16,11 +16,12 @@ struct tw_buf;
 
 #define TW_SNAPSHOT_NAME "track.snapshot"
 
-/* The snapshot of this store: the state after record *ret_n. TW_OK (owned by the caller, free),
- * TW_ENOTFOUND (none that can be used: why is logged), TW_ENOMEM. One whose n is above the last
- * committed record cannot be and is refused. */
-int tw_snapshot_read(const struct tw_store *store, uint64_t *ret_n, void **ret_bytes,
+/* The snapshot of this store: the state after record *ret_n. TW_OK (to be released), TW_ENOTFOUND
+ * (none that can be used: why is logged), TW_ENOMEM. One whose n is above the last committed record
+ * cannot be and is refused. */
+int tw_snapshot_read(const struct tw_store *store, uint64_t *ret_n, const void **ret_bytes,
                      size_t *ret_len);
+void tw_snapshot_release(const void **bytes_p, size_t len);
 
 struct tw_saver;
 /* Starts the actor; the store's writer finds it from now on. Borrows the store. Main thread, before

@@ -242,7 +242,7 @@ static void say_latency(const struct tw_wf_objective *objective, const struct tw
 static void say_completeness(const struct tw_wf_objective *objective, const struct tw_open_run *run,
                              const struct tw_verdict_of_run *of, struct tw_contribution *what)
 {
-    if (objective->step < 0 || run->expected == 0) {
+    if (objective->step < 0 || tw_run_expected(run) == 0) {
         return; /* of sequences: no run of it */
     }
     const struct tw_step_status *status = &of->statuses[objective->step];
@@ -250,9 +250,9 @@ static void say_completeness(const struct tw_wf_objective *objective, const stru
     what->step = (uint8_t)objective->step;
     if (status->state == TW_STEP_DONE) {
         bool is_late = status->due.ns != 0 && status->time.ns > status->due.ns;
-        say(what, run->expected, 0, is_late ? status->due.ns : status->time.ns);
+        say(what, tw_run_expected(run), 0, is_late ? status->due.ns : status->time.ns);
     } else if (waits == TW_WAITS_OVERDUE || waits == TW_WAITS_LOST) {
-        say(what, status->answered, run->expected - status->answered,
+        say(what, status->answered, tw_run_expected(run) - status->answered,
             status->due.ns != 0 ? status->due.ns : status->time.ns);
         blame(what, of->statuses, (size_t)objective->step);
     } else if (status->state == TW_STEP_WAITING || status->state == TW_STEP_FAILED) {
@@ -266,7 +266,7 @@ static struct tw_contribution contribution_of(struct tw_tracker *self, struct tw
 {
     const struct tw_workflow *workflow = self->flows[run->version].workflow;
     const struct tw_wf_objective *objective = &workflow->objectives[index];
-    const struct tw_contribution *before = &tw_run_contributions(self, run)[index];
+    const struct tw_contribution *before = &tw_run_contributions(run)[index];
     struct tw_contribution what = {0};
     if ((run->flags & TW_RUN_STARTED) == 0) {
         return what;
@@ -302,7 +302,7 @@ static int restate(struct tw_tracker *self, uint32_t id, size_t index,
                    const struct tw_contribution *what)
 {
     struct tw_open_run *run = self->runs[id];
-    struct tw_contribution *before = &tw_run_contributions(self, run)[index];
+    struct tw_contribution *before = &tw_run_contributions(run)[index];
     struct tw_flow_objective *objective = &self->flows[run->version].objectives[index];
     if (memcmp(before, what, sizeof *what) == 0) {
         return TW_OK;
@@ -340,7 +340,7 @@ int tw_contribute_nothing(struct tw_tracker *self, uint32_t id)
     for (size_t i = 0; i < count && rc == TW_OK; i++) {
         struct tw_contribution nothing = {0};
         /* A timer that has fired must not fire again when it is put back. */
-        const struct tw_contribution *before = &tw_run_contributions(self, run)[i];
+        const struct tw_contribution *before = &tw_run_contributions(run)[i];
         nothing.is_fired = before->is_fired;
         nothing.from_ns = before->is_fired ? before->from_ns : 0;
         rc = restate(self, id, i, &nothing);
@@ -355,7 +355,7 @@ int tw_contribute_no_more(struct tw_tracker *self, uint32_t id)
     int rc = TW_OK;
     for (size_t i = 0; i < count && rc == TW_OK; i++) {
         const struct tw_contribution nothing = {0};
-        if (tw_run_contributions(self, run)[i].state == TW_UNDECIDED) {
+        if (tw_run_contributions(run)[i].state == TW_UNDECIDED) {
             rc = restate(self, id, i, &nothing);
         }
     }

@@ -24,7 +24,7 @@ static int fire_queue(struct tw_tracker *self, struct tw_queue *queue, size_t st
 static int fire_timer(struct tw_tracker *self, uint32_t id, size_t objective)
 {
     struct tw_open_run *run = self->runs[id];
-    tw_run_contributions(self, run)[objective].is_fired = true;
+    tw_run_contributions(run)[objective].is_fired = true;
     struct tw_step_status statuses[TW_WF_STEPS_MAX];
     struct tw_verdict_of_run of = {.statuses = statuses};
     int rc = tw_progress_judge(self, run, statuses, &of.state, &of.finished);

@@ -609,6 +609,14 @@ uint32_t tw_graph_find(const struct tw_graph *self, const struct tw_graph_object
     return tw_graph_table_find(self, object->key, object->type);
 }
 
+bool tw_graph_has(const struct tw_graph *self, uint32_t object)
+{
+    const struct pool *pool = &self->objects;
+    return object / OBJECT_CHUNK < pool->count &&
+           object % OBJECT_CHUNK < pool->chunks[object / OBJECT_CHUNK].used &&
+           (object_at(self, object)->flags & OBJECT_LIVE) != 0;
+}
+
 struct tw_graph_object tw_graph_object(const struct tw_graph *self, uint32_t object)
 {
     const struct object *at = object_at(self, object);

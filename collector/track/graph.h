@@ -148,6 +148,8 @@ int tw_graph_events(struct tw_graph *self, uint32_t object,
 
 /* The object, TW_GRAPH_NONE when it is not remembered. */
 uint32_t tw_graph_find(const struct tw_graph *self, const struct tw_graph_object *object);
+/* Whether there is an object of this number: of those that come from outside, with a snapshot. */
+bool tw_graph_has(const struct tw_graph *self, uint32_t object);
 struct tw_graph_object tw_graph_object(const struct tw_graph *self, uint32_t object);
 bool tw_graph_is_hub(const struct tw_graph *self, uint32_t object);
 /* What the caller keeps for an object: a number, TW_GRAPH_NONE at first. */

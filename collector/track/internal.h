@@ -265,6 +265,18 @@ struct tw_contribution {
     bool is_fired; /* the timer has */
 };
 
+/* The stores that a fan-out expects: numbers of words to positions, shared by runs. */
+struct tw_roster {
+    struct tw_roster *before; /* in tw_tracker.rosters */
+    struct tw_roster *after;
+    uint32_t number; /* in what is being saved, from 1 */
+    uint32_t references;
+    uint32_t count;
+    uint32_t limit;      /* positions there is a row for */
+    uint32_t *positions; /* by word: 1 to count; 0: not expected */
+    uint32_t *words;     /* by position - 1 */
+};
+
 #define TW_RUN_STARTED   UINT16_C(1)   /* its start was seen, and it is counted */
 #define TW_RUN_ENDED     UINT16_C(2)   /* completed, recovered, compensated */
 #define TW_RUN_LISTED    UINT16_C(4)   /* it has a row */
@@ -282,43 +294,32 @@ struct tw_open_run {
     uint32_t touched_s; /* s since 1970, tracker's time */
     uint16_t version;
     uint16_t flags;
-    uint32_t expected; /* fan-out: stores; their set is that of `roster` */
-    uint32_t done;     /* sets of steps: counted as done, ever failed, overdue or not */
+    uint32_t done; /* sets of steps: counted as done, ever failed, overdue or not */
     uint32_t failed;
     uint32_t waiting_s; /* of its entry in the heap of its store; 0: it has none */
-    uint64_t waits_low; /* 4 bits a step: enum tw_waits */
-    uint64_t waits_high;
+    uint32_t updated_s;
     int64_t started_ns;
     int64_t amount_minor;
     uint64_t last_n;
-    int64_t store_ns; /* time of the event that named the store */
-    uint32_t store;   /* words */
-    uint32_t region;
-    uint32_t code;
-    uint32_t updated_s;
+    int64_t store_ns;    /* time of the event that named the store */
+    struct tw_run *kept; /* owned; NULL: folded from the graph when needed */
+    struct tw_roster *roster;
+    uint64_t waits_low; /* 4 bits a step: enum tw_waits */
+    uint64_t waits_high;
+    uint16_t store; /* words */
+    uint16_t region;
+    uint16_t code;
     char currency[4];
     uint8_t state; /* enum tw_run_state */
     uint8_t id_len;
     uint8_t scope_len;
     bool has_amount;
-    struct tw_run *kept; /* owned; NULL: folded from the graph when needed */
-    struct tw_roster *roster;
-    /* Behind it in the same allocation: int64_t since_ns[steps], struct tw_contribution
-     * [objectives], id and scope. */
+    uint8_t since_room; /* steps that may wait before it must grow */
+    /* Behind it in the same allocation: since when the steps wait that do, in order, int64_t
+     * [since_room]; struct tw_contribution[objectives], id and scope. */
     int64_t since_ns[];
 };
-
-/* The stores that a fan-out expects: numbers of words to positions, shared by runs. */
-struct tw_roster {
-    struct tw_roster *before; /* in tw_tracker.rosters */
-    struct tw_roster *after;
-    uint32_t number; /* in what is being saved, from 1 */
-    uint32_t references;
-    uint32_t count;
-    uint32_t limit;      /* positions there is a row for */
-    uint32_t *positions; /* by word: 1 to count; 0: not expected */
-    uint32_t *words;     /* by position - 1 */
-};
+_Static_assert(sizeof(struct tw_open_run) == 120, "there may be millions");
 
 /* A maintenance window of the set in force. */
 struct tw_window {
@@ -484,15 +485,24 @@ int tw_flows_retire(struct tw_tracker *self);
 int tw_series_add(struct tw_tracker *self, const struct tw_series_info *info, uint32_t *ret_series);
 
 /* ---- runs.c ---- */
-struct tw_contribution *tw_run_contributions(const struct tw_tracker *self,
-                                             struct tw_open_run *run);
+struct tw_contribution *tw_run_contributions(struct tw_open_run *run);
 char *tw_run_text(const struct tw_tracker *self, struct tw_open_run *run);
 static inline enum tw_waits tw_run_waits(const struct tw_open_run *run, size_t step)
 {
     uint64_t half = step < 16 ? run->waits_low : run->waits_high;
     return (enum tw_waits)((half >> (step % 16 * 4)) & 15);
 }
-void tw_run_set_waits(struct tw_open_run *run, size_t step, enum tw_waits waits);
+/* Since when it waits; 0: it does not. */
+int64_t tw_run_since(const struct tw_open_run *run, size_t step);
+/* A step that did not wait needs room: tw_runs_room(). */
+void tw_run_set_waits(struct tw_open_run *run, size_t step, enum tw_waits waits, int64_t since_ns);
+/* Stores that its fan-out steps expect; 0: none, or it has no such step. */
+static inline uint32_t tw_run_expected(const struct tw_open_run *run)
+{
+    return run->roster == NULL ? 0 : run->roster->count;
+}
+/* Room for one more step that waits; the run may move. TW_OK, TW_ENOMEM. */
+int tw_runs_room(struct tw_tracker *self, uint32_t id);
 /* The first run of a root, TW_TRACK_NONE. */
 uint32_t tw_runs_first(const struct tw_tracker *self, uint32_t root);
 /* The run of this workflow (any version of it) for a root; TW_TRACK_NONE. */

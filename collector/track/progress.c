@@ -144,7 +144,7 @@ static int begin_kept(struct tw_tracker *self, struct tw_open_run *run)
         tw_run_fini(run->kept);
         memset(run->kept, 0, bytes);
     }
-    tw_run_begin(run->kept, workflow, run->expected);
+    tw_run_begin(run->kept, workflow, tw_run_expected(run));
     return TW_OK;
 }
 
@@ -222,7 +222,7 @@ static bool has_fired(const struct tw_open_run *run, size_t step,
 {
     enum tw_waits waits = tw_run_waits(run, step);
     return (waits == TW_WAITS_OVERDUE || waits == TW_WAITS_LOST) && status->due.ns != 0 &&
-           run->since_ns[step] == status->since.ns;
+           tw_run_since(run, step) == status->since.ns;
 }
 
 static void judge(const struct tw_tracker *self, const struct tw_open_run *run,
@@ -296,20 +296,27 @@ static int set_waits(struct work *work, size_t index, enum tw_waits waits, int64
     struct tw_flow_step *step = &work->flow->steps[index];
     struct tw_step_stats *stats = &work->stats->steps[step->stats];
     enum tw_waits before = tw_run_waits(run, index);
-    const struct tw_store_before was = {before, run->since_ns[index]};
-    if (before == waits && run->since_ns[index] == since_ns) {
+    const struct tw_store_before was = {before, tw_run_since(run, index)};
+    if (before == waits && was.since_ns == since_ns) {
         return TW_OK;
+    }
+    if (before == TW_WAITS_NOT) {
+        int rc = tw_runs_room(work->tracker, work->id);
+        if (rc != TW_OK) {
+            return rc;
+        }
+        work->run = work->tracker->runs[work->id]; /* it may have moved */
+        run = work->run;
     }
     struct tw_queue *queue = queue_of(step, before);
     if (queue != NULL) {
         bool was_there =
-            tw_queue_remove(queue, (struct tw_queue_entry){{run->since_ns[index]}, work->id});
+            tw_queue_remove(queue, (struct tw_queue_entry){{tw_run_since(run, index)}, work->id});
         TW_ASSERT(was_there);
     }
     count_waits(stats, before, false);
     count_waits(stats, waits, true);
-    tw_run_set_waits(run, index, waits);
-    run->since_ns[index] = since_ns;
+    tw_run_set_waits(run, index, waits, since_ns);
     work->is_changed = true;
     if (before == TW_WAITS_NOT && (run->done & (UINT32_C(1) << index)) == 0) {
         stats->arrived++;
@@ -485,7 +492,7 @@ static bool is_settled(const struct work *work, size_t index)
         is_done == was_done && (status->failed_event == 0 || (run->failed >> index & 1) != 0);
     bool waits_not = is_done || status->state == TW_STEP_SKIPPED ||
                      (status->state == TW_STEP_WAITING && !status->is_ready);
-    return is_counted && waits_not && run->since_ns[index] == 0 &&
+    return is_counted && waits_not && tw_run_since(run, index) == 0 &&
            tw_run_waits(run, index) == TW_WAITS_NOT;
 }
 
@@ -509,6 +516,7 @@ static int settle(struct work *work, const struct tw_run *facts)
     if (rc != TW_OK) {
         return rc;
     }
+    run = work->run; /* it may have moved */
     bool is_start = has_started && (run->flags & TW_RUN_STARTED) == 0;
     settle_state(work, has_started);
     rc = is_start ? withdraw_strays(work) : TW_OK;
@@ -531,7 +539,7 @@ static int set_store(struct work *work, uint32_t store, tw_wall_t at)
     bool is_other = run->store != store && run->store != 0;
     int rc = is_other ? tw_contribute_nothing(work->tracker, work->id) : TW_OK;
     tw_stores_leave(work->tracker, work->id);
-    run->store = store;
+    run->store = (uint16_t)store; /* words: TW_TRACK_WORDS_MAX */
     run->store_ns = at.ns;
     return rc == TW_OK ? tw_stores_join(work->tracker, work->id) : rc;
 }
@@ -574,7 +582,7 @@ static int describe(struct work *work, const struct tw_seen *seen)
     bool is_earlier = run->store == 0 || seen->time.ns < run->store_ns;
     int rc = seen->store != 0 && is_earlier ? set_store(work, seen->store, seen->time) : TW_OK;
     if (seen->region != 0 && (run->region == 0 || is_earlier)) {
-        run->region = seen->region;
+        run->region = (uint16_t)seen->region;
     }
     if (seen->said->has_amount &&
         (!run->has_amount || seen->said->amount_minor > run->amount_minor)) {
@@ -608,7 +616,7 @@ static void note_code(struct work *work, const struct tw_seen *seen)
     size_t count = seen->code == 0 ? 0 : work->flow->workflow->step_count;
     for (size_t i = 0; i < count; i++) {
         if (work->statuses[i].failed_event == seen->n) {
-            work->run->code = seen->code;
+            work->run->code = (uint16_t)seen->code;
         }
     }
 }
@@ -685,7 +693,7 @@ int tw_progress_fire(struct tw_tracker *self, uint32_t id, size_t step)
     work_on(&work, self, id);
     enum tw_waits before = tw_run_waits(work.run, step);
     enum tw_waits after = before == TW_WAITS_IN_TIME ? TW_WAITS_OVERDUE : TW_WAITS_LOST;
-    int rc = set_waits(&work, step, after, work.run->since_ns[step]);
+    int rc = set_waits(&work, step, after, tw_run_since(work.run, step));
     if (rc == TW_OK) {
         rc = tw_progress_judge(self, work.run, work.statuses, &work.state, &work.finished);
     }
@@ -706,8 +714,7 @@ int tw_progress_place(struct tw_tracker *self, uint32_t id, size_t step, enum tw
     struct tw_step_stats *stats = &work.stats->steps[work.flow->steps[step].stats];
     struct tw_queue *queue = queue_of(&work.flow->steps[step], waits);
     count_waits(stats, waits, true);
-    tw_run_set_waits(work.run, step, waits);
-    work.run->since_ns[step] = since_ns;
+    tw_run_set_waits(work.run, step, waits, since_ns);
     int rc =
         queue == NULL ? TW_OK : tw_queue_insert(queue, (struct tw_queue_entry){{since_ns}, id});
     return rc == TW_OK ? tw_stores_move(self, id, step, &(struct tw_store_before){TW_WAITS_NOT, 0})

@@ -394,7 +394,7 @@ static int read_rosters(struct reading *self)
 struct read_run {
     uint32_t id;
     const struct version *version;
-    struct tw_graph_object root;
+    uint32_t root;
     uint32_t roster;
     enum tw_waits waits[TW_WF_STEPS_MAX];
     int64_t since_ns[TW_WF_STEPS_MAX];
@@ -443,26 +443,27 @@ static void read_head(struct reading *self, struct read_run *run)
     }
     head->last_n = get(self);
     head->store_ns = get_signed(self);
-    head->store = get_below(self, (uint64_t)tracker->stores.count + 1);
-    head->region = get_below(self, (uint64_t)tracker->regions.count + 1);
-    head->code = get_below(self, (uint64_t)tracker->codes.count + 1);
+    head->store = (uint16_t)get_below(self, (uint64_t)tracker->stores.count + 1);
+    head->region = (uint16_t)get_below(self, (uint64_t)tracker->regions.count + 1);
+    head->code = (uint16_t)get_below(self, (uint64_t)tracker->codes.count + 1);
 }
 
 static int parse_run(struct reading *self, uint32_t slots, struct read_run *run)
 {
     run->version = &self->versions[get_below(self, self->version_count)];
-    run->root.type = (uint16_t)get_below(self, UINT16_MAX + 1);
-    struct tw_str key = tw_cursor_bytes(&self->cursor, sizeof run->root.key);
+    run->root = get_below(self, TW_GRAPH_NONE);
     if (self->cursor.failed || run->id >= slots) {
         return TW_EDAMAGED;
     }
-    memcpy(&run->root.key, key.ptr, sizeof run->root.key);
     read_head(self, run);
     for (uint32_t i = 0; i < run->version->step_count; i++) {
         uint8_t waits = tw_cursor_byte(&self->cursor);
         self->cursor.failed = self->cursor.failed || waits > TW_WAITS_LOST;
         run->waits[i] = (enum tw_waits)waits;
         run->since_ns[i] = waits == TW_WAITS_NOT ? 0 : get_signed(self);
+        if (waits != TW_WAITS_NOT) {
+            run->head.since_room++;
+        }
     }
     for (uint32_t i = 0; i < run->version->objective_count; i++) {
         read_contribution(self, &run->contributions[i]);
@@ -500,7 +501,7 @@ static int place_contributions(struct tw_tracker *self, const struct read_run *f
         if (here == TW_TRACK_NONE) {
             continue;
         }
-        tw_run_contributions(self, run)[here] = *what;
+        tw_run_contributions(run)[here] = *what;
         if (what->state == TW_UNDECIDED) {
             self->objectives[flow->objectives[here].stats].undecided++;
             if (what->from_ns != 0) {
@@ -516,11 +517,13 @@ static int place_contributions(struct tw_tracker *self, const struct read_run *f
 static int place_run(struct reading *self, const struct read_run *from)
 {
     struct tw_tracker *tracker = self->tracker;
-    uint32_t root = tw_graph_find(tracker->graph, &from->root);
+    uint32_t root = from->root;
     if (from->version->here == TW_TRACK_NONE) {
         return TW_OK; /* its definition is not to be had */
     }
-    if (root == TW_GRAPH_NONE || tracker->runs[from->id] != NULL) {
+    if (!tw_graph_has(tracker->graph, root) || tracker->runs[from->id] != NULL ||
+        tw_graph_object(tracker->graph, root).type !=
+            tracker->flows[from->version->here].object_type) {
         return TW_EDAMAGED;
     }
     struct tw_roster *roster = from->roster == 0 ? NULL : self->rosters.items[from->roster - 1];

@@ -68,8 +68,8 @@ static int missing_stores(struct tw_tracker *self, struct tw_open_run *run, size
     struct tw_run *facts = NULL;
     int rc = tw_progress_facts(self, run, &facts);
     json_t *list = json_array();
-    for (uint32_t i = 1; rc == TW_OK && i <= run->expected && json_array_size(list) < MISSING_MAX;
-         i++) {
+    for (uint32_t i = 1;
+         rc == TW_OK && i <= tw_run_expected(run) && json_array_size(list) < MISSING_MAX; i++) {
         if (!tw_run_has_answered(facts, step, i)) {
             const char *store = tw_words_text(&self->stores, run->roster->words[i - 1]);
             (void)json_array_append_new(list, json_string(store)); /* one that is no UTF-8 is left
@@ -234,7 +234,7 @@ int tw_row_make(struct tw_tracker *self, uint32_t id, struct tw_arena *arena,
         .updated = {(int64_t)run->updated_s * TW_NS_PER_S},
         .amount_minor = run->amount_minor,
         .last_n = run->last_n,
-        .expected = run->expected,
+        .expected = tw_run_expected(run),
     };
     memcpy(ret_row->currency, run->currency, sizeof run->currency);
     settle_end(self, run, ret_row);
@@ -245,7 +245,8 @@ int tw_row_make(struct tw_tracker *self, uint32_t id, struct tw_arena *arena,
     if (ret_row->cause == TW_CAUSE_NONE && (run->flags & TW_RUN_DUPLICATE) != 0) {
         ret_row->cause = TW_CAUSE_DUPLICATE;
     }
-    for (size_t i = 0; run->expected > 0 && i < flow->workflow->step_count && rc == TW_OK; i++) {
+    for (size_t i = 0; tw_run_expected(run) > 0 && i < flow->workflow->step_count && rc == TW_OK;
+         i++) {
         if (flow->workflow->steps[i].each == TW_EACH_STORE) {
             ret_row->answered = statuses[i].answered;
             rc = missing_stores(self, run, i, arena, &ret_row->missing);

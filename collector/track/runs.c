@@ -13,30 +13,97 @@
 #define STORES_SEEN_NS (7 * 86400 * TW_NS_PER_S)
 /* The set of expected stores is looked at again this often. */
 #define ROSTER_NS (60 * TW_NS_PER_S)
+/* Steps of a new run that may wait at a time before it grows: mostly there is one. */
+#define FIRST_ROOM 1
 
-struct tw_contribution *tw_run_contributions(const struct tw_tracker *self, struct tw_open_run *run)
+struct tw_contribution *tw_run_contributions(struct tw_open_run *run)
 {
-    size_t steps = self->flows[run->version].workflow->step_count;
-    return (struct tw_contribution *)(void *)(run->since_ns + steps);
+    return (struct tw_contribution *)(void *)(run->since_ns + run->since_room);
 }
 
 char *tw_run_text(const struct tw_tracker *self, struct tw_open_run *run)
 {
     size_t count = self->flows[run->version].workflow->objective_count;
-    return (char *)(tw_run_contributions(self, run) + count);
+    return (char *)(tw_run_contributions(run) + count);
 }
 
-void tw_run_set_waits(struct tw_open_run *run, size_t step, enum tw_waits waits)
+/* One bit for each of 16 steps that waits. */
+static uint64_t waiting_of(uint64_t half)
 {
+    return (half | half >> 1 | half >> 2 | half >> 3) & UINT64_C(0x1111111111111111);
+}
+
+/* How many steps before this one wait. */
+static size_t rank_of(const struct tw_open_run *run, size_t step)
+{
+    unsigned shift = (unsigned)(step % 16 * 4);
+    uint64_t before = (UINT64_C(1) << shift) - 1;
+    if (step < 16) {
+        return (size_t)__builtin_popcountll(waiting_of(run->waits_low) & before);
+    }
+    return (size_t)__builtin_popcountll(waiting_of(run->waits_low)) +
+           (size_t)__builtin_popcountll(waiting_of(run->waits_high) & before);
+}
+
+static size_t waiting_count(const struct tw_open_run *run)
+{
+    return (size_t)__builtin_popcountll(waiting_of(run->waits_low)) +
+           (size_t)__builtin_popcountll(waiting_of(run->waits_high));
+}
+
+int64_t tw_run_since(const struct tw_open_run *run, size_t step)
+{
+    return tw_run_waits(run, step) == TW_WAITS_NOT ? 0 : run->since_ns[rank_of(run, step)];
+}
+
+void tw_run_set_waits(struct tw_open_run *run, size_t step, enum tw_waits waits, int64_t since_ns)
+{
+    bool did_wait = tw_run_waits(run, step) != TW_WAITS_NOT;
+    bool does_wait = waits != TW_WAITS_NOT;
+    size_t rank = rank_of(run, step);
+    size_t behind = waiting_count(run) - rank - (did_wait ? 1 : 0);
+    int64_t *since = run->since_ns + rank;
+    if (does_wait && !did_wait) {
+        TW_ASSERT(rank + behind < run->since_room);
+        memmove(since + 1, since, behind * sizeof *since);
+    } else if (did_wait && !does_wait) {
+        memmove(since, since + 1, behind * sizeof *since);
+    }
+    if (does_wait) {
+        *since = since_ns;
+    }
     uint64_t *half = step < 16 ? &run->waits_low : &run->waits_high;
     unsigned shift = (unsigned)(step % 16 * 4);
     *half = (*half & ~(UINT64_C(15) << shift)) | ((uint64_t)waits << shift);
 }
 
-static size_t bytes_of(const struct tw_workflow *workflow, size_t text_len)
+static size_t bytes_of(const struct tw_workflow *workflow, size_t since_room, size_t text_len)
 {
-    return sizeof(struct tw_open_run) + workflow->step_count * sizeof(int64_t) +
+    return sizeof(struct tw_open_run) + since_room * sizeof(int64_t) +
            workflow->objective_count * sizeof(struct tw_contribution) + text_len;
+}
+
+int tw_runs_room(struct tw_tracker *self, uint32_t id)
+{
+    struct tw_open_run *run = self->runs[id];
+    size_t waiting = waiting_count(run) + 1;
+    if (waiting <= run->since_room) {
+        return TW_OK;
+    }
+    const struct tw_workflow *workflow = self->flows[run->version].workflow;
+    size_t text_len = (size_t)run->id_len + run->scope_len;
+    size_t before = bytes_of(workflow, run->since_room, text_len);
+    size_t after = bytes_of(workflow, waiting, text_len);
+    run = realloc(run, after);
+    if (run == NULL) {
+        return TW_ENOMEM;
+    }
+    self->runs[id] = run;
+    size_t head = sizeof *run + run->since_room * sizeof(int64_t);
+    memmove((char *)run + head + (after - before), (char *)run + head, before - head);
+    run->since_room = (uint8_t)waiting;
+    self->run_bytes += after - before;
+    return TW_OK;
 }
 
 uint32_t tw_runs_find(const struct tw_tracker *self, uint32_t root, uint32_t stats)
@@ -162,7 +229,7 @@ int tw_runs_create(struct tw_tracker *self, uint32_t root, uint32_t version,
     struct tw_flow *flow = &self->flows[version];
     const struct tw_object *object = named(self, root, record);
     size_t text_len = object == NULL ? 0 : object->id.len + object->scope.len;
-    size_t bytes = bytes_of(flow->workflow, text_len);
+    size_t bytes = bytes_of(flow->workflow, FIRST_ROOM, text_len);
     struct tw_open_run *run = calloc(1, bytes);
     uint32_t id = 0;
     if (run == NULL || take_slot(self, &id) != TW_OK) {
@@ -175,6 +242,7 @@ int tw_runs_create(struct tw_tracker *self, uint32_t root, uint32_t version,
     run->older = TW_TRACK_NONE;
     run->newer = TW_TRACK_NONE;
     run->state = TW_RUN_IS_RUNNING;
+    run->since_room = FIRST_ROOM;
     self->runs[id] = run;
     if (object != NULL) {
         run->id_len = (uint8_t)object->id.len;
@@ -191,7 +259,6 @@ int tw_runs_create(struct tw_tracker *self, uint32_t root, uint32_t version,
             return TW_ENOMEM;
         }
         run->roster->references++;
-        run->expected = run->roster->count;
     }
     tw_graph_set_user(self->graph, root, id);
     flow->runs++;
@@ -206,7 +273,7 @@ int tw_runs_restore(struct tw_tracker *self, uint32_t id, uint32_t root, uint32_
 {
     struct tw_flow *flow = &self->flows[version];
     size_t text_len = from->object_id.len + from->object_scope.len;
-    size_t bytes = bytes_of(flow->workflow, text_len);
+    size_t bytes = bytes_of(flow->workflow, from->head->since_room, text_len);
     struct tw_open_run *run = calloc(1, bytes);
     if (run == NULL) {
         return TW_ENOMEM;
@@ -221,7 +288,6 @@ int tw_runs_restore(struct tw_tracker *self, uint32_t id, uint32_t root, uint32_
     run->roster = from->roster;
     if (run->roster != NULL) {
         run->roster->references++;
-        run->expected = run->roster->count;
     }
     self->runs[id] = run;
     run->id_len = (uint8_t)from->object_id.len;
@@ -257,7 +323,7 @@ int tw_runs_name(struct tw_tracker *self, uint32_t id, const struct tw_record *r
     }
     const struct tw_workflow *workflow = self->flows[run->version].workflow;
     size_t text_len = object->id.len + object->scope.len;
-    struct tw_open_run *longer = realloc(run, bytes_of(workflow, text_len));
+    struct tw_open_run *longer = realloc(run, bytes_of(workflow, run->since_room, text_len));
     if (longer == NULL) {
         return TW_ENOMEM;
     }
@@ -284,7 +350,8 @@ static void free_run(struct tw_tracker *self, uint32_t id)
         free(run->kept);
     }
     tw_roster_drop(&run->roster);
-    self->run_bytes -= bytes_of(flow->workflow, (size_t)run->id_len + run->scope_len);
+    self->run_bytes -=
+        bytes_of(flow->workflow, run->since_room, (size_t)run->id_len + run->scope_len);
     flow->runs--;
     self->live_runs--;
     self->late += (run->flags & TW_RUN_STARTED) == 0 ? 1 : 0;

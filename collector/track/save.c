@@ -155,11 +155,9 @@ static void save_run(const struct tw_tracker *self, uint32_t id, struct tw_buf *
 {
     struct tw_open_run *run = self->runs[id];
     const struct tw_workflow *workflow = self->flows[run->version].workflow;
-    struct tw_graph_object root = tw_graph_object(self->graph, run->root);
     put(buf, (uint64_t)id + 1);
     put(buf, run->version);
-    put(buf, root.type);
-    (void)tw_buf_append(buf, &root.key, sizeof root.key); /* errors are sticky */
+    put(buf, run->root);
     put(buf, run->flags);
     (void)tw_buf_append_byte(buf, run->state);
     put(buf, run->touched_s);
@@ -180,11 +178,11 @@ static void save_run(const struct tw_tracker *self, uint32_t id, struct tw_buf *
         enum tw_waits waits = tw_run_waits(run, i);
         (void)tw_buf_append_byte(buf, (uint8_t)waits);
         if (waits != TW_WAITS_NOT) {
-            put_signed(buf, run->since_ns[i]);
+            put_signed(buf, tw_run_since(run, i));
         }
     }
     for (size_t i = 0; i < workflow->objective_count; i++) {
-        save_contribution(&tw_run_contributions(self, run)[i], buf);
+        save_contribution(&tw_run_contributions(run)[i], buf);
     }
     const char *text = tw_run_text(self, run);
     put_text(buf, (struct tw_str){text, run->id_len});

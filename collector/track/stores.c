@@ -140,9 +140,9 @@ static bool waits_since(const struct tw_tracker *self, const struct tw_open_run 
     bool is_waiting = false;
     for (size_t i = 0; i < flow->workflow->step_count; i++) {
         if (does_wait(tw_run_waits(run, i)) &&
-            (!is_waiting || run->since_ns[i] < ret_oldest->since_ns)) {
+            (!is_waiting || tw_run_since(run, i) < ret_oldest->since_ns)) {
             is_waiting = true;
-            ret_oldest->since_ns = run->since_ns[i];
+            ret_oldest->since_ns = tw_run_since(run, i);
             ret_oldest->system = flow->steps[i].system;
         }
     }
@@ -249,7 +249,7 @@ static bool waits_no_less(const struct tw_tracker *self, const struct tw_open_ru
 {
     for (size_t i = 0; i < self->flows[run->version].workflow->step_count; i++) {
         if (i != step && does_wait(tw_run_waits(run, i)) &&
-            run->since_ns[i] <= run->since_ns[step]) {
+            tw_run_since(run, i) <= tw_run_since(run, step)) {
             return true;
         }
     }
@@ -260,12 +260,12 @@ static bool waits_no_less(const struct tw_tracker *self, const struct tw_open_ru
 static int note_waiting(struct tw_tracker *self, uint32_t id, uint32_t index, size_t step)
 {
     struct tw_open_run *run = self->runs[id];
-    const struct tw_store_entry entry = entry_of(run->since_ns[step], id);
+    const struct tw_store_entry entry = entry_of(tw_run_since(run, step), id);
     if (run->waiting_s != 0 && run->waiting_s < entry.since_s) {
         return TW_OK;
     }
     bool is_covered = run->waiting_s != 0 && self->store_left.run == id &&
-                      self->store_left.since_ns <= run->since_ns[step];
+                      self->store_left.since_ns <= tw_run_since(run, step);
     if (is_covered || (run->waiting_s == entry.since_s && waits_no_less(self, run, step))) {
         return TW_OK;
     }

@@ -647,7 +647,8 @@ void tw_tracker_stats(const struct tw_tracker *self, struct tw_tracker_stats *re
         .bytes = graph.bytes + matcher.bytes + queues + self->run_bytes +
                  (uint64_t)self->run_capacity * (sizeof *self->runs + sizeof *self->free_runs) +
                  self->skew_count * sizeof *self->skews + tw_watermark_bytes(&self->watermark) +
-                 self->store_seen_count * 2 * sizeof *self->store_seen_ns + tw_stores_bytes(self),
+                 self->store_seen_count * 2 * sizeof *self->store_seen_ns + tw_stores_bytes(self) +
+                 TW_TRACK_RECENT * (self->recent_bytes + sizeof *self->recent_runs),
         .evicted = self->evicted,
         .late = self->late,
     };

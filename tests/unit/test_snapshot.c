@@ -268,7 +268,7 @@ static void save(uint64_t n, size_t len)
 static void check_reads(uint64_t n, size_t len)
 {
     uint64_t got_n = 0;
-    void *got = NULL;
+    const void *got = NULL;
     size_t got_len = 0;
     assert_int_equal(tw_snapshot_read(kit.store, &got_n, &got, &got_len), TW_OK);
     assert_int_equal(got_n, n);
@@ -276,13 +276,14 @@ static void check_reads(uint64_t n, size_t len)
     char *expected = make_bytes(len);
     assert_memory_equal(got, expected, len);
     free(expected);
-    free(got);
+    tw_snapshot_release(&got, got_len);
+    assert_null(got);
 }
 
 static void check_refused(void)
 {
     uint64_t n = 77;
-    void *bytes = NULL;
+    const void *bytes = NULL;
     size_t len = 0;
     assert_int_equal(tw_snapshot_read(kit.store, &n, &bytes, &len), TW_ENOTFOUND);
     assert_null(bytes);
@@ -357,7 +358,7 @@ static void snapshot__ahead_of_the_store_or_foreign__is_refused(void **state)
     (void)snprintf(target, sizeof target, "%s", kit_path(&other, TW_SNAPSHOT_NAME));
     assert_int_equal(rename(kit_path(&kit, TW_SNAPSHOT_NAME), target), 0);
     uint64_t n = 0;
-    void *bytes = NULL;
+    const void *bytes = NULL;
     size_t len = 0;
     assert_int_equal(tw_snapshot_read(other.store, &n, &bytes, &len), TW_ENOTFOUND);
     kit_fini(&other);

@@ -332,9 +332,9 @@ static void check_counts(struct play *self)
         const struct tw_flow *flow = run == NULL ? NULL : &tracker->flows[run->version];
         for (size_t i = 0; flow != NULL && i < flow->workflow->step_count; i++) {
             enum tw_waits waits = tw_run_waits(run, i);
-            recount_step(&systems[flow->steps[i].system], waits, run->since_ns[i]);
+            recount_step(&systems[flow->steps[i].system], waits, tw_run_since(run, i));
             if (run->store != 0 && !flow->is_fan_out) {
-                recount_step(&stores[run->store], waits, run->since_ns[i]);
+                recount_step(&stores[run->store], waits, tw_run_since(run, i));
             }
         }
     }

@@ -184,7 +184,8 @@ static int64_t naive_oldest(const struct kit_tracker *self, uint32_t store)
         for (size_t i = 0; run != NULL && run->store == store && i < 4; i++) {
             enum tw_waits waits = tw_run_waits(run, i);
             bool does_wait = waits == TW_WAITS_IN_TIME || waits == TW_WAITS_OVERDUE;
-            oldest_ns = does_wait && run->since_ns[i] < oldest_ns ? run->since_ns[i] : oldest_ns;
+            oldest_ns =
+                does_wait && tw_run_since(run, i) < oldest_ns ? tw_run_since(run, i) : oldest_ns;
         }
     }
     return oldest_ns == INT64_MAX ? -1 : oldest_ns / TW_NS_PER_S - NOW_S;
