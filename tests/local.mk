@@ -510,6 +510,16 @@ check_PROGRAMS += tests/fuzz/fuzz_graph
 tests_fuzz_fuzz_graph_SOURCES += tests/fuzz/replay_main.c
 endif
 EXTRA_DIST += tests/fuzz/seeds/graph
+tests_fuzz_fuzz_restore_SOURCES = tests/fuzz/fuzz_restore.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_restore_LDADD = $(TRACKER_LIBS)
+if FUZZING
+noinst_PROGRAMS += tests/fuzz/fuzz_restore
+tests_fuzz_fuzz_restore_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+else
+check_PROGRAMS += tests/fuzz/fuzz_restore
+tests_fuzz_fuzz_restore_SOURCES += tests/fuzz/replay_main.c
+endif
+EXTRA_DIST += tests/fuzz/seeds/restore
 if HAVE_CMOCKA
 WORKFLOW_TEST_LIBS = collector/libworkflow.a collector/libconfig.a collector/libcore.a \
     $(YAML_LIBS) $(JANSSON_LIBS) $(XXHASH_LIBS) $(CMOCKA_LIBS)
