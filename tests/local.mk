@@ -402,6 +402,10 @@ tests_unit_test_router_SOURCES = tests/unit/test_router.c
 tests_unit_test_router_LDADD = $(WEB_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_web_SOURCES = tests/unit/test_web.c
 tests_unit_test_web_LDADD = $(WEB_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/test_web_stores
+tests_unit_test_web_stores_SOURCES = tests/unit/test_web_stores.c tests/unit/web_world.h \
+    tests/unit/store_model.h
+tests_unit_test_web_stores_LDADD = $(WEB_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/test_web_track
 tests_unit_test_web_track_SOURCES = tests/unit/test_web_track.c tests/unit/web_world.h \
     tests/unit/store_model.h

@@ -30,6 +30,8 @@ tw_handler tw_api_workflow;
 tw_handler tw_api_objectives;
 tw_handler tw_api_objective;
 tw_handler tw_api_overview;
+tw_handler tw_api_stores;
+tw_handler tw_api_store;
 tw_handler tw_api_taps;
 tw_handler tw_api_status;
 tw_handler tw_api_healthz;

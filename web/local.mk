@@ -14,6 +14,7 @@ web_libweb_a_SOURCES = \
     web/api_search.c \
     web/api_series.c \
     web/api_status.c \
+    web/api_stores.c \
     web/api_taps.c \
     web/api_workflows.c \
     web/call.c web/call.h \
@@ -78,24 +79,60 @@ uidir = $(pkgdatadir)/ui
 dist_ui_DATA = \
     web/ui/api.js \
     web/ui/app.js \
-    web/ui/dom.js \
+    web/ui/busy.js \
+    web/ui/circle.js \
+    web/ui/clock.js \
     web/ui/format.js \
+    web/ui/graph.js \
     web/ui/icon.svg \
     web/ui/index.html \
     web/ui/json.js \
+    web/ui/lit.js \
     web/ui/live.js \
-    web/ui/state.js \
+    web/ui/notes.js \
+    web/ui/page.js \
+    web/ui/parts.js \
+    web/ui/plot.js \
+    web/ui/range.js \
+    web/ui/runlist.js \
+    web/ui/runrow.js \
+    web/ui/storegrid.js \
     web/ui/style.css \
+    web/ui/table.js \
+    web/ui/theme.js \
     web/ui/time.js \
-    web/ui/track.js
+    web/ui/trouble.js
 uipagesdir = $(uidir)/pages
 dist_uipages_DATA = \
+    web/ui/pages/dashboard.js \
+    web/ui/pages/dashboards.js \
     web/ui/pages/event.js \
-    web/ui/pages/home.js \
     web/ui/pages/journey.js \
+    web/ui/pages/objective.js \
+    web/ui/pages/objectives.js \
+    web/ui/pages/overview.js \
     web/ui/pages/payload.js \
     web/ui/pages/quarantine.js \
     web/ui/pages/runs.js \
     web/ui/pages/search.js \
+    web/ui/pages/store.js \
+    web/ui/pages/stores.js \
+    web/ui/pages/systems.js \
     web/ui/pages/taps.js \
+    web/ui/pages/workflow.js \
     web/ui/pages/workflows.js
+# What they stand on, from npm (web/package-lock.json); a released archive has it.
+uivendordir = $(uidir)/vendor
+dist_uivendor_DATA = \
+    web/ui/vendor/directive.js \
+    web/ui/vendor/directive-helpers.js \
+    web/ui/vendor/lit-html.js
+uidirectivesdir = $(uidir)/vendor/directives
+dist_uidirectives_DATA = \
+    web/ui/vendor/directives/live.js \
+    web/ui/vendor/directives/repeat.js
+web/ui/vendor/lit-html.js: web/package-lock.json web/vendor.sh
+	$(srcdir)/web/vendor.sh $(srcdir)
+web/ui/vendor/directive.js web/ui/vendor/directive-helpers.js web/ui/vendor/directives/live.js \
+    web/ui/vendor/directives/repeat.js: web/ui/vendor/lit-html.js
+EXTRA_DIST += web/package.json web/package-lock.json web/vendor.sh

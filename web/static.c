@@ -130,6 +130,16 @@ out:
     return rc;
 }
 
+/* Directories below the first one. */
+static bool is_deepest(const char *prefix)
+{
+    size_t depth = 0;
+    for (const char *at = prefix; *at != '\0'; at++) {
+        depth += *at == '/' ? 1 : 0;
+    }
+    return depth >= TW_STATIC_MAX_DEPTH;
+}
+
 /* Add the files of an open directory (takes fd); `prefix` is "" or "pages/". Files of other types
  * than those of the table (notes, backups) are left out. */
 static int add_dir(struct tw_static *self, int fd, const char *prefix, struct tw_diag *diag)
@@ -146,14 +156,15 @@ static int add_dir(struct tw_static *self, int fd, const char *prefix, struct tw
             continue;
         }
         int len = snprintf(name, sizeof name, "%s%s", prefix, row->d_name);
-        if (len < 0 || (size_t)len >= sizeof name) {
+        if (len < 0 || (size_t)len + 1 >= sizeof name) { /* room for a '/' behind it */
             rc = TW_ELIMIT;
         } else if (type_of(name) != NULL) {
             rc = add_file(self, dirfd(dir), row->d_name, name, diag);
-        } else if (prefix[0] == '\0' && strchr(row->d_name, '.') == NULL) {
+        } else if (!is_deepest(prefix) && strchr(row->d_name, '.') == NULL) {
             int child = openat(dirfd(dir), row->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
             if (child >= 0) {
-                (void)snprintf(name, sizeof name, "%s/", row->d_name);
+                name[len] = '/';
+                name[len + 1] = '\0';
                 rc = add_dir(self, child, name, diag);
             }
         }

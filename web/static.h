@@ -2,7 +2,7 @@
  * The files of the user interface, read once at start into a table. A request only looks into the
  * table: no path of a request is ever opened.
  * Thread:  built and destroyed by main; const in between.
- * Limits:  TW_STATIC_MAX_FILES, TW_STATIC_MAX_BYTES each, one level of directories.
+ * Limits:  TW_STATIC_MAX_FILES, TW_STATIC_MAX_BYTES each, directories TW_STATIC_MAX_DEPTH deep.
  */
 #ifndef TW_WEB_STATIC_H
 #define TW_WEB_STATIC_H
@@ -13,6 +13,7 @@
 #include "core/str.h"
 
 #define TW_STATIC_MAX_FILES 256
+#define TW_STATIC_MAX_DEPTH 2
 #define TW_STATIC_MAX_BYTES (4u * 1024u * 1024u)
 
 struct tw_static;

@@ -60,7 +60,7 @@ static void remove_file(const struct place *place, const char *name)
 {
     char path[256];
     (void)snprintf(path, sizeof path, "%s/%s", place->dir, name);
-    (void)unlink(path);
+    (void)remove(path);
 }
 
 static void place_fini(struct place *place)
@@ -206,23 +206,33 @@ static void web_new__no_files_of_the_interface__says_where_it_looked(void **stat
     place_fini(&place);
 }
 
-static void static_load__known_types_of_two_levels__and_nothing_else(void **state)
+static void make_dir(const struct place *place, const char *name)
+{
+    char path[256];
+    (void)snprintf(path, sizeof path, "%s/%s", place->dir, name);
+    assert_int_equal(mkdir(path, 0700), 0);
+}
+
+static void static_load__known_types_two_directories_deep__and_nothing_else(void **state)
 {
     (void)state;
     struct place place;
     struct tw_static *files = NULL;
     struct tw_diag diag = {""};
-    char path[128];
     place_init(&place);
     write_file(&place, "app.js", "x", 1);
     write_file(&place, "notes.txt", "secret", 6);
     write_file(&place, ".hidden.js", "secret", 6);
     write_file(&place, "README", "secret", 6);
-    (void)snprintf(path, sizeof path, "%s/pages", place.dir);
-    assert_int_equal(mkdir(path, 0700), 0);
+    make_dir(&place, "pages");
     write_file(&place, "pages/a.css", "yy", 2);
+    make_dir(&place, "pages/more");
+    make_dir(&place, "pages/more/deep");
+    write_file(&place, "pages/more/b.js", "z", 1);
+    write_file(&place, "pages/more/deep/c.js", "secret", 6);
     assert_int_equal(tw_static_load(place.dir, &files, &diag), TW_OK);
-    assert_int_equal(tw_static_count(files), 3);
+    assert_int_equal(tw_static_count(files), 4);
+    assert_non_null(tw_static_find(files, TW_STR_LIT("pages/more/b.js")));
     const struct tw_static_file *css = tw_static_find(files, TW_STR_LIT("pages/a.css"));
     assert_non_null(css);
     assert_string_equal(css->content_type, "text/css; charset=utf-8");
@@ -235,12 +245,19 @@ static void static_load__known_types_of_two_levels__and_nothing_else(void **stat
     assert_null(tw_static_find(files, TW_STR_LIT("")));
     tw_static_destroy(&files);
     tw_static_destroy(&files);
-    static const char *const names[] = {"app.js", "notes.txt", ".hidden.js", "README",
-                                        "pages/a.css"};
+    static const char *const names[] = {"app.js",
+                                        "notes.txt",
+                                        ".hidden.js",
+                                        "README",
+                                        "pages/a.css",
+                                        "pages/more/b.js",
+                                        "pages/more/deep/c.js",
+                                        "pages/more/deep",
+                                        "pages/more",
+                                        "pages"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         remove_file(&place, names[i]);
     }
-    assert_int_equal(rmdir(path), 0);
     place_fini(&place);
 }
 
@@ -286,7 +303,7 @@ int main(void)
         cmocka_unit_test(web_new__addresses_that_are_none__are_named),
         cmocka_unit_test(web_new__every_address_form__listens),
         cmocka_unit_test(web_new__no_files_of_the_interface__says_where_it_looked),
-        cmocka_unit_test(static_load__known_types_of_two_levels__and_nothing_else),
+        cmocka_unit_test(static_load__known_types_two_directories_deep__and_nothing_else),
         cmocka_unit_test(static_load__size_and_number__are_bounded),
     };
     tw_log_setup(TW_LOG_ERROR, TW_LOG_TEXT);
