@@ -1,48 +1,62 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which page is shown, the search box and the keys. Pages are modules with
-// show(view, context) -> function that ends it; context: {path, params, signal, go}.
-import { failed } from "./state.js";
-import { h, replace } from "./dom.js";
+// Which page is shown, the search box and the keys. A page is a module that is loaded when it is first
+// shown, and exports `page` (page.js).
+import { startClock } from "./clock.js";
 import * as live from "./live.js";
-import * as home from "./pages/home.js";
-import * as search from "./pages/search.js";
-import * as journey from "./pages/journey.js";
-import * as event from "./pages/event.js";
-import * as workflows from "./pages/workflows.js";
-import * as runs from "./pages/runs.js";
-import * as taps from "./pages/taps.js";
-import * as quarantine from "./pages/quarantine.js";
+import { render } from "./lit.js";
+import { failed } from "./notes.js";
+import { showPage } from "./page.js";
+import { rangeOf } from "./range.js";
+import { startTheme } from "./theme.js";
 
 const ROUTES = [
-  [/^\/$/, home], [/^\/search$/, search], [/^\/journey\/(.+)$/, journey],
-  [/^\/event\/(.+)$/, event], [/^\/workflows$/, workflows], [/^\/runs$/, runs], [/^\/taps$/, taps],
-  [/^\/quarantine$/, quarantine],
+  [/^\/$/, "overview"], [/^\/search$/, "search"], [/^\/journey\/(.+)$/, "journey"],
+  [/^\/event\/(.+)$/, "event"], [/^\/workflows$/, "workflows"], [/^\/workflows\/(.+)$/, "workflow"],
+  [/^\/objectives$/, "objectives"], [/^\/objectives\/(.+)$/, "objective"], [/^\/runs$/, "runs"],
+  [/^\/stores$/, "stores"], [/^\/stores\/(.+)$/, "store"], [/^\/systems$/, "systems"],
+  [/^\/dashboards$/, "dashboards"], [/^\/dashboards\/(.+)$/, "dashboard"], [/^\/taps$/, "taps"],
+  [/^\/quarantine$/, "quarantine"],
 ];
 const view = document.getElementById("view");
 const box = document.getElementById("q");
 let leave = () => {};
+let opened = 0;
 
-function open() {
-  leave();
-  const stop = new AbortController();
-  const path = location.pathname;
-  const params = new URLSearchParams(location.search);
-  const route = ROUTES.find(([pattern]) => pattern.test(path));
-  const context = { rest: "", params, signal: stop.signal, go };
-  if (document.activeElement !== box) box.value = params.get("q") || "";
+function markPlace(path) {
   for (const link of document.querySelectorAll(".pages a")) {
-    if (link.getAttribute("href") === path) link.setAttribute("aria-current", "page");
+    const href = link.getAttribute("href");
+    if (href === path || (href !== "/" && path.startsWith(href + "/"))) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
+}
+
+async function open() {
+  leave();
+  const number = ++opened;
+  const stop = new AbortController();
+  leave = () => stop.abort();
+  const path = location.pathname;
+  const params = new URLSearchParams(location.search);
+  const root = document.createElement("div");
+  const context = { rest: "", params, range: rangeOf(params), state: {}, signal: stop.signal, go };
+  if (document.activeElement !== box) box.value = params.get("q") || "";
+  markPlace(path);
+  document.body.classList.toggle("wall", path === "/" && params.has("wall"));
   document.title = "Tillwatch";
   let end = () => {};
   try {
+    const route = ROUTES.find(([pattern]) => pattern.test(path));
     if (!route) throw Object.assign(new Error("There is no such page."), { title: "Not found" });
     const rest = path.match(route[0])[1];
     context.rest = rest ? decodeURIComponent(rest) : "";
-    end = route[1].show(view, context) || end;
+    const { page } = await import("./pages/" + route[1] + ".js");
+    if (number !== opened) return;
+    view.replaceChildren(root);
+    end = showPage(page, root, context);
   } catch (error) {
-    replace(view, failed(error));
+    if (number !== opened) return;
+    view.replaceChildren(root);
+    render(failed(error), root);
   }
   leave = () => {
     stop.abort();
@@ -120,7 +134,7 @@ document.addEventListener("keydown", (key) => {
   }
 });
 
+startTheme(document.getElementById("theme"), () => open());
+startClock();
 live.start();
 open();
-if (location.pathname === "/") box.focus();
-replace(document.querySelector(".noscript") || h("span"), "");

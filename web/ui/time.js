@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // Times as people read them: local, with the exact UTC behind; durations in two units.
-import { h } from "./dom.js";
 
 const clock = new Intl.DateTimeFormat(undefined,
   { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
@@ -19,14 +18,6 @@ export function clockText(text) {
 export function dayText(text) {
   const at = new Date(text);
   return sameDay(at, new Date()) ? "today" : day.format(at);
-}
-
-// A <time> element; null: a dash.
-export function timeElement(text, withDay = true) {
-  if (!text) return h("span", { class: "dim" }, "–");
-  const shown = withDay && dayText(text) !== "today" ? dayText(text) + " " + clockText(text)
-    : clockText(text);
-  return h("time", { datetime: text, title: text + " (UTC)" }, shown);
 }
 
 // Seconds as "0.4 s", "3 m 20 s", "2 h 5 m", "4 d 3 h".

@@ -1,77 +1,82 @@
 // SPDX-License-Identifier: Apache-2.0
 // The whole of one event: what it says, and its JSON, masked until somebody gives a reason.
 import { get } from "../api.js";
-import { h, replace } from "../dom.js";
-import { badge, fact, linkTo, plural } from "../format.js";
+import { plural } from "../format.js";
 import { jsonBlock } from "../json.js";
-import { failed, loading } from "../state.js";
-import { duration, timeElement } from "../time.js";
+import { html, nothing } from "../lit.js";
+import { failed, loading } from "../notes.js";
+import { badge, fact, journeyLink, link, time } from "../parts.js";
+import { duration } from "../time.js";
 
-function revealForm(n, again) {
-  const reason = h("input", { type: "text", maxlength: "500", placeholder: "Why? (it is kept)",
-    "aria-label": "Reason for revealing the payload" });
-  const form = h("form", { class: "reveal", on: { submit: (submit) => {
+function revealForm(again) {
+  return html`<form class="reveal" @submit=${(submit) => {
     submit.preventDefault();
-    const text = reason.value.trim();
-    if (text) again({ reveal: "1", reason: text });
-    else reason.focus();
-  } } }, reason, h("button", { type: "submit" }, "Reveal"));
-  return form;
+    const field = submit.target.elements.reason;
+    const reason = field.value.trim();
+    if (reason) again({ reveal: "1", reason });
+    else field.focus();
+  }}><input type="text" name="reason" maxlength="500" placeholder="Why? (it is kept)"
+    aria-label="Reason for revealing the payload"><button type="submit">Reveal</button></form>`;
 }
 
 function body(event, again) {
   if (event.text === null) {
-    return h("p", { class: "dim" }, event.kind === "duplicate"
-      ? "A duplicate of event " + event.of + ": the same content was stored once, there."
-      : "There is no content.");
+    return html`<p class="dim">${event.kind === "duplicate"
+      ? "A duplicate of event " + event.of + ": the same content was stored once, there." : "There is no content."}</p>`;
   }
-  return h("div", null,
-    h("div", { class: "payload-head" },
-      event.masked
-        ? h("span", null, badge("unknown", "masked"), " ",
-          plural(event.hidden_values, "value") + " hidden")
-        : badge("warn", "unmasked", "Personal data may be on this screen"),
-      event.payload_expired ? badge("unknown", "payload past retention") : null,
-      event.masked ? revealForm(event.n, again) : null),
-    jsonBlock(event.text));
+  return html`<div><div class="payload-head">
+    ${event.masked ? html`<span>${badge("unknown", "masked")} ${plural(event.hidden_values, "value")} hidden</span>`
+      : badge("warn", "unmasked", "Personal data may be on this screen")}
+    ${event.payload_expired ? badge("unknown", "payload past retention") : nothing}
+    ${event.masked ? revealForm(again) : nothing}</div>${jsonBlock(event.text)}</div>`;
 }
 
 function facts(event) {
-  return h("dl", { class: "facts wide" },
-    fact("Source", h("code", null, event.source || "–")),
-    fact("Id", h("code", null, event.id || "–")),
-    fact("Happened", event.has_time ? timeElement(event.time) : "no time in the event"),
-    fact("Received", timeElement(event.received)),
-    fact("Under way", event.has_time ? duration(event.transit_seconds) : "–"),
-    fact("Tap", event.tap + (event.peer ? ", from " + event.peer : "")),
-    event.amount ? fact("Amount", event.amount + " " + (event.currency || "")) : null,
-    event.replayid ? fact("Replay", h("code", null, event.replayid)) : null,
-    fact("Number", h("a", { href: "/event/" + event.n }, String(event.n))),
-    event.of ? fact("Repeats", h("a", { href: "/event/" + event.of }, "event " + event.of)) : null,
-    event.effect_of ? fact("Repeats the effect of",
-      h("a", { href: "/event/" + event.effect_of }, "event " + event.effect_of)) : null,
-    event.echoes.length ? fact("Came again as",
-      event.echoes.map((n, i) => [i ? ", " : "", h("a", { href: "/event/" + n }, String(n))])) : null);
+  const number = (n) => link("/event/" + n, "event " + n);
+  return html`<dl class="facts wide">
+    ${fact("Source", html`<code>${event.source || "–"}</code>`)}
+    ${fact("Id", html`<code>${event.id || "–"}</code>`)}
+    ${fact("Happened", event.has_time ? time(event.time) : "no time in the event")}
+    ${fact("Received", time(event.received))}
+    ${fact("Under way", event.has_time ? duration(event.transit_seconds) : "–")}
+    ${fact("Tap", event.tap + (event.peer ? ", from " + event.peer : ""))}
+    ${event.amount ? fact("Amount", event.amount + " " + (event.currency || "")) : nothing}
+    ${event.replayid ? fact("Replay", html`<code>${event.replayid}</code>`) : nothing}
+    ${fact("Number", link("/event/" + event.n, String(event.n)))}
+    ${event.of ? fact("Repeats", number(event.of)) : nothing}
+    ${event.effect_of ? fact("Repeats the effect of", number(event.effect_of)) : nothing}
+    ${event.echoes.length ? fact("Came again as", event.echoes.map((n, i) => html`${i ? ", " : ""}${link("/event/" + n, String(n))}`)) : nothing}</dl>`;
 }
 
 function errorNote(error) {
-  return error ? h("p", { class: "error-note" }, badge("bad", error.class || "error"), " ",
-    error.code ? h("code", null, error.code) : null, " ", error.message || "") : null;
+  return error ? html`<p class="error-note">${badge("bad", error.class || "error")}
+    ${error.code ? html`<code>${error.code}</code>` : nothing} ${error.message || ""}</p>` : nothing;
 }
 
-// Fill `place` with event n. `onEvent` (may be absent) gets it too.
-export function showPayload(place, n, signal, onEvent) {
-  async function load(params) {
-    try {
-      const event = await get("/events/" + n, params, signal);
-      replace(place, errorNote(event.error), facts(event),
-        event.journeys.length ? h("div", { class: "objects" }, event.journeys.map(linkTo)) : null,
-        body(event, load));
-      if (onEvent) onEvent(event);
-    } catch (error) {
-      if (error.name !== "AbortError") replace(place, failed(error, () => load(params)));
-    }
+async function load(context, n, params) {
+  const place = context.state.payloads[n];
+  try {
+    place.event = await get("/events/" + n, params, context.signal);
+    place.error = null;
+  } catch (error) {
+    if (error.name === "AbortError") return;
+    place.error = error;
   }
-  replace(place, loading("event " + n));
-  load({});
+  context.update();
+}
+
+// Event n, loaded when it is first shown; what was revealed stays so while the page is open.
+export function payload(context, n) {
+  const payloads = context.state.payloads || (context.state.payloads = {});
+  if (!payloads[n]) {
+    payloads[n] = {};
+    load(context, n, {});
+  }
+  const { event, error } = payloads[n];
+  const again = (params) => load(context, n, params);
+  if (error) return failed(error, () => again({}));
+  if (!event) return loading("event " + n);
+  return html`${errorNote(event.error)}${facts(event)}
+    ${event.journeys.length ? html`<div class="objects">${event.journeys.map((id) => journeyLink(id))}</div>` : nothing}
+    ${body(event, again)}`;
 }

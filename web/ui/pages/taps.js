@@ -1,130 +1,102 @@
 // SPDX-License-Identifier: Apache-2.0
-// The taps, and every source that was heard on them: silence, gaps, disorder, clocks.
+// The taps, every source that was heard on them (silence, gaps, disorder, clocks), and what the tower
+// says of itself.
 import { get } from "../api.js";
-import { h, replace } from "../dom.js";
-import { badge, breakable, bytes, count, plural, rate } from "../format.js";
-import { empty, failed, loading } from "../state.js";
-import { duration, timeElement } from "../time.js";
+import { bytes, count, rate } from "../format.js";
+import { html, live } from "../lit.js";
+import { ago, badge, breakable, fact, time } from "../parts.js";
+import { table } from "../table.js";
+import { duration } from "../time.js";
 
-const EVERY_MS = 2000;
-const PAGE = 100;
+const PAGE = 300;
+const PAGE_MAX = 1000;
 
-function th(text, className, title) {
-  return h("th", { scope: "col", class: className, title }, text);
-}
-
-function tapRow(tap) {
-  return h("tr", null,
-    h("th", { scope: "row" }, tap.name),
-    h("td", null, tap.kind || "not configured any more"),
-    h("td", { class: "wrap" }, h("code", null, [...tap.bind, ...tap.connect].join(" ") || "–")),
-    h("td", null, tap.is_acknowledged ? "after commit" : "best effort"),
-    h("td", null, tap.has_curve ? "CURVE" : "none"),
-    h("td", { class: "num" }, count(tap.messages)),
-    h("td", { class: "num" }, bytes(tap.bytes)),
-    h("td", { class: "num" }, count(tap.events)),
-    h("td", { class: "num" }, count(tap.quarantined)),
-    h("td", { class: "num" }, tap.is_acknowledged ? count(tap.acks) : "–"),
-    h("td", { class: "num" }, tap.last_received ? duration(tap.silent_seconds) : "never"));
-}
+const tapColumns = [
+  { name: "tap", title: "Tap", value: (tap) => tap.name },
+  { name: "kind", title: "Kind", value: (tap) => tap.kind || "not configured any more" },
+  { name: "where", title: "Where", className: "wrap", value: (tap) => [...tap.bind, ...tap.connect].join(" "),
+    cell: (tap) => html`<code>${[...tap.bind, ...tap.connect].join(" ") || "–"}</code>` },
+  { name: "acknowledged", title: "Acknowledged", value: (tap) => tap.is_acknowledged ? "after commit" : "best effort" },
+  { name: "encryption", title: "Encryption", value: (tap) => tap.has_curve ? "CURVE" : "none" },
+  { name: "messages", title: "Messages", className: "num", value: (tap) => tap.messages, cell: (tap) => count(tap.messages) },
+  { name: "volume", title: "Volume", className: "num", value: (tap) => tap.bytes, cell: (tap) => bytes(tap.bytes) },
+  { name: "events", title: "Events", className: "num", value: (tap) => tap.events, cell: (tap) => count(tap.events) },
+  { name: "quarantined", title: "Quarantined", className: "num", value: (tap) => tap.quarantined, cell: (tap) => count(tap.quarantined) },
+  { name: "acks", title: "Acks", className: "num", value: (tap) => tap.is_acknowledged ? tap.acks : null,
+    cell: (tap) => tap.is_acknowledged ? count(tap.acks) : "–" },
+  { name: "silent", title: "Silent for", className: "num", value: (tap) => tap.silent_seconds,
+    cell: (tap) => tap.last_received ? ago(tap.last_received) : "never" },
+];
 
 // "12–15, 20"
 function gapText(source) {
+  if (!source.is_sequenced) return "not sequenced";
   const shown = source.gaps.slice(0, 4).map((gap) => gap.first === gap.last ? String(gap.first)
     : gap.first + "–" + gap.last);
   return shown.join(", ") + (source.gap_count > shown.length ? ", …" : "");
 }
 
-function sourceRow(source) {
-  return h("tr", null,
-    h("th", { scope: "row", class: "wrap" }, breakable(source.name)),
-    h("td", null, source.tap),
-    h("td", { class: "num" }, count(source.events)),
-    h("td", { class: "num" }, rate(source.rate)),
-    h("td", { class: "num" }, source.last_received ? duration(source.silent_seconds) : "never"),
-    h("td", { class: "num" }, source.missing > 0 ? badge("warn", count(source.missing))
-      : source.is_sequenced ? "0" : "–"),
-    h("td", { class: "wrap small" }, source.is_sequenced ? gapText(source) || "–" : "not sequenced"),
-    h("td", { class: "num" }, count(source.rewinds)),
-    h("td", { class: "num" }, count(source.duplicates)),
-    h("td", { class: "num" }, source.conflicts > 0 ? badge("bad", count(source.conflicts)) : "0"),
-    h("td", { class: "num" }, count(source.out_of_order)),
-    h("td", { class: "num" }, source.skew_seconds > 1
-      ? badge("warn", "+" + duration(source.skew_seconds)) : "–"));
+const sourceColumns = [
+  { name: "source", title: "Source", className: "wrap", value: (source) => source.name, cell: (source) => breakable(source.name) },
+  { name: "tap", title: "Tap", value: (source) => source.tap },
+  { name: "events", title: "Events", className: "num", value: (source) => source.events, cell: (source) => count(source.events) },
+  { name: "rate", title: "Per second", className: "num", value: (source) => source.rate, cell: (source) => rate(source.rate) },
+  { name: "silent", title: "Silent for", className: "num", value: (source) => source.silent_seconds,
+    cell: (source) => source.last_received ? ago(source.last_received) : "never" },
+  { name: "missing", title: "Missing", className: "num", hint: "Sequence numbers that did not arrive",
+    value: (source) => source.is_sequenced ? source.missing : null,
+    cell: (source) => source.missing > 0 ? badge("warn", count(source.missing)) : source.is_sequenced ? "0" : "–" },
+  { name: "gaps", title: "Gaps", className: "wrap small", value: gapText },
+  { name: "rewinds", title: "Rewinds", className: "num", hint: "Began to count again", value: (source) => source.rewinds },
+  { name: "duplicates", title: "Duplicates", className: "num", value: (source) => source.duplicates },
+  { name: "conflicts", title: "Conflicts", className: "num", value: (source) => source.conflicts,
+    cell: (source) => source.conflicts > 0 ? badge("bad", count(source.conflicts)) : "0" },
+  { name: "disorder", title: "Out of order", className: "num", value: (source) => source.out_of_order },
+  { name: "clock", title: "Clock ahead", className: "num", value: (source) => source.skew_seconds > 1 ? source.skew_seconds : null,
+    cell: (source) => source.skew_seconds > 1 ? badge("warn", "+" + duration(source.skew_seconds)) : "–" },
+];
+
+function tower(s) {
+  const t = s.totals;
+  return html`<section class="panel" aria-label="The tower"><h2>The tower</h2><dl class="facts wide">
+    ${fact("Messages received", count(t.messages_received))}${fact("Events received", count(t.events_received))}
+    ${fact("Accepted", count(t.events_accepted))}${fact("Duplicates", count(t.events_duplicate))}
+    ${fact("Conflicts", count(t.events_conflict))}${fact("Quarantined", count(t.events_quarantined))}
+    ${fact("Without an object", count(t.events_uncorrelated))}${fact("Filled gaps", count(t.sequence_filled))}
+    ${fact("Effects twice", count(t.effects_duplicate))}${fact("Acknowledgements", count(t.acks_sent))}
+    ${fact("Stored since", time(s.retention_edge))}${fact("Store", bytes(s.disk.store_bytes))}
+    ${fact("Disk free", bytes(s.disk.free_bytes))}${fact("Partitions", count(s.partitions))}
+    ${fact("Running for", duration(s.uptime_seconds))}${fact("Version", s.version)}</dl></section>`;
 }
 
-export function show(view, { params, signal, go }) {
-  document.title = "Taps – Tillwatch";
-  const state = { q: params.get("q") || "", missing: params.get("missing") === "1", limit: PAGE };
-  const taps = h("tbody");
-  const sources = h("tbody");
-  const note = h("p", { class: "dim", role: "status" }, "");
-  const more = h("div", { class: "more" });
-  const filter = h("input", { type: "search", id: "source-filter", value: state.q, maxlength: "255",
-    placeholder: "Part of a name" });
-  const onlyMissing = h("input", { type: "checkbox", id: "only-missing" });
-  onlyMissing.checked = state.missing;
-  const problem = h("div");
-  let timer = 0;
-  let typing = 0;
-
-  function remember() {
-    state.q = filter.value.trim();
-    state.missing = onlyMissing.checked;
-    const query = new URLSearchParams();
-    if (state.q) query.set("q", state.q);
-    if (state.missing) query.set("missing", "1");
-    history.replaceState(null, "", "/taps" + (query.size ? "?" + query : ""));
-    load();
-  }
-  filter.addEventListener("input", () => {
-    clearTimeout(typing);
-    typing = setTimeout(remember, 200);
-  });
-  onlyMissing.addEventListener("change", remember);
-
-  async function load() {
-    clearTimeout(timer);
-    try {
-      const answer = await get("/taps", { q: state.q, missing: state.missing ? "1" : "",
-        limit: state.limit }, signal);
-      replace(problem);
-      replace(taps, answer.items.map(tapRow));
-      const list = answer.sources;
-      replace(sources, list.items.map(sourceRow));
-      note.textContent = list.items.length === 0
-        ? (state.q || state.missing ? "No source fits this filter." : "No source was heard yet.")
-        : plural(list.items.length, "source") + (list.total === null ? "" : " of " + count(list.total));
-      replace(more, list.next && state.limit < 1000 ? h("button", { type: "button", on: { click: () => {
-        state.limit = Math.min(1000, state.limit * 3);
-        load();
-      } } }, "Show more") : null);
-    } catch (error) {
-      if (error.name === "AbortError") return;
-      if (!taps.firstChild) replace(problem, failed(error, load));
-    }
-    timer = setTimeout(load, EVERY_MS);
-  }
-  replace(view,
-    h("h1", { class: "small" }, "Taps and sources"), problem,
-    h("section", { class: "panel", "aria-label": "Taps" }, h("h2", null, "Taps"),
-      h("div", { class: "scroll", tabindex: "0" }, h("table", null, h("thead", null, h("tr", null,
-        th("Tap"), th("Kind"), th("Where"), th("Acknowledged"), th("Encryption"), th("Messages", "num"),
-        th("Volume", "num"), th("Events", "num"), th("Quarantined", "num"), th("Acks", "num"),
-        th("Silent for", "num"))), taps))),
-    h("section", { class: "panel", "aria-label": "Sources" },
-      h("div", { class: "panel-head" }, h("h2", null, "Sources"),
-        h("label", { for: "source-filter" }, "Filter "), filter,
-        h("label", { for: "only-missing", class: "check" }, onlyMissing, " with gaps only"), note),
-      h("div", { class: "scroll", tabindex: "0" }, h("table", null, h("thead", null, h("tr", null,
-        th("Source"), th("Tap"), th("Events", "num"), th("Per second", "num"), th("Silent for", "num"),
-        th("Missing", "num", "Sequence numbers that did not arrive"), th("Gaps"),
-        th("Rewinds", "num", "Began to count again"), th("Duplicates", "num"), th("Conflicts", "num"),
-        th("Out of order", "num"), th("Clock ahead", "num"))), sources)), more));
-  note.textContent = "Loading …";
-  load();
-  return () => {
-    clearTimeout(timer);
-    clearTimeout(typing);
-  };
-}
+export const page = {
+  what: "the taps",
+  views: ["taps", "status", "events"],
+  every: 2000,
+  title: () => "Taps",
+  async load({ params, signal, state }) {
+    state.limit = state.limit || PAGE;
+    state.missing = state.missing ?? params.get("missing") === "1";
+    const [taps, status] = await Promise.all([
+      get("/taps", { missing: state.missing ? "1" : "", limit: state.limit }, signal), get("/status", null, signal)]);
+    return { taps, status };
+  },
+  view({ taps, status }, context) {
+    const { state } = context;
+    return html`<h1 class="small">Taps and sources</h1>
+      <section class="panel" aria-label="Taps"><h2>Taps</h2>${table(context, {
+        name: "taps", caption: "Taps", columns: tapColumns, rows: taps.items, key: (tap) => tap.name })}</section>
+      ${tower(status)}
+      <section class="panel" aria-label="Sources"><div class="panel-head"><h2>Sources</h2>
+        <label class="check"><input type="checkbox" .checked=${live(state.missing)} @change=${(change) => {
+          state.missing = change.target.checked;
+          context.reload();
+        }}> with gaps only</label></div>${table(context, {
+        name: "sources", caption: "Sources", columns: sourceColumns, rows: taps.sources.items, key: (source) => source.number,
+        empty: state.missing ? "No source has a gap." : "No source was heard yet.",
+        more: { isPartial: Boolean(taps.sources.next) && state.limit < PAGE_MAX, next: () => {
+          state.limit = PAGE_MAX;
+          context.reload();
+        } } })}</section>`;
+  },
+};

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a page shows while it has nothing else to show: loading, an error, emptiness, old facts.
+import { Unreachable } from "./api.js";
+import { html, nothing } from "./lit.js";
+import { ago } from "./parts.js";
+
+export function loading(what) {
+  return html`<p class="note dim" role="status">Loading ${what} …</p>`;
+}
+
+export function failed(error, retry) {
+  const title = error instanceof Unreachable ? "The tower does not answer" : error.title || "Error";
+  return html`<div class="note bad" role="alert"><strong>${title}</strong>
+    <p>${error.detail || error.message}</p>
+    ${retry ? html`<button type="button" @click=${() => retry()}>Try again</button>` : nothing}</div>`;
+}
+
+// The last facts stay where they are; this says how old they are.
+export function stale(error, at, retry) {
+  return html`<div class="note warn" role="status"><strong>As of ${ago(new Date(at).toISOString())}.</strong>
+    ${error.detail || error.message} It is tried again every few seconds.
+    <button type="button" @click=${() => retry()}>Try now</button></div>`;
+}
+
+export function empty(title, words) {
+  return html`<div class="note"><strong>${title}</strong>${words ? html`<p>${words}</p>` : nothing}</div>`;
+}

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every store as a cell: its colour and shape say how it is.
+import { html, nothing } from "./lit.js";
+import { count } from "./format.js";
+import { duration } from "./time.js";
+
+const SILENT_S = 900;
+
+// "bad": something failed; "warn": overdue, missing numbers, or silent; "ok"; "unknown": never heard.
+export function storeState(store) {
+  if (store.failed > 0) return "bad";
+  if (store.overdue > 0 || store.missing > 0 || store.silent_seconds > SILENT_S) return "warn";
+  return store.last_received ? "ok" : "unknown";
+}
+
+export function storeWords(store) {
+  const words = [];
+  if (store.failed > 0) words.push(count(store.failed) + " failed");
+  if (store.overdue > 0) words.push(count(store.overdue) + " overdue");
+  if (store.missing > 0) words.push(count(store.missing) + " missing");
+  if (store.silent_seconds > SILENT_S) words.push("silent for " + duration(store.silent_seconds));
+  return words.join(", ") || (store.last_received ? "well" : "never heard of");
+}
+
+const SHAPES = { bad: "✕", warn: "▲", ok: "", unknown: "?" };
+
+export function storeGrid(stores) {
+  if (stores.length === 0) return html`<p class="dim">No event has named a store yet.</p>`;
+  const sorted = [...stores].sort((a, b) => a.store.localeCompare(b.store, undefined, { numeric: true }));
+  return html`<ul class="cells ${sorted.length > 150 ? "many" : ""}">${sorted.map((store) => {
+    const state = storeState(store);
+    const words = "Store " + store.store + ": " + storeWords(store);
+    return html`<li><a class="store-cell ${state}" href="/stores/${encodeURIComponent(store.store)}" title=${words}
+      aria-label=${words}>${SHAPES[state] ? html`<span aria-hidden="true">${SHAPES[state]}</span>` : nothing}</a></li>`;
+  })}</ul>`;
+}
