@@ -400,6 +400,9 @@ tests_unit_test_problem_SOURCES = tests/unit/test_problem.c
 tests_unit_test_problem_LDADD = $(WEB_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_router_SOURCES = tests/unit/test_router.c
 tests_unit_test_router_LDADD = $(WEB_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/test_stream
+tests_unit_test_stream_SOURCES = tests/unit/test_stream.c
+tests_unit_test_stream_LDADD = $(WEB_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_web_SOURCES = tests/unit/test_web.c
 tests_unit_test_web_LDADD = $(WEB_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/test_web_stores
@@ -451,7 +454,7 @@ check_PROGRAMS += tests/fuzz/fuzz_spool
 tests_fuzz_fuzz_spool_SOURCES += tests/fuzz/replay_main.c
 endif
 EXTRA_DIST += tests/fuzz/seeds/spool
-EXTRA_DIST += tests/system/test_prometheus.py tests/system/test_track_web.py tests/system/test_web.py tests/browser/fill.py tests/browser/package-lock.json \
+EXTRA_DIST += tests/system/test_prometheus.py tests/system/test_stream.py tests/system/test_track_web.py tests/system/test_web.py tests/browser/fill.py tests/browser/package-lock.json \
     tests/browser/package.json tests/browser/test_pages.mjs
 tests_fuzz_fuzz_web_SOURCES = tests/fuzz/fuzz_web.c tests/fuzz/fuzz.h
 tests_fuzz_fuzz_web_LDADD = web/libweb.a collector/libcore.a $(JANSSON_LIBS)

@@ -34,6 +34,7 @@ tw_handler tw_api_stores;
 tw_handler tw_api_store;
 tw_handler tw_api_taps;
 tw_handler tw_api_status;
+tw_handler tw_api_stream;
 tw_handler tw_api_healthz;
 tw_handler tw_api_readyz;
 tw_handler tw_api_metrics;
@@ -62,6 +63,9 @@ int tw_api_definition(struct tw_call *call, struct tw_arena *arena, const char *
                       uint64_t version, const struct tw_workflows **ret_set);
 /* One row of GET /runs. */
 json_t *tw_api_run_row(struct tw_call *call, const struct tw_run_row *row);
+/* The body of GET /status (owned), of a status that was read just now. */
+int tw_api_status_json(struct tw_call *call, const struct tw_store_status *status,
+                       json_t **ret_json);
 /* A version of a definition, as 16 digits. */
 json_t *tw_api_version(uint64_t version);
 /* A workflow's objective of this name, NULL when the set has none. */

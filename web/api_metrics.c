@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "web/metrics_track.h"
+#include "web/stream.h"
 
 /* 1000 taps come to about 1 MB, 200 workflows of 32 steps to 8 MB. */
 #define MAX_BYTES (16u * 1024u * 1024u)
@@ -116,6 +117,19 @@ static void write_store(struct tw_call *call, struct tw_metrics *m,
     tw_metrics_real(m, NULL, 0, (double)call->web->started.ns / 1e9);
 }
 
+static void write_streams(struct tw_call *call, struct tw_metrics *m)
+{
+    struct tw_stream_counts counts;
+    tw_streams_count(call->web->streams, &counts);
+    count_gauge(m, "tillwatch_streams", "Clients that follow /api/v1/stream", counts.open);
+    tw_metrics_family(m, TW_METRIC_COUNTER, "tillwatch_streams_dropped",
+                      "Clients of the stream that were ended because they did not read");
+    tw_metrics_count(m, NULL, 0, counts.dropped);
+    tw_metrics_family(m, TW_METRIC_COUNTER, "tillwatch_streams_refused",
+                      "Clients of the stream beyond web.max-streams");
+    tw_metrics_count(m, NULL, 0, counts.refused);
+}
+
 static void write_sources(struct tw_metrics *m, const struct tw_source_summary *summary)
 {
     count_gauge(m, "tillwatch_sources", "Sources ever heard", summary->sources);
@@ -155,6 +169,7 @@ int tw_api_metrics(struct tw_call *call)
     }
     write_store(call, &m, &status);
     write_sources(&m, &summary);
+    write_streams(call, &m);
     rc = tw_metrics_track(call, &m);
     if (rc != TW_OK) {
         goto out;

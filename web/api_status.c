@@ -54,19 +54,12 @@ static json_t *age_json(const struct tw_call *call, tw_wall_t at)
     return at.ns == 0 ? json_null() : tw_out_seconds(age < 0 ? 0 : age);
 }
 
-int tw_api_status(struct tw_call *call)
+int tw_api_status_json(struct tw_call *call, const struct tw_store_status *status,
+                       json_t **ret_json)
 {
-    static const char *const names[] = {NULL};
-    struct tw_store_status status;
     struct tw_source_summary summary;
     struct tw_web_state *web = call->web;
-    int rc = tw_call_allow(call, names);
-    if (rc == TW_OK) {
-        rc = tw_reader_status(call->reader, &status);
-    }
-    if (rc == TW_OK) {
-        rc = tw_call_summary(call, &summary);
-    }
+    int rc = tw_call_summary(call, &summary);
     if (rc != TW_OK) {
         return rc;
     }
@@ -77,22 +70,38 @@ int tw_api_status(struct tw_call *call)
     tw_out_set(json, "uptime_seconds",
                tw_out_seconds(web->clock->mono(web->clock).ns - web->started_mono.ns));
     tw_out_set(json, "principal", json_string(call->principal->name));
-    tw_out_set(json, "totals", totals_json(&status.totals));
-    tw_out_set(json, "problems", problems_json(status.problems));
-    tw_out_set(json, "quarantine_open", tw_out_count(status.quarantine_open));
-    tw_out_set(json, "watermark", tw_out_time(status.last_commit));
-    tw_out_set(json, "watermark_age_seconds", age_json(call, status.last_commit));
-    tw_out_set(json, "first_received", tw_out_time(status.first_received));
-    tw_out_set(json, "last_received", tw_out_time(status.last_received));
-    tw_out_set(json, "last_received_age_seconds", age_json(call, status.last_received));
-    tw_out_set(json, "last_n", tw_out_count(status.last_n));
-    tw_out_set(json, "first_n", tw_out_count(status.first_n));
-    tw_out_set(json, "retention_edge", tw_out_time(status.first_received));
-    tw_out_set(json, "partitions", tw_out_count(status.partitions));
-    tw_out_set(json, "sealed_partitions", tw_out_count(status.sealed));
-    tw_out_set(json, "disk", disk_json(&status));
+    tw_out_set(json, "totals", totals_json(&status->totals));
+    tw_out_set(json, "problems", problems_json(status->problems));
+    tw_out_set(json, "quarantine_open", tw_out_count(status->quarantine_open));
+    tw_out_set(json, "watermark", tw_out_time(status->last_commit));
+    tw_out_set(json, "watermark_age_seconds", age_json(call, status->last_commit));
+    tw_out_set(json, "first_received", tw_out_time(status->first_received));
+    tw_out_set(json, "last_received", tw_out_time(status->last_received));
+    tw_out_set(json, "last_received_age_seconds", age_json(call, status->last_received));
+    tw_out_set(json, "last_n", tw_out_count(status->last_n));
+    tw_out_set(json, "first_n", tw_out_count(status->first_n));
+    tw_out_set(json, "retention_edge", tw_out_time(status->first_received));
+    tw_out_set(json, "partitions", tw_out_count(status->partitions));
+    tw_out_set(json, "sealed_partitions", tw_out_count(status->sealed));
+    tw_out_set(json, "disk", disk_json(status));
     tw_out_set(json, "sources", sources_json(&summary));
-    return tw_response_json(&call->response, 200, json);
+    *ret_json = json;
+    return TW_OK;
+}
+
+int tw_api_status(struct tw_call *call)
+{
+    static const char *const names[] = {NULL};
+    struct tw_store_status status;
+    json_t *json = NULL;
+    int rc = tw_call_allow(call, names);
+    if (rc == TW_OK) {
+        rc = tw_reader_status(call->reader, &status);
+    }
+    if (rc == TW_OK) {
+        rc = tw_api_status_json(call, &status, &json);
+    }
+    return rc == TW_OK ? tw_response_json(&call->response, 200, json) : rc;
 }
 
 /* The process answers; nothing is asked of the store. */

@@ -48,6 +48,8 @@ struct tw_source_summary {
     uint64_t clock_ahead; /* sources whose clock is more than a second ahead of ours */
 };
 
+struct tw_streams;
+
 struct tw_web_state {
     /* fixed after start */
     const struct tw_cfg *cfg;
@@ -56,6 +58,7 @@ struct tw_web_state {
     tw_mono_t started_mono;
     struct tw_static *files;
     struct tw_plot_pool *plots;
+    struct tw_streams *streams; /* of GET /stream */
     struct tw_principal local;
     /* guarded by mtx */
     pthread_mutex_t mtx;

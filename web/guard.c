@@ -120,6 +120,27 @@ void tw_guard_awaiting(struct tw_guard *self, struct tw_guarded *entry)
     set_deadline(self, entry, AWAIT_TIMEOUTS);
 }
 
+static void end(struct tw_guarded *entry)
+{
+    /* The library sees the end of the stream and closes it; a failure here means that the client
+     * has gone already. */
+    (void)shutdown(entry->fd, SHUT_RDWR);
+    entry->is_ended = true;
+}
+
+void tw_guard_end(struct tw_guard *self, struct tw_guarded *entry)
+{
+    /* What is still on its way is given up: the kernel would keep it for minutes. */
+    static const struct linger none = {.l_onoff = 1, .l_linger = 0};
+    if (entry == NULL) {
+        return;
+    }
+    (void)pthread_mutex_lock(&self->mtx);
+    (void)setsockopt(entry->fd, SOL_SOCKET, SO_LINGER, &none, sizeof none);
+    end(entry);
+    (void)pthread_mutex_unlock(&self->mtx);
+}
+
 void tw_guard_remove(struct tw_guard *self, struct tw_guarded **entry_p)
 {
     struct tw_guarded *entry = *entry_p;
@@ -147,10 +168,7 @@ unsigned tw_guard_sweep(struct tw_guard *self)
     (void)pthread_mutex_lock(&self->mtx);
     for (struct tw_guarded *entry = self->first; entry != NULL; entry = entry->next) {
         if (!entry->is_ended && now.ns >= entry->deadline.ns) {
-            /* The library sees the end of the stream and closes it; a failure here means that the
-             * client has gone already. */
-            (void)shutdown(entry->fd, SHUT_RDWR);
-            entry->is_ended = true;
+            end(entry);
             ended++;
         }
     }

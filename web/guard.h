@@ -27,6 +27,8 @@ struct tw_guarded *tw_guard_add(struct tw_guard *self, int fd);
 void tw_guard_sending(struct tw_guard *self, struct tw_guarded *entry);
 /* The answer was sent; the next request is awaited. Accepts NULL. */
 void tw_guard_awaiting(struct tw_guard *self, struct tw_guarded *entry);
+/* End it now, from any thread: the library will close it. Accepts NULL. */
+void tw_guard_end(struct tw_guard *self, struct tw_guarded *entry);
 /* The connection is about to be closed; the entry is gone afterwards. Accepts NULL. */
 void tw_guard_remove(struct tw_guard *self, struct tw_guarded **entry_p);
 

@@ -15,6 +15,7 @@ web_libweb_a_SOURCES = \
     web/api_series.c \
     web/api_status.c \
     web/api_stores.c \
+    web/api_stream.c \
     web/api_taps.c \
     web/api_workflows.c \
     web/call.c web/call.h \
@@ -31,7 +32,9 @@ web_libweb_a_SOURCES = \
     web/response.c web/response.h \
     web/router.c web/router.h \
     web/server.c web/server.h \
-    web/static.c web/static.h
+    web/static.c web/static.h \
+    web/stream.c web/stream.h \
+    web/ticker.c web/ticker.h
 
 # Panels: what is plotted.
 web_libweb_a_SOURCES += web/panel/define.c

@@ -30,6 +30,7 @@
     X(PLOT, 500, "plot-failed", "The plot could not be drawn")                              \
     X(PLOTS_BUSY, 503, "plots-busy", "Too many plots wait to be drawn")                     \
     X(PLOT_DEADLINE, 503, "plot-deadline", "Drawing took longer than web.plot_deadline_ms") \
+    X(STREAMS, 503, "too-many-streams", "Too many clients follow the stream")               \
     X(UNAVAILABLE, 503, "unavailable", "The store cannot be read now")                      \
     X(DEADLINE, 503, "deadline", "The answer took longer than web.query_deadline_ms")       \
     X(VERSION, 505, "http-version", "Only HTTP/1.0 and HTTP/1.1 are spoken here")

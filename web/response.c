@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "web/out.h"
+#include "web/stream.h"
 
 void tw_response_init(struct tw_response *self)
 {
@@ -15,6 +16,7 @@ void tw_response_init(struct tw_response *self)
 void tw_response_fini(struct tw_response *self)
 {
     free(self->owned);
+    tw_stream_end(&self->stream, false);
     self->owned = NULL;
     self->borrowed = NULL;
     self->len = 0;
@@ -47,6 +49,15 @@ void tw_response_take(struct tw_response *self, int status, const char *content_
     self->content_type = content_type;
     self->owned = body;
     self->len = len;
+}
+
+void tw_response_stream(struct tw_response *self, struct tw_stream **stream_p)
+{
+    tw_response_fini(self);
+    self->status = 200;
+    self->content_type = "text/event-stream";
+    self->stream = *stream_p;
+    *stream_p = NULL;
 }
 
 int tw_response_json(struct tw_response *self, int status, json_t *json)

@@ -13,6 +13,8 @@
 #define TW_RESPONSE_MAX_HEADERS  6
 #define TW_RESPONSE_HEADER_BYTES 256 /* of one value, with its NUL */
 
+struct tw_stream;
+
 struct tw_response_header {
     const char *name; /* borrowed for ever */
     char value[TW_RESPONSE_HEADER_BYTES];
@@ -22,7 +24,8 @@ struct tw_response {
     int status;
     const char *content_type; /* borrowed for ever; NULL: no body */
     char *owned;              /* the body, freed with the response; or: */
-    const char *borrowed;     /* a body that outlives the server (static files) */
+    const char *borrowed;     /* a body that outlives the server (static files); or: */
+    struct tw_stream *stream; /* a body without an end (web/stream.h), ended with the response */
     size_t len;
     const char *cache_control; /* borrowed for ever; NULL: no-store */
     bool must_close;           /* the connection cannot be trusted any further */
@@ -40,5 +43,7 @@ int tw_response_json(struct tw_response *self, int status, json_t *json);
 /* A body in memory from malloc (takes it). */
 void tw_response_take(struct tw_response *self, int status, const char *content_type, char *body,
                       size_t len);
+/* A stream of events (takes it). */
+void tw_response_stream(struct tw_response *self, struct tw_stream **stream_p);
 
 #endif

@@ -29,6 +29,7 @@ static const struct tw_route table[] = {
     {TW_METHOD_GET, API "/dashboards/*", TW_ROUTE_NO_STORE, tw_api_dashboard},
     {TW_METHOD_GET, API "/taps", TW_ROUTE_NEEDS_STORE, tw_api_taps},
     {TW_METHOD_GET, API "/status", TW_ROUTE_NEEDS_STORE, tw_api_status},
+    {TW_METHOD_GET, API "/stream", TW_ROUTE_NO_STORE, tw_api_stream},
     {TW_METHOD_GET, "/healthz", TW_ROUTE_NO_STORE, tw_api_healthz},
     {TW_METHOD_GET, "/readyz", TW_ROUTE_MAY_STORE, tw_api_readyz},
     {TW_METHOD_GET, "/metrics", TW_ROUTE_NEEDS_STORE, tw_api_metrics},

@@ -26,12 +26,16 @@
 #include "web/plot/child.h"
 #include "web/readers.h"
 #include "web/router.h"
+#include "web/stream.h"
+#include "web/ticker.h"
 
 /* Memory of one connection: URL, header lines and the answer's header lines; our own limits are
  * below it, so that nearly every refusal is ours (beyond it the library answers 414 or 431). */
 #define CONNECTION_BYTES (48u * 1024u)
 #define LISTEN_BACKLOG   1024
-#define STACK_BYTES      (512u * 1024u) /* journeys and JSON of 128 levels need about 100 kB */
+/* What the library asks for at once when it cannot send in chunks (HTTP/1.0). */
+#define STREAM_BLOCK_BYTES 4096
+#define STACK_BYTES        (512u * 1024u) /* journeys and JSON of 128 levels need about 100 kB */
 
 struct tw_web {
     /* fixed after start */
@@ -39,6 +43,7 @@ struct tw_web {
     struct tw_web_state state;
     struct tw_readers *readers;
     struct tw_guard *guard;
+    struct tw_ticker *ticker;
     struct MHD_Daemon *daemon;
     uint16_t port;
 };
@@ -54,6 +59,11 @@ struct exchange {
     char *body; /* room for the announced length */
     size_t body_len;
     struct tw_plot_ticket *later; /* suspended until this is done; NULL: not */
+    /* of an answer that is a stream; behind tw_stream_attach others read these under its mutex */
+    struct tw_stream *stream;
+    struct MHD_Connection *connection;
+    struct tw_guard *guard;
+    struct tw_guarded *guarded;
 };
 
 static const struct {
@@ -95,20 +105,91 @@ static bool add_headers(struct MHD_Response *out, const struct tw_response *resp
     return ok;
 }
 
-/* Queue the answer; the response is empty afterwards. MHD_NO closes the connection. */
-static enum MHD_Result queue(struct MHD_Connection *connection, struct tw_response *response)
+/* The guard's entry of a connection; NULL when there is none. */
+static struct tw_guarded *guarded(struct MHD_Connection *connection)
 {
-    enum MHD_Result result = MHD_NO;
-    struct MHD_Response *out = NULL;
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    return info == NULL ? NULL : info->socket_context;
+}
+
+/* ---- streams: the connection is suspended while there is nothing to send, and the ticker resumes
+ * it. A suspended connection neither times out nor is its end seen; a tick later both are. */
+
+static void suspend_peer(void *peer)
+{
+    struct exchange *ex = peer;
+    MHD_suspend_connection(ex->connection);
+}
+
+static void resume_peer(void *peer)
+{
+    struct exchange *ex = peer;
+    MHD_resume_connection(ex->connection);
+}
+
+static void drop_peer(void *peer)
+{
+    struct exchange *ex = peer;
+    tw_guard_end(ex->guard, ex->guarded);
+}
+
+static const struct tw_stream_port stream_port = {
+    .suspend = suspend_peer, .resume = resume_peer, .drop = drop_peer};
+
+static ssize_t read_stream(void *cls, uint64_t position, char *buf, size_t size)
+{
+    struct exchange *ex = cls;
+    (void)position;
+    ssize_t got = tw_stream_read(ex->stream, buf, size);
+    if (got > 0) { /* the answer has no end: what has a deadline is that it is taken */
+        tw_guard_sending(ex->guard, ex->guarded);
+    }
+    return got < 0 ? MHD_CONTENT_READER_END_OF_STREAM : got;
+}
+
+/* The exchange has the stream from now on, also when this fails. */
+static struct MHD_Response *stream_body(struct MHD_Connection *connection, struct exchange *ex,
+                                        struct tw_response *response)
+{
+    static const int send_buffer = TW_STREAM_SEND_BUFFER;
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    if (info != NULL) { /* without it the kernel would keep megabytes for a client that is slow */
+        (void)setsockopt(info->connect_fd, SOL_SOCKET, SO_SNDBUF, &send_buffer, sizeof send_buffer);
+    }
+    ex->stream = response->stream;
+    response->stream = NULL;
+    ex->connection = connection;
+    ex->guarded = guarded(connection);
+    tw_stream_attach(ex->stream, ex);
+    return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK_BYTES, read_stream, ex,
+                                             NULL);
+}
+
+static struct MHD_Response *body_of(struct MHD_Connection *connection, struct exchange *ex,
+                                    struct tw_response *response)
+{
+    if (response->stream != NULL) {
+        return stream_body(connection, ex, response);
+    }
     if (response->owned != NULL) {
-        out =
+        struct MHD_Response *out =
             MHD_create_response_from_buffer(response->len, response->owned, MHD_RESPMEM_MUST_FREE);
         response->owned = out == NULL ? response->owned : NULL;
-    } else {
-        /* The library only reads what is persistent; its parameter has no const. */
-        void *bytes = (void *)(uintptr_t)(response->borrowed == NULL ? "" : response->borrowed);
-        out = MHD_create_response_from_buffer(response->len, bytes, MHD_RESPMEM_PERSISTENT);
+        return out;
     }
+    /* The library only reads what is persistent; its parameter has no const. */
+    void *bytes = (void *)(uintptr_t)(response->borrowed == NULL ? "" : response->borrowed);
+    return MHD_create_response_from_buffer(response->len, bytes, MHD_RESPMEM_PERSISTENT);
+}
+
+/* Queue the answer; the response is empty afterwards. MHD_NO closes the connection. */
+static enum MHD_Result queue(struct MHD_Connection *connection, struct exchange *ex,
+                             struct tw_response *response)
+{
+    enum MHD_Result result = MHD_NO;
+    struct MHD_Response *out = body_of(connection, ex, response);
     if (out != NULL && add_headers(out, response)) {
         result = MHD_queue_response(connection, (unsigned)response->status, out);
     }
@@ -127,12 +208,13 @@ static enum MHD_Result queue(struct MHD_Connection *connection, struct tw_respon
 
 static void *uri_seen(void *cls, const char *uri, struct MHD_Connection *connection)
 {
-    (void)cls;
+    struct tw_web *self = cls;
     (void)connection;
     struct exchange *ex = calloc(1, sizeof *ex);
     if (ex == NULL) {
         return NULL;
     }
+    ex->guard = self->guard;
     ex->target_len = strlen(uri);
     size_t kept = ex->target_len > TW_HTTP_MAX_URL ? TW_HTTP_MAX_URL : ex->target_len;
     ex->target = malloc(kept + 1);
@@ -145,24 +227,16 @@ static void *uri_seen(void *cls, const char *uri, struct MHD_Connection *connect
     return ex;
 }
 
-/* The guard's entry of a connection; NULL when there is none. */
-static struct tw_guarded *guarded(struct MHD_Connection *connection)
-{
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-    return info == NULL ? NULL : info->socket_context;
-}
-
 static void on_completed(void *cls, struct MHD_Connection *connection, void **context,
                          enum MHD_RequestTerminationCode code)
 {
     struct tw_web *self = cls;
-    (void)code;
     struct exchange *ex = *context;
     *context = NULL;
     tw_guard_awaiting(self->guard, guarded(connection));
     if (ex != NULL) {
         tw_plot_ticket_drop(&ex->later);
+        tw_stream_end(&ex->stream, code == MHD_REQUEST_TERMINATED_TIMEOUT_REACHED);
         tw_response_fini(&ex->refusal);
         free(ex->target);
         free(ex->body);
@@ -199,7 +273,7 @@ static void check_unseen(struct MHD_Connection *connection, struct exchange *ex,
  * the answer; where it may live on, the answer waits for the end. */
 static enum MHD_Result refuse(struct MHD_Connection *connection, struct exchange *ex)
 {
-    return ex->refusal.must_close ? queue(connection, &ex->refusal) : MHD_YES;
+    return ex->refusal.must_close ? queue(connection, ex, &ex->refusal) : MHD_YES;
 }
 
 static enum MHD_Result begin(struct tw_web *self, struct MHD_Connection *connection,
@@ -266,7 +340,7 @@ static enum MHD_Result answer_later(struct MHD_Connection *connection, struct ex
     tw_response_init(&response);
     tw_api_plot_answer(ex->later, &ex->request, &response);
     tw_plot_ticket_drop(&ex->later);
-    return queue(connection, &response);
+    return queue(connection, ex, &response);
 }
 
 /* Without a thread: the library looks at the connection again when it is resumed, and then calls
@@ -304,7 +378,7 @@ static enum MHD_Result answer(struct tw_web *self, struct MHD_Connection *connec
         tw_problem_fill(&call.response, TW_WEB_PROBLEM_UNAVAILABLE, "out of memory",
                         ex->request.path);
         give_sets(&call);
-        return queue(connection, &call.response);
+        return queue(connection, ex, &call.response);
     }
     call.reader = lease->reader;
     call.arena = &lease->arena;
@@ -319,7 +393,7 @@ static enum MHD_Result answer(struct tw_web *self, struct MHD_Connection *connec
         tw_log(TW_LOG_WEB_FAILED_EVENT, TW_F_STR("path", ex->request.path),
                TW_F_CSTR("reason", call.diag.text));
     }
-    enum MHD_Result result = ex->later == NULL ? queue(connection, &call.response) : MHD_YES;
+    enum MHD_Result result = ex->later == NULL ? queue(connection, ex, &call.response) : MHD_YES;
     tw_readers_give(self->readers, &lease, broken);
     give_sets(&call);
     return ex->later == NULL ? result : wait_for(connection, ex);
@@ -352,7 +426,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
     }
     tw_guard_sending(self->guard, guarded(connection));
     if (ex->route == NULL) {
-        return queue(connection, &ex->refusal);
+        return queue(connection, ex, &ex->refusal);
     }
     if (ex->later != NULL) {
         return answer_later(connection, ex);
@@ -533,6 +607,16 @@ static int start_plots(struct tw_web *self)
     return tw_plot_pool_new(&options, &self->state.plots);
 }
 
+/* Ticks are numbered by milliseconds of the start, one a second: a later process begins above all
+ * that this one gives. */
+static int start_streams(struct tw_web *self)
+{
+    int64_t number = self->state.started.ns / TW_NS_PER_MS;
+    int rc = tw_streams_new(&stream_port, (size_t)self->cfg->web.max_streams,
+                            number < 1 ? 1 : (uint64_t)number, &self->state.streams);
+    return rc == TW_OK ? tw_ticker_new(&self->state, self->readers, &self->ticker) : rc;
+}
+
 int tw_web_new(const struct tw_cfg *cfg, const struct tw_workflows *workflows,
                struct tw_clock *clock, struct tw_web **ret_web, struct tw_diag *diag)
 {
@@ -555,6 +639,9 @@ int tw_web_new(const struct tw_cfg *cfg, const struct tw_workflows *workflows,
     }
     if (rc == TW_OK) {
         rc = tw_guard_start(self->guard);
+    }
+    if (rc == TW_OK) {
+        rc = start_streams(self);
     }
     if (rc == TW_OK) {
         rc = open_socket(cfg->web.listen, &fd, &self->port, diag);
@@ -610,10 +697,15 @@ int tw_web_destroy(struct tw_web **self_p)
     if (self->state.plots != NULL) {
         tw_plot_pool_stop(self->state.plots); /* resumes those who wait: the library insists */
     }
+    if (self->state.streams != NULL) {
+        tw_streams_close(self->state.streams); /* the library must not stop with one suspended */
+    }
     if (self->daemon != NULL) {
         MHD_stop_daemon(self->daemon);
     }
     tw_plot_pool_destroy(&self->state.plots);
+    tw_ticker_destroy(&self->ticker);
+    tw_streams_destroy(&self->state.streams);
     tw_guard_destroy(&self->guard);
     tw_readers_destroy(&self->readers);
     tw_static_destroy(&self->state.files);

@@ -47,8 +47,7 @@ static const char *type_of(const char *name)
     return NULL;
 }
 
-/* FNV-1a, 64 bits: names a version of a file, keeps nobody out. Source: the FNV reference. */
-static uint64_t hash_of(const char *bytes, size_t len)
+uint64_t tw_static_hash(const char *bytes, size_t len)
 {
     uint64_t hash = UINT64_C(0xcbf29ce484222325);
     for (size_t i = 0; i < len; i++) {
@@ -123,7 +122,7 @@ static int add_file(struct tw_static *self, int dir_fd, const char *file, const 
     }
     entry->content_type = type_of(name);
     (void)snprintf(entry->tag, sizeof entry->tag, "\"%016" PRIx64 "\"",
-                   hash_of(entry->bytes, entry->len)); /* 18 bytes always fit */
+                   tw_static_hash(entry->bytes, entry->len)); /* 18 bytes always fit */
     self->count++;
 out:
     (void)close(fd); /* only read from */

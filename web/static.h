@@ -8,6 +8,7 @@
 #define TW_WEB_STATIC_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "core/err.h"
 #include "core/str.h"
@@ -34,5 +35,7 @@ void tw_static_destroy(struct tw_static **self_p);
 /* NULL when there is no such file. */
 const struct tw_static_file *tw_static_find(const struct tw_static *self, struct tw_str name);
 size_t tw_static_count(const struct tw_static *self);
+/* FNV-1a, 64 bits: names a version of something, keeps nobody out. Source: the FNV reference. */
+uint64_t tw_static_hash(const char *bytes, size_t len);
 
 #endif

@@ -299,6 +299,7 @@ static void check_values(struct tw_parse *self)
     follow(&cfg->store.retain_payload_days, cfg->store.retain_days);
     follow(&cfg->store.retain_quarantine_days, cfg->store.retain_days);
     follow(&cfg->web.max_connections_per_ip, cfg->web.max_connections);
+    follow(&cfg->web.max_streams, cfg->web.max_connections);
     if (cfg->store.dir != NULL && stat(cfg->store.dir, &st) == 0 && !S_ISDIR(st.st_mode)) {
         tw_faults_add(&self->faults, self->file, 0, "store.dir: %s is no directory",
                       tw_shown(cfg->store.dir, shown));

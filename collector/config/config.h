@@ -130,6 +130,7 @@ struct tw_cfg {
         int64_t threads;
         int64_t max_connections;
         int64_t max_connections_per_ip;
+        int64_t max_streams;
         int64_t timeout_s;
         int64_t max_body_bytes;
         int64_t query_deadline_ms;

@@ -115,6 +115,9 @@ static const struct tw_cfg_key web_keys[] = {
             "Open connections; further ones are refused."),
     INT_KEY(IN_CFG(web.max_connections_per_ip), "max-connections-per-ip", "connections", 1, 65536,
             128, "Open connections of one address; at most max-connections."),
+    INT_KEY(
+        IN_CFG(web.max_streams), "max-streams", "clients", 1, 65536, 256,
+        "Clients of `/api/v1/stream`, one for each page that is open; at most max-connections."),
     INT_KEY(IN_CFG(web.timeout_s), "timeout-s", "s", 1, 3600, 30,
             "A connection on which nothing moves is closed after this time."),
     INT_KEY(IN_CFG(web.max_body_bytes), "max-body-bytes", "bytes", KIB, 64 * MIB, MIB,

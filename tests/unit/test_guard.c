@@ -113,6 +113,26 @@ static void guard__removed_connections__are_left_alone(void **state)
     }
 }
 
+static void guard__ended_by_hand__is_ended_once_and_at_once(void **state)
+{
+    (void)state;
+    struct tw_clock_manual clock;
+    struct tw_guard *guard = NULL;
+    struct pair pair = open_pair();
+    tw_clock_manual_init(&clock, (tw_wall_t){TW_NS_PER_S});
+    assert_int_equal(tw_guard_new(&clock.clock, TIMEOUT_S, &guard), TW_OK);
+    struct tw_guarded *entry = tw_guard_add(guard, pair.ours);
+    tw_guard_end(guard, NULL);
+    assert_false(has_ended(&pair));
+    tw_guard_end(guard, entry);
+    assert_true(has_ended(&pair));
+    tw_clock_manual_advance(&clock, 2 * TIMEOUT_S * TW_NS_PER_S);
+    assert_int_equal(tw_guard_sweep(guard), 0);
+    tw_guard_remove(guard, &entry);
+    tw_guard_destroy(&guard);
+    close_pair(&pair);
+}
+
 static void guard__started__stops_when_destroyed(void **state)
 {
     (void)state;
@@ -130,6 +150,7 @@ int main(void)
         cmocka_unit_test(guard__request_that_does_not_arrive__is_ended_at_its_deadline),
         cmocka_unit_test(guard__answer__has_longer_and_the_next_request_begins_anew),
         cmocka_unit_test(guard__removed_connections__are_left_alone),
+        cmocka_unit_test(guard__ended_by_hand__is_ended_once_and_at_once),
         cmocka_unit_test(guard__started__stops_when_destroyed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

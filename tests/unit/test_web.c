@@ -48,6 +48,7 @@ static void place_init(struct place *place)
     place->cfg.web.threads = 2;
     place->cfg.web.max_connections = 16;
     place->cfg.web.max_connections_per_ip = 16;
+    place->cfg.web.max_streams = 2;
     place->cfg.web.timeout_s = 5;
     place->cfg.web.max_body_bytes = 1024;
     place->cfg.web.query_deadline_ms = 1000;
