@@ -104,7 +104,8 @@ static int book(struct tw_tracker *self, const struct tw_open_run *run, uint32_t
                 .hour = what->minute / 60,
                 .system = self->flows[run->version].steps[what->step].system,
                 .cause = what->cause,
-                .store = run->store,
+                /* What a fan-out lacks is not the fault of the store that answered first. */
+                .store = self->flows[run->version].is_fan_out ? 0 : run->store,
                 .bad = sign * what->bad,
             };
             rc = spend(self, &spent);

@@ -507,7 +507,7 @@ static void set_versions(struct tw_wf_load *self, const size_t *counts)
 
 void tw_wf_attach_slos(struct tw_wf_load *self)
 {
-    size_t counts[TW_WF_MAX];
+    size_t counts[TW_WF_MAX] = {0};
     for (size_t w = 0; w < self->count; w++) {
         counts[w] = self->items[w].objective_count;
     }
