@@ -6,7 +6,10 @@ import json
 import threading
 import time
 
-import zmq
+try:
+    import zmq
+except ImportError as error:
+    raise ImportError("python3-zmq is not installed: run script/setup") from error
 
 
 def event(source, number, **more):

@@ -5,6 +5,7 @@ its order, acknowledgements come in order, what cannot be read is answered so.""
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -63,8 +64,9 @@ def check_client(tap, tower, language, way, mode):
 def main():
     with Tap() as tap, Tower() as tower:
         languages = dict(LANGUAGES)
-        if not os.path.isdir(os.path.join(CLIENTS, "node_modules")):
-            tap.skip("the Node.js client", "npm packages are not installed: run script/setup")
+        if not shutil.which("node") or not os.path.isdir(os.path.join(CLIENTS, "node_modules")):
+            tap.skip("the Node.js client",
+                     "node or its npm packages are not installed: run script/setup")
             del languages["node"]
         acknowledged = 0
         for language in languages:
