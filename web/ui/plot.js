@@ -5,7 +5,7 @@
 import { get } from "./api.js";
 import { html, nothing } from "./lit.js";
 import { percent } from "./parts.js";
-import { rangeQuery, setRange } from "./range.js";
+import { setRange } from "./range.js";
 import { themeNow } from "./theme.js";
 import { clockText, dayText, duration } from "./time.js";
 
@@ -13,9 +13,17 @@ const DRAG_MIN_PX = 6;
 const EVERY_MS = 10000; // a bucket of the finest series
 const ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone;
 
-function query(spec, range, more) {
+// A range that ends now ends with the last ten seconds that are over: the same picture for all who
+// look, and another address every ten seconds.
+function fixed(range) {
+  if (!range.isLive) return { from: range.from.getTime(), to: range.to.getTime() };
+  const to = Math.floor(Date.now() / EVERY_MS) * EVERY_MS;
+  return { from: to - 1000 * range.seconds, to };
+}
+
+function query(spec, { from, to }, more) {
   const params = new URLSearchParams();
-  const all = { ...spec.params, ...rangeQuery(range), ...more };
+  const all = { ...spec.params, since: new Date(from).toISOString(), until: new Date(to).toISOString(), ...more };
   for (const [name, value] of Object.entries(all)) {
     if (value !== undefined && value !== null && value !== "") params.set(name, value);
   }
@@ -35,6 +43,7 @@ class Plot {
   constructor(context, spec) {
     this.context = context;
     this.spec = spec;
+    this.span = null; // {from, to}: ms since 1970, of the picture asked for last
     this.shown = ""; // address of the picture that is shown
     this.wanted = "";
     this.fault = "";
@@ -44,15 +53,13 @@ class Plot {
     this.drag = null; // x where it began
   }
 
-  address(range, width, height) {
-    const stamp = range.isLive ? Math.floor(Date.now() / EVERY_MS) : "";
-    return "/plots/" + encodeURIComponent(this.spec.panel) + ".svg?" + query(this.spec, range,
-      { width, height, theme: themeNow(), tz: ZONE, v: stamp });
-  }
-
   // Ask for the picture of now; the one before stays until it has come.
-  want(range, width, height) {
-    const wanted = this.address(range, width, height);
+  want(range) {
+    const { panel, width, height } = this.spec;
+    const span = fixed(range);
+    const wanted = "/plots/" + encodeURIComponent(panel) + ".svg?" + query(this.spec, span,
+      { width, height, theme: themeNow(), tz: ZONE });
+    this.span = span;
     if (wanted === this.wanted) return;
     this.wanted = wanted;
     const picture = new Image();
@@ -80,12 +87,12 @@ class Plot {
     this.context.update();
   }
 
-  async loadValues(range) {
+  async loadValues() {
     const wanted = this.wanted;
     if (this.valuesOf === wanted) return;
     this.valuesOf = wanted;
     try {
-      this.values = await get("/series?" + query(this.spec, range, { panel: this.spec.panel,
+      this.values = await get("/series?" + query(this.spec, this.span, { panel: this.spec.panel,
         width: this.spec.width, height: this.spec.height }), null, this.context.signal);
       this.context.update();
     } catch {
@@ -102,24 +109,23 @@ class Plot {
   }
 
   move(event) {
-    this.loadValues(this.context.range);
+    this.loadValues();
     this.at = this.place(event);
     this.context.update();
   }
 
   end(event) {
-    const range = this.context.range;
     const from = this.drag;
     this.drag = null;
     if (from === null) return;
     const to = this.place(event);
     const width = event.currentTarget.clientWidth;
-    const span = range.to - range.from;
+    const begin = this.span.from;
+    const span = this.span.to - begin;
     if (Math.abs(to - from) * width >= DRAG_MIN_PX) {
-      setRange(this.context, range.from.getTime() + Math.min(from, to) * span,
-        range.from.getTime() + Math.max(from, to) * span);
+      setRange(this.context, begin + Math.min(from, to) * span, begin + Math.max(from, to) * span);
     } else if (this.spec.runs) {
-      const at = range.from.getTime() + to * span;
+      const at = begin + to * span;
       const half = Math.max(60000, span / 200);
       this.context.go(this.spec.runs({ since: new Date(at - half).toISOString(),
         until: new Date(at + half).toISOString() }));
@@ -129,8 +135,7 @@ class Plot {
   readout() {
     if (this.at === null || !this.values || this.values.t.length === 0) return nothing;
     const { t, series, unit } = this.values;
-    const range = this.context.range;
-    const at = range.from.getTime() + this.at * (range.to - range.from) - 1000 * (this.values.offset || 0);
+    const at = this.span.from + this.at * (this.span.to - this.span.from) - 1000 * (this.values.offset || 0);
     let i = 0;
     while (i + 1 < t.length && Math.abs(Date.parse(t[i + 1]) - at) <= Math.abs(Date.parse(t[i]) - at)) i++;
     const name = (one) => one.legend || Object.values(one.labels || {}).join(" ");
@@ -169,6 +174,6 @@ export function plot(context, name, spec) {
   const one = plots[key] || (plots[key] = new Plot(context, spec));
   one.context = context;
   one.spec = { ...spec, width, height };
-  one.want(spec.range || context.range, width, height);
+  one.want(spec.range || context.range);
   return one.view(height);
 }

@@ -31,7 +31,7 @@ function tile(context, { workflow, objectives, trouble }) {
       <span class="dim">${worst ? percent(worst.budget_remaining, 0) + " budget" : "no budget data"}</span></p></li>`;
 }
 
-const HOUR = { since: "-1h", until: "", isLive: true };
+const HOUR = { seconds: 3600, isLive: true };
 
 // Idle workflows are one line: nothing of them is late, and nothing is shown to be well.
 function idleLine(idle) {
