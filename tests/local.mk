@@ -428,6 +428,12 @@ if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/test_panels
 tests_unit_test_panels_SOURCES = tests/unit/test_panels.c tests/unit/config_support.h
 tests_unit_test_panels_LDADD = $(WEB_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/test_plot_pool
+tests_unit_test_plot_pool_SOURCES = tests/unit/test_plot_pool.c
+tests_unit_test_plot_pool_LDADD = $(WEB_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/test_plot_script
+tests_unit_test_plot_script_SOURCES = tests/unit/test_plot_script.c
+tests_unit_test_plot_script_LDADD = $(WEB_LIBS) $(CMOCKA_LIBS)
 endif
 
 bench_programs += tests/bench/lookup

@@ -2,7 +2,7 @@
  * Texts as pictures may show them. Whatever the bytes are, what comes out is one line of valid
  * UTF-8 without control characters, without those that turn the direction of writing, and without
  * any character that means something to gnuplot or to SVG: quotes, backquotes, backslashes, $ @ { }
- * ^ & < > ~ % and the like become look-alikes or a dot. It goes to gnuplot as data all the same.
+ * ^ & < > ~ % ! and the like become look-alikes or a dot. It goes to gnuplot as data all the same.
  * Thread: all.
  */
 #ifndef TW_WEB_PLOT_LABEL_H

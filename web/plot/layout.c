@@ -201,7 +201,7 @@ static void lay_values(const struct tw_panel *panel, const struct tw_plot_data *
         high = low + 1;
     }
     struct scale scale = scale_of(panel->unit, high > -low ? high : low);
-    double wanted = area_px / (layout->font_px * 3.6);
+    double wanted = area_px / (layout->font_px * 3.3);
     wanted = wanted < 2 ? 2 : wanted > 6 ? 6 : wanted;
     double span = (high - low) / scale.factor;
     bool is_whole = panel->unit == TW_UNIT_COUNT && is_same(scale.factor, 1);
@@ -221,7 +221,8 @@ static void lay_values(const struct tw_panel *panel, const struct tw_plot_data *
         struct tw_plot_tick *tick = &layout->y[layout->y_count++];
         double shown = fabs(at) < step / 1e6 ? 0 : at;
         tick->at = shown * scale.factor;
-        (void)snprintf(tick->text, sizeof tick->text, "%.*f%s", decimals, shown,
+        (void)snprintf(tick->text, sizeof tick->text, "%.*f%s", is_same(shown, 0) ? 0 : decimals,
+                       shown,
                        is_same(shown, 0) && panel->unit != TW_UNIT_SHARE ? "" : scale.suffix);
     }
 }

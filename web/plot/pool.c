@@ -226,6 +226,16 @@ static struct entry *take_work(struct tw_plot_pool *self)
     return entry;
 }
 
+/* The buffer grew by large steps: what is kept takes what it needs. */
+static void shrink(struct tw_buf *picture)
+{
+    char *exact = realloc(picture->data, picture->len);
+    if (exact != NULL) {
+        picture->data = exact;
+        picture->capacity = picture->len;
+    }
+}
+
 /* Complete, and what was asked for? A process that says something else is not believed. */
 static bool is_picture(const struct entry *entry)
 {
@@ -257,7 +267,9 @@ static void draw(struct worker *self, const struct tw_actor *actor, struct entry
         tw_plot_child_fini(&self->child);
         rc = tw_diag_set(&diag, TW_EDAMAGED, "gnuplot: what it answered is no picture");
     }
-    if (rc != TW_OK && rc != TW_EAGAIN) {
+    if (rc == TW_OK) {
+        shrink(&entry->picture);
+    } else if (rc != TW_EAGAIN) {
         tw_log(TW_LOG_PLOT_FAILED_EVENT, TW_F_CSTR("reason", diag.text));
     }
     lock(pool);

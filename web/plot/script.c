@@ -10,6 +10,12 @@
 
 #define TEXTS_MAX 32 /* lines of the datablock of texts */
 
+/* What ends that block: no text can be it, since it is longer than any. */
+#define TEXTS_END                                        \
+    "ENDOFTEXTSENDOFTEXTSENDOFTEXTSENDOFTEXTSENDOFTEXTS" \
+    "ENDOFTEXTSENDOFTEXTSENDOFTEXTSENDOFTEXTSENDOFTEXTS"
+_Static_assert(sizeof TEXTS_END - 1 > TW_LABEL_LONGER, "a text could end the block of texts");
+
 struct script {
     const struct tw_panel *panel;
     const struct tw_plot_data *data;
@@ -78,7 +84,7 @@ enum { TEXT_TITLE = 1, TEXT_UNIT, TEXT_ZONE, TEXT_NUMBER, TEXT_LEGEND };
 static void put_texts(struct script *self)
 {
     char value[TW_PLOT_VALUE_SIZE];
-    put(self, "$T << EOT\n");
+    put(self, "$T << " TEXTS_END "\n");
     put_label_text(self, tw_str_of(self->panel->title), TW_LABEL_LONGER);
     put_text(self, tw_plot_unit_text(self->panel->unit));
     put_label_text(self, tw_str_of(self->look->zone->name), TW_LABEL_CHARS);
@@ -89,7 +95,7 @@ static void put_texts(struct script *self)
     for (size_t i = 0; i < self->panel->line_count; i++) {
         put_label_text(self, tw_str_of(self->panel->lines[i].title), TW_LABEL_CHARS);
     }
-    put(self, "EOT\n");
+    put(self, TEXTS_END "\n");
 }
 
 /* ---- numbers: $L0, $L1, ..., a row for each known point, an empty line at a gap ---- */
