@@ -454,6 +454,49 @@ static void matcher_match__sets_max__further_combinations_match_nothing(void **s
     tw_matcher_destroy(&matcher);
 }
 
+/* 17 conditions, four to a step: 131,072 combinations, of which 65,536 are remembered, and 32 sets
+ * that they come to. */
+static void matcher_match__memo_full__matches_as_before(void **state)
+{
+    (void)state;
+    struct pack pack = {0};
+    struct tw_workflow *workflow = pack_add_workflow(&pack, "a", 1);
+    for (uint32_t i = 0; i < 17; i++) {
+        (void)snprintf(names[i], sizeof names[i], "a%u", i);
+        if (i % 4 == 0) {
+            pack_add_done(pack_add_step(workflow, i == 0 ? 0 : 1), "x", false);
+        }
+        pack_add_where(&workflow->steps[i / 4].done[0], names[i], TW_WHERE_PRESENT, NULL);
+    }
+    struct tw_matcher *matcher = pack_matcher(&pack.set);
+    struct tw_event_extra extras[17];
+    struct tw_event event = pack_event("x", NULL);
+    event.extras = extras;
+    for (uint32_t bits = 0; bits < UINT32_C(1) << 17; bits++) {
+        event.extra_count = 0;
+        for (uint32_t i = 0; i < 17; i++) {
+            if ((bits >> i & 1) != 0) {
+                extras[event.extra_count++] =
+                    (struct tw_event_extra){tw_str_of(names[i]), TW_STR_LIT("1")};
+            }
+        }
+        const struct tw_match_entry *entries = NULL;
+        size_t count = tw_matcher_entries(matcher, pack_match(matcher, &event).id, &entries);
+        uint32_t steps = 0;
+        for (size_t i = 0; i < count; i++) {
+            steps |= UINT32_C(1) << entries[i].step;
+        }
+        uint32_t wanted = 0;
+        for (uint32_t i = 0; i < 5; i++) {
+            uint32_t all = i < 4 ? UINT32_C(15) << i * 4 : UINT32_C(1) << 16;
+            wanted |= (bits & all) == all ? UINT32_C(1) << i : 0;
+        }
+        assert_int_equal(steps, wanted);
+    }
+    assert_int_equal(tw_matcher_id_count(matcher), 32);
+    tw_matcher_destroy(&matcher);
+}
+
 static void matcher_set__rows_max__refuses_the_next(void **state)
 {
     (void)state;
@@ -499,6 +542,7 @@ int main(void)
         CASE(matcher_set__versions_max__refuses_the_next),
         CASE(matcher_set__conditions_max__refuses_the_next),
         CASE(matcher_match__sets_max__further_combinations_match_nothing),
+        CASE(matcher_match__memo_full__matches_as_before),
         CASE(matcher_set__rows_max__refuses_the_next),
     };
     return cmocka_run_group_tests(cases, NULL, NULL);
