@@ -226,6 +226,6 @@ tillwatch_LDADD = web/libweb.a collector/libintake.a collector/libcorrelate.a \
     collector/libworkflow.a \
     collector/libconfig.a \
     client/libtillwatch.a collector/libcore.a $(ZMQ_LIBS) $(MHD_LIBS) $(SQLITE_LIBS) \
-    $(JANSSON_LIBS) $(ZSTD_LIBS) $(YAML_LIBS) $(XXHASH_LIBS) $(GLIB_LIBS) -lm -lpthread
+    $(JANSSON_LIBS) $(ZSTD_LIBS) $(ZLIB_LIBS) $(YAML_LIBS) $(XXHASH_LIBS) $(GLIB_LIBS) -lm -lpthread
 dist_man_MANS += docs/tillwatch.1
 EXTRA_DIST += docs/reference/program.md

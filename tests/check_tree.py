@@ -47,6 +47,7 @@ LIBRARIES = {
     "sqlite3.h": ["collector/store/", "tests/"],
     "zstd.h": ["collector/store/", "tests/"],
     "microhttpd.h": ["web/server.c", "web/router.c", "tests/"],
+    "zlib.h": ["web/gzip.c", "tests/"],
     "yaml.h": ["collector/config/", "collector/workflow/", "web/panel/"],
     "jansson.h": ["collector/event/", "collector/correlate/", "collector/intake/",
                   "collector/track/", "collector/workflow/",

@@ -124,6 +124,8 @@ void tw_http_head_add(struct tw_http_head *self, struct tw_str name, struct tw_s
         self->accept = value;
     } else if (equals_any_case(name, "If-None-Match") && self->if_none_match.ptr == NULL) {
         self->if_none_match = value;
+    } else if (equals_any_case(name, "Accept-Encoding") && self->accept_encoding.ptr == NULL) {
+        self->accept_encoding = value;
     } else if (equals_any_case(name, "Last-Event-ID") && self->last_event_id.ptr == NULL) {
         self->last_event_id = value;
     }

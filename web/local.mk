@@ -21,6 +21,7 @@ web_libweb_a_SOURCES = \
     web/call.c web/call.h \
     web/event_view.c \
     web/guard.c web/guard.h \
+    web/gzip.c web/gzip.h \
     web/http.c web/http.h \
     web/out.c web/out.h \
     web/journey_runs.c \

@@ -23,6 +23,7 @@
 #include "core/log.h"
 #include "web/api.h"
 #include "web/guard.h"
+#include "web/gzip.h"
 #include "web/plot/child.h"
 #include "web/readers.h"
 #include "web/router.h"
@@ -393,6 +394,7 @@ static enum MHD_Result answer(struct tw_web *self, struct MHD_Connection *connec
         tw_log(TW_LOG_WEB_FAILED_EVENT, TW_F_STR("path", ex->request.path),
                TW_F_CSTR("reason", call.diag.text));
     }
+    tw_gzip_response(&call.response, ex->request.head.accept_encoding);
     enum MHD_Result result = ex->later == NULL ? queue(connection, ex, &call.response) : MHD_YES;
     tw_readers_give(self->readers, &lease, broken);
     give_sets(&call);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The files of the user interface, read once at start into a table. A request only looks into the
- * table: no path of a request is ever opened.
+ * The files of the user interface, read once at start into a table, plain and packed. A request
+ * only looks into the table: no path of a request is ever opened.
  * Thread:  built and destroyed by main; const in between.
  * Limits:  TW_STATIC_MAX_FILES, TW_STATIC_MAX_BYTES each, directories TW_STATIC_MAX_DEPTH deep.
  */
@@ -25,6 +25,9 @@ struct tw_static_file {
     char *bytes;
     size_t len;
     char tag[24]; /* entity tag with its quotes: a hash of the bytes */
+    char *packed; /* by gzip; NULL where that saves nothing */
+    size_t packed_len;
+    char packed_tag[24];
 };
 
 /* Read the files of `dir`; NULL: found beside the program (../share/tillwatch/ui), else where it

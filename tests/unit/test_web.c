@@ -72,7 +72,7 @@ static void place_fini(struct place *place)
 }
 
 /* The status of GET path; the answer's bytes in `answer`. */
-static int get(uint16_t port, const char *path, char *answer, size_t size)
+static int get_with(uint16_t port, const char *path, const char *more, char *answer, size_t size)
 {
     char request[256];
     struct sockaddr_in address = {
@@ -80,8 +80,9 @@ static int get(uint16_t port, const char *path, char *answer, size_t size)
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_true(fd >= 0);
     assert_int_equal(connect(fd, (const struct sockaddr *)&address, sizeof address), 0);
-    int len = snprintf(request, sizeof request,
-                       "GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", path);
+    int len =
+        snprintf(request, sizeof request,
+                 "GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n%s\r\n", path, more);
     assert_int_equal(send(fd, request, (size_t)len, MSG_NOSIGNAL), len);
     size_t used = 0;
     for (;;) {
@@ -96,6 +97,51 @@ static int get(uint16_t port, const char *path, char *answer, size_t size)
     assert_true(used > 12);
     assert_memory_equal(answer, "HTTP/1.1 ", 9);
     return (int)strtol(answer + 9, NULL, 10);
+}
+
+static int get(uint16_t port, const char *path, char *answer, size_t size)
+{
+    return get_with(port, path, "", answer, size);
+}
+
+static void web__files__are_packed_for_those_who_ask_and_tagged_apart(void **state)
+{
+    (void)state;
+    static char answer[8192];
+    static char text[2000];
+    char again[128];
+    struct place place;
+    struct tw_web *web = NULL;
+    struct tw_diag diag = {""};
+    place_init(&place);
+    memset(text, 'x', sizeof text);
+    write_file(&place, "app.js", text, sizeof text);
+    assert_int_equal(tw_web_new(&place.cfg, place.workflows, tw_clock_system(), &web, &diag),
+                     TW_OK);
+    uint16_t port = tw_web_port(web);
+    assert_int_equal(get(port, "/ui/app.js", answer, sizeof answer), 200);
+    assert_non_null(strstr(answer, "Content-Length: 2000\r\n"));
+    assert_non_null(strstr(answer, "Vary: Accept-Encoding\r\n"));
+    assert_null(strstr(answer, "Content-Encoding"));
+    assert_null(strstr(answer, "-z\""));
+    static const char gzip[] = "Accept-Encoding: gzip\r\n";
+    assert_int_equal(get_with(port, "/ui/app.js", gzip, answer, sizeof answer), 200);
+    assert_non_null(strstr(answer, "Content-Encoding: gzip\r\n"));
+    assert_non_null(strstr(answer, "Vary: Accept-Encoding\r\n"));
+    assert_null(strstr(answer, "Content-Length: 2000\r\n"));
+    const char *tag = strstr(answer, "ETag: ");
+    assert_non_null(tag);
+    assert_memory_equal(tag + 6 + 17, "-z\"", 3);
+    (void)snprintf(again, sizeof again, "If-None-Match: %.20s\r\n", tag + 6);
+    assert_int_equal(get_with(port, "/ui/app.js", again, answer, sizeof answer), 200);
+    (void)snprintf(again + strlen(again), sizeof again - strlen(again), "%s", gzip);
+    assert_int_equal(get_with(port, "/ui/app.js", again, answer, sizeof answer), 304);
+    assert_non_null(strstr(answer, "Vary: Accept-Encoding\r\n"));
+    assert_int_equal(get_with(port, "/", gzip, answer, sizeof answer), 200); /* ten bytes */
+    assert_null(strstr(answer, "Content-Encoding"));
+    assert_int_equal(tw_web_destroy(&web), TW_OK);
+    remove_file(&place, "app.js");
+    place_fini(&place);
 }
 
 static void web__without_a_store__answers_and_says_so(void **state)
@@ -300,6 +346,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(web__without_a_store__answers_and_says_so),
+        cmocka_unit_test(web__files__are_packed_for_those_who_ask_and_tagged_apart),
         cmocka_unit_test(web_new__port_taken__says_what_to_do),
         cmocka_unit_test(web_new__addresses_that_are_none__are_named),
         cmocka_unit_test(web_new__every_address_form__listens),
