@@ -92,18 +92,7 @@ static int create(const char *dir, const char *path, const uint8_t *store_id, st
     (void)sqlite3_finalize(stmt); /* repeats the error of the step */
     rc = rc == TW_OK ? tw_db_exec(db, "COMMIT", diag) : rc;
     tw_db_close(&db);
-    if (rc == TW_OK && chmod(draft, 0600) != 0) {
-        rc = tw_system_error(diag, draft, "protect");
-    }
-    rc = rc == TW_OK ? tw_file_sync(draft, diag) : rc;
-    if (rc == TW_OK && rename(draft, path) != 0) {
-        rc = tw_system_error(diag, path, "rename to");
-    }
-    if (rc != TW_OK) {
-        (void)unlink(draft); /* a draft of nothing */
-        return rc;
-    }
-    return tw_dir_sync(dir, diag);
+    return tw_file_publish(rc, dir, draft, path, diag);
 }
 
 static int check(struct tw_archive *self, const char *path, const uint8_t *store_id,

@@ -64,18 +64,7 @@ static int create(const struct tw_store *store, const char *path, struct tw_diag
     rc = rc == TW_OK ? fill_new(db, store->clock->wall(store->clock), diag) : rc;
     tw_db_close(&db);
     /* it holds the secret seed and personal data: nobody else's business */
-    if (rc == TW_OK && chmod(draft, 0600) != 0) {
-        rc = tw_system_error(diag, draft, "protect");
-    }
-    rc = rc == TW_OK ? tw_file_sync(draft, diag) : rc;
-    if (rc == TW_OK && rename(draft, path) != 0) {
-        rc = tw_system_error(diag, path, "rename to");
-    }
-    if (rc != TW_OK) {
-        (void)unlink(draft); /* a draft of nothing */
-        return rc;
-    }
-    return tw_dir_sync(store->dir, diag);
+    return tw_file_publish(rc, store->dir, draft, path, diag);
 }
 
 static int read_blob(sqlite3 *db, const char *key, void *to, size_t len, struct tw_diag *diag)

@@ -271,3 +271,21 @@ int tw_file_sync(const char *path, struct tw_diag *diag)
     (void)close(fd); /* synced */
     return rc;
 }
+
+int tw_file_publish(int made, const char *dir, const char *draft, const char *path,
+                    struct tw_diag *diag)
+{
+    int rc = made;
+    if (rc == TW_OK && chmod(draft, 0600) != 0) {
+        rc = tw_system_error(diag, draft, "protect");
+    }
+    rc = rc == TW_OK ? tw_file_sync(draft, diag) : rc;
+    if (rc == TW_OK && rename(draft, path) != 0) {
+        rc = tw_system_error(diag, path, "rename to");
+    }
+    if (rc != TW_OK) {
+        (void)unlink(draft); /* a draft of nothing */
+        return rc;
+    }
+    return tw_dir_sync(dir, diag);
+}

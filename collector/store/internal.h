@@ -75,6 +75,11 @@ int tw_file_check(const char *path, uint32_t app_id, uint32_t version, struct tw
 /* Make a directory's entries, or a file's bytes, durable. */
 int tw_dir_sync(const char *dir, struct tw_diag *diag);
 int tw_file_sync(const char *path, struct tw_diag *diag);
+/* Give a draft in `dir` its name: readable by nobody else, synced, renamed, the directory synced.
+ * made: what making it came to; other than TW_OK it is returned and the draft removed, as it is
+ * when anything fails here. */
+int tw_file_publish(int made, const char *dir, const char *draft, const char *path,
+                    struct tw_diag *diag);
 /* errno of a call that failed on `path` as one of our codes, with a diag: "PATH: cannot DOING". */
 int tw_system_error(struct tw_diag *diag, const char *path, const char *doing);
 
