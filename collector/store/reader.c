@@ -91,7 +91,7 @@ static const char *const part_sql[TW_STMT_COUNT] = {
                       "(SELECT first FROM page WHERE run = ?1 AND first < ?2"
                       " ORDER BY first DESC LIMIT 1), x'') ORDER BY first",
     [TW_STMT_FILTER] = "SELECT data FROM filter WHERE id = ?1",
-    [TW_STMT_BLOCK] = "SELECT first_n, count, directory, data FROM block WHERE first_n <= ?1"
+    [TW_STMT_BLOCK] = "SELECT first_n, count, directory FROM block WHERE first_n <= ?1"
                       " ORDER BY first_n DESC LIMIT 1",
     [TW_STMT_BLOCKS_FROM] = "SELECT first_n, count FROM block WHERE first_n > ?1"
                             " ORDER BY first_n LIMIT 1",
@@ -412,6 +412,10 @@ static int read_meta(struct tw_view *part)
 
 static void end_snapshot(struct tw_reader *self, struct tw_view *part)
 {
+    if (!part->is_sealed && part->extent != NULL) {
+        (void)sqlite3_blob_close(part->extent); /* only read */
+        part->extent = NULL;
+    }
     if (part->in_snapshot && !sqlite3_get_autocommit(part->db)) {
         sqlite3_progress_handler(part->db, 0, NULL, NULL); /* the end must not be interrupted */
         (void)run(part, TW_STMT_END);                      /* nothing to undo */

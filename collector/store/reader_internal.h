@@ -110,8 +110,9 @@ struct tw_view {
     uint64_t bytes; /* sealed: of its file */
     sqlite3 *db;    /* NULL: not open */
     sqlite3_stmt *stmts[TW_STMT_COUNT];
-    sqlite3_blob *extent; /* sealed: block.data of the row read last; kept, nothing is locked */
-    bool is_frozen;       /* opened with immutable=1 */
+    sqlite3_blob
+        *extent;    /* block.data of the row read last; of a sealed file it is kept for good */
+    bool is_frozen; /* opened with immutable=1 */
     bool in_snapshot;
     bool has_meta;
     struct tw_view_meta meta;

@@ -117,9 +117,10 @@ static int record_of(struct tw_cached_block *block, uint64_t n, const struct tw_
     return TW_OK;
 }
 
-/* The stored bytes of one block of a sealed partition. An extent is a chain of pages: this reads
- * no further than the block. (On a file in WAL mode the kept handle would pin a snapshot.) */
-static int read_sealed(struct tw_reader *self, struct tw_view *part, int64_t row,
+/* The stored bytes of one block. An extent is a chain of pages: this reads no further than the
+ * block. The handle is kept, of a file in WAL mode no longer than its snapshot, which it would pin.
+ */
+static int read_extent(struct tw_reader *self, struct tw_view *part, int64_t row,
                        const struct tw_extent_block *at, struct tw_str *ret_data)
 {
     int rc = SQLITE_OK;
@@ -178,11 +179,9 @@ static int read_block(struct tw_reader *self, struct tw_view *part, uint64_t n,
         err = TW_EDAMAGED; /* it would answer for records of other partitions */
     }
     struct tw_str data = TW_STR_NULL;
-    if (err == TW_OK && part->is_sealed) {
-        err = read_sealed(self, part, row, &at, &data);
+    if (err == TW_OK) {
+        err = read_extent(self, part, row, &at, &data);
         at.offset = 0;
-    } else if (err == TW_OK) {
-        data = tw_db_column_bytes(stmt, 3);
     }
     if (err == TW_OK) {
         err = unpack(self, &at, data, ret_block);
