@@ -11,6 +11,12 @@
 /* Clocks that are kept in step by NTP differ by milliseconds; more than a second is a fault. */
 #define AHEAD_NS TW_NS_PER_S
 
+const struct tw_principal *tw_call_principal(const struct tw_web_state *web,
+                                             const struct tw_http_request *request)
+{
+    return request->is_local ? &web->local : NULL;
+}
+
 int tw_call_problem(struct tw_call *call, enum tw_web_problem kind, const char *format, ...)
 {
     char detail[512];

@@ -25,7 +25,8 @@
 #define TW_PAGE_DEFAULT 50
 #define TW_PAGE_MAX     1000
 
-/* Who asks. Until there are users it is everybody who reaches the address, as "local". */
+/* Who asks. Until there are users it is everybody on this machine, as "local", who may do all;
+ * others are nobody, and are told no more than that the tower lives and its metrics. */
 struct tw_principal {
     const char *name;
     bool may_operate; /* try quarantine entries again */
@@ -71,8 +72,8 @@ struct tw_web_state {
 struct tw_call {
     struct tw_web_state *web;
     const struct tw_http_request *request;
-    const struct tw_principal *principal;
-    struct tw_reader *reader; /* NULL for routes that do not need the store */
+    const struct tw_principal *principal; /* NULL: nobody; the router lets it to open routes only */
+    struct tw_reader *reader;             /* NULL for routes that do not need the store */
     struct tw_arena *arena;
     struct tw_lease *lease;               /* which the two above are of */
     const struct tw_workflows *workflows; /* in force when the call began; never NULL in handlers */
@@ -89,6 +90,10 @@ struct tw_call {
 /* A handler fills call->response and returns TW_OK, or returns an error (with a diag where that
  * helps) that becomes a problem: tw_problem_of_error. */
 typedef int tw_handler(struct tw_call *call);
+
+/* Who sent this request; NULL: nobody that is known. The one place that decides it. */
+const struct tw_principal *tw_call_principal(const struct tw_web_state *web,
+                                             const struct tw_http_request *request);
 
 /* Fill the response with a problem of this kind; returns TW_OK, so that a handler can return it. */
 int tw_call_problem(struct tw_call *call, enum tw_web_problem kind, const char *format, ...)

@@ -3,6 +3,7 @@
 #include "config.h"
 #include "web/http.h"
 
+#include <netinet/in.h>
 #include <string.h>
 #include <strings.h>
 
@@ -149,6 +150,22 @@ static int hex_digit(char c)
         return c - 'a' + 10;
     }
     return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+bool tw_http_is_loopback(const struct sockaddr *address)
+{
+    if (address != NULL && address->sa_family == AF_INET) {
+        struct sockaddr_in in;
+        memcpy(&in, address, sizeof in);
+        return (ntohl(in.sin_addr.s_addr) >> 24) == 127;
+    }
+    if (address != NULL && address->sa_family == AF_INET6) {
+        struct sockaddr_in6 in;
+        memcpy(&in, address, sizeof in);
+        return IN6_IS_ADDR_LOOPBACK(&in.sin6_addr) ||
+               (IN6_IS_ADDR_V4MAPPED(&in.sin6_addr) && in.sin6_addr.s6_addr[12] == 127);
+    }
+    return false;
 }
 
 int tw_http_decode(struct tw_arena *arena, struct tw_str text, bool is_query,

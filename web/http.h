@@ -11,6 +11,7 @@
 #define TW_WEB_HTTP_H
 
 #include <stdint.h>
+#include <sys/socket.h>
 
 #include "core/arena.h"
 #include "core/err.h"
@@ -49,6 +50,7 @@ struct tw_http_head {
 
 struct tw_http_request {
     enum tw_method method;
+    bool is_local;      /* the connection comes from this machine */
     struct tw_str path; /* as sent, percent-encoded, without the query */
     struct tw_param params[TW_HTTP_MAX_PARAMS];
     size_t param_count;
@@ -76,6 +78,10 @@ int tw_http_parse_target(struct tw_arena *arena, struct tw_str target,
 
 /* The value of a parameter; absent when it was not sent. */
 struct tw_str tw_http_param(const struct tw_http_request *request, const char *name);
+
+/* Does a connection from this address (NULL: not known) come from this machine: 127.0.0.0/8, ::1,
+ * or the former as the latter? */
+bool tw_http_is_loopback(const struct sockaddr *address);
 
 /* May a request with this Host header be answered by a server that listens on `listen` (host:port
  * of the configuration)? On a loopback address only its own names are: another one means a page

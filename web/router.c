@@ -190,6 +190,13 @@ static void fill_error(struct tw_call *call, int rc)
     tw_problem_fill(&call->response, tw_problem_of_error(rc), detail, call->request->path);
 }
 
+/* What answers whoever asks: whether the tower lives, and numbers without a name in them. */
+static bool is_open(const struct tw_route *route)
+{
+    return route->handler == tw_api_healthz || route->handler == tw_api_readyz ||
+           route->handler == tw_api_metrics;
+}
+
 void tw_router_run(const struct tw_route *route, struct tw_str target,
                    struct tw_http_request *request, struct tw_call *call)
 {
@@ -205,6 +212,11 @@ void tw_router_run(const struct tw_route *route, struct tw_str target,
     }
     if (rc != TW_OK && rc != TW_ENOMEM) {
         (void)tw_call_problem(call, TW_WEB_PROBLEM_MALFORMED, "%s", call->diag.text);
+        return;
+    }
+    if (rc == TW_OK && call->principal == NULL && !is_open(route)) {
+        (void)tw_call_problem(call, TW_WEB_PROBLEM_RIGHTS,
+                              "until there are users, only this machine is answered");
         return;
     }
     if (rc == TW_OK && route->store == TW_ROUTE_NEEDS_STORE && call->reader == NULL) {

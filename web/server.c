@@ -284,7 +284,10 @@ static enum MHD_Result begin(struct tw_web *self, struct MHD_Connection *connect
     size_t kept = strlen(ex->target);
     const char *mark = memchr(ex->target, '?', kept);
     ex->is_begun = true;
+    const union MHD_ConnectionInfo *peer =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
     request->method = tw_http_method(method);
+    request->is_local = peer != NULL && tw_http_is_loopback(peer->client_addr);
     request->path = (struct tw_str){ex->target, mark == NULL ? kept : (size_t)(mark - ex->target)};
     (void)MHD_get_connection_values_n(connection, MHD_HEADER_KIND, take_header, &request->head);
     tw_http_head_finish(&request->head);
@@ -365,7 +368,7 @@ static enum MHD_Result answer(struct tw_web *self, struct MHD_Connection *connec
     int opened = TW_OK;
     struct tw_call call = {
         .web = &self->state,
-        .principal = &self->state.local,
+        .principal = tw_call_principal(&self->state, &ex->request),
         .now = clock->wall(clock),
     };
     take_sets(&self->state, &call);

@@ -3,6 +3,8 @@
 #include "config.h"
 #include "web/http.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -313,6 +315,38 @@ static void http_method__others_are_not_known(void **state)
     assert_int_equal(tw_http_method(""), TW_METHOD_OTHER);
 }
 
+static bool is_loopback4(const char *text)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    assert_int_equal(inet_pton(AF_INET, text, &address.sin_addr), 1);
+    return tw_http_is_loopback((const struct sockaddr *)&address);
+}
+
+static bool is_loopback6(const char *text)
+{
+    struct sockaddr_in6 address = {.sin6_family = AF_INET6};
+    assert_int_equal(inet_pton(AF_INET6, text, &address.sin6_addr), 1);
+    return tw_http_is_loopback((const struct sockaddr *)&address);
+}
+
+static void http_is_loopback__table(void **state)
+{
+    (void)state;
+    const struct sockaddr local = {.sa_family = AF_UNIX};
+    assert_true(is_loopback4("127.0.0.1"));
+    assert_true(is_loopback4("127.255.255.255"));
+    assert_false(is_loopback4("128.0.0.1"));
+    assert_false(is_loopback4("126.255.255.255"));
+    assert_false(is_loopback4("10.0.0.127"));
+    assert_true(is_loopback6("::1"));
+    assert_true(is_loopback6("::ffff:127.0.0.1"));
+    assert_false(is_loopback6("::ffff:10.0.0.1"));
+    assert_false(is_loopback6("::"));
+    assert_false(is_loopback6("fe80::1"));
+    assert_false(tw_http_is_loopback(&local));
+    assert_false(tw_http_is_loopback(NULL));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -331,6 +365,7 @@ int main(void)
         cmocka_unit_test(http_is_json__table),
         cmocka_unit_test(http_tag_matches__weak_and_lists),
         cmocka_unit_test(http_wants_openmetrics__follows_quality),
+        cmocka_unit_test(http_is_loopback__table),
         cmocka_unit_test(http_method__others_are_not_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

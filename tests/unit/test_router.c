@@ -195,7 +195,8 @@ static int run_target(const struct tw_route *route, const char *target,
                       struct tw_response *ret_response)
 {
     static struct tw_arena arena;
-    struct tw_call call = {.arena = &arena};
+    static const struct tw_principal somebody = {.name = "local"};
+    struct tw_call call = {.arena = &arena, .principal = &somebody};
     struct tw_http_request request = request_of("GET", "/");
     tw_arena_init(&arena, 65536);
     tw_response_init(&call.response);
@@ -226,6 +227,41 @@ static void router_run__rest_of_the_path__is_decoded_once(void **state)
     assert_int_equal(run_target(&test_route, "/x/order%3Aa%252Fb?limit=1", &response), 200);
     assert_true(tw_str_is(seen_rest, "order:a%2Fb"));
     tw_response_fini(&response);
+}
+
+static void router_run__nobody__is_answered_by_open_routes_alone(void **state)
+{
+    (void)state;
+    static const char *const open[] = {"/healthz", "/readyz", "/metrics"};
+    struct tw_web_state web = {.local = {.name = "local"}};
+    struct tw_http_request request = request_of("GET", "/");
+    assert_null(tw_call_principal(&web, &request));
+    request.is_local = true;
+    assert_ptr_equal(tw_call_principal(&web, &request), &web.local);
+    size_t count = 0;
+    unsigned answered = 0;
+    const struct tw_route *rows = tw_router_table(&count);
+    for (size_t i = 0; i < count; i++) {
+        struct tw_arena arena;
+        struct tw_call call = {.arena = &arena, .web = &web};
+        struct tw_route route = rows[i];
+        bool is_open = false;
+        for (size_t k = 0; k < sizeof open / sizeof open[0]; k++) {
+            is_open = is_open || strcmp(route.pattern, open[k]) == 0;
+        }
+        request = request_of("GET", "/");
+        if (is_open) { /* the store that is not there refuses, not the router */
+            route.store = TW_ROUTE_NEEDS_STORE;
+        }
+        tw_arena_init(&arena, 65536);
+        tw_response_init(&call.response);
+        tw_router_run(&route, TW_STR_LIT("/"), &request, &call);
+        assert_int_equal(call.response.status, is_open ? 503 : 403);
+        answered += is_open ? 1 : 0;
+        tw_response_fini(&call.response);
+        tw_arena_fini(&arena);
+    }
+    assert_int_equal(answered, sizeof open / sizeof open[0]);
 }
 
 static void router_run__malformed_targets__are_problems(void **state)
@@ -329,6 +365,7 @@ int main(void)
         cmocka_unit_test(router__post__must_be_json_of_our_own_origin_with_a_length),
         cmocka_unit_test(router__body_length__is_bounded),
         cmocka_unit_test(router_run__rest_of_the_path__is_decoded_once),
+        cmocka_unit_test(router_run__nobody__is_answered_by_open_routes_alone),
         cmocka_unit_test(router_run__malformed_targets__are_problems),
         cmocka_unit_test(router_run__error_of_a_handler__becomes_a_whole_problem),
         cmocka_unit_test(router_run__store_that_is_not_there__is_unavailable),
