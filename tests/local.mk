@@ -340,7 +340,8 @@ tests_unit_test_simulator_LDADD = tests/simulator/libsim.a collector/libevent.a 
     collector/libcore.a $(CMOCKA_LIBS) -lm
 endif
 EXTRA_DIST += docs/simulator.md tests/simulator/check_ledger.py tests/system/compare_ledger.py \
-    tests/system/compare_runs.py tests/system/test_ledger.py tests/system/test_runs.py \
+    tests/system/compare_runs.py tests/system/fault_table.py tests/system/test_ledger.py \
+    tests/system/test_runs.py tests/system/test_verdicts.py \
     tests/system/test_simulator.sh tests/system/test_tail.py
 
 bench_programs += tests/bench/bench_graph

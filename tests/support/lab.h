@@ -33,8 +33,8 @@ struct lab {
 
 /* `yaml` is a configuration; store.dir is set to a new directory. Starts at 2026-11-21T10:00Z. */
 void lab_open(struct lab *self, const char *yaml);
-/* On the store that the configuration names (taken), which stays; starts at that time. */
-void lab_open_store(struct lab *self, struct tw_cfg **cfg_p, tw_wall_t start);
+/* On the store that the configuration names (taken), which stays; the clock begins `at`. */
+void lab_open_store(struct lab *self, struct tw_cfg **cfg_p, tw_wall_t at);
 /* Close everything and remove the directory. */
 void lab_close(struct lab *self);
 /* Remove a directory and the files in it. */

@@ -5,11 +5,12 @@
  * the store that it leaves behind is the real one, for `tillwatch run --only web` or a real start.
  *
  *   retail-sim --stdout --stamps ... | tower-play --config FILE [--after SECONDS[/STEP]]...
- *                                                 [--look SECONDS] [--kill MESSAGES]...
+ *                         [--look SECONDS] [--batch SECONDS] [--kill MESSAGES]...
  *
  * Each line: the time of its receipt in microseconds since 1970, a space, the message. A batch ends
- * with each second of that time. --after: time goes on so long behind the last line, in such steps
- * (1 s). --look: writes the documents of workflows and the overview so often, one line a look:
+ * with each second of that time (--batch: less often), with every thirtieth where nothing comes for
+ * longer. --after: time goes on so long behind the last line, in such steps (1 s). --look: writes
+ * the documents of workflows and the overview so often, one line a look:
  * {"at_us":...,"documents":{KEY:...}}. --kill: behind so many messages what is not in the store is
  * forgotten, and a start reads the rest, as after kill -9. The store is TILLWATCH_STATE or that of
  * the configuration.
@@ -25,6 +26,11 @@
 #include "core/err.h"
 #include "support/lab.h"
 
+/* Where nothing comes for so long batches are fewer. */
+#define PAUSE_NS  (10 * TW_NS_PER_S)
+#define PAUSED_NS (30 * TW_NS_PER_S)
+/* A batch ends so long before its second does: it counts for the second that its events are of. */
+#define BEFORE_NS   TW_NS_PER_MS
 #define OPTIONS_MAX 16
 #define DOCUMENTS   1000
 
@@ -40,6 +46,7 @@ struct play {
     uint64_t kills[OPTIONS_MAX];
     size_t kill_count;
     int64_t look_ns; /* 0: none */
+    int64_t batch_ns;
     struct lab lab;
     bool is_open;
     int64_t next_look_ns;
@@ -80,12 +87,12 @@ static void read_after(struct play *self, const char *text)
 
 static void read_options(struct play *self, int argc, char **argv)
 {
-    static const struct option options[] = {{"config", required_argument, NULL, 'c'},
-                                            {"after", required_argument, NULL, 'a'},
-                                            {"look", required_argument, NULL, 'l'},
-                                            {"kill", required_argument, NULL, 'k'},
-                                            {NULL, 0, NULL, 0}};
+    static const struct option options[] = {
+        {"config", required_argument, NULL, 'c'}, {"after", required_argument, NULL, 'a'},
+        {"look", required_argument, NULL, 'l'},   {"batch", required_argument, NULL, 'b'},
+        {"kill", required_argument, NULL, 'k'},   {NULL, 0, NULL, 0}};
     char *rest = NULL;
+    self->batch_ns = TW_NS_PER_S;
     for (;;) {
         /* NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread */
         int option = getopt_long(argc, argv, "", options, NULL);
@@ -98,6 +105,8 @@ static void read_options(struct play *self, int argc, char **argv)
             read_after(self, optarg);
         } else if (option == 'l') {
             self->look_ns = seconds(optarg, 1, &rest);
+        } else if (option == 'b') {
+            self->batch_ns = seconds(optarg, 1, &rest);
         } else if (option == 'k' && self->kill_count < OPTIONS_MAX) {
             self->kills[self->kill_count++] = strtoull(optarg, NULL, 10);
         } else {
@@ -178,13 +187,14 @@ static void take(struct play *self, const char *line, size_t len)
         open_lab(self, (tw_wall_t){at_ns});
         self->next_look_ns = at_ns;
     }
-    /* Batches end with whole seconds, or before what comes after a pause. */
-    int64_t second_ns = self->lab.clock.wall.ns / TW_NS_PER_S * TW_NS_PER_S;
-    if (at_ns >= second_ns + TW_NS_PER_S) {
-        tw_clock_manual_advance(&self->lab.clock,
-                                second_ns + TW_NS_PER_S - self->lab.clock.wall.ns);
+    int64_t now_ns = self->lab.clock.wall.ns;
+    int64_t end_ns = ((now_ns + BEFORE_NS) / self->batch_ns + 1) * self->batch_ns - BEFORE_NS;
+    if (at_ns > end_ns) {
+        tw_clock_manual_advance(&self->lab.clock, end_ns - now_ns);
         commit(self);
-        pass(self, at_ns, TW_NS_PER_S);
+        pass(self, at_ns < end_ns + PAUSE_NS ? at_ns : end_ns + PAUSE_NS, self->batch_ns);
+        pass(self, at_ns - self->batch_ns, PAUSED_NS);
+        pass(self, at_ns, self->batch_ns);
     }
     if (at_ns > self->lab.clock.wall.ns) {
         tw_clock_manual_advance(&self->lab.clock, at_ns - self->lab.clock.wall.ns);

@@ -185,7 +185,9 @@ def wait_for_all(ledger, api, seconds):
 def compare_totals(ledger, api):
     finished = ledger.finished
     wanted = {
-        "messages_received": sum(tap["messages"] for tap in finished["sent"].values()),
+        # On standard output a line is one message, however many are written at once.
+        "messages_received": sum(tap["events" if name == "stdout" else "messages"]
+                                 for name, tap in finished["sent"].items()),
         "events_received": finished["delivered"],
         "events_accepted": finished["accepted"],
         "events_duplicate": finished["duplicates"],

@@ -24,10 +24,10 @@ import yaml
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from compare_ledger import MAX_EVENTS, MAX_HOPS, MAX_LINKS, Api, Ledger  # noqa: E402
+from fault_table import TROUBLE, of_runs, show  # noqa: E402
 
 PACK = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../collector/workflows")
 UNITS = {"s": 1, "min": 60, "h": 3600, "d": 86400, "w": 604800}
-TROUBLE = ("failed", "overdue", "recovered", "compensated")
 END_OF_TIME = 1 << 62
 SHOWN_MISSING = 100  # stores that a row names
 
@@ -120,6 +120,8 @@ class RunLedger(Ledger):
         self.said = []
         self.run_facts = {}
         self.skews = {}  # store: microseconds that its clocks are ahead
+        self.offline = set()
+        self.echoes = collections.Counter()  # by kind and source: deliveries that repeat an event
         self.lost = set()
         super().__init__(path)
 
@@ -129,6 +131,15 @@ class RunLedger(Ledger):
 
     def take_skew(self, fact):
         self.skews[fact["store"]] = fact["offset_us"]
+
+    def take_offline(self, fact):
+        self.offline.add(fact["store"])
+
+    def take_duplicate(self, fact):
+        self.echoes["duplicate", fact["source"]] += 1
+
+    def take_conflict(self, fact):
+        self.echoes["conflict", fact["source"]] += 1
 
     def take_run(self, fact):
         self.run_facts[(fact["workflow"], fact["object"])] = fact
@@ -360,12 +371,11 @@ class Verdict:
                 self.missing = [store for store in stores if store not in answered]
 
 
-def expect(ledger, workflows, with_lost=False, clock="true", watermark=END_OF_TIME,
-           max_links=MAX_LINKS):
-    """{(workflow, object): Verdict} of every run that some event makes. with_lost: also of those
-    events that never arrived. clock: "true" or "stated", what the tower takes for their time."""
+def facts_of_runs(ledger, workflows, with_lost=False, clock="true", max_links=MAX_LINKS):
+    """{(workflow, object): Run} of every run that some event makes, not judged yet. with_lost: also
+    of those events that never arrived. clock: "true" or "stated", what the tower takes for their
+    time."""
     estate = Estate(ledger, with_lost, max_links)
-    stores = ledger.stores()
     rows = collections.defaultdict(list)
     for workflow in workflows:
         for number, step in enumerate(workflow.steps):
@@ -391,8 +401,14 @@ def expect(ledger, workflows, with_lost=False, clock="true", watermark=END_OF_TI
                 if key not in runs:
                     runs[key] = Run(workflow)
                 runs[key].facts[number].append((role, said))
+    return runs
+
+
+def expect(ledger, workflows, watermark=END_OF_TIME, **how):
+    """{(workflow, object): Verdict} of every run."""
+    stores = ledger.stores()
     found = {}
-    for key, run in runs.items():
+    for key, run in facts_of_runs(ledger, workflows, **how).items():
         found[key] = run.judge(watermark, stores)
         found[key].name_missing(run, stores)
     # Workflows of one key share steps: what failed is the failure of the run that has started.
@@ -489,45 +505,6 @@ def compare_journey(api, key, verdict):
             {n: v for n, v in told.items() if wanted.get(n) != v})
 
 
-def faults_of(ledger):
-    """{run: kinds of fault that met it}, of those whose effect is a state of the run."""
-    found = {key: set(fact["faults"]) for key, fact in ledger.run_facts.items()}
-    for key, kinds in found.items():
-        kinds.discard("loss")  # drawn; what was withheld in the end is known from its own facts
-    lost = collections.defaultdict(set)
-    for number in ledger.lost:
-        for name in ledger.event_objects[number]:
-            lost[name].add(number)
-    for key in found:
-        if key[1] in lost:
-            found[key].add("loss")
-    return found
-
-
-def score(ledger, expected, wrong):
-    """Rows (kind, in trouble, reported right, precision, recall) of every kind of fault. `wrong`:
-    keys of runs of which something else is reported; what no fault met stands under "none"."""
-    met = faults_of(ledger)
-    kinds = collections.defaultdict(collections.Counter)
-    for key in set(expected) | set(wrong):
-        is_trouble = key in expected and expected[key].state in TROUBLE
-        for kind in met.get(key, ()) or ("none",):
-            kinds[kind]["wanted"] += is_trouble
-            kinds[kind]["right"] += is_trouble and key not in wrong
-            kinds[kind]["false"] += not is_trouble and key in wrong
-    for kind, count in sorted(kinds.items()):
-        said = count["right"] + count["false"]
-        yield (kind, count["wanted"], count["right"],
-               count["right"] / said if said else 1.0,
-               count["right"] / count["wanted"] if count["wanted"] else 1.0)
-
-
-def print_score(rows, out=print):
-    out("%-16s %10s %10s %10s %10s" % ("fault", "in trouble", "reported", "precision", "recall"))
-    for kind, wanted, right, precision, recall in rows:
-        out("%-16s %10d %10d %10.4f %10.4f" % (kind, wanted, right, precision, recall))
-
-
 def spread(expected, wanted):
     """Which runs are looked up in their journey: all, or so many, of every state and workflow."""
     if wanted == "all":
@@ -539,20 +516,31 @@ def spread(expected, wanted):
     return [key for name in sorted(groups) for key in groups[name][:each]]
 
 
-def compare(api, expected, journeys="300"):
-    """{run: differences as text} between what is expected and what a tower says."""
-    wrong = collections.defaultdict(list)
+class Differences(collections.defaultdict):
+    """{run: differences as text}; `judged`: the runs that were looked at, one by one or because
+    they should be in the list."""
+
+    def __init__(self):
+        super().__init__(list)
+        self.judged = set()
+
+
+def compare(api, expected, journeys="300", more=()):
+    """Differences between what is expected and what a tower says. more: further runs to look up in
+    their journey."""
+    wrong = Differences()
     found = listed_runs(api)
     for key, text in compare_listed(expected, found):
         wrong[key].append(text)
     started = {key: verdict for key, verdict in expected.items() if verdict.has_started}
     # What is not in the list is looked up: a run that recovered before anybody saw its trouble.
-    looked_up = set(spread(started, journeys)) | {
+    looked_up = set(spread(started, journeys)) | (set(more) & set(started)) | {
         key for key, verdict in started.items()
         if verdict.state in TROUBLE and not verdict.troubled and key not in found}
     for key in sorted(looked_up):
         for text in compare_journey(api, key, expected[key]):
             wrong[key].append(text)
+    wrong.judged = looked_up | set(found) | {key for key in expected if expected[key].troubled}
     return wrong
 
 
@@ -578,7 +566,8 @@ def main():
         expected = expect(ledger, workflows, clock=options.clock)
         differences = compare(Api(options.url, token), expected, options.journeys)
         wrong += [text for key in sorted(differences) for text in differences[key]]
-        print_score(score(ledger, expected, differences))
+        for line in show(of_runs(ledger, expected, differences, differences.judged)):
+            print(line)
     for text in wrong[:100]:
         print(text)
     states = collections.Counter(fact["state"] for fact in ledger.run_facts.values())
