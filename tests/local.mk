@@ -252,6 +252,13 @@ tests_bench_limits_SOURCES = tests/bench/limits.c tests/bench/load.c tests/bench
 tests_bench_limits_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
 tests_bench_limits_LDADD = $(ZMQ_LIBS) $(SQLITE_LIBS) -lpthread
 
+# The web half under load, and the bare library beside it.
+bench_programs += tests/bench/bare_http tests/bench/http_load
+EXTRA_DIST += tests/bench/bench_web.py
+tests_bench_bare_http_SOURCES = tests/bench/bare_http.c
+tests_bench_bare_http_LDADD = $(MHD_LIBS)
+tests_bench_http_load_SOURCES = tests/bench/http_load.c
+
 bench_programs += tests/bench/bench_parts
 tests_bench_bench_parts_SOURCES = tests/bench/bench_parts.c tests/bench/load.c tests/bench/load.h
 tests_bench_bench_parts_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests

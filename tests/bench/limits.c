@@ -2,6 +2,7 @@
  * The ingest benchmark's sender and the limits it is held against, each a mode of one program:
  *
  *   limits push ENDPOINT EVENTS PER_MESSAGE FIRST   send over PUSH as fast as taken
+ *   limits paced ENDPOINT RATE SECONDS FIRST        send over PUSH, so many a second
  *   limits acked ENDPOINT EVENTS WINDOW FIRST       send over DEALER; latency of acknowledgements
  *   limits zmq EVENTS PER_MESSAGE                   raw PUSH -> PULL in one process
  *   limits sqlite FILE EVENTS                       plain rows into SQLite, no index
@@ -88,6 +89,32 @@ static int run_push(char **args)
     (void)zmq_ctx_term(context); /* until everything is handed to the kernel */
     (void)printf("sender_seconds %.3f s\nsender_cpu %.3f us/event\n", now_s() - start,
                  cpu_s() / (double)events * 1e6);
+    return 0;
+}
+
+/* In messages of up to 64 events, what is due every five milliseconds. */
+static int run_paced(char **args)
+{
+    double rate = strtod(args[1], NULL);
+    double seconds = strtod(args[2], NULL);
+    uint64_t first = strtoull(args[3], NULL, 10);
+    uint64_t sent = 0;
+    const struct timespec pause = {.tv_nsec = 5000000};
+    void *context = zmq_ctx_new();
+    void *socket = make_socket(context, ZMQ_PUSH);
+    if (zmq_connect(socket, args[0]) != 0) {
+        die(args[0]);
+    }
+    double start = now_s();
+    for (double passed = 0; passed < seconds; passed = now_s() - start) {
+        uint64_t due = (uint64_t)(passed * rate);
+        push_all(socket, first + sent, due - sent, 64);
+        sent = due;
+        (void)nanosleep(&pause, NULL); /* a signal only makes the turn come early */
+    }
+    (void)zmq_close(socket);
+    (void)zmq_ctx_term(context);
+    (void)printf("paced_rate %.0f events/s\n", (double)sent / (now_s() - start));
     return 0;
 }
 
@@ -276,6 +303,9 @@ int main(int argc, char **argv)
     load_init();
     if (strcmp(mode, "push") == 0 && argc == 6) {
         return run_push(argv + 2);
+    }
+    if (strcmp(mode, "paced") == 0 && argc == 6) {
+        return run_paced(argv + 2);
     }
     if (strcmp(mode, "acked") == 0 && argc == 6) {
         return run_acked(argv + 2);
