@@ -431,7 +431,7 @@ static void say(struct play *self, const char *line)
 static void say_run(struct play *self, const char *workflow, const char *type, int number,
                     const char *scope)
 {
-    char id[8];
+    char id[16];
     char line[256];
     (void)snprintf(id, sizeof id, "%d", number);
     const struct tw_object object = {
