@@ -324,6 +324,40 @@ static void gnuplot__hostile_names__draws_them_and_makes_nothing(void **state)
     tw_plot_child_fini(&child);
 }
 
+/* Ticks have units of their own: a percent sign means something to gnuplot. */
+static void gnuplot__every_unit__is_drawn(void **state)
+{
+    (void)state;
+    struct tw_plot_child child;
+    tw_plot_child_init(&child, tw_plot_program(NULL));
+    for (int unit = TW_UNIT_COUNT; unit <= TW_UNIT_BURN; unit++) {
+        struct tw_buf script;
+        struct tw_buf out;
+        struct tw_diag diag = {""};
+        struct tw_panel panel = panel_of(TW_PANEL_LINE);
+        struct tw_plot_data data = data_of(2);
+        struct tw_plot_look look = look_of(800, 400);
+        panel.unit = (enum tw_panel_unit)unit;
+        tw_buf_init(&script, TW_PLOT_SCRIPT_MAX);
+        tw_buf_init(&out, TW_PLOT_IMAGE_MAX);
+        assert_int_equal(tw_plot_script(&panel, &data, &look, TW_PLOT_SVG, "mark-1", &script),
+                         TW_OK);
+        int rc = tw_plot_child_draw(&child, (struct tw_str){script.data, script.len}, "mark-1",
+                                    60000, -1, &out, &diag);
+        if (rc != TW_OK) {
+            print_error("unit %d: %s\n", unit, diag.text);
+        }
+        assert_int_equal(rc, TW_OK);
+        (void)tw_buf_append(&out, "", 1);
+        bool has_percent = strstr(out.data, "0 %") != NULL;
+        assert_true(has_percent == (unit == TW_UNIT_SHARE));
+        tw_buf_fini(&script);
+        tw_buf_fini(&out);
+    }
+    assert_int_equal(child.starts, 1);
+    tw_plot_child_fini(&child);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -334,6 +368,7 @@ int main(void)
         cmocka_unit_test(zone__what_is_none__is_refused),
         cmocka_unit_test(script__hostile_names__stay_in_the_block_of_texts),
         cmocka_unit_test(gnuplot__hostile_names__draws_them_and_makes_nothing),
+        cmocka_unit_test(gnuplot__every_unit__is_drawn),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -183,6 +183,20 @@ static void put_terminal(struct script *self)
     }
 }
 
+/* The words of a tick are a format of their own there: a percent sign is written twice. */
+static void put_tick(struct script *self, const char *axis, const char *text, double at)
+{
+    put(self, "set %s add (\"", axis);
+    for (const char *c = text; *c != '\0'; c++) {
+        if (*c == '%') {
+            put(self, "%%%%");
+        } else {
+            put(self, "%c", *c);
+        }
+    }
+    put(self, "\" %.10g)\n", at);
+}
+
 static void put_axes(struct script *self)
 {
     const struct tw_plot_layout *layout = &self->layout;
@@ -208,7 +222,7 @@ static void put_axes(struct script *self)
         is_text(self) ? "" : "scale 0 offset 0.6,0", word);
     for (size_t i = 0; i < layout->x_count; i++) {
         double at = layout->x[i].at - (double)self->data->since_s;
-        put(self, "set xtics add (\"%s\" %.10g)\n", layout->x[i].text, at);
+        put_tick(self, "xtics", layout->x[i].text, at);
         if (layout->x[i].is_day && !is_text(self)) {
             put(self,
                 "set arrow from %.10g, graph 0 to %.10g, graph 1 nohead back lw 1 lc rgb \"%s\"\n",
@@ -216,7 +230,7 @@ static void put_axes(struct script *self)
         }
     }
     for (size_t i = 0; i < layout->y_count; i++) {
-        put(self, "set ytics add (\"%s\" %.10g)\n", layout->y[i].text, layout->y[i].at);
+        put_tick(self, "ytics", layout->y[i].text, layout->y[i].at);
     }
     if (!is_text(self)) {
         put(self, "set grid ytics noxtics back lt 1 lw 0.7 lc rgb \"%s\"\n", grid);
