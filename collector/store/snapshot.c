@@ -329,6 +329,7 @@ struct child {
     uint64_t n;
     int fd;
     pid_t parent;
+    bool is_last; /* the program waits for it */
     XXH3_state_t *sum;
     uint64_t len;
     struct tw_buf buf;
@@ -357,7 +358,9 @@ static _Noreturn void run_child(struct child *self, const struct tw_saving_state
 {
     uint8_t head[HEAD_BYTES] = {0};
     close_all_but(self->fd);
-    (void)setpriority(PRIO_PROCESS, 0, CHILD_NICE); /* not allowed: it goes on as it is */
+    if (!self->is_last) {
+        (void)setpriority(PRIO_PROCESS, 0, CHILD_NICE); /* not allowed: it goes on as it is */
+    }
     int rc = write_all(self->fd, head, HEAD_BYTES);
     if (rc == TW_OK) {
         state->write(state->context, self->n, &self->buf);
@@ -384,9 +387,10 @@ static int make_draft(struct tw_saving *self, bool is_last)
     return self->fd < 0 ? TW_EIO : TW_OK;
 }
 
-static int start_child(struct tw_saving *self, const struct tw_saving_state *state)
+static int start_child(struct tw_saving *self, bool is_last, const struct tw_saving_state *state)
 {
-    struct child child = {.store = self->store, .n = self->n, .fd = self->fd, .parent = getpid()};
+    struct child child = {
+        .store = self->store, .n = self->n, .fd = self->fd, .parent = getpid(), .is_last = is_last};
     int rc = tw_buf_init_drain(&child.buf, PIECE, drain, &child);
     child.sum = XXH3_createState();
     if (rc == TW_OK && child.sum == NULL) {
@@ -425,7 +429,7 @@ int tw_saving_new(struct tw_store *store, uint64_t n, bool is_last,
     *self = (struct tw_saving){.store = store, .n = n, .fd = -1, .pidfd = -1};
     atomic_fetch_add(&store->savings, 1);
     int rc = make_draft(self, is_last);
-    rc = rc == TW_OK ? start_child(self, state) : rc;
+    rc = rc == TW_OK ? start_child(self, is_last, state) : rc;
     if (rc != TW_OK) {
         tw_saving_destroy(&self);
         return rc;
