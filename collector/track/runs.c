@@ -94,14 +94,14 @@ int tw_runs_room(struct tw_tracker *self, uint32_t id)
     size_t text_len = (size_t)run->id_len + run->scope_len;
     size_t before = bytes_of(workflow, run->since_room, text_len);
     size_t after = bytes_of(workflow, waiting, text_len);
-    run = realloc(run, after);
-    if (run == NULL) {
+    struct tw_open_run *longer = realloc(run, after);
+    if (longer == NULL) {
         return TW_ENOMEM;
     }
-    self->runs[id] = run;
-    size_t head = sizeof *run + run->since_room * sizeof(int64_t);
-    memmove((char *)run + head + (after - before), (char *)run + head, before - head);
-    run->since_room = (uint8_t)waiting;
+    self->runs[id] = longer;
+    size_t head = sizeof *longer + longer->since_room * sizeof(int64_t);
+    memmove((char *)longer + head + (after - before), (char *)longer + head, before - head);
+    longer->since_room = (uint8_t)waiting;
     self->run_bytes += after - before;
     return TW_OK;
 }

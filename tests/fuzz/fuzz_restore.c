@@ -261,13 +261,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     size_t len = saved_len;
     char *bytes = malloc(BYTES_MAX);
-    TW_ASSERT(bytes != NULL && len <= BYTES_MAX);
+    if (bytes == NULL || len > BYTES_MAX) {
+        abort();
+    }
     memcpy(bytes, saved, len);
     for (size_t i = 0; i + 4 <= size && len > 0; i += 4) {
         len = change(bytes, len, data + i);
     }
     char *exact = malloc(len == 0 ? 1 : len); /* so that reading beyond it shows */
-    TW_ASSERT(exact != NULL);
+    if (exact == NULL) {
+        abort();
+    }
     memcpy(exact, bytes, len);
     free(bytes);
     check(exact, len);
