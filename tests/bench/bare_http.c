@@ -26,7 +26,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
     (void)method;
     (void)version;
     (void)upload_data;
-    (void)upload_data_size;
+    *upload_data_size = 0;  /* no request has a body */
     if (*context == NULL) { /* the header lines: the answer follows at the second call */
         *context = &seen;
         return MHD_YES;

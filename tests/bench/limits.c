@@ -106,8 +106,8 @@ static int run_paced(char **args)
         die(args[0]);
     }
     double start = now_s();
-    for (double passed = 0; passed < seconds; passed = now_s() - start) {
-        uint64_t due = (uint64_t)(passed * rate);
+    while (now_s() - start < seconds) {
+        uint64_t due = (uint64_t)((now_s() - start) * rate);
         push_all(socket, first + sent, due - sent, 64);
         sent = due;
         (void)nanosleep(&pause, NULL); /* a signal only makes the turn come early */
