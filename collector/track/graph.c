@@ -449,8 +449,8 @@ static void note_company(const struct addition *self)
     for (uint32_t i = 0; i < self->count; i++) {
         struct object *object = object_at(self->graph, self->ids[i]);
         uint32_t beside = type_beside(self, object->type);
-        bool has_company = company_of(self->graph, self->ids[i]) == beside ||
-                           (object->flags & (OBJECT_NEW | OBJECT_MIXED)) == OBJECT_NEW;
+        bool has_company = object->joins == NIL ? (object->flags & OBJECT_MIXED) == 0
+                                                : company_of(self->graph, self->ids[i]) == beside;
         if (beside == TYPES_MAX || !has_company) {
             object->flags |= OBJECT_MIXED;
         }
