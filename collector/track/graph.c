@@ -80,6 +80,7 @@ int tw_graph_new(const struct tw_graph_options *options, struct tw_graph **ret_g
     self->wheel_size = options->linger_s + WHEEL_SLACK_S;
     self->free_object = NIL;
     self->free_event = NIL;
+    self->made = NIL;
     memset(self->free_bundles, 0xff, sizeof self->free_bundles); /* NIL */
     self->stats.bytes = sizeof *self + self->wheel_size * sizeof *self->wheel;
     self->wheel = malloc(self->wheel_size * sizeof *self->wheel);
@@ -466,6 +467,7 @@ static int make_bundle(struct addition *self, const struct tw_graph_event *given
         return err;
     }
     note_company(self);
+    graph->made = *ret_index;
     struct bundle *bundle = bundle_at(graph, *ret_index);
     bundle->events = NIL;
     bundle->store = (uint16_t)given->store;
@@ -559,6 +561,7 @@ static void begin(struct tw_graph *self, tw_wall_t now)
         self->earliest = self->turn;
     }
     self->joined_old = false;
+    self->made = NIL;
 }
 
 int tw_graph_add(struct tw_graph *self, const struct tw_graph_event *event,

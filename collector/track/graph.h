@@ -93,6 +93,9 @@ struct tw_graph_options {
     uint32_t max_objects;       /* remembered; 1 to TW_GRAPH_OBJECTS_MAX */
     const uint16_t *root_types; /* copied */
     size_t root_type_count;     /* up to TW_GRAPH_ROOTS_MAX */
+    /* Whether runs of roots of this type have a use for events with this match; when not, a link to
+     * such events is no reason to fold anew. NULL: all have. Must not call back into the graph. */
+    bool (*concerns)(void *context, uint32_t match, uint16_t type);
     /* An object whose user slot is set is being forgotten (it is not held): the caller frees what
      * the slot stands for. Must not call back into the graph. */
     void (*on_forget)(void *context, uint32_t object, uint32_t user);

@@ -118,6 +118,7 @@ struct tw_graph {
     uint32_t carried_count;
     uint32_t fresh[TW_GRAPH_CARRIED_MAX]; /* hubs it made, not settled yet */
     uint32_t fresh_count;
+    uint32_t made;   /* the bundle that was made for it; NIL: none */
     bool joined_old; /* it linked two objects that were there before it */
     /* answers and walks, reused */
     uint32_t *queue;

@@ -484,7 +484,8 @@ static void empty(struct tw_graph *self)
                              .wheel = self->wheel,
                              .wheel_size = self->wheel_size,
                              .free_object = NIL,
-                             .free_event = NIL};
+                             .free_event = NIL,
+                             .made = NIL};
     memcpy(fresh.roots, self->roots, sizeof fresh.roots);
     memset(fresh.free_bundles, 0xff, sizeof fresh.free_bundles);       /* NIL */
     memset(fresh.wheel, 0xff, fresh.wheel_size * sizeof *fresh.wheel); /* NIL */

@@ -7,6 +7,9 @@
 
 #include <stdlib.h>
 
+/* Objects of one event whose sides are looked at one by one. */
+#define SIDES_MAX 8
+
 /* A walk under way. Objects of queue[0, count) are met, those before `next` expanded. */
 struct walk {
     struct tw_graph *graph;
@@ -19,6 +22,7 @@ struct walk {
     uint32_t hops;      /* of queue[next] */
     uint32_t budget;    /* slots and objects that may still be looked at */
     bool ignores_fresh; /* fresh hubs are no hubs yet */
+    uint32_t except;    /* a bundle that is not there; NIL: none */
 };
 
 uint32_t tw_graph_marks(struct tw_graph *self, uint32_t count)
@@ -41,7 +45,8 @@ static struct walk walk_begin(struct tw_graph *graph, uint32_t type)
                          .type = type,
                          .met = marks,
                          .expanded = marks + 1,
-                         .budget = TW_GRAPH_WALK_MAX};
+                         .budget = TW_GRAPH_WALK_MAX,
+                         .except = NIL};
 }
 
 static int walk_meet(struct walk *self, uint32_t index)
@@ -101,6 +106,7 @@ static int walk_expand(struct walk *self, uint32_t index, bool *ret_cut)
     for (uint32_t list = object_at(self->graph, index)->joins; list != NIL;) {
         const struct bundle *bundle = bundle_at(self->graph, list);
         uint32_t count = bundle_slots(bundle);
+        bool is_there = list != self->except;
         if (!walk_pay(self, count)) {
             *ret_cut = true;
             return TW_OK;
@@ -108,7 +114,7 @@ static int walk_expand(struct walk *self, uint32_t index, bool *ret_cut)
         for (uint32_t i = 0; i < count; i++) {
             if (bundle->slots[i].object == index) {
                 list = bundle->slots[i].next;
-            } else if (is_remembered(&bundle->slots[i])) {
+            } else if (is_there && is_remembered(&bundle->slots[i])) {
                 int err = walk_meet(self, bundle->slots[i].object);
                 if (err != TW_OK) {
                     return err;
@@ -142,38 +148,35 @@ static bool is_shut_in(const struct tw_graph *self, const struct object *object)
 struct bearing {
     bool names_one;     /* it carries one, and reaches those that it carries only */
     bool has_old_apart; /* it carries an object of another type that was there before it */
-    bool joined_apart;  /* it linked two such ones, at least */
+    uint32_t sides;     /* such ones that it linked to another */
 };
 
 static struct bearing bearing_on(const struct tw_graph *self, uint32_t type)
 {
     struct bearing bearing = {.names_one = false};
-    uint32_t joined = 0;
     for (uint32_t i = 0; i < self->carried_count; i++) {
         const struct object *object = object_at(self, self->carried[i]);
         if (object->type == type) {
             bearing.names_one = true;
         } else if (is_passable(object)) {
             bearing.has_old_apart = bearing.has_old_apart || (object->flags & OBJECT_NEW) == 0;
-            joined += (object->flags & OBJECT_JOINED) != 0 ? 1 : 0;
+            bearing.sides += (object->flags & OBJECT_JOINED) != 0 ? 1 : 0;
         }
     }
-    bearing.joined_apart = joined > 1;
     return bearing;
 }
 
-/* Whether other events reach a root that the event carries since it came. */
+/* Whether other events reach a root that the event carries since it came, over links of its own. */
 static bool gains_events(const struct object *root, const struct bearing *bearing)
 {
-    bool is_linked_anew = (root->flags & (OBJECT_NEW | OBJECT_JOINED)) != 0;
-    return is_passable(root) &&
-           (bearing->joined_apart || (is_linked_anew && bearing->has_old_apart));
+    return is_passable(root) && (root->flags & (OBJECT_NEW | OBJECT_JOINED)) != 0 &&
+           bearing->has_old_apart;
 }
 
 bool tw_graph_is_linking(const struct tw_graph *self, uint16_t type)
 {
     struct bearing bearing = bearing_on(self, type);
-    bool is_linking = self->fresh_count > 0 || bearing.joined_apart;
+    bool is_linking = self->fresh_count > 0 || bearing.sides > 1;
     for (uint32_t i = 0; i < self->carried_count && !is_linking; i++) {
         const struct object *object = object_at(self, self->carried[i]);
         is_linking = object->type == type && gains_events(object, &bearing);
@@ -194,13 +197,9 @@ static int find_carried(struct tw_graph *self, uint32_t type, const struct beari
     return err;
 }
 
-/* The roots from what the event carried, over links where others are concerned. */
-static int find_reached(struct tw_graph *self, uint32_t type)
+/* The roots that links lead to from what the event carried, which is none of them. */
+static int find_linked(struct tw_graph *self, uint32_t type)
 {
-    const struct bearing bearing = bearing_on(self, type);
-    if (bearing.names_one && !bearing.joined_apart) {
-        return find_carried(self, type, &bearing);
-    }
     struct walk walk = walk_begin(self, type);
     bool is_cut = false;
     int err = TW_OK;
@@ -210,16 +209,134 @@ static int find_reached(struct tw_graph *self, uint32_t type)
     for (uint32_t index = NIL; err == TW_OK && (index = walk_next(&walk)) != NIL;) {
         const struct object *object = object_at(self, index);
         bool is_hub = !is_passable(object);
-        if (object->type == type && walk.hops == 0) {
-            err = add_root(self, index, gains_events(object, &bearing), true);
-        } else if (object->type == type) {
-            err = is_hub ? TW_OK : add_root(self, index, bearing.joined_apart, !bearing.names_one);
+        if (object->type == type) {
+            err = is_hub ? TW_OK : add_root(self, index, false, true);
         } else if (!is_cut && !is_hub && walk.hops < self->options.max_hops &&
                    !(walk.hops == 0 && is_shut_in(self, object))) {
             err = walk_expand(&walk, index, &is_cut);
         }
     }
     return err;
+}
+
+/* ---- sides: what hangs on an object that the event has linked to another, without the event ---
+ */
+
+static bool is_side(const struct tw_graph *self, uint32_t index, uint32_t type)
+{
+    const struct object *object = object_at(self, index);
+    return object->type != type && is_passable(object) && (object->flags & OBJECT_JOINED) != 0;
+}
+
+/* Whether one of the events of a bundle is of all roots of the type that links lead to. */
+static bool is_for_linked(const struct walk *walk, const struct bundle *bundle)
+{
+    const struct tw_graph *self = walk->graph;
+    for (uint32_t i = 0; i < bundle_slots(bundle); i++) {
+        const struct slot *slot = &bundle->slots[i];
+        uint32_t type =
+            is_remembered(slot) ? object_at(self, slot->object)->type : slot->object - FORGOTTEN;
+        if (type == walk->type) {
+            return false;
+        }
+    }
+    bool is_for = false;
+    for (uint32_t at = bundle->events; at != NIL && !is_for; at = event_at(self, at)->next) {
+        is_for = self->options.concerns == NULL ||
+                 self->options.concerns(self->options.context, event_at(self, at)->match,
+                                        (uint16_t)walk->type);
+    }
+    return is_for;
+}
+
+/* The same of a list; true also where it was not looked at to its end. */
+static bool has_for_linked(struct walk *walk, uint32_t object, uint32_t list)
+{
+    while (list != NIL) {
+        struct bundle *bundle = bundle_at(walk->graph, list);
+        if (!walk_pay(walk, bundle_slots(bundle)) ||
+            (list != walk->except && is_for_linked(walk, bundle))) {
+            return true;
+        }
+        list = slot_of(bundle, object)->next;
+    }
+    return false;
+}
+
+static int side_gives(struct tw_graph *self, uint32_t type, uint32_t side, bool *ret_gives)
+{
+    struct walk walk = walk_begin(self, type);
+    walk.except = self->made;
+    bool gives = false;
+    int err = walk_meet(&walk, side);
+    for (uint32_t index = NIL; err == TW_OK && !gives && (index = walk_next(&walk)) != NIL;) {
+        const struct object *object = object_at(self, index);
+        if (!walk_passes(&walk, object)) {
+            continue;
+        }
+        gives = has_for_linked(&walk, index, object->list) ||
+                has_for_linked(&walk, index, object->joins);
+        if (!gives && walk.hops < self->options.max_hops) {
+            err = walk_expand(&walk, index, &gives); /* cut: it may be so */
+        }
+    }
+    *ret_gives = gives;
+    return err;
+}
+
+/* The roots near `count` objects are to be folded anew. */
+static int find_near(struct tw_graph *self, uint32_t type, const uint32_t *objects, uint32_t count)
+{
+    struct walk walk = walk_begin(self, type);
+    walk.except = count == 1 ? self->made : NIL;
+    bool is_cut = false;
+    int err = TW_OK;
+    for (uint32_t i = 0; i < count && err == TW_OK; i++) {
+        err = walk_meet(&walk, objects[i]);
+    }
+    for (uint32_t index = NIL; err == TW_OK && (index = walk_next(&walk)) != NIL;) {
+        const struct object *object = object_at(self, index);
+        if (object->type == type) {
+            err = is_passable(object) ? add_root(self, index, true, false) : TW_OK;
+        } else if (!is_cut && walk_passes(&walk, object) && walk.hops < self->options.max_hops) {
+            err = walk_expand(&walk, index, &is_cut);
+        }
+    }
+    return err;
+}
+
+/* Roots on one side of a new link that events on another side reach now. */
+static int find_gaining(struct tw_graph *self, uint32_t type, uint32_t sides)
+{
+    uint32_t givers = 0;
+    uint32_t giver = NIL;
+    int err = TW_OK;
+    if (sides > SIDES_MAX) {
+        return find_near(self, type, self->carried, self->carried_count);
+    }
+    for (uint32_t i = 0; i < self->carried_count && err == TW_OK && givers < 2; i++) {
+        bool gives = false;
+        if (is_side(self, self->carried[i], type)) {
+            err = side_gives(self, type, self->carried[i], &gives);
+        }
+        givers += gives ? 1 : 0;
+        giver = gives ? self->carried[i] : giver;
+    }
+    for (uint32_t i = 0; i < self->carried_count && err == TW_OK && givers > 0; i++) {
+        bool gains = givers > 1 || self->carried[i] != giver;
+        if (gains && is_side(self, self->carried[i], type)) {
+            err = find_near(self, type, &self->carried[i], 1);
+        }
+    }
+    return err;
+}
+
+/* The roots that the event reaches, and those that others reach since it came. */
+static int find_reached(struct tw_graph *self, uint32_t type)
+{
+    const struct bearing bearing = bearing_on(self, type);
+    int err = bearing.names_one ? find_carried(self, type, &bearing) : find_linked(self, type);
+    return err == TW_OK && bearing.sides > 1 ? find_gaining(self, type, bearing.sides) : err;
 }
 
 /* The roots that were reached through what has just become a hub. */

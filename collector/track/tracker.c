@@ -56,6 +56,19 @@ static uint32_t least(int64_t value, uint32_t most)
     return value > (int64_t)most ? most : (uint32_t)value;
 }
 
+static bool concerns_type(void *tracker, uint32_t match, uint16_t type)
+{
+    const struct tw_tracker *self = tracker;
+    const struct tw_match_entry *entries = NULL;
+    size_t count = tw_matcher_entries(self->matcher, match, &entries);
+    for (size_t i = 0; i < count; i++) {
+        if (self->flows[entries[i].version].object_type == type) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static int graph_new(struct tw_tracker *self)
 {
     const struct tw_graph_options options = {
@@ -65,6 +78,7 @@ static int graph_new(struct tw_tracker *self)
         .linger_s = least(self->cfg->track.linger_s, TW_GRAPH_LINGER_S_MAX),
         .max_objects = least(self->cfg->track.max_objects, TW_GRAPH_OBJECTS_MAX),
         .on_forget = tw_runs_forget_root,
+        .concerns = concerns_type,
         .context = self,
     };
     return tw_graph_new(&options, &self->graph);
@@ -434,18 +448,6 @@ static int update_type(struct tw_tracker *self, uint16_t type, const struct tw_s
     return rc;
 }
 
-static bool is_matched_type(const struct tw_tracker *self, uint32_t match, uint16_t type)
-{
-    const struct tw_match_entry *entries = NULL;
-    size_t count = tw_matcher_entries(self->matcher, match, &entries);
-    for (size_t i = 0; i < count; i++) {
-        if (self->flows[entries[i].version].object_type == type) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* Objects of linking types, as the graph wants them; at most `room`. */
 static size_t carried_by(const struct tw_tracker *self, const struct tw_record *record,
                          struct tw_graph_object *objects, size_t room)
@@ -545,7 +547,7 @@ static int follow(struct tw_tracker *self, const struct tw_record *record,
     for (size_t i = 0; i < self->root_type_count && rc == TW_OK; i++) {
         uint16_t type = self->root_types[i];
         if ((added.is_linking && tw_graph_is_linking(self->graph, type)) ||
-            is_matched_type(self, seen.match, type)) {
+            concerns_type(self, seen.match, type)) {
             rc = update_type(self, type, &seen);
         }
     }

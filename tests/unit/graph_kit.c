@@ -92,7 +92,7 @@ void swap_graph(struct tw_graph **graph_p, const struct tw_graph_options *option
     tw_graph_destroy(graph_p);
     *graph_p = new_graph(options);
     struct tw_cursor cursor = tw_cursor_of(buf.data, buf.len);
-    assert_int_equal(tw_graph_restore(*graph_p, &cursor, 2), TW_OK);
+    assert_int_equal(tw_graph_restore(*graph_p, &cursor, 4), TW_OK);
     assert_true(cursor.p == cursor.end);
     tw_graph_stats(*graph_p, &after);
     assert_int_equal(before.objects, after.objects);

@@ -14,7 +14,7 @@
 #define EVENTS_MAX 48
 
 struct made {
-    bool has_match;
+    uint8_t match;
     uint8_t objects[CARRIED]; /* without repeats */
     uint8_t count;
 };
@@ -51,6 +51,13 @@ static bool carries(const struct made *event, unsigned object)
         }
     }
     return false;
+}
+
+/* Match 1 is of runs of both types, 2 and 3 of one; 0 of none. */
+static bool concerns(void *context, uint32_t match, uint16_t type)
+{
+    (void)context;
+    return match == 1 || match == type + 2u;
 }
 
 static bool model_linked(const struct world *world, unsigned a, unsigned b)
@@ -119,7 +126,8 @@ static void model_events(const struct world *world, unsigned root, bool *events)
         memcpy(level, next, sizeof level);
     }
     for (size_t i = 0; i < world->event_count; i++) {
-        events[i] = events[i] && world->events[i].has_match;
+        events[i] =
+            events[i] && concerns(NULL, world->events[i].match, (uint16_t)(root / PER_TYPE));
     }
 }
 
@@ -129,6 +137,7 @@ static void fold_root(struct world *world, struct tw_graph *graph, size_t event,
                       const struct tw_graph_root *root)
 {
     unsigned number = number_of(graph, root->object);
+    uint16_t type = (uint16_t)(number / PER_TYPE);
     if (tw_graph_user(graph, root->object) == TW_GRAPH_NONE) {
         tw_graph_set_user(graph, root->object, number);
     }
@@ -136,7 +145,7 @@ static void fold_root(struct world *world, struct tw_graph *graph, size_t event,
     assert_true(root->is_reached || root->is_anew);
     if (!root->is_anew) {
         world->cases[0]++;
-        world->pairs[number][event] = world->events[event].has_match;
+        world->pairs[number][event] = concerns(NULL, world->events[event].match, type);
         return;
     }
     world->cases[root->is_reached ? 1 : 2]++;
@@ -146,7 +155,7 @@ static void fold_root(struct world *world, struct tw_graph *graph, size_t event,
     memset(world->pairs[number], 0, sizeof world->pairs[number]);
     for (size_t i = 0; i < count; i++) {
         assert_false(world->pairs[number][events[i].n - 1]); /* each once */
-        world->pairs[number][events[i].n - 1] = true;
+        world->pairs[number][events[i].n - 1] = concerns(NULL, events[i].match, type);
         assert_int_equal(events[i].time.ns, (int64_t)events[i].n * 5);
         assert_int_equal(events[i].store, events[i].n % 2 + 100);
         assert_int_equal(events[i].cause, events[i].n % 5);
@@ -162,7 +171,7 @@ static void apply(struct world *world, struct tw_graph *graph, size_t event)
     }
     struct tw_graph_event given = {.n = event + 1,
                                    .time = {(int64_t)(event + 1) * 5},
-                                   .match = made->has_match ? 1 : 0,
+                                   .match = made->match,
                                    .store = (uint32_t)(event + 1) % 2 + 100,
                                    .cause = (uint8_t)((event + 1) % 5)};
     struct tw_graph_added added;
@@ -174,7 +183,7 @@ static void apply(struct world *world, struct tw_graph *graph, size_t event)
     world->cases[3] += added.fresh_hubs;
     for (uint16_t type = 0; type < 2; type++) {
         assert_true(added.is_linking || !tw_graph_is_linking(graph, type));
-        if (!made->has_match && !tw_graph_is_linking(graph, type)) {
+        if (!concerns(NULL, made->match, type) && !tw_graph_is_linking(graph, type)) {
             continue;
         }
         const struct tw_graph_root *roots = NULL;
@@ -199,10 +208,11 @@ static void make_world(struct world *world)
     uint32_t objects = 2 + random_below(PER_TYPE - 1);
     world->options =
         options_of(1 + random_below(4), links[random_below(5)], events[random_below(5)]);
+    world->options.concerns = random_below(4) != 0 ? concerns : NULL;
     world->event_count = 1 + random_below(EVENTS_MAX);
     for (size_t i = 0; i < world->event_count; i++) {
         struct made *made = &world->events[i];
-        made->has_match = random_below(4) != 0;
+        made->match = (uint8_t)random_below(4);
         unsigned wanted = random_below(CARRIED + 1);
         for (unsigned k = 0; k < wanted; k++) {
             unsigned object = random_below(TYPES) * PER_TYPE + random_below(objects);
