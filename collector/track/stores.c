@@ -96,22 +96,22 @@ static int grow_rows(struct tw_tracker *self, uint32_t index)
     if (index < self->store_stats_count) {
         return TW_OK;
     }
-    uint32_t count = self->store_stats_count == 0 ? 64 : self->store_stats_count;
-    while (count <= index) {
-        count *= 2;
+    uint32_t room = self->store_stats_count == 0 ? 64 : self->store_stats_count;
+    while (room <= index) {
+        room *= 2;
     }
-    count = count > TW_TRACK_STORES_MAX + 1 ? TW_TRACK_STORES_MAX + 1 : count;
-    struct tw_store_stats *rows = realloc(self->store_stats, count * sizeof *rows);
+    room = room > TW_TRACK_STORES_MAX + 1 ? TW_TRACK_STORES_MAX + 1 : room;
+    struct tw_store_stats *rows = realloc(self->store_stats, room * sizeof *rows);
     if (rows == NULL) {
         return TW_ENOMEM;
     }
-    for (uint32_t i = self->store_stats_count; i < count; i++) {
+    for (uint32_t i = self->store_stats_count; i < room; i++) {
         rows[i] = (struct tw_store_stats){.waiting_last = {.series = TW_TRACK_NONE},
                                           .overdue_last = {.series = TW_TRACK_NONE},
                                           .failed_last = {.series = TW_TRACK_NONE}};
     }
     self->store_stats = rows;
-    self->store_stats_count = count;
+    self->store_stats_count = room;
     return TW_OK;
 }
 
