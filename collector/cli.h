@@ -74,6 +74,7 @@ int tw_cmd_keygen(const struct tw_cli_command *command, int argc, char **argv);
 int tw_cmd_import(const struct tw_cli_command *command, int argc, char **argv);
 int tw_cmd_export(const struct tw_cli_command *command, int argc, char **argv);
 int tw_cmd_quarantine(const struct tw_cli_command *command, int argc, char **argv);
+int tw_cmd_plot(const struct tw_cli_command *command, int argc, char **argv);
 int tw_cmd_backup(const struct tw_cli_command *command, int argc, char **argv);
 
 #endif

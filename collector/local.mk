@@ -215,6 +215,7 @@ tillwatch_SOURCES = \
     collector/cli_config.c \
     collector/cli_export.c \
     collector/cli_import.c \
+    collector/cli_plot.c \
     collector/cli_quarantine.c \
     collector/cli_run.c \
     collector/cli_workflows.c \

@@ -54,6 +54,20 @@ static const struct tw_cli_option export_options[] = {
     {"--out", NULL, "FILE", "write to FILE, which appears when it is whole"},
 };
 
+static const struct tw_cli_option plot_options[] = {
+    CONFIG_OPTION,
+    {"--since", NULL, "TIME", "from here: 24h, -24h or 2026-11-21T18:00:00Z"},
+    {"--until", NULL, "TIME", "up to here (without: now)"},
+    {"--tz", NULL, "ZONE", "time zone: UTC (default), +02:00, Europe/Berlin"},
+    {"--width", NULL, "COLUMNS", "40 to 400 (without: that of the terminal)"},
+    {"--workflow", NULL, "NAME", "of which workflow"},
+    {"--objective", NULL, "NAME", "of which objective"},
+    {"--step", NULL, "NAME", "of which step"},
+    {"--system", NULL, "NAME", "of which system"},
+    {"--store", NULL, "ID", "of which store"},
+    {"--list", NULL, NULL, "say which panels there are"},
+};
+
 static const struct tw_cli_command commands[] = {
     {.name = "run",
      .arguments = "",
@@ -100,6 +114,15 @@ static const struct tw_cli_command commands[] = {
      .help = "tillwatch quarantine list|show|retry --help says more.",
      .max_arguments = -1,
      .run = tw_cmd_quarantine},
+    {.name = "plot",
+     .arguments = "[PANEL]",
+     .summary = "Show a panel of a dashboard in the terminal.",
+     .help = "Reads the store itself. For example:\n"
+             "  tillwatch plot workflow.throughput --workflow sale-posting --since 24h",
+     .options = plot_options,
+     .option_count = COUNT(plot_options),
+     .max_arguments = 1,
+     .run = tw_cmd_plot},
     {.name = "backup",
      .arguments = "DIRECTORY",
      .summary = "Copy the whole store into a new directory while it is written to.",

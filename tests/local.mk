@@ -471,6 +471,7 @@ check_PROGRAMS += tests/fuzz/fuzz_spool
 tests_fuzz_fuzz_spool_SOURCES += tests/fuzz/replay_main.c
 endif
 EXTRA_DIST += tests/fuzz/seeds/spool
+EXTRA_DIST += tests/system/test_plots.py tests/bench/bench_plots.py
 EXTRA_DIST += tests/system/test_prometheus.py tests/system/test_stream.py tests/system/test_track_web.py tests/system/test_web.py tests/browser/fill.py tests/browser/package-lock.json \
     tests/browser/package.json tests/browser/test_pages.mjs
 tests_fuzz_fuzz_web_SOURCES = tests/fuzz/fuzz_web.c tests/fuzz/fuzz.h

@@ -316,6 +316,8 @@ static void child__inherits__its_pipes_and_nothing_else(void **state)
 {
     (void)state;
     static const char script[] = "show\nprint \"end\"\n";
+    const struct tw_plot_job job = {
+        .script = TW_STR_LIT(script), .mark = "end", .deadline_ms = PATIENCE_MS, .stop_fd = -1};
     struct tw_plot_child child;
     struct tw_buf out;
     struct tw_diag diag = {""};
@@ -324,8 +326,7 @@ static void child__inherits__its_pipes_and_nothing_else(void **state)
     assert_int_equal(setenv("TW_SECRET", "hidden", 1), 0);
     tw_buf_init(&out, 1 << 20);
     tw_plot_child_init(&child, program);
-    assert_int_equal(
-        tw_plot_child_draw(&child, tw_str_of(script), "end", PATIENCE_MS, -1, &out, &diag), TW_OK);
+    assert_int_equal(tw_plot_child_draw(&child, &job, &out, &diag), TW_OK);
     assert_int_equal(tw_buf_append_byte(&out, '\0'), TW_OK);
     assert_non_null(strstr(out.data, "secret= home=/nonexistent\n"));
     for (const char *at = strstr(out.data, "fd "); at != NULL; at = strstr(at + 1, "fd ")) {
@@ -342,14 +343,14 @@ static void child__an_answer_that_is_too_long__ends_it(void **state)
 {
     (void)state;
     static const char script[] = "svg\nprint \"end\"\n";
+    const struct tw_plot_job job = {
+        .script = TW_STR_LIT(script), .mark = "end", .deadline_ms = PATIENCE_MS, .stop_fd = -1};
     struct tw_plot_child child;
     struct tw_buf out;
     struct tw_diag diag = {""};
     tw_buf_init(&out, 65536 - 1); /* it is read in pieces of 64 KiB */
     tw_plot_child_init(&child, program);
-    assert_int_equal(
-        tw_plot_child_draw(&child, tw_str_of(script), "end", PATIENCE_MS, -1, &out, &diag),
-        TW_ELIMIT);
+    assert_int_equal(tw_plot_child_draw(&child, &job, &out, &diag), TW_ELIMIT);
     assert_int_equal(child.pid, 0);
     tw_plot_child_fini(&child);
     tw_buf_fini(&out);

@@ -307,8 +307,11 @@ static void gnuplot__hostile_names__draws_them_and_makes_nothing(void **state)
             assert_int_equal(tw_plot_script(&panel, &data, &look, (enum tw_plot_format)format,
                                             "mark-1", &script),
                              TW_OK);
-            int rc = tw_plot_child_draw(&child, (struct tw_str){script.data, script.len}, "mark-1",
-                                        60000, -1, &out, &diag);
+            const struct tw_plot_job job = {.script = {script.data, script.len},
+                                            .mark = "mark-1",
+                                            .deadline_ms = 60000,
+                                            .stop_fd = -1};
+            int rc = tw_plot_child_draw(&child, &job, &out, &diag);
             if (rc != TW_OK) {
                 print_error("kind %d format %d: %s\n", kind, format, diag.text);
             }

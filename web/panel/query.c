@@ -321,6 +321,30 @@ static void clear_buckets(struct tw_sketch *buckets, size_t count)
     }
 }
 
+static bool is_among(const struct tw_str *names, size_t count, struct tw_str name)
+{
+    size_t i = 0;
+    while (i < count && !tw_str_equal(names[i], name)) {
+        i++;
+    }
+    return i < count;
+}
+
+/* The series from `first` on that have its name. */
+static int join_group(struct query *self, const struct tw_panel_series *series,
+                      const struct tw_series_result *result, const struct tw_str *names,
+                      size_t first, struct tw_sketch *buckets)
+{
+    int rc = TW_OK;
+    clear_buckets(buckets, self->data.count);
+    for (size_t k = first; rc == TW_OK && k < result->series_count; k++) {
+        if (tw_str_equal(names[k], names[first])) {
+            rc = merge_sketches(self, series, result->series[k].labels, buckets);
+        }
+    }
+    return rc == TW_OK ? sketch_lines(self, series, buckets, names[first]) : rc;
+}
+
 /* Group by group, each with its buckets: the series of a group are those of the same name. */
 static int join_sketches(struct query *self, const struct tw_panel_series *series,
                          const struct tw_series_result *result)
@@ -340,17 +364,8 @@ static int join_sketches(struct query *self, const struct tw_panel_series *serie
         rc = rc == TW_OK ? sketch_lines(self, series, buckets, names[0]) : rc;
     }
     for (size_t i = 0; rc == TW_OK && i < result->series_count; i++) {
-        bool is_done = false;
-        for (size_t k = 0; k < i; k++) {
-            is_done = is_done || tw_str_equal(names[k], names[i]);
-        }
-        for (size_t k = i; rc == TW_OK && !is_done && k < result->series_count; k++) {
-            rc = tw_str_equal(names[k], names[i])
-                     ? merge_sketches(self, series, result->series[k].labels, buckets)
-                     : TW_OK;
-        }
-        rc = rc == TW_OK && !is_done ? sketch_lines(self, series, buckets, names[i]) : rc;
-        clear_buckets(buckets, is_done ? 0 : count);
+        rc = is_among(names, i, names[i]) ? TW_OK
+                                          : join_group(self, series, result, names, i, buckets);
     }
     for (size_t p = 0; buckets != NULL && p < count; p++) {
         tw_sketch_fini(&buckets[p]);

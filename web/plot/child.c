@@ -257,18 +257,18 @@ static int turn(struct drawing *self, int64_t deadline_ms, int stop_fd)
     return rc;
 }
 
-int tw_plot_child_draw(struct tw_plot_child *self, struct tw_str script, const char *mark,
-                       int deadline_ms, int stop_fd, struct tw_buf *out, struct tw_diag *diag)
+int tw_plot_child_draw(struct tw_plot_child *self, const struct tw_plot_job *job,
+                       struct tw_buf *out, struct tw_diag *diag)
 {
     struct drawing drawing = {
-        .child = self, .script = script, .mark = mark, .out = out, .begin = out->len};
-    int64_t until_ms = now_ms() + deadline_ms;
+        .child = self, .script = job->script, .mark = job->mark, .out = out, .begin = out->len};
+    int64_t until_ms = now_ms() + job->deadline_ms;
     if (self->pid > 0 && self->draws >= TW_PLOT_CHILD_DRAWS) {
         tw_plot_child_fini(self);
     }
     int rc = self->pid > 0 ? TW_OK : start(self);
     while (rc == TW_OK && !drawing.is_done) {
-        rc = turn(&drawing, until_ms, stop_fd);
+        rc = turn(&drawing, until_ms, job->stop_fd);
     }
     self->draws++;
     if (rc == TW_OK) {

@@ -30,12 +30,18 @@ struct tw_plot_child {
 /* "/usr/bin/gnuplot" or where else it is; NULL: nowhere. `configured` may be NULL. */
 const char *tw_plot_program(const char *configured);
 void tw_plot_child_init(struct tw_plot_child *self, const char *program);
-/* Give it the script and append what it answers up to a line that is `mark` (without it) to `out`.
- * stop_fd: readable when the caller is to end (-1: none). TW_OK; TW_ENOTFOUND (the program cannot
- * be started), TW_ETIMEOUT, TW_ELIMIT (larger than the buffer), TW_ECLOSED (it ended; the diag has
- * what it said), TW_EAGAIN (stop_fd), TW_ESYSTEM, TW_ENOMEM. */
-int tw_plot_child_draw(struct tw_plot_child *self, struct tw_str script, const char *mark,
-                       int deadline_ms, int stop_fd, struct tw_buf *out, struct tw_diag *diag);
+/* What is to be drawn. */
+struct tw_plot_job {
+    struct tw_str script;
+    const char *mark; /* the line behind the answer */
+    int deadline_ms;
+    int stop_fd; /* readable when the caller is to end; -1: none */
+};
+/* Give it the script and append what it answers, up to the mark, to `out`. TW_OK; TW_ENOTFOUND (the
+ * program cannot be started), TW_ETIMEOUT, TW_ELIMIT (larger than the buffer), TW_ECLOSED (it
+ * ended; the diag has what it said), TW_EAGAIN (stop_fd), TW_ESYSTEM, TW_ENOMEM. */
+int tw_plot_child_draw(struct tw_plot_child *self, const struct tw_plot_job *job,
+                       struct tw_buf *out, struct tw_diag *diag);
 /* End it. */
 void tw_plot_child_fini(struct tw_plot_child *self);
 

@@ -216,8 +216,11 @@ static void lay_values(const struct tw_panel *panel, const struct tw_plot_data *
         return;
     }
     int decimals = step >= 1 ? 0 : (int)ceil(-log10(step) - 1e-9);
-    for (double at = first; at <= last + step / 2 && layout->y_count < TW_PLOT_TICKS_MAX;
-         at += step) {
+    while (layout->y_count < TW_PLOT_TICKS_MAX) {
+        double at = first + (double)layout->y_count * step;
+        if (at > last + step / 2) {
+            return;
+        }
         struct tw_plot_tick *tick = &layout->y[layout->y_count++];
         double shown = fabs(at) < step / 1e6 ? 0 : at;
         tick->at = shown * scale.factor;

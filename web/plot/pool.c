@@ -126,7 +126,8 @@ static void unlist(struct tw_plot_pool *self, struct entry *entry)
     if (entry->is_listed) {
         unlink_entry(self, entry);
         entry->is_listed = false;
-        self->counts.cached_bytes -= entry->state == DONE ? entry->picture.capacity : 0;
+        self->counts.cached_bytes -=
+            entry->state == DONE && entry->rc == TW_OK ? entry->picture.capacity : 0;
         release(entry);
     }
 }
@@ -134,13 +135,17 @@ static void unlist(struct tw_plot_pool *self, struct entry *entry)
 /* The least recently used go until the rest fits. */
 static void evict(struct tw_plot_pool *self)
 {
-    struct entry *entry = self->last;
-    while (entry != NULL && self->counts.cached_bytes > self->options.cache_bytes) {
-        struct entry *before = entry->previous;
-        if (entry->state == DONE) {
-            unlist(self, entry);
+    while (self->counts.cached_bytes > self->options.cache_bytes) {
+        struct entry *entry = self->last;
+        /* What is listed is alive: unlist() takes it out with the reference of the list.
+         * NOLINTNEXTLINE(clang-analyzer-unix.Malloc): the analyzer does not count references */
+        while (entry != NULL && entry->state != DONE) {
+            entry = entry->previous;
         }
-        entry = before;
+        if (entry == NULL) {
+            return;
+        }
+        unlist(self, entry);
     }
 }
 
@@ -149,6 +154,7 @@ static void finish(struct tw_plot_pool *self, struct entry *entry, int rc, const
     if (entry->state == DONE) {
         return;
     }
+    entry->references++; /* the cache may let it go at once */
     tw_buf_fini(&entry->script);
     entry->rc = rc;
     (void)tw_diag_set(&entry->diag, rc, "%s", reason);
@@ -159,16 +165,18 @@ static void finish(struct tw_plot_pool *self, struct entry *entry, int rc, const
         self->counts.cached_bytes += entry->picture.capacity;
         evict(self);
     } else {
-        unlist(self, entry); /* whoever asks next tries again */
         entry->state = DONE;
         self->counts.failed++;
+        unlist(self, entry); /* whoever asks next tries again */
     }
+    /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): one reference is ours, taken above */
     for (struct tw_plot_ticket *ticket = entry->tickets; ticket != NULL; ticket = ticket->next) {
         if (ticket->wake != NULL) {
             ticket->wake(ticket->context);
             ticket->wake = NULL;
         }
     }
+    release(entry);
 }
 
 static struct entry *find(const struct tw_plot_pool *self, struct tw_str key, uint64_t hash)
@@ -260,9 +268,11 @@ static void draw(struct worker *self, const struct tw_actor *actor, struct entry
     char mark[TW_PLOT_MARK_SIZE];
     tw_plot_mark(&ticket, mark);
     /* Nobody else touches script and picture while the state is DRAWING. */
-    int rc = tw_plot_child_draw(
-        &self->child, (struct tw_str){entry->script.data, entry->script.len}, mark,
-        pool->options.deadline_ms, tw_actor_stop_fd(actor), &entry->picture, &diag);
+    const struct tw_plot_job job = {.script = {entry->script.data, entry->script.len},
+                                    .mark = mark,
+                                    .deadline_ms = pool->options.deadline_ms,
+                                    .stop_fd = tw_actor_stop_fd(actor)};
+    int rc = tw_plot_child_draw(&self->child, &job, &entry->picture, &diag);
     if (rc == TW_OK && !is_picture(entry)) {
         tw_plot_child_fini(&self->child);
         rc = tw_diag_set(&diag, TW_EDAMAGED, "gnuplot: what it answered is no picture");
@@ -354,8 +364,10 @@ void tw_plot_pool_destroy(struct tw_plot_pool **self_p)
         return;
     }
     tw_plot_pool_stop(self);
-    while (self->first != NULL) {
-        unlist(self, self->first);
+    for (struct entry *entry = self->first; entry != NULL;) {
+        struct entry *next = entry->next;
+        release(entry);
+        entry = next;
     }
     if (self->work_fd >= 0) {
         (void)close(self->work_fd); /* nobody reads it any more */

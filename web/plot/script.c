@@ -355,7 +355,7 @@ static void plot_line(struct script *self, size_t index)
     bool is_thin = self->panel->kind == TW_PANEL_STACK;
     begin_plot(self);
     if (is_text(self)) {
-        put(self, "$L%zu using 1:3 with lines lc %zu", index, index + 1);
+        put(self, "$L%zu using 1:3 with lines lt %zu", index, index + 1);
         return;
     }
     put(self, "$L%zu using 1:3 with lines lw %.1f lc rgb \"%s\" dt %s", index,
@@ -384,7 +384,7 @@ static void plot_all(struct script *self, const size_t *singles)
         if (panel->kind != TW_PANEL_BARS || is_text(self)) {
             plot_line(self, i - 1);
         }
-        if (singles[i - 1] > 0 && panel->kind != TW_PANEL_BARS) {
+        if (singles[i - 1] > 0 && !is_text(self) && panel->kind != TW_PANEL_BARS) {
             begin_plot(self);
             put(self, "$S%zu using 1:2 with points pt 7 ps 0.35 lc rgb \"%s\"", i - 1,
                 tw_plot_ink(self->data, i - 1, self->look->is_dark).color);
