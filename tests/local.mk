@@ -581,3 +581,15 @@ check_PROGRAMS += tests/fuzz/fuzz_workflow
 tests_fuzz_fuzz_workflow_SOURCES += tests/fuzz/replay_main.c
 endif
 EXTRA_DIST += tests/fuzz/seeds/workflow
+
+tests_fuzz_fuzz_plot_SOURCES = tests/fuzz/fuzz_plot.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_plot_LDADD = web/libweb.a collector/libtrack.a collector/libcore.a \
+    $(GLIB_LIBS) $(JANSSON_LIBS) -lm
+if FUZZING
+noinst_PROGRAMS += tests/fuzz/fuzz_plot
+tests_fuzz_fuzz_plot_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+else
+check_PROGRAMS += tests/fuzz/fuzz_plot
+tests_fuzz_fuzz_plot_SOURCES += tests/fuzz/replay_main.c
+endif
+EXTRA_DIST += tests/fuzz/seeds/plot

@@ -282,6 +282,45 @@ static void script__hostile_names__stay_in_the_block_of_texts(void **state)
     }
 }
 
+static void gnuplot__nothing_known__is_a_picture_that_says_so(void **state)
+{
+    (void)state;
+    struct tw_plot_child child;
+    const struct sigaction ignore = {.sa_handler = SIG_IGN};
+    assert_int_equal(sigaction(SIGPIPE, &ignore, NULL), 0);
+    assert_non_null(tw_plot_program(NULL));
+    tw_plot_child_init(&child, tw_plot_program(NULL));
+    for (int kind = TW_PANEL_LINE; kind <= TW_PANEL_NUMBER; kind++) {
+        for (size_t count = 0; count <= 2; count++) {
+            struct tw_buf script;
+            struct tw_buf out;
+            struct tw_diag diag = {""};
+            struct tw_panel panel = panel_of((enum tw_panel_kind)kind);
+            struct tw_plot_data data = data_of(count);
+            struct tw_plot_look look = look_of(800, 240);
+            memset(known, 0, sizeof known);
+            for (size_t i = 0; i < count; i++) {
+                lines[i].peak = -1e300;
+            }
+            tw_buf_init(&script, TW_PLOT_SCRIPT_MAX);
+            tw_buf_init(&out, TW_PLOT_IMAGE_MAX);
+            assert_int_equal(tw_plot_script(&panel, &data, &look, TW_PLOT_SVG, "mark-1", &script),
+                             TW_OK);
+            const struct tw_plot_job job = {.script = {script.data, script.len},
+                                            .mark = "mark-1",
+                                            .deadline_ms = 60000,
+                                            .stop_fd = -1};
+            assert_int_equal(tw_plot_child_draw(&child, &job, &out, &diag), TW_OK);
+            assert_int_equal(tw_buf_append_byte(&out, '\0'), TW_OK);
+            assert_non_null(strstr(out.data, "nothing is known of this time"));
+            tw_buf_fini(&script);
+            tw_buf_fini(&out);
+        }
+    }
+    assert_int_equal(child.starts, 1);
+    tw_plot_child_fini(&child);
+}
+
 static void gnuplot__hostile_names__draws_them_and_makes_nothing(void **state)
 {
     (void)state;
@@ -300,6 +339,7 @@ static void gnuplot__hostile_names__draws_them_and_makes_nothing(void **state)
             struct tw_diag diag = {""};
             struct tw_panel panel = panel_of((enum tw_panel_kind)kind);
             struct tw_plot_data data = data_of(LINES);
+            panel.unit = (enum tw_panel_unit)(kind + 1); /* their ticks too: percent and all */
             bool is_text = format >= TW_PLOT_TEXT;
             struct tw_plot_look look = look_of(is_text ? 100 : 800, is_text ? 30 : 400);
             tw_buf_init(&script, TW_PLOT_SCRIPT_MAX);
@@ -370,6 +410,7 @@ int main(void)
         cmocka_unit_test(layout__the_plot_area__lies_in_the_picture_at_any_size),
         cmocka_unit_test(zone__what_is_none__is_refused),
         cmocka_unit_test(script__hostile_names__stay_in_the_block_of_texts),
+        cmocka_unit_test(gnuplot__nothing_known__is_a_picture_that_says_so),
         cmocka_unit_test(gnuplot__hostile_names__draws_them_and_makes_nothing),
         cmocka_unit_test(gnuplot__every_unit__is_drawn),
     };

@@ -208,8 +208,8 @@ static void lay_values(const struct tw_panel *panel, const struct tw_plot_data *
     double step = nice_step(span / wanted, &scale, is_whole);
     double first = floor(low / scale.factor / step + 1e-9) * step;
     double last = ceil(high / scale.factor / step - 1e-9) * step;
-    layout->y_min = first * scale.factor;
-    layout->y_max = last * scale.factor;
+    layout->y_min = first * scale.factor + 0.0; /* no -0 */
+    layout->y_max = last * scale.factor + 0.0;
     if (tw_plot_is_bare(panel)) { /* the whole height for the line */
         layout->y_min = low;
         layout->y_max = high;

@@ -118,6 +118,13 @@ static double base_of(const struct script *self, size_t line, size_t p)
     return sum;
 }
 
+/* A point alone, of which a line shows nothing: gnuplot refuses to draw when there is none at all.
+ */
+static void put_nothing(struct script *self)
+{
+    put(self, "0 %.10g %.10g\n", self->layout.y_min, self->layout.y_min);
+}
+
 static void put_points(struct script *self, size_t index)
 {
     const struct tw_plot_line *line = &self->data->lines[index];
@@ -134,7 +141,10 @@ static void put_points(struct script *self, size_t index)
         }
         was_known = line->known[p];
     }
-    put(self, "%sEOD\n", rows == 0 ? "NaN NaN NaN\n" : "");
+    if (rows == 0) {
+        put_nothing(self);
+    }
+    put(self, "EOD\n");
 }
 
 /* Points without neighbours: a line would not show them. */
@@ -391,7 +401,7 @@ static void plot_all(struct script *self, const size_t *singles)
         }
     }
     if (self->plots == 0) {
-        put(self, "plot NaN");
+        put(self, "plot $N using 1:3 with lines");
     }
     put(self, "\n");
 }
@@ -411,6 +421,9 @@ int tw_plot_script(const struct tw_panel *panel, const struct tw_plot_data *data
         put_points(&self, i);
         singles[i] = put_singles(&self, i);
     }
+    put(&self, "$N << EOD\n");
+    put_nothing(&self);
+    put(&self, "EOD\n");
     put_axes(&self);
     if (!is_bare(&self) && !is_text(&self)) {
         put_words(&self);
