@@ -385,8 +385,11 @@ static void gnuplot__every_unit__is_drawn(void **state)
         tw_buf_init(&out, TW_PLOT_IMAGE_MAX);
         assert_int_equal(tw_plot_script(&panel, &data, &look, TW_PLOT_SVG, "mark-1", &script),
                          TW_OK);
-        int rc = tw_plot_child_draw(&child, (struct tw_str){script.data, script.len}, "mark-1",
-                                    60000, -1, &out, &diag);
+        const struct tw_plot_job job = {.script = {script.data, script.len},
+                                        .mark = "mark-1",
+                                        .deadline_ms = 60000,
+                                        .stop_fd = -1};
+        int rc = tw_plot_child_draw(&child, &job, &out, &diag);
         if (rc != TW_OK) {
             print_error("unit %d: %s\n", unit, diag.text);
         }
