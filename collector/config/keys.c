@@ -183,12 +183,12 @@ static const struct tw_cfg_key dashboard_keys[] = {
 static const struct tw_cfg_key track_keys[] = {
     INT_KEY(IN_CFG(track.linger_s), "linger-s", "s", 1, 86400, 600,
             "Objects and finished runs are remembered so long after their last event, so that late "
-            "events still find them. Takes about 700 bytes for each run that ends in that time."),
+            "events still find them. Takes about 600 bytes for each run that ends in that time."),
     INT_KEY(IN_CFG(track.give_up_days), "give-up-days", "days", 1, 3650, 30,
             "A run that is failed or overdue stays open so long after its last event."),
     INT_KEY(IN_CFG(track.max_open_runs), "max-open-runs", "runs", 100, 50000000, 2000000,
             "Runs that are remembered, open and lingering; beyond it the oldest is given up and "
-            "counted. About 600 bytes each, with its events."),
+            "counted. About 550 bytes each, with its events."),
     INT_KEY(IN_CFG(track.max_objects), "max-objects", "objects", 100, 67108864, 8000000,
             "Objects that are remembered; beyond it the oldest that no open run needs go first."),
     INT_KEY(IN_CFG(track.settle_s), "settle-s", "s", 0, 3600, 10,

@@ -139,14 +139,13 @@ double tw_burn_share(enum tw_burn_window window, struct tw_counts counts, struct
            ((double)usual.decisions * (double)windows[window].minutes);
 }
 
-enum tw_burn_state tw_burn_judge(enum tw_burn_rule rule, const struct tw_burn_ask *ask)
+/* With the usual traffic that is given; that of the question is not looked at. */
+static enum tw_burn_state judge(enum tw_burn_rule rule, const struct tw_burn_ask *ask,
+                                struct tw_usual usual)
 {
     struct threshold at = threshold_of(rule, ask->target_ppm, ask->window_s);
-    if (use_of(&at, ask->window_s) != TW_BURN_USABLE) {
-        return TW_BURN_UNUSABLE;
-    }
-    if (!exceeds(rules[rule].long_window, ask->in_long, ask->usual, &at) ||
-        !exceeds(rules[rule].short_window, ask->in_short, ask->usual, &at)) {
+    if (!exceeds(rules[rule].long_window, ask->in_long, usual, &at) ||
+        !exceeds(rules[rule].short_window, ask->in_short, usual, &at)) {
         return TW_BURN_QUIET;
     }
     int64_t total = ask->in_long.good + ask->in_long.bad;
@@ -158,6 +157,20 @@ enum tw_burn_state tw_burn_judge(enum tw_burn_rule rule, const struct tw_burn_as
     }
     double low = tw_burn_wilson_low(ask->in_long.bad, total);
     return low > (double)at.share / (double)at.share_of ? TW_BURN_FIRING : TW_BURN_FEW_EVENTS;
+}
+
+enum tw_burn_state tw_burn_judge(enum tw_burn_rule rule, const struct tw_burn_ask *ask)
+{
+    struct threshold at = threshold_of(rule, ask->target_ppm, ask->window_s);
+    if (use_of(&at, ask->window_s) != TW_BURN_USABLE) {
+        return TW_BURN_UNUSABLE;
+    }
+    enum tw_burn_state state = judge(rule, ask, ask->usual);
+    if (state == TW_BURN_QUIET && ask->usual.minutes != 0 &&
+        judge(rule, ask, (struct tw_usual){0}) == TW_BURN_FIRING) {
+        return TW_BURN_LOW_TRAFFIC;
+    }
+    return state;
 }
 
 struct tw_trickle_plan tw_burn_trickle_plan(uint32_t target_ppm, int64_t window_s, int64_t bad_min)

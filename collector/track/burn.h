@@ -90,6 +90,9 @@ enum tw_burn_state {
     TW_BURN_QUIET,      /* one of the two rates does not exceed X */
     TW_BURN_FEW_BAD,    /* both do, on fewer than events_min with fewer than bad_min bad ones */
     TW_BURN_FEW_EVENTS, /* both do, on fewer than events_min, and it may be chance */
+    /* It fires on what was decided, and would not if so little traffic counted for less: a ticket,
+     * also of a rule that pages. */
+    TW_BURN_LOW_TRAFFIC,
     TW_BURN_FIRING,
 };
 /* Judge one rule on what was decided in its long and its short window. Arguments as for the plan.

@@ -373,7 +373,7 @@ static const char *const use_names[] = {
 static const char *const state_names[] = {
     [TW_BURN_UNUSABLE] = "unusable", [TW_BURN_FEW_EVENTS] = "few-events",
     [TW_BURN_FEW_BAD] = "few-bad",   [TW_BURN_QUIET] = "quiet",
-    [TW_BURN_FIRING] = "firing",
+    [TW_BURN_FIRING] = "firing",     [TW_BURN_LOW_TRAFFIC] = "low-traffic",
 };
 static const char *const absence_names[] = {
     [TW_ABSENCE_UNKNOWN] = "unknown",

@@ -55,7 +55,7 @@ static void share__the_same_spend__counts_the_same_at_night_and_at_peak(void **s
         enum tw_burn_state shared; /* with it */
     } rows[] = {
         /* night, a tenth of the traffic: every fifth is bad, and that is nothing of the budget */
-        {{80, 20}, {6, 2}, TW_BURN_FIRING, TW_BURN_QUIET},
+        {{80, 20}, {6, 2}, TW_BURN_FIRING, TW_BURN_LOW_TRAFFIC},
         /* the usual hour: 144 are the threshold, 145 are above it */
         {{856, 144}, {68, 15}, TW_BURN_QUIET, TW_BURN_QUIET},
         {{855, 145}, {68, 15}, TW_BURN_FIRING, TW_BURN_FIRING},
@@ -196,7 +196,7 @@ static void judge__a_quiet_night__pages_by_what_it_spends(void **state)
         assert_int_equal(counts.good + counts.bad, 100);
         assert_int_equal(counts.bad, bad == 100 ? 100 : 28);
         assert_int_equal(tw_budget_judge(budget, TW_BURN_FAST, 3),
-                         bad == 100 ? TW_BURN_FIRING : TW_BURN_QUIET);
+                         bad == 100 ? TW_BURN_FIRING : TW_BURN_LOW_TRAFFIC);
         tw_budget_destroy(&budget);
     }
 }

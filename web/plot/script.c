@@ -157,7 +157,9 @@ static size_t put_singles(struct script *self, size_t index)
         bool has_left = p > 0 && line->known[p - 1];
         bool has_right = p + 1 < count && line->known[p + 1];
         if (line->known[p] && !has_left && !has_right) {
-            put(self, singles == 0 ? "$S%zu << EOD\n" : "", index);
+            if (singles == 0) {
+                put(self, "$S%zu << EOD\n", index);
+            }
             put(self, "%.10g %.10g\n", time_of(self, p), base_of(self, index, p) + line->values[p]);
             singles++;
         }

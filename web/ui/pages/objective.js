@@ -9,7 +9,7 @@ import { rangeBar } from "../range.js";
 import { duration } from "../time.js";
 import { windowText } from "./objectives.js";
 
-const STATES = { firing: ["bad", "firing"], quiet: ["ok", "quiet"], "few-events": ["unknown", "too few events"],
+const STATES = { firing: ["bad", "firing"], "low-traffic": ["warn", "fires, little traffic"], quiet: ["ok", "quiet"], "few-events": ["unknown", "too few events"],
   "few-bad": ["ok", "too few bad"], unusable: ["unknown", "unusable"] };
 
 function spent(title, rows, cell) {
