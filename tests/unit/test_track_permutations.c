@@ -468,7 +468,7 @@ static void say_stores(struct play *self)
 {
     char line[256];
     for (int i = 1; i <= 4; i++) {
-        char name[4];
+        char name[16];
         (void)snprintf(name, sizeof name, "%d", i);
         uint32_t word = tw_words_find(&self->tracker->stores, tw_str_of(name));
         struct tw_store_stats none = {0};
