@@ -125,6 +125,8 @@ static void world_fini(struct world *self)
 {
     json_decref(self->lease.overview);
     free(self->lease.overview_text);
+    tw_matcher_destroy(&self->lease.matcher);
+    tw_workflows_unref(&self->lease.matched);
     tw_reader_close(&self->reader);
     tw_streams_destroy(&self->web.streams);
     tw_workflows_unref(&self->web.workflows);
