@@ -103,7 +103,30 @@ static json_t *gaps_json(const struct tw_source_state *source)
     return gaps;
 }
 
-static json_t *source_json(struct tw_call *call, const struct tw_source_state *source)
+/* How far the clock of the source is behind, as tracking has measured it (negative: ahead); null:
+ * right, or not known. `clocks` is ordered by source. */
+static json_t *clock_json(const json_t *clocks, uint32_t source)
+{
+    size_t low = 0;
+    size_t high = json_array_size(clocks);
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        const json_t *one = json_array_get(clocks, middle);
+        json_int_t number = json_integer_value(json_object_get(one, "source"));
+        if (number == (json_int_t)source) {
+            return json_incref(json_object_get(one, "behind"));
+        }
+        if (number < (json_int_t)source) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return json_null();
+}
+
+static json_t *source_json(struct tw_call *call, const struct tw_source_state *source,
+                           const json_t *clocks)
 {
     bool is_sequenced = source->sequence_highest > 0;
     /* The least time under way is at most the real one; below zero, the clock must be ahead. */
@@ -132,6 +155,7 @@ static json_t *source_json(struct tw_call *call, const struct tw_source_state *s
     tw_out_set(row, "unreadable", tw_out_count(source->unreadable));
     tw_out_set(row, "out_of_order", tw_out_count(source->out_of_order));
     tw_out_set(row, "skew_seconds", tw_out_seconds(ahead_ns));
+    tw_out_set(row, "clock_behind_seconds", clock_json(clocks, source->number));
     tw_out_set(row, "transit_min_seconds", tw_out_seconds(source->transit_min_ns));
     tw_out_set(row, "transit_last_seconds", tw_out_seconds(source->transit_last_ns));
     return row;
@@ -179,9 +203,10 @@ struct source_page {
     const struct tw_page *page;
     const struct source_filter *filter;
     json_t *items;
-    uint64_t from;  /* the number to go on from */
-    bool has_more;  /* the page is full and another source passes: `from` */
-    bool is_at_end; /* no source is left */
+    const json_t *clocks; /* of the sources whose clock is wrong, by number */
+    uint64_t from;        /* the number to go on from */
+    bool has_more;        /* the page is full and another source passes: `from` */
+    bool is_at_end;       /* no source is left */
 };
 
 /* One reading of sources into the page. The JSON has copies of all texts, so that the memory of the
@@ -205,7 +230,7 @@ static int read_sources(struct tw_call *call, struct tw_arena *memory, struct so
             state->has_more = true;
             return TW_OK;
         }
-        tw_out_add(state->items, source_json(call, &sources[i]));
+        tw_out_add(state->items, source_json(call, &sources[i], state->clocks));
     }
     state->from++;
     state->is_at_end = count < TW_SOURCES_AT_ONCE;
@@ -218,18 +243,21 @@ static int sources_json(struct tw_call *call, const struct tw_page *page,
 {
     struct source_page state = {.page = page, .filter = filter, .items = items};
     struct tw_arena memory;
-    int rc = TW_OK;
+    json_t *live = NULL;
     *ret_next = TW_STR_NULL;
     if (page->cursor.ptr != NULL &&
         (tw_parse_number(page->cursor, &state.from) != TW_OK || state.from > UINT32_MAX)) {
         return tw_diag_set(&call->diag, TW_EINVAL, "'cursor' is not of this list");
     }
+    int rc = tw_api_live(call, "stores", "", &live);
+    state.clocks = json_object_get(live, "clocks");
     tw_arena_init(&memory, TW_SOURCES_BYTES);
     while (rc == TW_OK && !state.has_more && !state.is_at_end) {
         tw_arena_reset(&memory);
         rc = read_sources(call, &memory, &state);
     }
     tw_arena_fini(&memory);
+    json_decref(live);
     if (rc == TW_OK && state.has_more) {
         char text[24];
         int len = snprintf(text, sizeof text, "%llu", (unsigned long long)state.from);

@@ -8,6 +8,8 @@
 
 /* Stores named in the overview. */
 #define WORST 20
+/* Sources whose clocks are told; others are corrected all the same. */
+#define TW_LIVE_CLOCKS_MAX 10000
 
 struct view {
     uint32_t word;
@@ -151,6 +153,21 @@ void tw_live_stores_overview(struct tw_tracker *self, json_t *object)
     tw_json_set(object, "store_totals", totals);
 }
 
+/* The sources whose clocks are known to be wrong, by number: at most TW_LIVE_CLOCKS_MAX. */
+static json_t *clocks_json(const struct tw_tracker *self)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < self->skew_count && json_array_size(list) < TW_LIVE_CLOCKS_MAX; i++) {
+        if (self->skews[i].offset_ns != 0) {
+            json_t *one = json_object();
+            tw_json_set(one, "source", tw_json_count(i));
+            tw_json_set(one, "behind", tw_json_seconds(self->skews[i].offset_ns));
+            (void)json_array_append_new(list, one);
+        }
+    }
+    return list;
+}
+
 json_t *tw_live_stores(struct tw_tracker *self)
 {
     json_t *list = json_array();
@@ -162,5 +179,6 @@ json_t *tw_live_stores(struct tw_tracker *self)
     tw_json_set(object, "at", tw_json_moment((tw_wall_t){self->now_ns}));
     tw_json_set(object, "stores", list);
     tw_json_set(object, "other", other_json(self));
+    tw_json_set(object, "clocks", clocks_json(self));
     return object;
 }

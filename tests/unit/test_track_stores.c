@@ -270,6 +270,34 @@ static void stores__events_from_before__say_how_far_behind_it_is(void **unused)
     kt_close(&self);
 }
 
+static void clocks__those_that_are_wrong__are_told_with_the_number_of_their_source(void **unused)
+{
+    (void)unused;
+    struct kit_tracker self;
+    kt_open(&self, "", definition);
+    kt_apply(&self, "sold", 1, 1, 3000);
+    kt_tick(&self, 3001);
+    json_t *all = kt_document(kt_emit(&self), "stores");
+    assert_int_equal(json_array_size(json_object_get(all, "clocks")), 0);
+    json_decref(all);
+    assert_true(self.tracker->skew_count > 3);
+    self.tracker->skews[3].offset_ns = -3 * TW_NS_PER_S / 2;
+    self.tracker->skews[1].offset_ns = 90 * TW_NS_PER_S;
+    kt_apply(&self, "sold", 2, 2, 3020);
+    kt_tick(&self, 3030);
+    all = kt_document(kt_emit(&self), "stores");
+    const json_t *clocks = json_object_get(all, "clocks");
+    assert_int_equal(json_array_size(clocks), 2);
+    assert_int_equal(member(json_array_get(clocks, 0), "source"), 1);
+    assert_float_equal(json_real_value(json_object_get(json_array_get(clocks, 0), "behind")), 90.0,
+                       1e-9);
+    assert_int_equal(member(json_array_get(clocks, 1), "source"), 3);
+    assert_float_equal(json_real_value(json_object_get(json_array_get(clocks, 1), "behind")), -1.5,
+                       1e-9);
+    json_decref(all);
+    kt_close(&self);
+}
+
 /* Points of series with this metric. */
 static size_t points_of(const struct kit_tracker *self, const struct tw_track_changes *changes,
                         const char *metric)
@@ -464,6 +492,7 @@ int main(void)
         cmocka_unit_test(stores__series__cost_a_point_a_minute_while_something_waits),
         cmocka_unit_test(systems__lag__is_that_of_all_their_steps),
         cmocka_unit_test(totals__durations__are_counted_between_their_bounds),
+        cmocka_unit_test(clocks__those_that_are_wrong__are_told_with_the_number_of_their_source),
         cmocka_unit_test(documents__lag__has_exact_counts_that_outlive_a_restart),
         cmocka_unit_test(documents__objective__shows_every_rule_and_its_guards),
     };

@@ -11,7 +11,8 @@
     "\"last_event\":null,\"last_received\":\"1970-01-01T00:00:00.000000Z\",\"event_lag\":0.2}," \
     "{\"store\":\"0007\",\"waiting\":0,\"overdue\":0,\"failed\":0,\"oldest_age\":0.0,"          \
     "\"last_event\":null,\"last_received\":null,\"event_lag\":null},"                           \
-    "{\"store\":\"a/b <c>\",\"waiting\":1}],\"other\":{\"stores\":2}}"
+    "{\"store\":\"a/b <c>\",\"waiting\":1}],\"other\":{\"stores\":2},"                          \
+    "\"clocks\":[{\"source\":0,\"behind\":90.5},{\"source\":2,\"behind\":-3.0}]}"
 
 static void init(struct world *world)
 {
@@ -75,6 +76,27 @@ static void stores__one__says_what_it_spent(void **state)
     world_fini(&world);
 }
 
+static void taps__clocks_that_are_wrong__are_told(void **state)
+{
+    (void)state;
+    struct world world;
+    init(&world);
+    json_t *json = get_json(&world, "/api/v1/taps");
+    json_t *sources = at(json, "sources.items");
+    size_t told = 0;
+    assert_true(json_array_size(sources) > 1);
+    for (size_t i = 0; i < json_array_size(sources); i++) {
+        const json_t *source = json_array_get(sources, i);
+        json_int_t number = json_integer_value(json_object_get(source, "number"));
+        const json_t *behind = json_object_get(source, "clock_behind_seconds");
+        assert_true(number == 0 || number == 2 ? json_is_real(behind) : json_is_null(behind));
+        told += json_is_real(behind) ? 1 : 0;
+    }
+    assert_true(told > 0);
+    json_decref(json);
+    world_fini(&world);
+}
+
 static void stores__nothing_said_yet__is_empty(void **state)
 {
     (void)state;
@@ -97,6 +119,7 @@ int main(void)
         cmocka_unit_test(stores__list__by_name_in_pages),
         cmocka_unit_test(stores__one__says_what_it_spent),
         cmocka_unit_test(stores__nothing_said_yet__is_empty),
+        cmocka_unit_test(taps__clocks_that_are_wrong__are_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -36,6 +36,12 @@ function gapText(source) {
   return shown.join(", ") + (source.gap_count > shown.length ? ", …" : "");
 }
 
+// Seconds behind, negative: ahead; what was measured, else what the least transit shows.
+function clockOf(source) {
+  if (source.clock_behind_seconds !== null) return source.clock_behind_seconds;
+  return source.skew_seconds > 1 ? -source.skew_seconds : null;
+}
+
 const sourceColumns = [
   { name: "source", title: "Source", className: "wrap", value: (source) => source.name, cell: (source) => breakable(source.name) },
   { name: "tap", title: "Tap", value: (source) => source.tap },
@@ -52,8 +58,9 @@ const sourceColumns = [
   { name: "conflicts", title: "Conflicts", className: "num", value: (source) => source.conflicts,
     cell: (source) => source.conflicts > 0 ? badge("bad", count(source.conflicts)) : "0" },
   { name: "disorder", title: "Out of order", className: "num", value: (source) => source.out_of_order },
-  { name: "clock", title: "Clock ahead", className: "num", value: (source) => source.skew_seconds > 1 ? source.skew_seconds : null,
-    cell: (source) => source.skew_seconds > 1 ? badge("warn", "+" + duration(source.skew_seconds)) : "–" },
+  { name: "clock", title: "Clock", className: "num", hint: "Measured, and corrected", value: clockOf,
+    cell: (source) => clockOf(source) === null ? "–" : badge("warn", duration(Math.abs(clockOf(source)))
+      + (clockOf(source) > 0 ? " behind" : " ahead")) },
 ];
 
 function tower(s) {
