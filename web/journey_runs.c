@@ -556,11 +556,10 @@ static int find_matcher(struct tw_call *call, struct tw_matcher **ret_matcher)
     bool is_good = lease->matcher != NULL && lease->matched == call->workflows &&
                    stats.overflows == 0 && stats.bytes < MATCHER_BYTES &&
                    tw_matcher_version_count(lease->matcher) <= call->workflows->count + FORMER_MAX;
-    int rc = TW_OK;
     if (!is_good) {
         tw_matcher_destroy(&lease->matcher);
         tw_workflows_unref(&lease->matched);
-        rc = tw_matcher_new(&lease->matcher);
+        int rc = tw_matcher_new(&lease->matcher);
         rc = rc == TW_OK ? tw_matcher_set(lease->matcher, call->workflows) : rc;
         if (rc != TW_OK) {
             tw_matcher_destroy(&lease->matcher);

@@ -330,16 +330,14 @@ static int define_roots(struct tw_tracker *self)
     return tw_graph_set_roots(self->graph, self->root_types, self->root_type_count);
 }
 
-/* The numbers of systems: words may have been replaced by those of a snapshot. What is counted by
- * name goes to the system that the version in force says, if it has the step. */
-static int define_systems(struct tw_tracker *self)
+/* The numbers of systems in versions that are in force, or that were. */
+static int define_systems(struct tw_tracker *self, bool is_current)
 {
     int rc = TW_OK;
-    for (size_t i = 0; i < self->flow_count * 2; i++) {
-        uint32_t version = (uint32_t)(i % self->flow_count);
-        struct tw_flow *flow = &self->flows[version];
-        bool is_second = i >= self->flow_count;
-        if (flow->workflow == NULL || tw_matcher_is_current(self->matcher, version) != is_second) {
+    for (size_t i = 0; i < self->flow_count; i++) {
+        struct tw_flow *flow = &self->flows[i];
+        if (flow->workflow == NULL ||
+            tw_matcher_is_current(self->matcher, (uint32_t)i) != is_current) {
             continue;
         }
         for (size_t k = 0; k < flow->workflow->step_count && rc == TW_OK; k++) {
@@ -355,7 +353,10 @@ static int define_systems(struct tw_tracker *self)
 int tw_flows_update(struct tw_tracker *self)
 {
     int rc = define_versions(self);
-    rc = rc == TW_OK ? define_systems(self) : rc;
+    /* Words may have been replaced by those of a snapshot. What is counted by name goes to the
+     * system that the version in force says, if it has the step: those come last. */
+    rc = rc == TW_OK ? define_systems(self, false) : rc;
+    rc = rc == TW_OK ? define_systems(self, true) : rc;
     rc = rc == TW_OK ? define_objectives(self) : rc;
     rc = rc == TW_OK ? define_windows(self) : rc;
     return rc == TW_OK ? define_roots(self) : rc;

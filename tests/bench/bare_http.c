@@ -49,6 +49,7 @@ int main(int argc, char **argv)
     body.bytes = malloc(body.len + 1);
     if (body.len == 0 || threads < 2 || body.bytes == NULL) {
         (void)fprintf(stderr, "bare_http: see the head of tests/bench/bare_http.c\n");
+        free(body.bytes);
         return 2;
     }
     memset(body.bytes, 'x', body.len);
@@ -57,6 +58,7 @@ int main(int argc, char **argv)
         MHD_OPTION_THREAD_POOL_SIZE, threads, MHD_OPTION_CONNECTION_LIMIT, 1024u, MHD_OPTION_END);
     if (daemon == NULL) {
         (void)fprintf(stderr, "bare_http: cannot start\n");
+        free(body.bytes);
         return 1;
     }
     (void)printf("%u\n", MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_BIND_PORT)->port);

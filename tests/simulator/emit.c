@@ -507,15 +507,15 @@ static bool is_kept_back(struct sim *self, struct sim_flow *flow, const struct s
         return false;
     }
     if (step->per == SIM_EACH_STORE) {
-        bool is_mute = is_meant(mute, flow) &&
-                       (mute->store[0] == 0 ||
-                        strncmp(mute->store, self->estate.stores[saying->store].id, 4) == 0) &&
-                       happens(self, SIM_FAULT_ACK_MISSING, now_us);
-        if (is_mute) {
+        bool is_left_out = is_meant(mute, flow) &&
+                           (mute->store[0] == 0 ||
+                            strncmp(mute->store, self->estate.stores[saying->store].id, 4) == 0) &&
+                           happens(self, SIM_FAULT_ACK_MISSING, now_us);
+        if (is_left_out) {
             note_fault(self, flow, saying, SIM_FAULT_ACK_MISSING, now_us);
             *ret_outcome = SIM_GOES_ON;
         }
-        return is_mute;
+        return is_left_out;
     }
     if (step->per == SIM_EACH_PARCEL && flow->rep != 0) {
         return false; /* the first parcel stands for all */

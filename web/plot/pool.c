@@ -66,6 +66,7 @@ struct tw_plot_pool {
     struct entry *last;
     struct entry *queue;
     struct entry *queue_end;
+    struct entry *gone; /* nobody holds them; freed by unlock() */
     uint64_t serial;
     bool is_stopping;
     struct tw_plot_counts counts;
@@ -76,9 +77,20 @@ static void lock(struct tw_plot_pool *self)
     (void)pthread_mutex_lock(&self->mtx); /* cannot fail: a plain mutex, locked once */
 }
 
+/* What nobody holds any more is freed when the mutex is. */
 static void unlock(struct tw_plot_pool *self)
 {
+    struct entry *gone = self->gone;
+    self->gone = NULL;
     (void)pthread_mutex_unlock(&self->mtx);
+    while (gone != NULL) {
+        struct entry *next = gone->next_queued;
+        tw_buf_fini(&gone->script);
+        tw_buf_fini(&gone->picture);
+        free(gone->key);
+        free(gone);
+        gone = next;
+    }
 }
 
 /* FNV-1a, 64 bits. Source: the FNV reference. */
@@ -93,13 +105,11 @@ static uint64_t hash_of(const char *bytes, size_t len)
 
 /* ---- entries; all with the mutex ---- */
 
-static void release(struct entry *entry)
+static void release(struct tw_plot_pool *self, struct entry *entry)
 {
     if (--entry->references == 0) {
-        tw_buf_fini(&entry->script);
-        tw_buf_fini(&entry->picture);
-        free(entry->key);
-        free(entry);
+        entry->next_queued = self->gone; /* the queue has a reference: it is in none */
+        self->gone = entry;
     }
 }
 
@@ -128,7 +138,7 @@ static void unlist(struct tw_plot_pool *self, struct entry *entry)
         entry->is_listed = false;
         self->counts.cached_bytes -=
             entry->state == DONE && entry->rc == TW_OK ? entry->picture.capacity : 0;
-        release(entry);
+        release(self, entry);
     }
 }
 
@@ -137,8 +147,6 @@ static void evict(struct tw_plot_pool *self)
 {
     while (self->counts.cached_bytes > self->options.cache_bytes) {
         struct entry *entry = self->last;
-        /* What is listed is alive: unlist() takes it out with the reference of the list.
-         * NOLINTNEXTLINE(clang-analyzer-unix.Malloc): the analyzer does not count references */
         while (entry != NULL && entry->state != DONE) {
             entry = entry->previous;
         }
@@ -154,7 +162,6 @@ static void finish(struct tw_plot_pool *self, struct entry *entry, int rc, const
     if (entry->state == DONE) {
         return;
     }
-    entry->references++; /* the cache may let it go at once */
     tw_buf_fini(&entry->script);
     entry->rc = rc;
     (void)tw_diag_set(&entry->diag, rc, "%s", reason);
@@ -169,14 +176,12 @@ static void finish(struct tw_plot_pool *self, struct entry *entry, int rc, const
         self->counts.failed++;
         unlist(self, entry); /* whoever asks next tries again */
     }
-    /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): one reference is ours, taken above */
     for (struct tw_plot_ticket *ticket = entry->tickets; ticket != NULL; ticket = ticket->next) {
         if (ticket->wake != NULL) {
             ticket->wake(ticket->context);
             ticket->wake = NULL;
         }
     }
-    release(entry);
 }
 
 static struct entry *find(const struct tw_plot_pool *self, struct tw_str key, uint64_t hash)
@@ -284,7 +289,7 @@ static void draw(struct worker *self, const struct tw_actor *actor, struct entry
     }
     lock(pool);
     finish(pool, entry, rc == TW_EAGAIN ? TW_ECLOSED : rc, diag.text);
-    release(entry);
+    release(pool, entry);
     unlock(pool);
 }
 
@@ -351,7 +356,7 @@ void tw_plot_pool_stop(struct tw_plot_pool *self)
         self->queue = entry->next_queued;
         self->counts.waiting--;
         finish(self, entry, TW_ECLOSED, "the program is stopping");
-        release(entry);
+        release(self, entry);
     }
     self->queue_end = NULL;
     unlock(self);
@@ -364,11 +369,11 @@ void tw_plot_pool_destroy(struct tw_plot_pool **self_p)
         return;
     }
     tw_plot_pool_stop(self);
-    for (struct entry *entry = self->first; entry != NULL;) {
-        struct entry *next = entry->next;
-        release(entry);
-        entry = next;
+    lock(self);
+    for (struct entry *entry = self->first; entry != NULL; entry = entry->next) {
+        release(self, entry);
     }
+    unlock(self);
     if (self->work_fd >= 0) {
         (void)close(self->work_fd); /* nobody reads it any more */
     }
@@ -516,7 +521,7 @@ void tw_plot_ticket_drop(struct tw_plot_ticket **self_p)
         at = &(*at)->next;
     }
     *at = self->next;
-    release(self->entry);
+    release(pool, self->entry);
     unlock(pool);
     free(self);
 }
