@@ -101,7 +101,7 @@ def push_round(tower, first, events, per_message):
 
 def grow(base, per_message, events):
     """Rounds on one growing store. Returns the tower, still running, and the rounds."""
-    config = None if TRACKING else config_with(pack="false")
+    config = None if TRACKING else config_with(workflows__pack="false")
     tower = Tower(state=os.path.join(base, "tower-%d" % per_message), config=config).start()
     rounds = []
     for first in range(0, events, ROUND):

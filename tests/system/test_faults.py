@@ -80,7 +80,7 @@ class Flow:
         # Without workflows: what tracking commits depends on the clock, and which calls there are
         # must not. Its files have kills of their own in test_store_tracks_model, test_snapshot.
         self.config = config_with(commit_ms=2, partition_events=PARTITION, commit_events=PARTITION,
-                                  stop_free_percent=0, stop_free_bytes=0, pack="false")
+                                  stop_free_percent=0, stop_free_bytes=0, workflows__pack="false")
         self.messages = []
         self.wanted = set()
         for size in sizes:

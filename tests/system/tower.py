@@ -69,14 +69,18 @@ def free_ports(count):
 
 
 def config_with(program=None, **changes):
-    """The built-in configuration with some keys changed, as text: config_with(commit_ms=5)."""
+    """The built-in configuration with some keys changed, as text: config_with(commit_ms=5). A key
+    that stands in several sections is named with its own: workflows__pack="false"."""
     # The environment overrides addresses; here the defaults are wanted.
     env = {k: v for k, v in os.environ.items() if not k.startswith("TILLWATCH_")}
     text = subprocess.run([program or program_path(), "print-config"], env=env,
                           stdout=subprocess.PIPE, check=True).stdout.decode()
     for name, value in changes.items():
-        key = name.replace("_", "-")
-        text, count = re.subn(r"(?m)^(\s+%s:).*$" % key, r"\g<1> %s" % value, text)
+        section, _, key = name.rpartition("__")
+        key = key.replace("_", "-")
+        before = r"(?m)^(%s:\n(?: .*\n)*? +%s:).*$" % (section, key) if section \
+            else r"(?m)^(\s+%s:).*$" % key
+        text, count = re.subn(before, r"\g<1> %s" % value, text)
         if count != 1:
             raise KeyError("%s stands %d times in the configuration" % (key, count))
     return text

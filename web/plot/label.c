@@ -48,7 +48,7 @@ static bool is_invisible(uint32_t code)
 /* What stands for a character. */
 static uint32_t harmless(uint32_t code)
 {
-    static const char plain[] = " -_.,:;/+#()=?";
+    static const char plain[] = " -_.,:/+#()=?";
     if (code == UINT32_MAX || is_invisible(code)) {
         return 0xb7;
     }
