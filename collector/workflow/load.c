@@ -5,15 +5,14 @@
 #include "config.h"
 #include "workflow/workflow.h"
 
-#include <dirent.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "config/dir.h"
 #include "workflow/internal.h"
 
-#define FILES_MAX      1000 /* of one directory */
 #define PATH_BYTES     4096
 #define NOTES_MAX      1000
 #define NOTE_BYTES     1024
@@ -183,59 +182,17 @@ static int read_file(struct tw_wf_load *self, const char *path)
 
 /* ---- directories ---- */
 
-static int by_text(const void *left, const void *right)
-{
-    return strcmp(*(char *const *)left, *(char *const *)right);
-}
-
-/* Names of the *.yaml of a directory, in order. */
-static int list_dir(struct tw_wf_load *self, const char *path, char ***ret_names, size_t *ret_count)
-{
-    int rc = TW_OK;
-    DIR *dir = opendir(path);
-    if (dir == NULL) {
-        tw_faults_add(&self->parse.faults, path, 0, "the directory cannot be read");
-        return TW_OK;
-    }
-    for (const struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
-        size_t len = strlen(entry->d_name);
-        if (len <= 5 || entry->d_name[0] == '.' || strcmp(entry->d_name + len - 5, ".yaml") != 0) {
-            continue;
-        }
-        if (*ret_count == FILES_MAX) {
-            tw_faults_add(&self->parse.faults, path, 0, "more than %d files", FILES_MAX);
-            break;
-        }
-        char **slot = tw_wf_grow(self, ret_names, *ret_count, sizeof(**ret_names));
-        char *name = slot == NULL ? NULL : strdup(entry->d_name);
-        if (name == NULL) {
-            rc = TW_ENOMEM;
-            break;
-        }
-        *slot = name;
-        ++*ret_count;
-    }
-    (void)closedir(dir); /* only read from */
-    if (*ret_count > 1) {
-        qsort(*ret_names, *ret_count, sizeof(**ret_names), by_text);
-    }
-    return rc;
-}
-
 static int read_dir(struct tw_wf_load *self, const char *path)
 {
-    char **names = NULL;
-    size_t count = 0;
-    int rc = list_dir(self, path, &names, &count);
-    for (size_t i = 0; i < count; i++) {
+    struct tw_dir_names names;
+    int rc = tw_dir_list(path, &self->parse.faults, &names);
+    for (size_t i = 0; i < names.count && rc == TW_OK; i++) {
         char file[PATH_BYTES];
-        if (rc == TW_OK &&
-            snprintf(file, sizeof(file), "%s/%s", path, names[i]) < (int)sizeof(file)) {
+        if (snprintf(file, sizeof(file), "%s/%s", path, names.items[i]) < (int)sizeof(file)) {
             rc = read_file(self, file);
         }
-        free(names[i]);
     }
-    free(names);
+    tw_dir_names_fini(&names);
     return rc;
 }
 

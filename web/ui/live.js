@@ -12,13 +12,12 @@ const EVERY_MS = 1000;
 const RATE_WINDOW_MS = 5000; // a rate over less would only show how commits fall into seconds
 const STALE_S = 10; // the collector commits each second, also when nothing arrives
 const QUIET_MS = 5000; // a stream that says nothing for so long is taken for lost
-const listeners = new Set();
 const tickListeners = new Set();
 const samples = []; // {at, received}
 let lost = null; // since when nobody answers
 let paused = false;
 let isFirst = true;
-export let status = null;
+let status = null;
 
 // Listeners hear {views: [names], isFirst}: what changed since the tick before; "*": perhaps all.
 export function onTick(listener) {
@@ -35,17 +34,12 @@ export function setPaused(value) {
   paused = value;
 }
 
-export function onStatus(listener) {
-  listeners.add(listener);
-  if (status) listener(status);
-  return () => listeners.delete(listener);
-}
-
 const CELLS = [
   ["state", "Tower"], ["rate", "Events/s"], ["accepted", "Accepted"], ["duplicates", "Duplicates"],
   ["quarantine", "In quarantine", "/quarantine"], ["sources", "Sources", "/taps"],
   ["missing", "Missing", "/taps?missing=1"], ["disk", "Disk free"], ["watermark", "Since last commit"],
 ];
+
 function ratePerSecond() {
   const first = samples[0];
   const last = samples[samples.length - 1];
@@ -101,7 +95,6 @@ function take(fresh, views) {
   showBanner(null);
   drawStrip(cellsOf(fresh));
   document.getElementById("about").textContent = "Tillwatch " + fresh.version;
-  for (const listener of listeners) listener(fresh);
   const tick = { views: wasLost ? ["*"] : views, isFirst };
   isFirst = false;
   for (const listener of tickListeners) listener(tick);

@@ -5,7 +5,7 @@ import { html, live, nothing } from "./lit.js";
 import { clockText, dayText } from "./time.js";
 import { isPaused, setPaused } from "./live.js";
 
-export const PRESETS = [["-15m", "15 min"], ["-1h", "1 hour"], ["-6h", "6 hours"], ["-24h", "24 hours"],
+const PRESETS = [["-15m", "15 min"], ["-1h", "1 hour"], ["-6h", "6 hours"], ["-24h", "24 hours"],
   ["-7d", "7 days"], ["-30d", "30 days"]];
 const UNITS = { s: 1, m: 60, h: 3600, d: 86400 };
 const DEFAULT = "-1h";

@@ -40,7 +40,7 @@ function stepItem(step) {
 }
 
 // The destinations of a run and how each is: what a run is for.
-export function destinations(run) {
+function destinations(run) {
   const ends = run.steps.filter((step) => step.destination && step.state !== "skipped");
   return ends.length === 0 ? nothing : html`<ul class="ends" aria-label="Destinations">${ends.map((step) => {
     const [state] = Object.hasOwn(STEP_STATES, step.state) ? STEP_STATES[step.state] : ["unknown"];
