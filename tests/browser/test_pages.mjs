@@ -234,6 +234,26 @@ async function readWorkflows(page) {
   ok(/running, completed, failed/.test(await page.locator("main").innerText()), "a filter that is no word is answered with the words");
 }
 
+// What is decided in the pages themselves, on facts that the estate here does not have.
+async function judgeAlone(page) {
+  await page.goto(environment.TOWER_URL + "/");
+  const states = await page.evaluate(async () => {
+    const { judge } = await import("/ui/trouble.js");
+    const runs = { open: 2, failed: 0, overdue: 0 };
+    const budget = (left) => [{ budget_remaining: left, total: 9 }];
+    return [judge({ verdict: "ok", runs }, []), judge({ verdict: "unknown", runs }, []), judge({ verdict: "idle", runs: null }, []),
+      judge({ verdict: "ok", runs: { ...runs, overdue: 1 } }, []), judge({ verdict: "ok", runs: { ...runs, failed: 1 } }, []),
+      judge({ verdict: "stop", runs }, []), judge({ verdict: "ok", runs }, budget(0)), judge({ verdict: "ok", runs }, budget(0.2)),
+      judge({ verdict: "ok", runs }, budget(0.25))].map((one) => one.state).join(" ");
+  });
+  ok(states === "ok unknown unknown warn bad bad bad warn ok", "a workflow is called well only when it was seen to keep up", states);
+  const cells = await page.evaluate(async () => {
+    const { csvCell } = await import("/ui/table.js");
+    return ["=1+1", "+1", "-1", "@x", "\t=1", -1, "a,b", "say \"x\"", null].map(csvCell).join("|");
+  });
+  ok(cells === "'=1+1|'+1|'-1|'@x|'\t=1|-1|\"a,b\"|\"say \"\"x\"\"\"|", "no text becomes a formula in a saved table", cells);
+}
+
 async function readEmptiness(page) {
   await page.goto(environment.TOWER_URL + "/search?q=never-seen");
   await page.waitForSelector(".note");
@@ -385,6 +405,7 @@ try {
   await findByKeyboard(page);
   await readJourney(page);
   await readWorkflows(page);
+  await judgeAlone(page);
   await readEmptiness(page);
   await pictures(page);
   await liveCounters(page);

@@ -28,7 +28,8 @@ export function worstBudget(objectives) {
   return worst;
 }
 
-// {state, why}: "bad", "warn", "ok" or "unknown" (nothing goes on, or nothing is known).
+// {state, why}: "bad", "warn", "ok", or "unknown": nothing goes on, or too little was seen to say that
+// it is well.
 export function judge(workflow, objectives) {
   const runs = workflow.runs || { failed: 0, overdue: 0, open: 0 };
   const budget = worstBudget(objectives);
@@ -40,8 +41,7 @@ export function judge(workflow, objectives) {
   if (runs.overdue) why.push(["warn", runs.overdue + " overdue"]);
   if (workflow.verdict === "warn") why.push(["warn", "falls behind"]);
   if (left > 0 && left < BUDGET_LOW) why.push(["warn", "budget low"]);
-  const isQuiet = workflow.verdict === "idle" || workflow.verdict === "unknown" || !workflow.runs;
-  const state = why.length ? why[0][0] : isQuiet && runs.open === 0 ? "unknown" : "ok";
+  const state = why.length ? why[0][0] : workflow.verdict === "ok" ? "ok" : "unknown";
   return { state, why: why.map(([, words]) => words) };
 }
 

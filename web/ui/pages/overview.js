@@ -18,13 +18,13 @@ function tile(context, { workflow, objectives, trouble }) {
   const runs = workflow.runs || {};
   const worst = worstBudget(objectives);
   const path = "/workflows/" + encodeURIComponent(workflow.name);
-  const words = { bad: "trouble", warn: "look", ok: "well", unknown: workflow.verdict === "idle" ? "idle" : "no data" };
+  const words = { bad: "trouble", warn: "look", ok: "well", unknown: workflow.verdict === "idle" ? "idle" : "no data yet" };
   return html`<li class="tile ${trouble.state}" data-workflow=${workflow.name}>
     <h2>${link(path, workflow.title || workflow.name, "row-link")}</h2>
     ${badge(trouble.state, trouble.why[0] || words[trouble.state])}
     <p class="tile-lag"><span class="big">${oldest === null ? "–" : duration(oldest)}</span>
       <span class="dim">${oldest === null ? "nothing waits" : "oldest of " + count(waitingOf(workflow)) + " waiting"}</span></p>
-    ${trouble.state === "unknown" ? nothing : plot(context, "spark-" + workflow.name, { panel: "spark.throughput", params: { workflow: workflow.name },
+    ${plot(context, "spark-" + workflow.name, { panel: "spark.throughput", params: { workflow: workflow.name },
       width: 280, height: 44, isPlain: true, alt: "Completed a minute, the last hour", range: HOUR })}
     <p class="tile-foot"><span>${runs.failed ? link(runsPath({ workflow: workflow.name, state: "failed", open: "1" }), count(runs.failed) + " failed", "count bad") : "0 failed"}</span>
       <span>${runs.overdue ? link(runsPath({ workflow: workflow.name, state: "overdue", open: "1" }), count(runs.overdue) + " overdue", "count warn") : "0 overdue"}</span>
@@ -64,12 +64,19 @@ function runList(title, section, filter) {
       <span class="num">${ago(run.since || run.started)}</span></li>`)}</ol></section>`;
 }
 
+// Something of it is under way: it has a tile, also while nothing can be said of it.
+function isBusy({ workflow }) {
+  return Boolean(workflow.runs) && workflow.runs.open > 0;
+}
+
 function headline(tiles) {
   const bad = tiles.filter((one) => one.trouble.state === "bad").length;
   const warn = tiles.filter((one) => one.trouble.state === "warn").length;
-  const state = bad ? "bad" : warn ? "warn" : tiles.some((one) => one.trouble.state === "ok") ? "ok" : "unknown";
+  const unknown = tiles.filter((one) => one.trouble.state === "unknown" && isBusy(one)).length;
+  const state = bad ? "bad" : warn ? "warn" : unknown === 0 && tiles.some((one) => one.trouble.state === "ok") ? "ok" : "unknown";
   const words = bad ? plural(bad, "workflow") + " in trouble" : warn ? plural(warn, "workflow") + " to look at"
-    : state === "ok" ? "All workflows keep up" : "Nothing goes on";
+    : unknown ? "No trouble seen, too early to tell of " + unknown
+      : state === "ok" ? "All workflows keep up" : "Nothing goes on";
   return html`<h1 class="headline ${state}">${words}${bad && warn ? html`<span class="dim"> and ${warn} to look at</span>` : nothing}</h1>`;
 }
 
@@ -90,12 +97,13 @@ export const page = {
       const own = objectives.filter((objective) => objective.workflow === workflow.name);
       return { workflow, objectives: own, trouble: judge(workflow, own) };
     }).sort(byTrouble);
-    const shown = tiles.filter((one) => one.trouble.state !== "unknown");
+    const isShown = (one) => one.trouble.state !== "unknown" || isBusy(one);
+    const shown = tiles.filter(isShown);
     return html`<div class="overview-head">${headline(tiles)}${truth(overview, status)}
       <a class="chip wall-link" href=${context.params.has("wall") ? "/" : "/?wall"}>${context.params.has("wall") ? "Leave the wall" : "Wall"}</a></div>
       ${workflows.length === 0 ? html`<div class="note"><strong>No workflow is defined.</strong> See workflows in the configuration.</div>` : nothing}
       <div class="overview"><div><ul class="tiles" aria-label="Workflows, trouble first">${repeat(shown, (one) => one.workflow.name, (one) => tile(context, one))}</ul>
-        ${idleLine(tiles.filter((one) => one.trouble.state === "unknown"))}</div>
+        ${idleLine(tiles.filter((one) => !isShown(one)))}</div>
       <div class="overview-side">
         <section class="panel" aria-label="Stores"><h2>${link("/stores", "Stores")}
           <span class="dim">${overview.store_totals ? overview.store_totals.late + " of " + plural(overview.store_totals.stores, "store") + " late" : ""}</span></h2>
