@@ -10,11 +10,21 @@ import { rangeOf } from "./range.js";
 import { startTheme } from "./theme.js";
 
 const ROUTES = [
-  [/^\/$/, "overview"], [/^\/search$/, "search"], [/^\/journey\/(.+)$/, "journey"],
-  [/^\/event\/(.+)$/, "event"], [/^\/workflows$/, "workflows"], [/^\/workflows\/(.+)$/, "workflow"],
-  [/^\/objectives$/, "objectives"], [/^\/objectives\/(.+)$/, "objective"], [/^\/runs$/, "runs"],
-  [/^\/stores$/, "stores"], [/^\/stores\/(.+)$/, "store"], [/^\/systems$/, "systems"],
-  [/^\/dashboards$/, "dashboards"], [/^\/dashboards\/(.+)$/, "dashboard"], [/^\/taps$/, "taps"],
+  [/^\/$/, "overview"],
+  [/^\/search$/, "search"],
+  [/^\/journey\/(.+)$/, "journey"],
+  [/^\/event\/(.+)$/, "event"],
+  [/^\/workflows$/, "workflows"],
+  [/^\/workflows\/(.+)$/, "workflow"],
+  [/^\/objectives$/, "objectives"],
+  [/^\/objectives\/(.+)$/, "objective"],
+  [/^\/runs$/, "runs"],
+  [/^\/stores$/, "stores"],
+  [/^\/stores\/(.+)$/, "store"],
+  [/^\/systems$/, "systems"],
+  [/^\/dashboards$/, "dashboards"],
+  [/^\/dashboards\/(.+)$/, "dashboard"],
+  [/^\/taps$/, "taps"],
   [/^\/quarantine$/, "quarantine"],
 ];
 const view = document.getElementById("view");
@@ -25,7 +35,8 @@ let opened = 0;
 function markPlace(path) {
   for (const link of document.querySelectorAll(".pages a")) {
     const href = link.getAttribute("href");
-    if (href === path || (href !== "/" && path.startsWith(href + "/"))) link.setAttribute("aria-current", "page");
+    if (href === path || (href !== "/" && path.startsWith(href + "/")))
+      link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
 }
@@ -78,9 +89,19 @@ function go(path, how = "push") {
 
 document.addEventListener("click", (click) => {
   const link = click.target.closest("a[href]");
-  if (!link || click.defaultPrevented || click.button !== 0 || click.metaKey || click.ctrlKey
-      || click.shiftKey || click.altKey || link.target || !link.getAttribute("href").startsWith("/")
-      || link.getAttribute("href").startsWith("/api/")) return;
+  if (
+    !link ||
+    click.defaultPrevented ||
+    click.button !== 0 ||
+    click.metaKey ||
+    click.ctrlKey ||
+    click.shiftKey ||
+    click.altKey ||
+    link.target ||
+    !link.getAttribute("href").startsWith("/") ||
+    link.getAttribute("href").startsWith("/api/")
+  )
+    return;
   click.preventDefault();
   go(link.getAttribute("href"));
 });
@@ -103,8 +124,10 @@ document.getElementById("search").addEventListener("submit", (submit) => {
   clearTimeout(typing);
   const q = box.value.trim();
   if (!q) return;
-  go("/search?q=" + encodeURIComponent(q) + "&go=1",
-    location.pathname === "/search" ? "replace" : "push");
+  go(
+    "/search?q=" + encodeURIComponent(q) + "&go=1",
+    location.pathname === "/search" ? "replace" : "push",
+  );
 });
 
 // --- keys
@@ -128,8 +151,10 @@ document.addEventListener("keydown", (key) => {
     key.preventDefault();
   } else if (key.key === "Escape" && inField) {
     document.activeElement.blur();
-  } else if ((key.key === "ArrowDown" || key.key === "ArrowUp")
-      && (!inField || document.activeElement === box)) {
+  } else if (
+    (key.key === "ArrowDown" || key.key === "ArrowUp") &&
+    (!inField || document.activeElement === box)
+  ) {
     if (move(key.key === "ArrowDown" ? 1 : -1)) key.preventDefault();
   }
 });

@@ -16,7 +16,8 @@ function tell(element, now) {
 
 export function tellTimes(root) {
   const now = Date.now();
-  for (const element of root.querySelectorAll("time[data-since], time[data-due]")) tell(element, now);
+  for (const element of root.querySelectorAll("time[data-since], time[data-due]"))
+    tell(element, now);
 }
 
 export function startClock() {

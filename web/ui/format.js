@@ -35,7 +35,8 @@ function pathOf(id) {
   const whole = encodeURIComponent(id);
   const readable = whole.replaceAll("%3A", ":").replaceAll("%2F", "/");
   return readable.split("/").some((part) => part === "." || part === ".." || part === "")
-    ? whole : readable;
+    ? whole
+    : readable;
 }
 
 export function journeyPath(id) {

@@ -29,20 +29,31 @@ function layout(nodes, edges) {
   const columns = [];
   for (const node of nodes) (columns[depth.get(node.id)] ||= []).push(node.id);
   const row = new Map();
-  const settle = () => columns.forEach((column) => column.forEach((id, i) => row.set(id, i - (column.length - 1) / 2)));
+  const settle = () =>
+    columns.forEach((column) =>
+      column.forEach((id, i) => row.set(id, i - (column.length - 1) / 2)),
+    );
   settle();
   for (let round = 0; round < ROUNDS; round++) {
     for (const column of round % 2 ? [...columns].reverse() : columns) {
-      const mean = new Map(column.map((id) => {
-        const near = edges.filter((edge) => edge.from === id || edge.to === id)
-          .map((edge) => row.get(edge.from === id ? edge.to : edge.from));
-        return [id, near.length ? near.reduce((a, b) => a + b, 0) / near.length : row.get(id)];
-      }));
+      const mean = new Map(
+        column.map((id) => {
+          const near = edges
+            .filter((edge) => edge.from === id || edge.to === id)
+            .map((edge) => row.get(edge.from === id ? edge.to : edge.from));
+          return [id, near.length ? near.reduce((a, b) => a + b, 0) / near.length : row.get(id)];
+        }),
+      );
       column.sort((a, b) => mean.get(a) - mean.get(b));
       settle();
     }
   }
-  return { columns: columns.length, rows: Math.max(...columns.map((column) => column.length)), depth, row };
+  return {
+    columns: columns.length,
+    rows: Math.max(...columns.map((column) => column.length)),
+    depth,
+    row,
+  };
 }
 
 // spec: {nodes: [{id, view(): template of its box, state}], edges: [{from, to, label, state, title}],
@@ -69,14 +80,46 @@ export function graph(spec) {
   return html`<div class="scroll graph" tabindex="0" role="region" aria-label=${spec.label}>
     <div class="graph-body" .style=${"width:" + width + "px;height:" + height + "px"}>
       <svg width=${width} height=${height} viewBox="0 0 ${width} ${height}" aria-hidden="true">
-        ${edges.map((edge) => svg`<path class="edge ${edge.state || ""}" d=${path(edge)}></path>
-          <path class="tip ${edge.state || ""}" d="M${left(edge.to)} ${middle(edge.to)} l-8 -4.5 v9 z"></path>`)}
+        ${edges.map(
+          (edge) => svg`<path class="edge ${edge.state || ""}" d=${path(edge)}></path>
+          <path class="tip ${edge.state || ""}" d="M${left(edge.to)} ${middle(edge.to)} l-8 -4.5 v9 z"></path>`,
+        )}
       </svg>
-      ${edges.map((edge) => edge.label ? html`<span class="edge-label ${edge.state || ""}" title=${edge.title || nothing}
-        .style=${"left:" + (left(edge.from) + nodeWidth + left(edge.to)) / 2 + "px;top:"
-          + (middle(edge.from) + middle(edge.to)) / 2 + "px"}>${edge.label}</span>` : nothing)}
-      ${spec.nodes.map((node) => html`<div class="graph-node ${node.state || ""}"
-        .style=${"left:" + left(node.id) + "px;top:" + (middle(node.id) - nodeHeight / 2) + "px;width:"
-          + nodeWidth + "px;min-height:" + nodeHeight + "px"}>${node.view()}</div>`)}
-    </div></div>`;
+      ${edges.map((edge) =>
+        edge.label
+          ? html`<span
+              class="edge-label ${edge.state || ""}"
+              title=${edge.title || nothing}
+              .style=${
+                "left:" +
+                (left(edge.from) + nodeWidth + left(edge.to)) / 2 +
+                "px;top:" +
+                (middle(edge.from) + middle(edge.to)) / 2 +
+                "px"
+              }
+              >${edge.label}</span
+            >`
+          : nothing,
+      )}
+      ${spec.nodes.map(
+        (node) =>
+          html`<div
+            class="graph-node ${node.state || ""}"
+            .style=${
+              "left:" +
+              left(node.id) +
+              "px;top:" +
+              (middle(node.id) - nodeHeight / 2) +
+              "px;width:" +
+              nodeWidth +
+              "px;min-height:" +
+              nodeHeight +
+              "px"
+            }
+          >
+            ${node.view()}
+          </div>`,
+      )}
+    </div>
+  </div>`;
 }

@@ -35,7 +35,13 @@ export function jsonBlock(text) {
       parts.push(": ");
     } else {
       const isKey = next && next[1] === ":";
-      const kind = isKey ? "key" : token === "\"***\"" ? "masked" : token[0] === "\"" ? "string" : "atom";
+      const kind = isKey
+        ? "key"
+        : token === '"***"'
+          ? "masked"
+          : token[0] === '"'
+            ? "string"
+            : "atom";
       parts.push(html`<span class=${kind}>${token}</span>`);
     }
     previous = token;

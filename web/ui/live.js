@@ -35,16 +35,22 @@ export function setPaused(value) {
 }
 
 const CELLS = [
-  ["state", "Tower"], ["rate", "Events/s"], ["accepted", "Accepted"], ["duplicates", "Duplicates"],
-  ["quarantine", "In quarantine", "/quarantine"], ["sources", "Sources", "/taps"],
-  ["missing", "Missing", "/taps?missing=1"], ["disk", "Disk free"], ["watermark", "Since last commit"],
+  ["state", "Tower"],
+  ["rate", "Events/s"],
+  ["accepted", "Accepted"],
+  ["duplicates", "Duplicates"],
+  ["quarantine", "In quarantine", "/quarantine"],
+  ["sources", "Sources", "/taps"],
+  ["missing", "Missing", "/taps?missing=1"],
+  ["disk", "Disk free"],
+  ["watermark", "Since last commit"],
 ];
 
 function ratePerSecond() {
   const first = samples[0];
   const last = samples[samples.length - 1];
   if (!first || last.at - first.at < 500) return null;
-  return Math.max(0, (last.received - first.received) * 1000 / (last.at - first.at));
+  return Math.max(0, ((last.received - first.received) * 1000) / (last.at - first.at));
 }
 
 // {key: [value, "", "warn" or "bad"]} of every cell.
@@ -53,9 +59,13 @@ function cellsOf(s) {
   const free = s.disk.total_bytes > 0 ? s.disk.free_bytes / s.disk.total_bytes : 1;
   const isStale = s.watermark_age_seconds === null || s.watermark_age_seconds > STALE_S;
   return {
-    state: [s.disk.is_full ? badge("bad", "disk full")
-      : isStale ? badge("bad", "behind", "The collector does not commit: it does not run, or is stuck")
-        : badge("ok", perSecond > 0 ? "live" : "idle")],
+    state: [
+      s.disk.is_full
+        ? badge("bad", "disk full")
+        : isStale
+          ? badge("bad", "behind", "The collector does not commit: it does not run, or is stuck")
+          : badge("ok", perSecond > 0 ? "live" : "idle"),
+    ],
     rate: [rate(perSecond)],
     accepted: [count(s.totals.events_accepted)],
     duplicates: [count(s.totals.events_duplicate)],
@@ -63,17 +73,24 @@ function cellsOf(s) {
     sources: [count(s.sources.count)],
     missing: [count(s.sources.missing), s.sources.missing > 0 ? "warn" : ""],
     disk: [bytes(s.disk.free_bytes), s.disk.is_full ? "bad" : free < 0.2 ? "warn" : ""],
-    watermark: [s.watermark_age_seconds === null ? "never" : duration(s.watermark_age_seconds), isStale ? "bad" : ""],
+    watermark: [
+      s.watermark_age_seconds === null ? "never" : duration(s.watermark_age_seconds),
+      isStale ? "bad" : "",
+    ],
   };
 }
 
 function drawStrip(values) {
-  render(CELLS.map(([key, label, href]) => {
-    const [value, state] = values[key] || ["–"];
-    const inner = html`<span class="label">${label}</span><span class="value">${value}</span>`;
-    return href ? html`<a class="cell" href=${href} data-key=${key} data-state=${state || ""}>${inner}</a>`
-      : html`<div class="cell" data-key=${key} data-state=${state || ""}>${inner}</div>`;
-  }), document.getElementById("strip"));
+  render(
+    CELLS.map(([key, label, href]) => {
+      const [value, state] = values[key] || ["–"];
+      const inner = html`<span class="label">${label}</span><span class="value">${value}</span>`;
+      return href
+        ? html`<a class="cell" href=${href} data-key=${key} data-state=${state || ""}>${inner}</a>`
+        : html`<div class="cell" data-key=${key} data-state=${state || ""}>${inner}</div>`;
+    }),
+    document.getElementById("strip"),
+  );
 }
 
 function showBanner(error) {
@@ -81,9 +98,19 @@ function showBanner(error) {
   banner.hidden = !error;
   if (!error) return;
   const isAway = error instanceof Unreachable;
-  render(html`<strong>${isAway ? "Connection to the tower lost since " : "The tower cannot read its store since "}${time(lost)}</strong>
-    <span>${isAway ? "What you see is as of then. Trying again every second." : error.message}</span>`, banner);
-  drawStrip({ ...(status ? cellsOf(status) : {}), state: [badge("bad", isAway ? "lost" : "not ready"), "bad"] });
+  render(
+    html`<strong
+        >${isAway ? "Connection to the tower lost since " : "The tower cannot read its store since "}${time(lost)}</strong
+      >
+      <span
+        >${isAway ? "What you see is as of then. Trying again every second." : error.message}</span
+      >`,
+    banner,
+  );
+  drawStrip({
+    ...(status ? cellsOf(status) : {}),
+    state: [badge("bad", isAway ? "lost" : "not ready"), "bad"],
+  });
 }
 
 function take(fresh, views) {

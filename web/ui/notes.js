@@ -10,18 +10,24 @@ export function loading(what) {
 
 export function failed(error, retry) {
   const title = error instanceof Unreachable ? "The tower does not answer" : error.title || "Error";
-  return html`<div class="note bad" role="alert"><strong>${title}</strong>
+  return html`<div class="note bad" role="alert">
+    <strong>${title}</strong>
     <p>${error.detail || error.message}</p>
-    ${retry ? html`<button type="button" @click=${() => retry()}>Try again</button>` : nothing}</div>`;
+    ${retry ? html`<button type="button" @click=${() => retry()}>Try again</button>` : nothing}
+  </div>`;
 }
 
 // The last facts stay where they are; this says how old they are.
 export function stale(error, at, retry) {
-  return html`<div class="note warn" role="status"><strong>As of ${ago(new Date(at).toISOString())}.</strong>
+  return html`<div class="note warn" role="status">
+    <strong>As of ${ago(new Date(at).toISOString())}.</strong>
     ${error.detail || error.message} It is tried again every few seconds.
-    <button type="button" @click=${() => retry()}>Try now</button></div>`;
+    <button type="button" @click=${() => retry()}>Try now</button>
+  </div>`;
 }
 
 export function empty(title, words) {
-  return html`<div class="note"><strong>${title}</strong>${words ? html`<p>${words}</p>` : nothing}</div>`;
+  return html`<div class="note">
+    <strong>${title}</strong>${words ? html`<p>${words}</p>` : nothing}
+  </div>`;
 }

@@ -26,9 +26,12 @@ export function showPage(page, root, context) {
 
   function draw() {
     if (hasEnded) return;
-    const template = data !== null
-      ? html`${error ? stale(error, loadedAt, load) : nothing}${page.view(data, context)}`
-      : error ? failed(error, load) : loading(page.what || "the page");
+    const template =
+      data !== null
+        ? html`${error ? stale(error, loadedAt, load) : nothing}${page.view(data, context)}`
+        : error
+          ? failed(error, load)
+          : loading(page.what || "the page");
     render(template, root);
     tellTimes(root);
     document.title = (page.title ? page.title(data, context) + " – " : "") + "Tillwatch";
@@ -67,8 +70,10 @@ export function showPage(page, root, context) {
   }
 
   const endTick = onTick((tick) => {
-    const concerns = tick.isFirst || page.views === undefined
-      || page.views.some((view) => tick.views.some((name) => name === "*" || name.startsWith(view)));
+    const concerns =
+      tick.isFirst ||
+      page.views === undefined ||
+      page.views.some((view) => tick.views.some((name) => name === "*" || name.startsWith(view)));
     if (concerns && !isPaused() && loadedAt > 0) soon();
   });
   context.update = draw;

@@ -8,8 +8,11 @@ import { clockText, dayText } from "./time.js";
 const SHAPES = { ok: "✓", warn: "▲", bad: "✕", unknown: "?", plain: "" };
 
 export function badge(state, word, title) {
-  return html`<span class="badge ${state}" title=${title || nothing}>${SHAPES[state]
-    ? html`<span class="shape" aria-hidden="true">${SHAPES[state]}</span>` : nothing}${word}</span>`;
+  return html`<span class="badge ${state}" title=${title || nothing}
+    >${
+      SHAPES[state] ? html`<span class="shape" aria-hidden="true">${SHAPES[state]}</span>` : nothing
+    }${word}</span
+  >`;
 }
 
 function known(words, word) {
@@ -17,8 +20,11 @@ function known(words, word) {
 }
 
 const OUTCOMES = {
-  ok: ["ok", "ok"], failed: ["bad", "failed"], retrying: ["warn", "retrying"],
-  deadletter: ["bad", "dead letter"], compensated: ["unknown", "compensated"],
+  ok: ["ok", "ok"],
+  failed: ["bad", "failed"],
+  retrying: ["warn", "retrying"],
+  deadletter: ["bad", "dead letter"],
+  compensated: ["unknown", "compensated"],
 };
 
 export function outcome(word) {
@@ -26,8 +32,12 @@ export function outcome(word) {
 }
 
 const RUN_STATES = {
-  running: ["plain", "running"], completed: ["ok", "completed"], failed: ["bad", "failed"],
-  overdue: ["warn", "overdue"], recovered: ["ok", "recovered"], compensated: ["unknown", "compensated"],
+  running: ["plain", "running"],
+  completed: ["ok", "completed"],
+  failed: ["bad", "failed"],
+  overdue: ["warn", "overdue"],
+  recovered: ["ok", "recovered"],
+  compensated: ["unknown", "compensated"],
 };
 export const RUN_WORDS = Object.keys(RUN_STATES);
 
@@ -57,8 +67,19 @@ export function verdictState(word) {
 
 // A system keeps its colour wherever it appears; the hues are none of those that mean a state.
 const HUES = 8;
-const KNOWN = { pos: 0, ecommerce: 2, middleware: 5, erp: 3, crm: 7, cdp: 7, loyalty: 1, wms: 1,
-  inventory: 6, payment: 4, service: 5 };
+const KNOWN = {
+  pos: 0,
+  ecommerce: 2,
+  middleware: 5,
+  erp: 3,
+  crm: 7,
+  cdp: 7,
+  loyalty: 1,
+  wms: 1,
+  inventory: 6,
+  payment: 4,
+  service: 5,
+};
 
 export function hueOf(name) {
   if (Object.hasOwn(KNOWN, name || "")) return KNOWN[name];
@@ -73,7 +94,7 @@ export function systemMark(name) {
 
 // Long names break behind their dots and slashes, not within a word.
 export function breakable(text) {
-  return (text || "").split(/(?<=[./_-])/).map((part) => html`${part}<wbr>`);
+  return (text || "").split(/(?<=[./_-])/).map((part) => html`${part}<wbr />`);
 }
 
 export function typeMark(type) {
@@ -82,7 +103,9 @@ export function typeMark(type) {
 
 // A link into the tower; what is given is a path, never a whole address.
 export function link(path, words, className) {
-  return html`<a href=${/^\/(?!\/)/.test(path) ? path : "/"} class=${className || nothing}>${words}</a>`;
+  return html`<a href=${/^\/(?!\/)/.test(path) ? path : "/"} class=${className || nothing}
+    >${words}</a
+  >`;
 }
 
 // "order:4711" as a link, the type in words and the identifier as text.
@@ -94,7 +117,11 @@ export function journeyLink(id, className) {
   } catch {
     // bytes that are no UTF-8: the encoded form is the readable one
   }
-  return link(journeyPath(id), html`${typeMark(id.slice(0, colon))}${label}`, "object " + (className || ""));
+  return link(
+    journeyPath(id),
+    html`${typeMark(id.slice(0, colon))}${label}`,
+    "object " + (className || ""),
+  );
 }
 
 export function storeLink(store) {
@@ -108,24 +135,30 @@ export function workflowLink(name, title) {
 // A point in time: local, with UTC behind it. null: a dash.
 export function time(text, withDay = true) {
   if (!text) return html`<span class="dim">–</span>`;
-  const shown = withDay && dayText(text) !== "today" ? dayText(text) + " " + clockText(text) : clockText(text);
+  const shown =
+    withDay && dayText(text) !== "today" ? dayText(text) + " " + clockText(text) : clockText(text);
   return html`<time datetime=${text} title="${text} (UTC)">${shown}</time>`;
 }
 
 // How long ago, ticking.
 export function ago(text) {
-  return text ? html`<time datetime=${text} data-since=${text} title="${text} (UTC)"></time>`
+  return text
+    ? html`<time datetime=${text} data-since=${text} title="${text} (UTC)"></time>`
     : html`<span class="dim">–</span>`;
 }
 
 // How long until it is due, or past it, ticking.
 export function due(text) {
-  return text ? html`<time datetime=${text} data-due=${text} title="due ${text} (UTC)"></time>`
+  return text
+    ? html`<time datetime=${text} data-due=${text} title="due ${text} (UTC)"></time>`
     : html`<span class="dim">–</span>`;
 }
 
 export function fact(label, value) {
-  return html`<div class="fact"><dt>${label}</dt><dd>${value}</dd></div>`;
+  return html`<div class="fact">
+    <dt>${label}</dt>
+    <dd>${value}</dd>
+  </div>`;
 }
 
 export function percent(share, digits = 3) {
@@ -141,11 +174,19 @@ export function budget(objective) {
   const state = !isKnown ? "unknown" : left <= 0 ? "bad" : left < 0.25 ? "warn" : "ok";
   const words = isKnown ? (left < 0 ? "overspent" : percent(left, 1) + " left") : "no data";
   const burn = objective.burn ? objective.burn["1h"] : null;
-  const title = isKnown ? percent(left, 1) + " of the budget is left"
-    + (typeof burn === "number" ? "; burn rate of the last hour: " + burn.toFixed(2) : "")
+  const title = isKnown
+    ? percent(left, 1) +
+      " of the budget is left" +
+      (typeof burn === "number" ? "; burn rate of the last hour: " + burn.toFixed(2) : "")
     : "Nothing was decided in its window";
-  return html`<span class="budget"><meter class=${state} value=${isKnown ? Math.max(0, Math.min(1, left)) : 0}
-    aria-label="Budget that is left"></meter>${badge(state, words, title)}</span>`;
+  return html`<span class="budget"
+    ><meter
+      class=${state}
+      value=${isKnown ? Math.max(0, Math.min(1, left)) : 0}
+      aria-label="Budget that is left"
+    ></meter
+    >${badge(state, words, title)}</span
+  >`;
 }
 
 // A page of runs with this filter.

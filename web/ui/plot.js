@@ -23,7 +23,12 @@ function fixed(range) {
 
 function query(spec, { from, to }, more) {
   const params = new URLSearchParams();
-  const all = { ...spec.params, since: new Date(from).toISOString(), until: new Date(to).toISOString(), ...more };
+  const all = {
+    ...spec.params,
+    since: new Date(from).toISOString(),
+    until: new Date(to).toISOString(),
+    ...more,
+  };
   for (const [name, value] of Object.entries(all)) {
     if (value !== undefined && value !== null && value !== "") params.set(name, value);
   }
@@ -57,19 +62,25 @@ class Plot {
   want(range) {
     const { panel, width, height } = this.spec;
     const span = fixed(range);
-    const wanted = "/plots/" + encodeURIComponent(panel) + ".svg?" + query(this.spec, span,
-      { width, height, theme: themeNow(), tz: ZONE });
+    const wanted =
+      "/plots/" +
+      encodeURIComponent(panel) +
+      ".svg?" +
+      query(this.spec, span, { width, height, theme: themeNow(), tz: ZONE });
     this.span = span;
     if (wanted === this.wanted) return;
     this.wanted = wanted;
     const picture = new Image();
     picture.src = wanted;
-    picture.decode().then(() => {
-      if (wanted !== this.wanted) return;
-      this.shown = wanted;
-      this.fault = "";
-      this.context.update();
-    }).catch(() => this.explain(wanted));
+    picture
+      .decode()
+      .then(() => {
+        if (wanted !== this.wanted) return;
+        this.shown = wanted;
+        this.fault = "";
+        this.context.update();
+      })
+      .catch(() => this.explain(wanted));
   }
 
   // A picture only says that it did not come; the words are asked for.
@@ -92,8 +103,16 @@ class Plot {
     if (this.valuesOf === wanted) return;
     this.valuesOf = wanted;
     try {
-      this.values = await get("/series?" + query(this.spec, this.span, { panel: this.spec.panel,
-        width: this.spec.width, height: this.spec.height }), null, this.context.signal);
+      this.values = await get(
+        "/series?" +
+          query(this.spec, this.span, {
+            panel: this.spec.panel,
+            width: this.spec.width,
+            height: this.spec.height,
+          }),
+        null,
+        this.context.signal,
+      );
       this.context.update();
     } catch {
       this.valuesOf = "";
@@ -103,7 +122,8 @@ class Plot {
   // Where the pointer is: a share of the plot's own area, 0 to 1, and the nearest point.
   place(event) {
     const box = event.currentTarget.getBoundingClientRect();
-    const area = this.values && this.values.plot ? this.values.plot : { left: 0, right: 1, top: 0, bottom: 1 };
+    const area =
+      this.values && this.values.plot ? this.values.plot : { left: 0, right: 1, top: 0, bottom: 1 };
     const share = (event.clientX - box.left) / box.width;
     return Math.max(0, Math.min(1, (share - area.left) / (area.right - area.left)));
   }
@@ -127,40 +147,82 @@ class Plot {
     } else if (this.spec.runs) {
       const at = begin + to * span;
       const half = Math.max(60000, span / 200);
-      this.context.go(this.spec.runs({ since: new Date(at - half).toISOString(),
-        until: new Date(at + half).toISOString() }));
+      this.context.go(
+        this.spec.runs({
+          since: new Date(at - half).toISOString(),
+          until: new Date(at + half).toISOString(),
+        }),
+      );
     }
   }
 
   readout() {
     if (this.at === null || !this.values || this.values.t.length === 0) return nothing;
     const { t, series, unit } = this.values;
-    const at = this.span.from + this.at * (this.span.to - this.span.from) - 1000 * (this.values.offset || 0);
+    const at =
+      this.span.from + this.at * (this.span.to - this.span.from) - 1000 * (this.values.offset || 0);
     let i = 0;
-    while (i + 1 < t.length && Math.abs(Date.parse(t[i + 1]) - at) <= Math.abs(Date.parse(t[i]) - at)) i++;
+    while (
+      i + 1 < t.length &&
+      Math.abs(Date.parse(t[i + 1]) - at) <= Math.abs(Date.parse(t[i]) - at)
+    )
+      i++;
     const name = (one) => one.legend || Object.values(one.labels || {}).join(" ");
-    return html`<div class="readout ${this.at > 0.6 ? "left" : ""}"><strong>${dayText(t[i])} ${clockText(t[i]).slice(0, 8)}</strong>
-      ${series.slice(0, 8).map((one) => html`<span>${name(one)} <b>${valueText(one.v[i], unit)}</b></span>`)}</div>`;
+    return html`<div class="readout ${this.at > 0.6 ? "left" : ""}">
+      <strong>${dayText(t[i])} ${clockText(t[i]).slice(0, 8)}</strong>
+      ${series.slice(0, 8).map((one) => html`<span>${name(one)} <b>${valueText(one.v[i], unit)}</b></span>`)}
+    </div>`;
   }
 
   view(height) {
     const { spec } = this;
-    const area = this.values && this.values.plot ? this.values.plot : { left: 0, right: 1, top: 0, bottom: 1 };
+    const area =
+      this.values && this.values.plot ? this.values.plot : { left: 0, right: 1, top: 0, bottom: 1 };
     const x = (share) => 100 * (area.left + share * (area.right - area.left));
-    const lines = this.at === null ? nothing : html`
-      <i class="cross" .style=${"left:" + x(this.at) + "%"}></i>
-      ${this.drag === null ? nothing : html`<i class="zoom" .style=${"left:" + x(Math.min(this.drag, this.at))
-        + "%;width:" + (x(Math.max(this.drag, this.at)) - x(Math.min(this.drag, this.at))) + "%"}></i>`}`;
+    const lines =
+      this.at === null
+        ? nothing
+        : html` <i class="cross" .style=${"left:" + x(this.at) + "%"}></i>
+            ${
+              this.drag === null
+                ? nothing
+                : html`<i
+                    class="zoom"
+                    .style=${
+                      "left:" +
+                      x(Math.min(this.drag, this.at)) +
+                      "%;width:" +
+                      (x(Math.max(this.drag, this.at)) - x(Math.min(this.drag, this.at))) +
+                      "%"
+                    }
+                  ></i>`
+            }`;
     return html`<figure class="plot" data-panel=${spec.panel}>
       ${spec.title ? html`<figcaption>${spec.title}</figcaption>` : nothing}
-      <div class="plot-body ${spec.isPlain ? "plain" : ""}" .style=${"aspect-ratio:" + spec.width + "/" + height}
+      <div
+        class="plot-body ${spec.isPlain ? "plain" : ""}"
+        .style=${"aspect-ratio:" + spec.width + "/" + height}
         @pointermove=${spec.isPlain ? null : (event) => this.move(event)}
-        @pointerleave=${() => { this.at = null; this.drag = null; this.context.update(); }}
-        @pointerdown=${spec.isPlain ? null : (event) => { this.drag = this.place(event); event.preventDefault(); }}
-        @pointerup=${spec.isPlain ? null : (event) => this.end(event)}>
-        ${this.shown ? html`<img src=${this.shown} alt=${spec.alt || spec.title || "plot"} draggable="false">` : nothing}
+        @pointerleave=${() => {
+          this.at = null;
+          this.drag = null;
+          this.context.update();
+        }}
+        @pointerdown=${
+          spec.isPlain
+            ? null
+            : (event) => {
+                this.drag = this.place(event);
+                event.preventDefault();
+              }
+        }
+        @pointerup=${spec.isPlain ? null : (event) => this.end(event)}
+      >
+        ${this.shown ? html`<img src=${this.shown} alt=${spec.alt || spec.title || "plot"} draggable="false" />` : nothing}
         ${this.fault ? html`<p class="plot-fault" role="status">This plot cannot be drawn: ${this.fault}</p>` : nothing}
-        ${lines}${this.readout()}</div></figure>`;
+        ${lines}${this.readout()}
+      </div>
+    </figure>`;
   }
 }
 

@@ -5,8 +5,14 @@ import { html, live, nothing } from "./lit.js";
 import { clockText, dayText } from "./time.js";
 import { isPaused, setPaused } from "./live.js";
 
-const PRESETS = [["-15m", "15 min"], ["-1h", "1 hour"], ["-6h", "6 hours"], ["-24h", "24 hours"],
-  ["-7d", "7 days"], ["-30d", "30 days"]];
+const PRESETS = [
+  ["-15m", "15 min"],
+  ["-1h", "1 hour"],
+  ["-6h", "6 hours"],
+  ["-24h", "24 hours"],
+  ["-7d", "7 days"],
+  ["-30d", "30 days"],
+];
 const UNITS = { s: 1, m: 60, h: 3600, d: 86400 };
 const DEFAULT = "-1h";
 
@@ -27,8 +33,14 @@ export function rangeOf(params) {
   const back = secondsOf(since);
   const from = back === null ? Date.parse(since) : to - back * 1000;
   if (from >= to) return rangeOf(new URLSearchParams({ since: DEFAULT }));
-  return { since, until, from: new Date(from), to: new Date(to), seconds: (to - from) / 1000,
-    isLive: until === "" };
+  return {
+    since,
+    until,
+    from: new Date(from),
+    to: new Date(to),
+    seconds: (to - from) / 1000,
+    isLive: until === "",
+  };
 }
 
 // What a call or a link of the same range carries.
@@ -69,7 +81,8 @@ function takeCustom(context, submit) {
 }
 
 function spanText(range) {
-  const text = (date) => dayText(date.toISOString()) + " " + clockText(date.toISOString()).slice(0, 5);
+  const text = (date) =>
+    dayText(date.toISOString()) + " " + clockText(date.toISOString()).slice(0, 5);
   return text(range.from) + " – " + text(range.to);
 }
 
@@ -78,22 +91,48 @@ export function rangeBar(context) {
   const range = context.range;
   const isPreset = range.isLive && PRESETS.some(([value]) => value === range.since);
   return html`<div class="range" role="group" aria-label="Range of time">
-    ${PRESETS.map(([value, words]) => html`<button type="button" class="chip"
-      aria-pressed=${range.isLive && range.since === value ? "true" : "false"}
-      @click=${() => go(context, { since: value, until: "" })}>${words}</button>`)}
+    ${PRESETS.map(
+      ([value, words]) =>
+        html`<button
+          type="button"
+          class="chip"
+          aria-pressed=${range.isLive && range.since === value ? "true" : "false"}
+          @click=${() => go(context, { since: value, until: "" })}
+        >
+          ${words}
+        </button>`,
+    )}
     <details class="custom" ?open=${live(Boolean(context.state.rangeFault))}>
-      <summary class="chip" aria-label="Another range">${isPreset ? "Other …" : spanText(range)}</summary>
+      <summary class="chip" aria-label="Another range">
+        ${isPreset ? "Other …" : spanText(range)}
+      </summary>
       <form class="custom-form" @submit=${(submit) => takeCustom(context, submit)}>
-        <label>From <input type="datetime-local" name="from" required .value=${inputText(range.from)}></label>
-        <label>To <input type="datetime-local" name="to" required .value=${inputText(range.to)}></label>
+        <label
+          >From <input type="datetime-local" name="from" required .value=${inputText(range.from)}
+        /></label>
+        <label
+          >To <input type="datetime-local" name="to" required .value=${inputText(range.to)}
+        /></label>
         <button type="submit">Show</button>
         ${context.state.rangeFault ? html`<p class="error-note" role="alert">${context.state.rangeFault}</p>` : nothing}
-      </form></details>
-    ${range.isLive ? html`<button type="button" class="chip live" aria-pressed=${isPaused() ? "true" : "false"}
-      title="Stop or go on renewing what is shown" @click=${() => {
-        setPaused(!isPaused());
-        context.update();
-        if (!isPaused()) context.reload();
-      }}>${isPaused() ? "▶ Paused" : "● Live"}</button>` : nothing}
+      </form>
+    </details>
+    ${
+      range.isLive
+        ? html`<button
+            type="button"
+            class="chip live"
+            aria-pressed=${isPaused() ? "true" : "false"}
+            title="Stop or go on renewing what is shown"
+            @click=${() => {
+              setPaused(!isPaused());
+              context.update();
+              if (!isPaused()) context.reload();
+            }}
+          >
+            ${isPaused() ? "▶ Paused" : "● Live"}
+          </button>`
+        : nothing
+    }
   </div>`;
 }

@@ -5,57 +5,87 @@ import { badge, due, journeyLink, link, runState, systemMark, time } from "./par
 import { duration, secondsBetween } from "./time.js";
 
 const STEP_STATES = {
-  done: ["ok", "done"], waiting: ["plain", "waiting"], failed: ["bad", "failed"],
-  overdue: ["warn", "missing"], skipped: ["unknown", "skipped"],
+  done: ["ok", "done"],
+  waiting: ["plain", "waiting"],
+  failed: ["bad", "failed"],
+  overdue: ["warn", "missing"],
+  skipped: ["unknown", "skipped"],
 };
 
 // The line below a step: how long it took, until when it may take, why it failed.
 function note(step) {
   if (step.state === "done") {
     return html`${step.lag === null ? time(step.time, false) : "after " + duration(step.lag)}
-      ${step.late ? badge("warn", "late") : nothing}${step.recovered ? " · " + step.attempts + " attempts" : nothing}`;
+    ${step.late ? badge("warn", "late") : nothing}${step.recovered ? " · " + step.attempts + " attempts" : nothing}`;
   }
-  const answered = step.answered === null ? ""
-    : " · " + step.answered + (step.expected ? " of " + step.expected : "") + " stores";
+  const answered =
+    step.answered === null
+      ? ""
+      : " · " + step.answered + (step.expected ? " of " + step.expected : "") + " stores";
   if (step.state === "failed") {
-    return (step.cause || "failed") + (step.attempts > 1 ? " · " + step.attempts + " attempts" : "") + answered;
+    return (
+      (step.cause || "failed") +
+      (step.attempts > 1 ? " · " + step.attempts + " attempts" : "") +
+      answered
+    );
   }
   if (step.state === "skipped") {
-    return step.compensated ? "taken back" : step.failed_event ? "failed, then passed" : "not needed, or not seen";
+    return step.compensated
+      ? "taken back"
+      : step.failed_event
+        ? "failed, then passed"
+        : "not needed, or not seen";
   }
   if (!step.since) return "not yet its turn";
   return html`${step.due ? html`due ${due(step.due)}` : html`since ${time(step.since, false)}`}${answered}`;
 }
 
 function stepItem(step) {
-  const [state, word] = Object.hasOwn(STEP_STATES, step.state) ? STEP_STATES[step.state] : ["unknown", step.state];
+  const [state, word] = Object.hasOwn(STEP_STATES, step.state)
+    ? STEP_STATES[step.state]
+    : ["unknown", step.state];
   const n = step.event || step.failed_event;
   const title = step.title || step.name;
   const isAhead = step.state === "waiting" && !step.since;
-  return html`<li class="run-step ${step.state} ${isAhead ? "ahead" : ""} ${step.destination ? "destination" : ""}">
+  return html`<li
+    class="run-step ${step.state} ${isAhead ? "ahead" : ""} ${step.destination ? "destination" : ""}"
+  >
     ${badge(state, isAhead ? "to come" : word)}
-    <span class="step-title">${n ? link("/event/" + n, title) : title}</span>${systemMark(step.system)}
+    <span class="step-title">${n ? link("/event/" + n, title) : title}</span
+    >${systemMark(step.system)}
     <span class="step-note">${note(step)}</span>
-    ${step.destination ? html`<span class="step-end">destination</span>` : nothing}</li>`;
+    ${step.destination ? html`<span class="step-end">destination</span>` : nothing}
+  </li>`;
 }
 
 // The destinations of a run and how each is: what a run is for.
 function destinations(run) {
   const ends = run.steps.filter((step) => step.destination && step.state !== "skipped");
-  return ends.length === 0 ? nothing : html`<ul class="ends" aria-label="Destinations">${ends.map((step) => {
-    const [state] = Object.hasOwn(STEP_STATES, step.state) ? STEP_STATES[step.state] : ["unknown"];
-    return html`<li>${badge(state, step.title || step.name)}</li>`;
-  })}</ul>`;
+  return ends.length === 0
+    ? nothing
+    : html`<ul class="ends" aria-label="Destinations">
+        ${ends.map((step) => {
+          const [state] = Object.hasOwn(STEP_STATES, step.state)
+            ? STEP_STATES[step.state]
+            : ["unknown"];
+          return html`<li>${badge(state, step.title || step.name)}</li>`;
+        })}
+      </ul>`;
 }
 
 // `own` is the object whose page this is.
 export function runRow(run, own) {
   const title = run.title || run.workflow;
-  return html`<li class="run"><div class="run-head">
-    <strong>${link("/workflows/" + encodeURIComponent(run.workflow), title)}</strong>${runState(run.state)}
-    ${run.cause ? html`<span class="dim">${run.cause}</span>` : nothing}
-    ${run.object === own ? nothing : journeyLink(run.object)}
-    ${run.started && run.finished ? html`<span class="dim">took ${duration(secondsBetween(run.started, run.finished))}</span>` : nothing}
-    ${run.started ? nothing : badge("unknown", "start not seen")}${destinations(run)}</div>
-    <ol class="run-steps" aria-label="Steps of ${title}">${run.steps.map(stepItem)}</ol></li>`;
+  return html`<li class="run">
+    <div class="run-head">
+      <strong>${link("/workflows/" + encodeURIComponent(run.workflow), title)}</strong
+      >${runState(run.state)} ${run.cause ? html`<span class="dim">${run.cause}</span>` : nothing}
+      ${run.object === own ? nothing : journeyLink(run.object)}
+      ${run.started && run.finished ? html`<span class="dim">took ${duration(secondsBetween(run.started, run.finished))}</span>` : nothing}
+      ${run.started ? nothing : badge("unknown", "start not seen")}${destinations(run)}
+    </div>
+    <ol class="run-steps" aria-label="Steps of ${title}">
+      ${run.steps.map(stepItem)}
+    </ol>
+  </li>`;
 }

@@ -26,11 +26,22 @@ const SHAPES = { bad: "✕", warn: "▲", ok: "", unknown: "?" };
 
 export function storeGrid(stores) {
   if (stores.length === 0) return html`<p class="dim">No event has named a store yet.</p>`;
-  const sorted = [...stores].sort((a, b) => a.store.localeCompare(b.store, undefined, { numeric: true }));
-  return html`<ul class="cells ${sorted.length > 150 ? "many" : ""}">${sorted.map((store) => {
-    const state = storeState(store);
-    const words = "Store " + store.store + ": " + storeWords(store);
-    return html`<li><a class="store-cell ${state}" href="/stores/${encodeURIComponent(store.store)}" title=${words}
-      aria-label=${words}>${SHAPES[state] ? html`<span aria-hidden="true">${SHAPES[state]}</span>` : nothing}</a></li>`;
-  })}</ul>`;
+  const sorted = [...stores].sort((a, b) =>
+    a.store.localeCompare(b.store, undefined, { numeric: true }),
+  );
+  return html`<ul class="cells ${sorted.length > 150 ? "many" : ""}">
+    ${sorted.map((store) => {
+      const state = storeState(store);
+      const words = "Store " + store.store + ": " + storeWords(store);
+      return html`<li>
+        <a
+          class="store-cell ${state}"
+          href="/stores/${encodeURIComponent(store.store)}"
+          title=${words}
+          aria-label=${words}
+          >${SHAPES[state] ? html`<span aria-hidden="true">${SHAPES[state]}</span>` : nothing}</a
+        >
+      </li>`;
+    })}
+  </ul>`;
 }

@@ -1,13 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // Times as people read them: local, with the exact UTC behind; durations in two units.
 
-const clock = new Intl.DateTimeFormat(undefined,
-  { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+const clock = new Intl.DateTimeFormat(undefined, {
+  hour: "2-digit",
+  minute: "2-digit",
+  second: "2-digit",
+  hourCycle: "h23",
+});
 const day = new Intl.DateTimeFormat(undefined, { year: "numeric", month: "short", day: "2-digit" });
 
 function sameDay(a, b) {
-  return a.getFullYear() === b.getFullYear() && a.getMonth() === b.getMonth()
-    && a.getDate() === b.getDate();
+  return (
+    a.getFullYear() === b.getFullYear() &&
+    a.getMonth() === b.getMonth() &&
+    a.getDate() === b.getDate()
+  );
 }
 
 // "18:03:12.345"; the API gives microseconds, of which three digits are shown.
@@ -29,9 +36,10 @@ export function duration(seconds) {
   if (s < 9.995) return sign + s.toFixed(1) + " s";
   if (s < 60) return sign + Math.round(s) + " s";
   const whole = Math.round(s);
-  if (whole < 3600) return sign + Math.floor(whole / 60) + " m " + whole % 60 + " s";
-  if (whole < 86400) return sign + Math.floor(whole / 3600) + " h " + Math.floor(whole % 3600 / 60) + " m";
-  return sign + Math.floor(whole / 86400) + " d " + Math.floor(whole % 86400 / 3600) + " h";
+  if (whole < 3600) return sign + Math.floor(whole / 60) + " m " + (whole % 60) + " s";
+  if (whole < 86400)
+    return sign + Math.floor(whole / 3600) + " h " + Math.floor((whole % 3600) / 60) + " m";
+  return sign + Math.floor(whole / 86400) + " d " + Math.floor((whole % 86400) / 3600) + " h";
 }
 
 export function secondsBetween(a, b) {

@@ -9,13 +9,17 @@ const BUDGET_LOW = 0.25;
 export function oldestOf(workflow) {
   let oldest = null;
   for (const step of workflow.steps) {
-    if (step.after.length > 0 && step.waiting > 0 && (oldest === null || step.oldest_age > oldest)) oldest = step.oldest_age;
+    if (step.after.length > 0 && step.waiting > 0 && (oldest === null || step.oldest_age > oldest))
+      oldest = step.oldest_age;
   }
   return oldest;
 }
 
 export function waitingOf(workflow) {
-  return workflow.steps.reduce((sum, step) => sum + (step.after.length > 0 ? step.waiting || 0 : 0), 0);
+  return workflow.steps.reduce(
+    (sum, step) => sum + (step.after.length > 0 ? step.waiting || 0 : 0),
+    0,
+  );
 }
 
 // The objective of which least is left; null: none has decided anything.
@@ -23,7 +27,8 @@ export function worstBudget(objectives) {
   let worst = null;
   for (const objective of objectives) {
     const isKnown = typeof objective.budget_remaining === "number" && objective.total > 0;
-    if (isKnown && (worst === null || objective.budget_remaining < worst.budget_remaining)) worst = objective;
+    if (isKnown && (worst === null || objective.budget_remaining < worst.budget_remaining))
+      worst = objective;
   }
   return worst;
 }
@@ -36,7 +41,8 @@ export function judge(workflow, objectives) {
   const left = budget ? budget.budget_remaining : 1;
   const why = [];
   if (runs.failed) why.push(["bad", runs.failed + " failed"]);
-  if (workflow.verdict === "stop" || workflow.verdict === "stall") why.push(["bad", workflow.verdict === "stop" ? "stopped" : "stalled"]);
+  if (workflow.verdict === "stop" || workflow.verdict === "stall")
+    why.push(["bad", workflow.verdict === "stop" ? "stopped" : "stalled"]);
   if (left <= 0) why.push(["bad", "budget spent"]);
   if (runs.overdue) why.push(["warn", runs.overdue + " overdue"]);
   if (workflow.verdict === "warn") why.push(["warn", "falls behind"]);
@@ -48,8 +54,10 @@ export function judge(workflow, objectives) {
 // Trouble first; of the same trouble, what matters more, then what is worse, then by title.
 export function byTrouble(a, b) {
   const weight = { critical: 0, standard: 1, deferrable: 2 };
-  return RANKS.indexOf(a.trouble.state) - RANKS.indexOf(b.trouble.state)
-    || weight[a.workflow.criticality] - weight[b.workflow.criticality]
-    || VERDICT_ORDER.indexOf(a.workflow.verdict) - VERDICT_ORDER.indexOf(b.workflow.verdict)
-    || a.workflow.title.localeCompare(b.workflow.title);
+  return (
+    RANKS.indexOf(a.trouble.state) - RANKS.indexOf(b.trouble.state) ||
+    weight[a.workflow.criticality] - weight[b.workflow.criticality] ||
+    VERDICT_ORDER.indexOf(a.workflow.verdict) - VERDICT_ORDER.indexOf(b.workflow.verdict) ||
+    a.workflow.title.localeCompare(b.workflow.title)
+  );
 }

@@ -3,31 +3,93 @@
 import { get } from "../api.js";
 import { count } from "../format.js";
 import { html, nothing } from "../lit.js";
-import { badge, budget, fact, link, percent, runsPath, storeLink, systemMark, time, workflowLink } from "../parts.js";
+import {
+  badge,
+  budget,
+  fact,
+  link,
+  percent,
+  runsPath,
+  storeLink,
+  systemMark,
+  time,
+  workflowLink,
+} from "../parts.js";
 import { plot } from "../plot.js";
 import { rangeBar } from "../range.js";
 import { duration } from "../time.js";
 import { windowText } from "./objectives.js";
 
-const STATES = { firing: ["bad", "firing"], "low-traffic": ["warn", "fires, little traffic"], quiet: ["ok", "quiet"], "few-events": ["unknown", "too few events"],
-  "few-bad": ["ok", "too few bad"], unusable: ["unknown", "unusable"] };
+const STATES = {
+  firing: ["bad", "firing"],
+  "low-traffic": ["warn", "fires, little traffic"],
+  quiet: ["ok", "quiet"],
+  "few-events": ["unknown", "too few events"],
+  "few-bad": ["ok", "too few bad"],
+  unusable: ["unknown", "unusable"],
+};
 
 function spent(title, rows, cell) {
   const total = rows.reduce((sum, row) => sum + row.bad, 0);
-  return html`<section class="panel" aria-label="Spent by ${title}"><h2>By ${title}</h2>
-    ${rows.length === 0 || total <= 0 ? html`<p class="dim">Nothing was spent.</p>` : html`<ol class="spent">${rows.map((row) => html`<li>
-      <span class="spent-name">${cell(row.what)}</span><span class="spent-bar"><i .style=${"width:" + Math.max(0, 100 * row.bad / rows[0].bad) + "%"}></i></span>
-      <span class="num">${count(row.bad)}</span><span class="num dim">${percent(row.bad / total, 0)}</span></li>`)}</ol>`}</section>`;
+  return html`<section class="panel" aria-label="Spent by ${title}">
+    <h2>By ${title}</h2>
+    ${
+      rows.length === 0 || total <= 0
+        ? html`<p class="dim">Nothing was spent.</p>`
+        : html`<ol class="spent">
+            ${rows.map(
+              (row) =>
+                html`<li>
+                  <span class="spent-name">${cell(row.what)}</span
+                  ><span class="spent-bar"
+                    ><i .style=${"width:" + Math.max(0, (100 * row.bad) / rows[0].bad) + "%"}></i
+                  ></span>
+                  <span class="num">${count(row.bad)}</span
+                  ><span class="num dim">${percent(row.bad / total, 0)}</span>
+                </li>`,
+            )}
+          </ol>`
+    }
+  </section>`;
 }
 
 function burns(objective) {
-  return html`<section class="panel" aria-label="Burn rates"><h2>Burn rates <span class="dim">1 spends the budget in just its window</span></h2>
-    <div class="scroll" tabindex="0" role="region" aria-label="Burn rates"><table><thead><tr><th scope="col">Rule</th><th scope="col">Long</th><th scope="col" class="num">Burn</th>
-    <th scope="col">Short</th><th scope="col" class="num">Burn</th><th scope="col" class="num">Threshold</th><th scope="col" class="num">Least events</th>
-    <th scope="col">Now</th></tr></thead><tbody>${(objective.rules || []).map((rule) => html`<tr><th scope="row">${rule.rule}${rule.pages ? " (page)" : ""}</th>
-      <td>${rule.long}</td><td class="num">${number(objective.burn[rule.long])}</td><td>${rule.short}</td><td class="num">${number(objective.burn[rule.short])}</td>
-      <td class="num">${number(rule.threshold)}</td><td class="num">${count(rule.events_min)}</td>
-      <td>${badge(...(rule.feasible ? STATES[rule.state] || ["unknown", rule.state] : ["unknown", rule.use]))}</td></tr>`)}</tbody></table></div></section>`;
+  return html`<section class="panel" aria-label="Burn rates">
+    <h2>Burn rates <span class="dim">1 spends the budget in just its window</span></h2>
+    <div class="scroll" tabindex="0" role="region" aria-label="Burn rates">
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">Rule</th>
+            <th scope="col">Long</th>
+            <th scope="col" class="num">Burn</th>
+            <th scope="col">Short</th>
+            <th scope="col" class="num">Burn</th>
+            <th scope="col" class="num">Threshold</th>
+            <th scope="col" class="num">Least events</th>
+            <th scope="col">Now</th>
+          </tr>
+        </thead>
+        <tbody>
+          ${(objective.rules || []).map(
+            (rule) =>
+              html`<tr>
+                <th scope="row">${rule.rule}${rule.pages ? " (page)" : ""}</th>
+                <td>${rule.long}</td>
+                <td class="num">${number(objective.burn[rule.long])}</td>
+                <td>${rule.short}</td>
+                <td class="num">${number(objective.burn[rule.short])}</td>
+                <td class="num">${number(rule.threshold)}</td>
+                <td class="num">${count(rule.events_min)}</td>
+                <td>
+                  ${badge(...(rule.feasible ? STATES[rule.state] || ["unknown", rule.state] : ["unknown", rule.use]))}
+                </td>
+              </tr>`,
+          )}
+        </tbody>
+      </table>
+    </div>
+  </section>`;
 }
 
 function number(value) {
@@ -39,24 +101,37 @@ export const page = {
   views: ["objective/"],
   every: 1000,
   hasRange: true,
-  title: (objective, { rest }) => objective ? objective.title || rest : rest,
+  title: (objective, { rest }) => (objective ? objective.title || rest : rest),
   load: ({ rest, signal }) => get("/objectives/" + encodeURIComponent(rest), null, signal),
   view(objective, context) {
     const params = { objective: objective.name };
     const isKnown = objective.total > 0;
-    return html`<div class="page-head"><h1>${objective.title || objective.name}</h1>${budget(objective)}
-      <span class="dim">${workflowLink(objective.workflow)} · ${objective.owner}</span></div>
-      <dl class="facts line">${fact("Target", percent(objective.target))}${fact("Kept", isKnown ? percent(objective.ratio) : "–")}
+    return html`<div class="page-head">
+        <h1>${objective.title || objective.name}</h1>
+        ${budget(objective)}
+        <span class="dim">${workflowLink(objective.workflow)} · ${objective.owner}</span>
+      </div>
+      <dl class="facts line">
+        ${fact("Target", percent(objective.target))}${fact("Kept", isKnown ? percent(objective.ratio) : "–")}
         ${fact("Good", count(objective.good))}${fact("Bad", link(runsPath({ workflow: objective.workflow }), count(objective.bad)))}
         ${fact("Undecided", count(objective.undecided))}${objective.excluded ? fact("In maintenance", count(objective.excluded)) : nothing}
         ${fact("Over", windowText(objective.window))}${fact("From", time(objective.window.from))}
         ${fact("Spent in", objective.exhaustion === null || objective.exhaustion === undefined ? "–" : duration(objective.exhaustion))}
-        ${objective.within ? fact("Within", duration(objective.within)) : nothing}</dl>
+        ${objective.within ? fact("Within", duration(objective.within)) : nothing}
+      </dl>
       ${rangeBar(context)}
-      <div class="plots"><section class="panel" aria-label="Budget">${plot(context, "budget", { panel: "objective.budget", title: "Budget remaining", params, width: 760, height: 240 })}</section>
-        <section class="panel" aria-label="Burn">${plot(context, "burn", { panel: "objective.burn", title: "Burn rate", params, width: 760, height: 240 })}</section></div>
+      <div class="plots">
+        <section class="panel" aria-label="Budget">
+          ${plot(context, "budget", { panel: "objective.budget", title: "Budget remaining", params, width: 760, height: 240 })}
+        </section>
+        <section class="panel" aria-label="Burn">
+          ${plot(context, "burn", { panel: "objective.burn", title: "Burn rate", params, width: 760, height: 240 })}
+        </section>
+      </div>
       ${burns(objective)}
-      <div class="thirds">${spent("cause", objective.spend.cause, (what) => link(runsPath({ workflow: objective.workflow, cause: what }), what))}
-        ${spent("system", objective.spend.system, (what) => systemMark(what))}${spent("store", objective.spend.store, (what) => storeLink(what))}</div>`;
+      <div class="thirds">
+        ${spent("cause", objective.spend.cause, (what) => link(runsPath({ workflow: objective.workflow, cause: what }), what))}
+        ${spent("system", objective.spend.system, (what) => systemMark(what))}${spent("store", objective.spend.store, (what) => storeLink(what))}
+      </div>`;
   },
 };

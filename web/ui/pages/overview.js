@@ -4,7 +4,16 @@
 import { get } from "../api.js";
 import { count, plural } from "../format.js";
 import { html, nothing, repeat } from "../lit.js";
-import { badge, budget, journeyLink, link, percent, runsPath, workflowLink, ago } from "../parts.js";
+import {
+  badge,
+  budget,
+  journeyLink,
+  link,
+  percent,
+  runsPath,
+  workflowLink,
+  ago,
+} from "../parts.js";
 import { plot } from "../plot.js";
 import { storeGrid } from "../storegrid.js";
 import { duration } from "../time.js";
@@ -18,50 +27,135 @@ function tile(context, { workflow, objectives, trouble }) {
   const runs = workflow.runs || {};
   const worst = worstBudget(objectives);
   const path = "/workflows/" + encodeURIComponent(workflow.name);
-  const words = { bad: "trouble", warn: "look", ok: "well", unknown: workflow.verdict === "idle" ? "idle" : "no data yet" };
+  const words = {
+    bad: "trouble",
+    warn: "look",
+    ok: "well",
+    unknown: workflow.verdict === "idle" ? "idle" : "no data yet",
+  };
   return html`<li class="tile ${trouble.state}" data-workflow=${workflow.name}>
     <h2>${link(path, workflow.title || workflow.name, "row-link")}</h2>
     ${badge(trouble.state, trouble.why[0] || words[trouble.state])}
-    <p class="tile-lag"><span class="big">${oldest === null ? "–" : duration(oldest)}</span>
-      <span class="dim">${oldest === null ? "nothing waits" : "oldest of " + count(waitingOf(workflow)) + " waiting"}</span></p>
-    ${plot(context, "spark-" + workflow.name, { panel: "spark.throughput", params: { workflow: workflow.name },
-      width: 280, height: 44, isPlain: true, alt: "Completed a minute, the last hour", range: HOUR })}
-    <p class="tile-foot"><span>${runs.failed ? link(runsPath({ workflow: workflow.name, state: "failed", open: "1" }), count(runs.failed) + " failed", "count bad") : "0 failed"}</span>
-      <span>${runs.overdue ? link(runsPath({ workflow: workflow.name, state: "overdue", open: "1" }), count(runs.overdue) + " overdue", "count warn") : "0 overdue"}</span>
-      <span class="dim">${worst ? percent(worst.budget_remaining, 0) + " budget" : "no budget data"}</span></p></li>`;
+    <p class="tile-lag">
+      <span class="big">${oldest === null ? "–" : duration(oldest)}</span>
+      <span class="dim"
+        >${oldest === null ? "nothing waits" : "oldest of " + count(waitingOf(workflow)) + " waiting"}</span
+      >
+    </p>
+    ${plot(context, "spark-" + workflow.name, {
+      panel: "spark.throughput",
+      params: { workflow: workflow.name },
+      width: 280,
+      height: 44,
+      isPlain: true,
+      alt: "Completed a minute, the last hour",
+      range: HOUR,
+    })}
+    <p class="tile-foot">
+      <span
+        >${runs.failed ? link(runsPath({ workflow: workflow.name, state: "failed", open: "1" }), count(runs.failed) + " failed", "count bad") : "0 failed"}</span
+      >
+      <span
+        >${runs.overdue ? link(runsPath({ workflow: workflow.name, state: "overdue", open: "1" }), count(runs.overdue) + " overdue", "count warn") : "0 overdue"}</span
+      >
+      <span class="dim"
+        >${worst ? percent(worst.budget_remaining, 0) + " budget" : "no budget data"}</span
+      >
+    </p>
+  </li>`;
 }
 
 const HOUR = { seconds: 3600, isLive: true };
 
 // Idle workflows are one line: nothing of them is late, and nothing is shown to be well.
 function idleLine(idle) {
-  return idle.length === 0 ? nothing : html`<p class="idle dim">Idle or without data:
-    ${idle.map(({ workflow }, i) => html`${i ? ", " : ""}${workflowLink(workflow.name, workflow.title)}`)}.</p>`;
+  return idle.length === 0
+    ? nothing
+    : html`<p class="idle dim">
+        Idle or without data:
+        ${idle.map(({ workflow }, i) => html`${i ? ", " : ""}${workflowLink(workflow.name, workflow.title)}`)}.
+      </p>`;
 }
 
 function truth(overview, status) {
   const lag = overview.watermark_lag;
   const facts = [];
-  facts.push(overview.at === null ? ["bad", "no watermark", "The collector has not said anything yet"]
-    : lag > BEHIND_S ? ["warn", "judged up to " + duration(lag) + " ago", "A source delivers old events, or the taps are not read to their end; what is past its deadline since then is not called overdue yet"]
-      : ["ok", "deadlines judged up to now", "The watermark is " + duration(lag) + " behind the clock"]);
-  facts.push(status.sources.missing > 0
-    ? ["warn", plural(status.sources.missing, "event") + " missing", "Gaps in the sequences of " + plural(status.sources.with_gaps, "source"), "/taps?missing=1"]
-    : ["ok", "no gaps", "No numbered source skipped a number", "/taps"]);
-  facts.push(status.quarantine_open > 0
-    ? ["warn", plural(status.quarantine_open, "message") + " not understood", "In quarantine", "/quarantine"] : ["ok", "all understood", "Nothing is in quarantine", "/quarantine"]);
-  if (status.totals.effects_duplicate > 0) facts.push(["bad", plural(status.totals.effects_duplicate, "effect") + " twice", "Posted or captured twice", runsPath({ cause: "duplicate" })]);
-  if (overview.where.given_up > 0) facts.push(["warn", count(overview.where.given_up) + " runs given up", "More runs are open than track.max-open-runs"]);
-  return html`<ul class="truth" aria-label="How far this can be trusted">${facts.map(([state, words, title, path]) =>
-    html`<li>${path ? link(path, badge(state, words, title)) : badge(state, words, title)}</li>`)}</ul>`;
+  facts.push(
+    overview.at === null
+      ? ["bad", "no watermark", "The collector has not said anything yet"]
+      : lag > BEHIND_S
+        ? [
+            "warn",
+            "judged up to " + duration(lag) + " ago",
+            "A source delivers old events, or the taps are not read to their end; what is past its deadline since then is not called overdue yet",
+          ]
+        : [
+            "ok",
+            "deadlines judged up to now",
+            "The watermark is " + duration(lag) + " behind the clock",
+          ],
+  );
+  facts.push(
+    status.sources.missing > 0
+      ? [
+          "warn",
+          plural(status.sources.missing, "event") + " missing",
+          "Gaps in the sequences of " + plural(status.sources.with_gaps, "source"),
+          "/taps?missing=1",
+        ]
+      : ["ok", "no gaps", "No numbered source skipped a number", "/taps"],
+  );
+  facts.push(
+    status.quarantine_open > 0
+      ? [
+          "warn",
+          plural(status.quarantine_open, "message") + " not understood",
+          "In quarantine",
+          "/quarantine",
+        ]
+      : ["ok", "all understood", "Nothing is in quarantine", "/quarantine"],
+  );
+  if (status.totals.effects_duplicate > 0)
+    facts.push([
+      "bad",
+      plural(status.totals.effects_duplicate, "effect") + " twice",
+      "Posted or captured twice",
+      runsPath({ cause: "duplicate" }),
+    ]);
+  if (overview.where.given_up > 0)
+    facts.push([
+      "warn",
+      count(overview.where.given_up) + " runs given up",
+      "More runs are open than track.max-open-runs",
+    ]);
+  return html`<ul class="truth" aria-label="How far this can be trusted">
+    ${facts.map(
+      ([state, words, title, path]) =>
+        html`<li>
+          ${path ? link(path, badge(state, words, title)) : badge(state, words, title)}
+        </li>`,
+    )}
+  </ul>`;
 }
 
 function runList(title, section, filter) {
   if (section.count === 0) return nothing;
-  return html`<section class="panel" aria-label=${title}><h2>${link(runsPath(filter), count(section.count) + " " + title)}</h2>
-    <ol class="brief">${repeat(section.runs.slice(0, LISTED), (run) => run.workflow + run.object, (run) => html`<li>
-      ${journeyLink(run.object)}<span class="grow">${run.step || run.workflow}${run.cause && run.cause !== "missing" ? html` · <b>${run.cause}</b>` : nothing}</span>
-      <span class="num">${ago(run.since || run.started)}</span></li>`)}</ol></section>`;
+  return html`<section class="panel" aria-label=${title}>
+    <h2>${link(runsPath(filter), count(section.count) + " " + title)}</h2>
+    <ol class="brief">
+      ${repeat(
+        section.runs.slice(0, LISTED),
+        (run) => run.workflow + run.object,
+        (run) =>
+          html`<li>
+            ${journeyLink(run.object)}<span class="grow"
+              >${run.step || run.workflow}${run.cause && run.cause !== "missing" ? html` · <b>${run.cause}</b>` : nothing}</span
+            >
+            <span class="num">${ago(run.since || run.started)}</span>
+          </li>`,
+      )}
+    </ol>
+  </section>`;
 }
 
 // Something of it is under way: it has a tile, also while nothing can be said of it.
@@ -73,11 +167,25 @@ function headline(tiles) {
   const bad = tiles.filter((one) => one.trouble.state === "bad").length;
   const warn = tiles.filter((one) => one.trouble.state === "warn").length;
   const unknown = tiles.filter((one) => one.trouble.state === "unknown" && isBusy(one)).length;
-  const state = bad ? "bad" : warn ? "warn" : unknown === 0 && tiles.some((one) => one.trouble.state === "ok") ? "ok" : "unknown";
-  const words = bad ? plural(bad, "workflow") + " in trouble" : warn ? plural(warn, "workflow") + " to look at"
-    : unknown ? "No trouble seen, too early to tell of " + unknown
-      : state === "ok" ? "All workflows keep up" : "Nothing goes on";
-  return html`<h1 class="headline ${state}">${words}${bad && warn ? html`<span class="dim"> and ${warn} to look at</span>` : nothing}</h1>`;
+  const state = bad
+    ? "bad"
+    : warn
+      ? "warn"
+      : unknown === 0 && tiles.some((one) => one.trouble.state === "ok")
+        ? "ok"
+        : "unknown";
+  const words = bad
+    ? plural(bad, "workflow") + " in trouble"
+    : warn
+      ? plural(warn, "workflow") + " to look at"
+      : unknown
+        ? "No trouble seen, too early to tell of " + unknown
+        : state === "ok"
+          ? "All workflows keep up"
+          : "Nothing goes on";
+  return html`<h1 class="headline ${state}">
+    ${words}${bad && warn ? html`<span class="dim"> and ${warn} to look at</span>` : nothing}
+  </h1>`;
 }
 
 export const page = {
@@ -86,39 +194,75 @@ export const page = {
   every: 1000,
   title: () => "Overview",
   async load({ signal, state }) {
-    const [overview, workflows, objectives, status, stores] = await Promise.all([get("/overview", null, signal),
-      get("/workflows", { limit: 1000 }, signal), get("/objectives", { limit: 1000 }, signal), get("/status", null, signal),
-      get("/stores", { limit: 1000 }, signal)]);
+    const [overview, workflows, objectives, status, stores] = await Promise.all([
+      get("/overview", null, signal),
+      get("/workflows", { limit: 1000 }, signal),
+      get("/objectives", { limit: 1000 }, signal),
+      get("/status", null, signal),
+      get("/stores", { limit: 1000 }, signal),
+    ]);
     state.hasData = true;
     return { overview, workflows: workflows.items, objectives: objectives.items, status, stores };
   },
   view({ overview, workflows, objectives, status, stores }, context) {
-    const tiles = workflows.map((workflow) => {
-      const own = objectives.filter((objective) => objective.workflow === workflow.name);
-      return { workflow, objectives: own, trouble: judge(workflow, own) };
-    }).sort(byTrouble);
+    const tiles = workflows
+      .map((workflow) => {
+        const own = objectives.filter((objective) => objective.workflow === workflow.name);
+        return { workflow, objectives: own, trouble: judge(workflow, own) };
+      })
+      .sort(byTrouble);
     const isShown = (one) => one.trouble.state !== "unknown" || isBusy(one);
     const shown = tiles.filter(isShown);
-    return html`<div class="overview-head">${headline(tiles)}${truth(overview, status)}
-      <a class="chip wall-link" href=${context.params.has("wall") ? "/" : "/?wall"}>${context.params.has("wall") ? "Leave the wall" : "Wall"}</a></div>
+    return html`<div class="overview-head">
+        ${headline(tiles)}${truth(overview, status)}
+        <a class="chip wall-link" href=${context.params.has("wall") ? "/" : "/?wall"}
+          >${context.params.has("wall") ? "Leave the wall" : "Wall"}</a
+        >
+      </div>
       ${workflows.length === 0 ? html`<div class="note"><strong>No workflow is defined.</strong> See workflows in the configuration.</div>` : nothing}
-      <div class="overview"><div><ul class="tiles" aria-label="Workflows, trouble first">${repeat(shown, (one) => one.workflow.name, (one) => tile(context, one))}</ul>
-        ${idleLine(tiles.filter((one) => !isShown(one)))}</div>
-      <div class="overview-side">
-        <section class="panel" aria-label="Stores"><h2>${link("/stores", "Stores")}
-          <span class="dim">${overview.store_totals ? overview.store_totals.late + " of " + plural(overview.store_totals.stores, "store") + " late" : ""}</span></h2>
-          ${storeGrid(stores.items)}</section>
-        ${runList("failed", overview.failing, { state: "failed", open: "1" })}
-        ${runList("overdue", overview.missing.overdue, { state: "overdue", open: "1" })}
-        ${budgets(objectives)}</div></div>`;
+      <div class="overview">
+        <div>
+          <ul class="tiles" aria-label="Workflows, trouble first">
+            ${repeat(
+              shown,
+              (one) => one.workflow.name,
+              (one) => tile(context, one),
+            )}
+          </ul>
+          ${idleLine(tiles.filter((one) => !isShown(one)))}
+        </div>
+        <div class="overview-side">
+          <section class="panel" aria-label="Stores">
+            <h2>
+              ${link("/stores", "Stores")}
+              <span class="dim"
+                >${overview.store_totals ? overview.store_totals.late + " of " + plural(overview.store_totals.stores, "store") + " late" : ""}</span
+              >
+            </h2>
+            ${storeGrid(stores.items)}
+          </section>
+          ${runList("failed", overview.failing, { state: "failed", open: "1" })}
+          ${runList("overdue", overview.missing.overdue, { state: "overdue", open: "1" })}
+          ${budgets(objectives)}
+        </div>
+      </div>`;
   },
 };
 
 // The budgets that are nearest to their end.
 function budgets(objectives) {
-  const known = objectives.filter((one) => typeof one.budget_remaining === "number" && one.total > 0 && one.budget_remaining < 1)
-    .sort((a, b) => a.budget_remaining - b.budget_remaining).slice(0, LISTED);
+  const known = objectives
+    .filter(
+      (one) =>
+        typeof one.budget_remaining === "number" && one.total > 0 && one.budget_remaining < 1,
+    )
+    .sort((a, b) => a.budget_remaining - b.budget_remaining)
+    .slice(0, LISTED);
   if (known.length === 0) return nothing;
-  return html`<section class="panel" aria-label="Budgets"><h2>${link("/objectives", "Budgets spent most")}</h2>
-    <ol class="brief">${known.map((one) => html`<li><span class="grow">${link("/objectives/" + encodeURIComponent(one.name), one.title || one.name)}</span>${budget(one)}</li>`)}</ol></section>`;
+  return html`<section class="panel" aria-label="Budgets">
+    <h2>${link("/objectives", "Budgets spent most")}</h2>
+    <ol class="brief">
+      ${known.map((one) => html`<li><span class="grow">${link("/objectives/" + encodeURIComponent(one.name), one.title || one.name)}</span>${budget(one)}</li>`)}
+    </ol>
+  </section>`;
 }

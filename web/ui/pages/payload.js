@@ -9,26 +9,50 @@ import { badge, fact, journeyLink, link, time } from "../parts.js";
 import { duration } from "../time.js";
 
 function revealForm(again) {
-  return html`<form class="reveal" @submit=${(submit) => {
-    submit.preventDefault();
-    const field = submit.target.elements.reason;
-    const reason = field.value.trim();
-    if (reason) again({ reveal: "1", reason });
-    else field.focus();
-  }}><input type="text" name="reason" maxlength="500" placeholder="Why? (it is kept)"
-    aria-label="Reason for revealing the payload"><button type="submit">Reveal</button></form>`;
+  return html`<form
+    class="reveal"
+    @submit=${(submit) => {
+      submit.preventDefault();
+      const field = submit.target.elements.reason;
+      const reason = field.value.trim();
+      if (reason) again({ reveal: "1", reason });
+      else field.focus();
+    }}
+  >
+    <input
+      type="text"
+      name="reason"
+      maxlength="500"
+      placeholder="Why? (it is kept)"
+      aria-label="Reason for revealing the payload"
+    /><button type="submit">Reveal</button>
+  </form>`;
 }
 
 function body(event, again) {
   if (event.text === null) {
-    return html`<p class="dim">${event.kind === "duplicate"
-      ? "A duplicate of event " + event.of + ": the same content was stored once, there." : "There is no content."}</p>`;
+    return html`<p class="dim">
+      ${
+        event.kind === "duplicate"
+          ? "A duplicate of event " + event.of + ": the same content was stored once, there."
+          : "There is no content."
+      }
+    </p>`;
   }
-  return html`<div><div class="payload-head">
-    ${event.masked ? html`<span>${badge("unknown", "masked")} ${plural(event.hidden_values, "value")} hidden</span>`
-      : badge("warn", "unmasked", "Personal data may be on this screen")}
-    ${event.payload_expired ? badge("unknown", "payload past retention") : nothing}
-    ${event.masked ? revealForm(again) : nothing}</div>${jsonBlock(event.text)}</div>`;
+  return html`<div>
+    <div class="payload-head">
+      ${
+        event.masked
+          ? html`<span
+              >${badge("unknown", "masked")} ${plural(event.hidden_values, "value")} hidden</span
+            >`
+          : badge("warn", "unmasked", "Personal data may be on this screen")
+      }
+      ${event.payload_expired ? badge("unknown", "payload past retention") : nothing}
+      ${event.masked ? revealForm(again) : nothing}
+    </div>
+    ${jsonBlock(event.text)}
+  </div>`;
 }
 
 function facts(event) {
@@ -45,12 +69,24 @@ function facts(event) {
     ${fact("Number", link("/event/" + event.n, String(event.n)))}
     ${event.of ? fact("Repeats", number(event.of)) : nothing}
     ${event.effect_of ? fact("Repeats the effect of", number(event.effect_of)) : nothing}
-    ${event.echoes.length ? fact("Came again as", event.echoes.map((n, i) => html`${i ? ", " : ""}${link("/event/" + n, String(n))}`)) : nothing}</dl>`;
+    ${
+      event.echoes.length
+        ? fact(
+            "Came again as",
+            event.echoes.map((n, i) => html`${i ? ", " : ""}${link("/event/" + n, String(n))}`),
+          )
+        : nothing
+    }
+  </dl>`;
 }
 
 function errorNote(error) {
-  return error ? html`<p class="error-note">${badge("bad", error.class || "error")}
-    ${error.code ? html`<code>${error.code}</code>` : nothing} ${error.message || ""}</p>` : nothing;
+  return error
+    ? html`<p class="error-note">
+        ${badge("bad", error.class || "error")}
+        ${error.code ? html`<code>${error.code}</code>` : nothing} ${error.message || ""}
+      </p>`
+    : nothing;
 }
 
 async function load(context, n, params) {
@@ -77,6 +113,6 @@ export function payload(context, n) {
   if (error) return failed(error, () => again({}));
   if (!event) return loading("event " + n);
   return html`${errorNote(event.error)}${facts(event)}
-    ${event.journeys.length ? html`<div class="objects">${event.journeys.map((id) => journeyLink(id))}</div>` : nothing}
-    ${body(event, again)}`;
+  ${event.journeys.length ? html`<div class="objects">${event.journeys.map((id) => journeyLink(id))}</div>` : nothing}
+  ${body(event, again)}`;
 }

@@ -9,7 +9,17 @@ import { table } from "../table.js";
 
 const PAGE = 200;
 const PAGE_MAX = 1000;
-const FILTERS = ["workflow", "state", "step", "cause", "system", "store", "region", "since", "until"];
+const FILTERS = [
+  "workflow",
+  "state",
+  "step",
+  "cause",
+  "system",
+  "store",
+  "region",
+  "since",
+  "until",
+];
 
 function filterOf(params) {
   const filter = Object.fromEntries(FILTERS.map((name) => [name, params.get(name) || ""]));
@@ -20,27 +30,74 @@ function filterOf(params) {
 function choice(context, name, label, words, filter) {
   const value = filter[name];
   const all = value && !words.includes(value) ? [...words, value] : words;
-  return html`<label class="check">${label} <select name=${name} .value=${live(value)} @change=${(change) => {
-    const wanted = { ...filter, [name]: change.target.value };
-    if (name === "workflow") wanted.step = "";
-    context.go(runsPath(wanted), "replace");
-  }}><option value="">all</option>${all.map((word) => html`<option value=${word} ?selected=${word === value}>${word}</option>`)}</select></label>`;
+  return html`<label class="check"
+    >${label}
+    <select
+      name=${name}
+      .value=${live(value)}
+      @change=${(change) => {
+        const wanted = { ...filter, [name]: change.target.value };
+        if (name === "workflow") wanted.step = "";
+        context.go(runsPath(wanted), "replace");
+      }}
+    >
+      <option value="">all</option>
+      ${all.map((word) => html`<option value=${word} ?selected=${word === value}>${word}</option>`)}
+    </select></label
+  >`;
 }
 
 function filters(context, filter, workflows) {
-  const steps = workflows.filter((workflow) => workflow.name === filter.workflow).flatMap((workflow) => workflow.steps);
-  const systems = [...new Set(workflows.flatMap((workflow) => workflow.steps.map((step) => step.system)))].sort();
+  const steps = workflows
+    .filter((workflow) => workflow.name === filter.workflow)
+    .flatMap((workflow) => workflow.steps);
+  const systems = [
+    ...new Set(workflows.flatMap((workflow) => workflow.steps.map((step) => step.system))),
+  ].sort();
   return html`<form class="filters" @submit=${(submit) => submit.preventDefault()}>
-    ${choice(context, "workflow", "Workflow", workflows.map((workflow) => workflow.name), filter)}
-    ${filter.workflow ? choice(context, "step", "Step", steps.map((step) => step.name), filter) : nothing}
+    ${choice(
+      context,
+      "workflow",
+      "Workflow",
+      workflows.map((workflow) => workflow.name),
+      filter,
+    )}
+    ${
+      filter.workflow
+        ? choice(
+            context,
+            "step",
+            "Step",
+            steps.map((step) => step.name),
+            filter,
+          )
+        : nothing
+    }
     ${choice(context, "state", "State", RUN_WORDS, filter)}${choice(context, "cause", "Cause", CAUSES, filter)}
     ${choice(context, "system", "System", systems, filter)}
     ${filter.store ? choice(context, "store", "Store", [], filter) : nothing}
     ${filter.region ? choice(context, "region", "Region", [], filter) : nothing}
-    <label class="check"><input type="checkbox" .checked=${live(filter.open === "1")} @change=${(change) =>
-      context.go(runsPath({ ...filter, open: change.target.checked ? "1" : "" }), "replace")}> not finished</label>
-    ${filter.since || filter.until ? html`<button type="button" class="chip" @click=${() =>
-      context.go(runsPath({ ...filter, since: "", until: "" }), "replace")}>✕ only a range of time</button>` : nothing}</form>`;
+    <label class="check"
+      ><input
+        type="checkbox"
+        .checked=${live(filter.open === "1")}
+        @change=${(change) =>
+          context.go(runsPath({ ...filter, open: change.target.checked ? "1" : "" }), "replace")}
+      />
+      not finished</label
+    >
+    ${
+      filter.since || filter.until
+        ? html`<button
+            type="button"
+            class="chip"
+            @click=${() => context.go(runsPath({ ...filter, since: "", until: "" }), "replace")}
+          >
+            ✕ only a range of time
+          </button>`
+        : nothing
+    }
+  </form>`;
 }
 
 export const page = {
@@ -50,27 +107,49 @@ export const page = {
   title: () => "Runs",
   async load({ params, signal, state }) {
     state.limit = state.limit || PAGE;
-    const [runs, workflows] = await Promise.all([get("/runs", { ...filterOf(params), limit: state.limit }, signal),
-      state.workflows || get("/workflows", { limit: 1000 }, signal).then((answer) => answer.items)]);
+    const [runs, workflows] = await Promise.all([
+      get("/runs", { ...filterOf(params), limit: state.limit }, signal),
+      state.workflows || get("/workflows", { limit: 1000 }, signal).then((answer) => answer.items),
+    ]);
     state.workflows = workflows;
     return runs;
   },
   view(answer, context) {
     const filter = filterOf(context.params);
     const sum = money(answer.items);
-    return html`<h1 class="small">Runs</h1><section class="panel" aria-label="Runs">
-      <div class="panel-head">${filters(context, filter, context.state.workflows)}
-        <span class="dim" role="status">${plural(answer.total, "run")}${sum ? " · " + sum : ""}</span></div>
-      ${table(context, {
-        name: "runs", caption: "Runs", className: "runs", columns: runColumns, rows: answer.items,
-        key: (run) => run.workflow + run.object, sort: ["since", "desc"],
-        empty: "No run fits this filter. Runs are listed when they fail, are overdue, or have waited long; others are seen in the journey of their object.",
-        more: { isPartial: Boolean(answer.next) && context.state.limit < PAGE_MAX, next: () => {
-          context.state.limit = PAGE_MAX;
-          context.reload();
-        } },
-      })}
-      ${answer.next && context.state.limit >= PAGE_MAX ? html`<p class="dim">The longest ${count(PAGE_MAX)} are shown;
-        narrow the filter to see the others.</p>` : nothing}</section>`;
+    return html`<h1 class="small">Runs</h1>
+      <section class="panel" aria-label="Runs">
+        <div class="panel-head">
+          ${filters(context, filter, context.state.workflows)}
+          <span class="dim" role="status"
+            >${plural(answer.total, "run")}${sum ? " · " + sum : ""}</span
+          >
+        </div>
+        ${table(context, {
+          name: "runs",
+          caption: "Runs",
+          className: "runs",
+          columns: runColumns,
+          rows: answer.items,
+          key: (run) => run.workflow + run.object,
+          sort: ["since", "desc"],
+          empty:
+            "No run fits this filter. Runs are listed when they fail, are overdue, or have waited long; others are seen in the journey of their object.",
+          more: {
+            isPartial: Boolean(answer.next) && context.state.limit < PAGE_MAX,
+            next: () => {
+              context.state.limit = PAGE_MAX;
+              context.reload();
+            },
+          },
+        })}
+        ${
+          answer.next && context.state.limit >= PAGE_MAX
+            ? html`<p class="dim">
+                The longest ${count(PAGE_MAX)} are shown; narrow the filter to see the others.
+              </p>`
+            : nothing
+        }
+      </section>`;
   },
 };

@@ -11,32 +11,56 @@ const PAGE = 50;
 
 function row(hit) {
   const label = scoped(hit.scope, hit.id);
-  return html`<li>${link(journeyPath(hit.journey), html`${typeMark(hit.type)}
-    <span class="ident" title=${label}>${label}</span><span class="num">${plural(hit.events, "event")}</span>
-    <span class="when">${time(hit.first)}</span><span class="when">${time(hit.last)}</span>`, "hit row-link")}</li>`;
+  return html`<li>
+    ${link(
+      journeyPath(hit.journey),
+      html`${typeMark(hit.type)} <span class="ident" title=${label}>${label}</span
+        ><span class="num">${plural(hit.events, "event")}</span>
+        <span class="when">${time(hit.first)}</span><span class="when">${time(hit.last)}</span>`,
+      "hit row-link",
+    )}
+  </li>`;
 }
 
 function whyNothing(q, n) {
-  const reasons = [n.reason === "store_empty" ? "No event has arrived yet: the tower has nothing to look in."
-    : "No stored event carries an identifier that begins like this."];
+  const reasons = [
+    n.reason === "store_empty"
+      ? "No event has arrived yet: the tower has nothing to look in."
+      : "No stored event carries an identifier that begins like this.",
+  ];
   if (n.is_past_retention_possible) {
-    reasons.push(html`What was received before ${time(n.retention_edge)} is past retention and gone.`);
+    reasons.push(
+      html`What was received before ${time(n.retention_edge)} is past retention and gone.`,
+    );
   }
   if (n.quarantine_open > 0) {
-    reasons.push(html`${link("/quarantine", plural(n.quarantine_open, "message"))} in quarantine could not be
-      understood; it may be in one of them.`);
+    reasons.push(
+      html`${link("/quarantine", plural(n.quarantine_open, "message"))} in quarantine could not be
+      understood; it may be in one of them.`,
+    );
   }
   if (n.uncorrelated > 0) {
     reasons.push(plural(n.uncorrelated, "event") + " arrived without any identifier that links.");
   }
   if (n.ignored_identifiers > 0) {
-    reasons.push(plural(n.ignored_identifiers, "identifier") + " said nothing (0, null, without its store) and were ignored.");
+    reasons.push(
+      plural(n.ignored_identifiers, "identifier") +
+        " said nothing (0, null, without its store) and were ignored.",
+    );
   }
   if (n.is_behind_possible && n.watermark_age_seconds !== null) {
-    reasons.push("The last commit was " + duration(n.watermark_age_seconds)
-      + " ago: the collector does not run or is behind, so it may still be on its way.");
+    reasons.push(
+      "The last commit was " +
+        duration(n.watermark_age_seconds) +
+        " ago: the collector does not run or is behind, so it may still be on its way.",
+    );
   }
-  return empty("Nothing found for “" + q + "”, because …", html`<ul>${reasons.map((reason) => html`<li>${reason}</li>`)}</ul>`);
+  return empty(
+    "Nothing found for “" + q + "”, because …",
+    html`<ul>
+      ${reasons.map((reason) => html`<li>${reason}</li>`)}
+    </ul>`,
+  );
 }
 
 async function more(context) {
@@ -56,9 +80,12 @@ export const page = {
     state.items = [];
     if (!state.q) return {};
     const answer = await get("/search", { q: state.q, limit: PAGE }, signal);
-    const exact = answer.items.filter((hit) => hit.id === state.q || scoped(hit.scope, hit.id) === state.q
-      || hit.journey === state.q);
-    if (params.get("go") && exact.length === 1 && exact[0].is_linking) go(journeyPath(exact[0].journey), "replace");
+    const exact = answer.items.filter(
+      (hit) =>
+        hit.id === state.q || scoped(hit.scope, hit.id) === state.q || hit.journey === state.q,
+    );
+    if (params.get("go") && exact.length === 1 && exact[0].is_linking)
+      go(journeyPath(exact[0].journey), "replace");
     state.items = answer.items;
     state.next = answer.next;
     return answer;
@@ -68,9 +95,15 @@ export const page = {
     if (!q) return empty("Type an identifier", "The search box is above; press / to go there.");
     if (answer.nothing) return whyNothing(q, answer.nothing);
     return html`<h1 class="small">${count(items.length)}${next ? "+" : ""} found for “${q}”</h1>
-      <div class="hit heads" aria-hidden="true"><span>Kind</span><span>Identifier</span><span class="num">Events</span>
-        <span class="when">First</span><span class="when">Last</span></div>
-      <ol class="hits">${repeat(items, (hit) => hit.journey, row)}</ol>
-      <div class="more">${next ? html`<button type="button" class="row-link" @click=${() => more(context)}>Show more</button>` : nothing}</div>`;
+      <div class="hit heads" aria-hidden="true">
+        <span>Kind</span><span>Identifier</span><span class="num">Events</span>
+        <span class="when">First</span><span class="when">Last</span>
+      </div>
+      <ol class="hits">
+        ${repeat(items, (hit) => hit.journey, row)}
+      </ol>
+      <div class="more">
+        ${next ? html`<button type="button" class="row-link" @click=${() => more(context)}>Show more</button>` : nothing}
+      </div>`;
   },
 };

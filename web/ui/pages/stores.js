@@ -11,22 +11,97 @@ import { duration } from "../time.js";
 const RANK = ["bad", "warn", "unknown", "ok"];
 
 export const storeColumns = [
-  { name: "store", title: "Store", value: (store) => store.store, cell: (store) => storeLink(store.store) },
-  { name: "state", title: "State", value: (store) => RANK.indexOf(storeState(store)), cell: (store) => badge(storeState(store), storeWords(store)) },
-  { name: "failed", title: "Failed", className: "num", value: (store) => store.failed,
-    cell: (store) => countLink(store.failed, runsPath({ store: store.store, state: "failed", open: "1" }), "bad", count(store.failed)) },
-  { name: "overdue", title: "Overdue", className: "num", value: (store) => store.overdue,
-    cell: (store) => countLink(store.overdue, runsPath({ store: store.store, state: "overdue", open: "1" }), "warn", count(store.overdue)) },
-  { name: "waiting", title: "Waiting", className: "num", value: (store) => store.waiting, cell: (store) => count(store.waiting) },
-  { name: "oldest", title: "Oldest", className: "num", value: (store) => store.oldest_age, cell: (store) => store.oldest_age === null ? "–" : duration(store.oldest_age) },
-  { name: "silent", title: "Silent for", className: "num", value: (store) => store.silent_seconds, cell: (store) => ago(store.last_received) },
-  { name: "backlog", title: "Backlog", className: "num wide", hint: "How old its latest event was when its last one came: what it kept while it was off line",
-    value: (store) => store.event_lag, cell: (store) => store.event_lag > 2 ? badge("warn", duration(store.event_lag)) : "–" },
-  { name: "missing", title: "Missing", className: "num wide", hint: "Sequence numbers that did not arrive", value: (store) => store.missing,
-    cell: (store) => store.missing > 0 ? badge("warn", count(store.missing)) : store.missing === 0 ? "0" : "–" },
-  { name: "clock", title: "Clock", className: "num wide", hint: "Behind the tower's; corrected", value: (store) => store.clock_behind_seconds,
-    cell: (store) => Math.abs(store.clock_behind_seconds || 0) > 1 ? badge("warn", duration(Math.abs(store.clock_behind_seconds))
-      + (store.clock_behind_seconds > 0 ? " behind" : " ahead")) : "–" },
+  {
+    name: "store",
+    title: "Store",
+    value: (store) => store.store,
+    cell: (store) => storeLink(store.store),
+  },
+  {
+    name: "state",
+    title: "State",
+    value: (store) => RANK.indexOf(storeState(store)),
+    cell: (store) => badge(storeState(store), storeWords(store)),
+  },
+  {
+    name: "failed",
+    title: "Failed",
+    className: "num",
+    value: (store) => store.failed,
+    cell: (store) =>
+      countLink(
+        store.failed,
+        runsPath({ store: store.store, state: "failed", open: "1" }),
+        "bad",
+        count(store.failed),
+      ),
+  },
+  {
+    name: "overdue",
+    title: "Overdue",
+    className: "num",
+    value: (store) => store.overdue,
+    cell: (store) =>
+      countLink(
+        store.overdue,
+        runsPath({ store: store.store, state: "overdue", open: "1" }),
+        "warn",
+        count(store.overdue),
+      ),
+  },
+  {
+    name: "waiting",
+    title: "Waiting",
+    className: "num",
+    value: (store) => store.waiting,
+    cell: (store) => count(store.waiting),
+  },
+  {
+    name: "oldest",
+    title: "Oldest",
+    className: "num",
+    value: (store) => store.oldest_age,
+    cell: (store) => (store.oldest_age === null ? "–" : duration(store.oldest_age)),
+  },
+  {
+    name: "silent",
+    title: "Silent for",
+    className: "num",
+    value: (store) => store.silent_seconds,
+    cell: (store) => ago(store.last_received),
+  },
+  {
+    name: "backlog",
+    title: "Backlog",
+    className: "num wide",
+    hint: "How old its latest event was when its last one came: what it kept while it was off line",
+    value: (store) => store.event_lag,
+    cell: (store) => (store.event_lag > 2 ? badge("warn", duration(store.event_lag)) : "–"),
+  },
+  {
+    name: "missing",
+    title: "Missing",
+    className: "num wide",
+    hint: "Sequence numbers that did not arrive",
+    value: (store) => store.missing,
+    cell: (store) =>
+      store.missing > 0 ? badge("warn", count(store.missing)) : store.missing === 0 ? "0" : "–",
+  },
+  {
+    name: "clock",
+    title: "Clock",
+    className: "num wide",
+    hint: "Behind the tower's; corrected",
+    value: (store) => store.clock_behind_seconds,
+    cell: (store) =>
+      Math.abs(store.clock_behind_seconds || 0) > 1
+        ? badge(
+            "warn",
+            duration(Math.abs(store.clock_behind_seconds)) +
+              (store.clock_behind_seconds > 0 ? " behind" : " ahead"),
+          )
+        : "–",
+  },
 ];
 
 export const page = {
@@ -35,10 +110,26 @@ export const page = {
   every: 5000,
   title: () => "Stores",
   load: ({ signal }) => get("/stores", { limit: 1000 }, signal),
-  view: (answer, context) => html`<h1 class="small">Stores</h1>
-    <section class="panel" aria-label="All stores">${storeGrid(answer.items)}
-      <p class="legend dim">${badge("ok", "well")} ${badge("warn", "overdue, missing numbers, or silent for 15 minutes")} ${badge("bad", "failed")}</p></section>
-    <section class="panel" aria-label="Stores">${table(context, { name: "stores", caption: "Stores", columns: storeColumns, rows: answer.items,
-      key: (store) => store.store, sort: ["state", "asc"], empty: "No event has named a store yet." })}
-      ${answer.next ? html`<p class="dim">The first 1,000 of ${count(answer.total)} are shown.</p>` : ""}</section>`,
+  view: (answer, context) =>
+    html`<h1 class="small">Stores</h1>
+      <section class="panel" aria-label="All stores">
+        ${storeGrid(answer.items)}
+        <p class="legend dim">
+          ${badge("ok", "well")}
+          ${badge("warn", "overdue, missing numbers, or silent for 15 minutes")}
+          ${badge("bad", "failed")}
+        </p>
+      </section>
+      <section class="panel" aria-label="Stores">
+        ${table(context, {
+          name: "stores",
+          caption: "Stores",
+          columns: storeColumns,
+          rows: answer.items,
+          key: (store) => store.store,
+          sort: ["state", "asc"],
+          empty: "No event has named a store yet.",
+        })}
+        ${answer.next ? html`<p class="dim">The first 1,000 of ${count(answer.total)} are shown.</p>` : ""}
+      </section>`,
 };

@@ -21,12 +21,22 @@ function edgesOf(workflows) {
         const from = systemOf.get(before);
         if (from === step.system) continue;
         const key = from + "\n" + step.system;
-        const edge = edges.get(key) || { from, to: step.system, rate: 0, waiting: 0, overdue: 0, failed: 0, p95: null, steps: [] };
+        const edge = edges.get(key) || {
+          from,
+          to: step.system,
+          rate: 0,
+          waiting: 0,
+          overdue: 0,
+          failed: 0,
+          p95: null,
+          steps: [],
+        };
         edge.rate += step.rate || 0;
         edge.waiting += step.waiting || 0;
         edge.overdue += step.overdue || 0;
         edge.failed += step.failed || 0;
-        if (step.lag && step.lag.count && (edge.p95 === null || step.lag.p95 > edge.p95)) edge.p95 = step.lag.p95;
+        if (step.lag && step.lag.count && (edge.p95 === null || step.lag.p95 > edge.p95))
+          edge.p95 = step.lag.p95;
         edge.steps.push((workflow.title || workflow.name) + ": " + (step.title || step.name));
         edges.set(key, edge);
       }
@@ -44,26 +54,110 @@ function stateOf(row) {
 
 function node(row) {
   return html`<div class="node-head">${systemMark(row.system)}</div>
-    <div class="node-facts"><span title="Steps done a second, mean of five minutes">${row.rate === undefined || row.rate === null ? "–" : rate(row.rate) + "/s"}</span><span>${count(row.waiting || 0)} wait</span></div>
-    <div class="node-facts">${row.overdue ? countLink(row.overdue, runsPath({ system: row.system, state: "overdue", open: "1" }), "warn", count(row.overdue) + " overdue") : ""}
-      ${row.failed ? countLink(row.failed, runsPath({ system: row.system, state: "failed", open: "1" }), "bad", count(row.failed) + " failed") : ""}</div>`;
+    <div class="node-facts">
+      <span title="Steps done a second, mean of five minutes"
+        >${row.rate === undefined || row.rate === null ? "–" : rate(row.rate) + "/s"}</span
+      ><span>${count(row.waiting || 0)} wait</span>
+    </div>
+    <div class="node-facts">
+      ${row.overdue ? countLink(row.overdue, runsPath({ system: row.system, state: "overdue", open: "1" }), "warn", count(row.overdue) + " overdue") : ""}
+      ${row.failed ? countLink(row.failed, runsPath({ system: row.system, state: "failed", open: "1" }), "bad", count(row.failed) + " failed") : ""}
+    </div>`;
 }
 
 const columns = [
-  { name: "system", title: "System", value: (row) => row.system, cell: (row) => systemMark(row.system) },
-  { name: "state", title: "State", value: (row) => WORST.indexOf(stateOf(row)), cell: (row) => row.failed ? badge("bad", count(row.failed) + " failed")
-    : row.overdue ? badge("warn", count(row.overdue) + " overdue") : verdict(row.verdict) },
-  { name: "rate", title: "Done a second", className: "num", value: (row) => row.rate, cell: (row) => rate(row.rate) },
-  { name: "waiting", title: "Waiting", className: "num", value: (row) => row.waiting, cell: (row) => count(row.waiting) },
-  { name: "overdue", title: "Overdue", className: "num", value: (row) => row.overdue, cell: (row) => countLink(row.overdue, runsPath({ system: row.system, state: "overdue", open: "1" }), "warn", count(row.overdue)) },
-  { name: "failed", title: "Failed", className: "num", value: (row) => row.failed, cell: (row) => countLink(row.failed, runsPath({ system: row.system, state: "failed", open: "1" }), "bad", count(row.failed)) },
-  { name: "oldest", title: "Oldest", className: "num", value: (row) => row.waiting ? row.oldest_age : null, cell: (row) => row.waiting ? duration(row.oldest_age) : "–" },
-  ...["p50", "p95", "p99"].map((name) => ({ name, title: "Lag " + name, className: "num", value: (row) => row.lag && row.lag.count ? row.lag[name] : null,
-    cell: (row) => row.lag && row.lag.count ? duration(row.lag[name]) : "–" })),
-  { name: "drain", title: "Empty in", className: "num", value: (row) => row.drain_seconds, cell: (row) => row.drain_seconds === "growing" ? "grows"
-    : row.waiting && row.drain_seconds !== null && row.drain_seconds !== undefined ? duration(row.drain_seconds) : "–" },
-  { name: "watermark", title: "Judged up to", className: "num", hint: "Deadlines of its steps are judged up to so long ago", value: (row) => row.watermark_lag,
-    cell: (row) => row.watermark_lag > 15 ? badge("warn", duration(row.watermark_lag) + " ago") : "now" },
+  {
+    name: "system",
+    title: "System",
+    value: (row) => row.system,
+    cell: (row) => systemMark(row.system),
+  },
+  {
+    name: "state",
+    title: "State",
+    value: (row) => WORST.indexOf(stateOf(row)),
+    cell: (row) =>
+      row.failed
+        ? badge("bad", count(row.failed) + " failed")
+        : row.overdue
+          ? badge("warn", count(row.overdue) + " overdue")
+          : verdict(row.verdict),
+  },
+  {
+    name: "rate",
+    title: "Done a second",
+    className: "num",
+    value: (row) => row.rate,
+    cell: (row) => rate(row.rate),
+  },
+  {
+    name: "waiting",
+    title: "Waiting",
+    className: "num",
+    value: (row) => row.waiting,
+    cell: (row) => count(row.waiting),
+  },
+  {
+    name: "overdue",
+    title: "Overdue",
+    className: "num",
+    value: (row) => row.overdue,
+    cell: (row) =>
+      countLink(
+        row.overdue,
+        runsPath({ system: row.system, state: "overdue", open: "1" }),
+        "warn",
+        count(row.overdue),
+      ),
+  },
+  {
+    name: "failed",
+    title: "Failed",
+    className: "num",
+    value: (row) => row.failed,
+    cell: (row) =>
+      countLink(
+        row.failed,
+        runsPath({ system: row.system, state: "failed", open: "1" }),
+        "bad",
+        count(row.failed),
+      ),
+  },
+  {
+    name: "oldest",
+    title: "Oldest",
+    className: "num",
+    value: (row) => (row.waiting ? row.oldest_age : null),
+    cell: (row) => (row.waiting ? duration(row.oldest_age) : "–"),
+  },
+  ...["p50", "p95", "p99"].map((name) => ({
+    name,
+    title: "Lag " + name,
+    className: "num",
+    value: (row) => (row.lag && row.lag.count ? row.lag[name] : null),
+    cell: (row) => (row.lag && row.lag.count ? duration(row.lag[name]) : "–"),
+  })),
+  {
+    name: "drain",
+    title: "Empty in",
+    className: "num",
+    value: (row) => row.drain_seconds,
+    cell: (row) =>
+      row.drain_seconds === "growing"
+        ? "grows"
+        : row.waiting && row.drain_seconds !== null && row.drain_seconds !== undefined
+          ? duration(row.drain_seconds)
+          : "–",
+  },
+  {
+    name: "watermark",
+    title: "Judged up to",
+    className: "num",
+    hint: "Deadlines of its steps are judged up to so long ago",
+    value: (row) => row.watermark_lag,
+    cell: (row) =>
+      row.watermark_lag > 15 ? badge("warn", duration(row.watermark_lag) + " ago") : "now",
+  },
 ];
 
 export const page = {
@@ -72,20 +166,57 @@ export const page = {
   every: 1000,
   title: () => "Systems",
   async load({ signal }) {
-    const [overview, workflows] = await Promise.all([get("/overview", null, signal), get("/workflows", { limit: 1000 }, signal)]);
+    const [overview, workflows] = await Promise.all([
+      get("/overview", null, signal),
+      get("/workflows", { limit: 1000 }, signal),
+    ]);
     return { systems: overview.systems, edges: edgesOf(workflows.items) };
   },
   view({ systems, edges }, context) {
     const known = new Map(systems.map((row) => [row.system, row]));
-    for (const edge of edges) for (const system of [edge.from, edge.to]) if (!known.has(system)) known.set(system, { system });
+    for (const edge of edges)
+      for (const system of [edge.from, edge.to])
+        if (!known.has(system)) known.set(system, { system });
     const talks = new Set(edges.flatMap((edge) => [edge.from, edge.to]));
     const rows = [...known.values()];
-    return html`<h1 class="small">Systems</h1><section class="panel" aria-label="Who talks to whom">${circle({
-      label: "Who talks to whom", nodeWidth: 150, nodeHeight: 70, width: 1180, height: 620,
-      nodes: rows.filter((row) => talks.has(row.system)).map((row) => ({ id: row.system, state: stateOf(row), view: () => node(row) })),
-      edges: edges.map((edge) => ({ from: edge.from, to: edge.to, state: edge.failed ? "bad" : edge.overdue ? "warn" : "",
-        label: edge.rate || edge.failed || edge.overdue ? rate(edge.rate) + "/s" + (edge.p95 === null ? "" : " · " + duration(edge.p95)) + (edge.failed ? " · ✕" + count(edge.failed) : "") : "",
-        title: edge.steps.join("\n") + "\np95 of the slowest " + (edge.p95 === null ? "unknown" : duration(edge.p95)) + ", " + count(edge.waiting) + " wait, " + count(edge.overdue) + " overdue, " + count(edge.failed) + " failed" })) })}</section>
-      <section class="panel" aria-label="Systems">${table(context, { name: "systems", caption: "Systems", columns, rows, key: (row) => row.system, sort: ["state", "asc"] })}</section>`;
+    return html`<h1 class="small">Systems</h1>
+      <section class="panel" aria-label="Who talks to whom">
+        ${circle({
+          label: "Who talks to whom",
+          nodeWidth: 150,
+          nodeHeight: 70,
+          width: 1180,
+          height: 620,
+          nodes: rows
+            .filter((row) => talks.has(row.system))
+            .map((row) => ({ id: row.system, state: stateOf(row), view: () => node(row) })),
+          edges: edges.map((edge) => ({
+            from: edge.from,
+            to: edge.to,
+            state: edge.failed ? "bad" : edge.overdue ? "warn" : "",
+            label:
+              edge.rate || edge.failed || edge.overdue
+                ? rate(edge.rate) +
+                  "/s" +
+                  (edge.p95 === null ? "" : " · " + duration(edge.p95)) +
+                  (edge.failed ? " · ✕" + count(edge.failed) : "")
+                : "",
+            title:
+              edge.steps.join("\n") +
+              "\np95 of the slowest " +
+              (edge.p95 === null ? "unknown" : duration(edge.p95)) +
+              ", " +
+              count(edge.waiting) +
+              " wait, " +
+              count(edge.overdue) +
+              " overdue, " +
+              count(edge.failed) +
+              " failed",
+          })),
+        })}
+      </section>
+      <section class="panel" aria-label="Systems">
+        ${table(context, { name: "systems", caption: "Systems", columns, rows, key: (row) => row.system, sort: ["state", "asc"] })}
+      </section>`;
   },
 };
