@@ -416,6 +416,9 @@ tests_unit_test_stream_SOURCES = tests/unit/test_stream.c
 tests_unit_test_stream_LDADD = $(WEB_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_web_SOURCES = tests/unit/test_web.c
 tests_unit_test_web_LDADD = $(WEB_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/test_kept
+tests_unit_test_kept_SOURCES = tests/unit/test_kept.c tests/unit/store_model.h
+tests_unit_test_kept_LDADD = $(WEB_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/test_web_stores
 tests_unit_test_web_stores_SOURCES = tests/unit/test_web_stores.c tests/unit/web_world.h \
     tests/unit/store_model.h

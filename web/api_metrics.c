@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 
+#include "web/kept.h"
 #include "web/metrics_track.h"
 #include "web/stream.h"
 
@@ -130,6 +131,20 @@ static void write_streams(struct tw_call *call, struct tw_metrics *m)
     tw_metrics_count(m, NULL, 0, counts.refused);
 }
 
+static void write_kept(struct tw_call *call, struct tw_metrics *m)
+{
+    struct tw_kept_counts counts = {0};
+    if (call->web->kept != NULL) {
+        tw_kept_count(call->web->kept, &counts);
+    }
+    tw_metrics_family(m, TW_METRIC_COUNTER, "tillwatch_answers_made",
+                      "Answers about the whole that were rendered, at most one of a kind a commit");
+    tw_metrics_count(m, NULL, 0, counts.made);
+    tw_metrics_family(m, TW_METRIC_COUNTER, "tillwatch_answers_kept",
+                      "Answers about the whole that were given as they were rendered before");
+    tw_metrics_count(m, NULL, 0, counts.given);
+}
+
 static void write_sources(struct tw_metrics *m, const struct tw_source_summary *summary)
 {
     count_gauge(m, "tillwatch_sources", "Sources ever heard", summary->sources);
@@ -170,6 +185,7 @@ int tw_api_metrics(struct tw_call *call)
     write_store(call, &m, &status);
     write_sources(&m, &summary);
     write_streams(call, &m);
+    write_kept(call, &m);
     rc = tw_metrics_track(call, &m);
     if (rc != TW_OK) {
         goto out;

@@ -50,6 +50,7 @@ struct tw_source_summary {
 };
 
 struct tw_streams;
+struct tw_kept;
 
 struct tw_web_state {
     /* fixed after start */
@@ -60,6 +61,7 @@ struct tw_web_state {
     struct tw_static *files;
     struct tw_plot_pool *plots;
     struct tw_streams *streams; /* of GET /stream */
+    struct tw_kept *kept;       /* answers of this commit; NULL: none are kept */
     struct tw_principal local;
     /* guarded by mtx */
     pthread_mutex_t mtx;

@@ -25,6 +25,7 @@ web_libweb_a_SOURCES = \
     web/http.c web/http.h \
     web/out.c web/out.h \
     web/journey_runs.c \
+    web/kept.c web/kept.h \
     web/mask.c web/mask.h \
     web/metrics.c web/metrics.h \
     web/metrics_track.c web/metrics_track.h \

@@ -16,6 +16,7 @@ void tw_response_init(struct tw_response *self)
 void tw_response_fini(struct tw_response *self)
 {
     free(self->owned);
+    tw_body_unref(&self->shared);
     tw_stream_end(&self->stream, false);
     self->owned = NULL;
     self->borrowed = NULL;
@@ -49,6 +50,43 @@ void tw_response_take(struct tw_response *self, int status, const char *content_
     self->content_type = content_type;
     self->owned = body;
     self->len = len;
+}
+
+void tw_response_share(struct tw_response *self, int status, const char *content_type,
+                       struct tw_body **body_p)
+{
+    tw_response_fini(self);
+    self->status = status;
+    self->content_type = content_type;
+    self->shared = *body_p;
+    self->len = self->shared->len;
+    *body_p = NULL;
+}
+
+struct tw_body *tw_body_new(char *bytes, size_t len)
+{
+    struct tw_body *self = malloc(sizeof *self);
+    if (self != NULL) {
+        *self = (struct tw_body){.len = len, .bytes = bytes};
+        atomic_init(&self->refs, 1);
+    }
+    return self;
+}
+
+struct tw_body *tw_body_ref(struct tw_body *self)
+{
+    (void)atomic_fetch_add(&self->refs, 1); /* what it was does not matter */
+    return self;
+}
+
+void tw_body_unref(struct tw_body **self_p)
+{
+    struct tw_body *self = *self_p;
+    *self_p = NULL;
+    if (self != NULL && atomic_fetch_sub(&self->refs, 1) == 1) {
+        free(self->bytes);
+        free(self);
+    }
 }
 
 void tw_response_stream(struct tw_response *self, struct tw_stream **stream_p)

@@ -3,6 +3,7 @@
 #include "web/router.h"
 
 #include "web/api.h"
+#include "web/kept.h"
 
 #define API "/api/v1"
 
@@ -16,19 +17,19 @@ static const struct tw_route table[] = {
     {TW_METHOD_POST, API "/quarantine/retry", TW_ROUTE_NEEDS_STORE, tw_api_quarantine_retry},
     {TW_METHOD_GET, API "/quarantine/*", TW_ROUTE_NEEDS_STORE, tw_api_quarantine_entry},
     {TW_METHOD_GET, API "/requests/*", TW_ROUTE_NEEDS_STORE, tw_api_request},
-    {TW_METHOD_GET, API "/overview", TW_ROUTE_NEEDS_STORE, tw_api_overview},
+    {TW_METHOD_GET, API "/overview", TW_ROUTE_KEPT, tw_api_overview},
     {TW_METHOD_GET, API "/runs", TW_ROUTE_NEEDS_STORE, tw_api_runs},
-    {TW_METHOD_GET, API "/workflows", TW_ROUTE_NEEDS_STORE, tw_api_workflows},
+    {TW_METHOD_GET, API "/workflows", TW_ROUTE_KEPT, tw_api_workflows},
     {TW_METHOD_GET, API "/workflows/*", TW_ROUTE_NEEDS_STORE, tw_api_workflow},
-    {TW_METHOD_GET, API "/objectives", TW_ROUTE_NEEDS_STORE, tw_api_objectives},
+    {TW_METHOD_GET, API "/objectives", TW_ROUTE_KEPT, tw_api_objectives},
     {TW_METHOD_GET, API "/objectives/*", TW_ROUTE_NEEDS_STORE, tw_api_objective},
-    {TW_METHOD_GET, API "/stores", TW_ROUTE_NEEDS_STORE, tw_api_stores},
+    {TW_METHOD_GET, API "/stores", TW_ROUTE_KEPT, tw_api_stores},
     {TW_METHOD_GET, API "/stores/*", TW_ROUTE_NEEDS_STORE, tw_api_store},
     {TW_METHOD_GET, API "/series", TW_ROUTE_NEEDS_STORE, tw_api_series},
     {TW_METHOD_GET, API "/dashboards", TW_ROUTE_NO_STORE, tw_api_dashboards},
     {TW_METHOD_GET, API "/dashboards/*", TW_ROUTE_NO_STORE, tw_api_dashboard},
     {TW_METHOD_GET, API "/taps", TW_ROUTE_NEEDS_STORE, tw_api_taps},
-    {TW_METHOD_GET, API "/status", TW_ROUTE_NEEDS_STORE, tw_api_status},
+    {TW_METHOD_GET, API "/status", TW_ROUTE_KEPT, tw_api_status},
     {TW_METHOD_GET, API "/stream", TW_ROUTE_NO_STORE, tw_api_stream},
     {TW_METHOD_GET, "/healthz", TW_ROUTE_NO_STORE, tw_api_healthz},
     {TW_METHOD_GET, "/readyz", TW_ROUTE_MAY_STORE, tw_api_readyz},
@@ -197,6 +198,11 @@ static bool is_open(const struct tw_route *route)
            route->handler == tw_api_metrics;
 }
 
+static bool needs_store(const struct tw_route *route)
+{
+    return route->store == TW_ROUTE_NEEDS_STORE || route->store == TW_ROUTE_KEPT;
+}
+
 void tw_router_run(const struct tw_route *route, struct tw_str target,
                    struct tw_http_request *request, struct tw_call *call)
 {
@@ -219,14 +225,15 @@ void tw_router_run(const struct tw_route *route, struct tw_str target,
                               "until there are users, only this machine is answered");
         return;
     }
-    if (rc == TW_OK && route->store == TW_ROUTE_NEEDS_STORE && call->reader == NULL) {
+    if (rc == TW_OK && needs_store(route) && call->reader == NULL) {
         rc = TW_EAGAIN;
         if (call->diag.text[0] == '\0') {
             (void)tw_diag_set(&call->diag, rc, "the store does not exist yet");
         }
     }
     if (rc == TW_OK) {
-        rc = route->handler(call);
+        rc = route->store == TW_ROUTE_KEPT ? tw_kept_run(call, target, route->handler)
+                                           : route->handler(call);
     }
     if (rc != TW_OK) {
         fill_error(call, rc);

@@ -24,6 +24,7 @@
 #include "web/api.h"
 #include "web/guard.h"
 #include "web/gzip.h"
+#include "web/kept.h"
 #include "web/plot/child.h"
 #include "web/readers.h"
 #include "web/router.h"
@@ -168,6 +169,12 @@ static struct MHD_Response *stream_body(struct MHD_Connection *connection, struc
                                              NULL);
 }
 
+static void free_shared(void *cls)
+{
+    struct tw_body *body = cls;
+    tw_body_unref(&body);
+}
+
 static struct MHD_Response *body_of(struct MHD_Connection *connection, struct exchange *ex,
                                     struct tw_response *response)
 {
@@ -178,6 +185,12 @@ static struct MHD_Response *body_of(struct MHD_Connection *connection, struct ex
         struct MHD_Response *out =
             MHD_create_response_from_buffer(response->len, response->owned, MHD_RESPMEM_MUST_FREE);
         response->owned = out == NULL ? response->owned : NULL;
+        return out;
+    }
+    if (response->shared != NULL) {
+        struct MHD_Response *out = MHD_create_response_from_buffer_with_free_callback_cls(
+            response->len, response->shared->bytes, free_shared, response->shared);
+        response->shared = out == NULL ? response->shared : NULL;
         return out;
     }
     /* The library only reads what is persistent; its parameter has no const. */
@@ -638,6 +651,7 @@ int tw_web_new(const struct tw_cfg *cfg, const struct tw_workflows *workflows,
     if (rc == TW_OK) {
         rc = tw_readers_new(cfg->store.dir, &self->readers);
     }
+    rc = rc == TW_OK ? tw_kept_new(&self->state.kept) : rc;
     rc = rc == TW_OK ? start_plots(self) : rc;
     if (rc == TW_OK) {
         rc = tw_guard_new(clock, cfg->web.timeout_s, &self->guard);
@@ -713,6 +727,7 @@ int tw_web_destroy(struct tw_web **self_p)
     tw_streams_destroy(&self->state.streams);
     tw_guard_destroy(&self->guard);
     tw_readers_destroy(&self->readers);
+    tw_kept_destroy(&self->state.kept);
     tw_static_destroy(&self->state.files);
     tw_workflows_unref(&self->state.workflows);
     tw_dashboards_unref(&self->state.dashboards);

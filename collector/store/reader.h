@@ -99,6 +99,15 @@ struct tw_store_status {
     uint64_t quarantine_open; /* entries as tw_reader_quarantine lists them without done ones */
 };
 int tw_reader_status(struct tw_reader *self, struct tw_store_status *ret_status);
+/* Which commit is the newest: as long as two stamps are equal, nothing was committed in between
+ * and every answer about records, runs, documents and counters is the same. Cheap: one row. */
+struct tw_store_stamp {
+    uint64_t file;   /* of the partition that was written last; 0: nothing was ever committed */
+    uint64_t number; /* of that partition */
+    uint64_t oldest; /* number of the oldest partition: others were expired */
+    uint64_t commits;
+};
+int tw_reader_stamp(struct tw_reader *self, struct tw_store_stamp *ret_stamp);
 int tw_reader_taps(struct tw_reader *self, struct tw_arena *arena,
                    const struct tw_tap_state **ret_taps, size_t *ret_count);
 /* Sources as of the last checkpoint, by number from `from`; at most limit. */

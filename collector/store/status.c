@@ -198,6 +198,32 @@ int tw_reader_enter_newest(struct tw_reader *self, struct tw_view **ret_part)
     return TW_OK;
 }
 
+static int stamp_attempt(struct tw_reader *self, void *context)
+{
+    struct tw_store_stamp *stamp = context;
+    struct tw_view *part = NULL;
+    *stamp = (struct tw_store_stamp){0};
+    int err = tw_reader_enter_newest(self, &part);
+    if (err == TW_OK && part != NULL) {
+        *stamp = (struct tw_store_stamp){.file = part->inode,
+                                         .number = part->number,
+                                         .oldest = self->parts[0]->number,
+                                         .commits = part->meta.commits};
+        tw_view_leave(self, part);
+    }
+    return err;
+}
+
+int tw_reader_stamp(struct tw_reader *self, struct tw_store_stamp *ret_stamp)
+{
+    struct tw_store_stamp stamp;
+    int err = tw_reader_query(self, stamp_attempt, &stamp);
+    if (err == TW_OK) {
+        *ret_stamp = stamp;
+    }
+    return err;
+}
+
 struct list_query {
     struct tw_arena *arena;
     void *rows;

@@ -4,6 +4,7 @@
  * JSON library are left alone: version 2.14 frees what it has not allocated when it runs out of
  * memory in the middle of a text. */
 #include "config.h"
+#include "web/kept.h"
 #include "web/router.h"
 #include "web/stream.h"
 
@@ -152,7 +153,8 @@ static const struct tw_route *route_of(const char *pattern)
 static int ask(struct world *self, const struct tw_route *route, const char *target, int64_t nth)
 {
     struct tw_arena arena;
-    struct tw_http_request request = {.method = TW_METHOD_GET};
+    struct tw_http_request request = {.method = TW_METHOD_GET,
+                                      .head = {.accept_encoding = TW_STR_LIT("gzip")}};
     struct tw_clock *clock = tw_clock_system();
     const char *mark = strchr(target, '?');
     size_t len = mark == NULL ? strlen(target) : (size_t)(mark - target);
@@ -169,6 +171,7 @@ static int ask(struct world *self, const struct tw_route *route, const char *tar
     request.path = (struct tw_str){target, len};
     tw_reader_set_deadline(self->reader, call.deadline);
     tw_response_init(&call.response);
+    assert_int_equal(tw_kept_new(&self->web.kept), TW_OK);
     left = nth;
     has_failed = false;
     tw_router_run(route, tw_str_of(target), &request, &call);
@@ -176,6 +179,7 @@ static int ask(struct world *self, const struct tw_route *route, const char *tar
     int status = call.response.status;
     assert_true((call.response.len > 0 || call.response.stream != NULL) && status >= 200);
     tw_response_fini(&call.response);
+    tw_kept_destroy(&self->web.kept);
     tw_arena_fini(&arena);
     return status;
 }
