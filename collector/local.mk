@@ -51,6 +51,7 @@ collector_libstore_a_SOURCES = \
     collector/store/source_state.c \
     collector/store/state.h \
     collector/store/status.c \
+    collector/store/setbacks.c collector/store/setbacks.h \
     collector/store/snapshot.c collector/store/snapshot.h \
     collector/store/store.c collector/store/store.h \
     collector/store/track_replay.c \

@@ -42,6 +42,7 @@
 #define RUN_FILTER                                                    \
     " AND (?4 IS NULL OR store = ?4) AND (?5 IS NULL OR region = ?5)" \
     " AND (?6 IS NULL OR state = ?6) AND (?8 IS NULL OR started < ?8)"
+#define SETBACK_RUN "workflow, object_type, object_scope, object_id"
 /* The step, system and cause that the row names; since version 3 of partitions those of another
  * step in trouble will do. */
 #define RUN_STEP                                                 \
@@ -124,6 +125,11 @@ static const char *const part_sql[TW_STMT_COUNT] = {
     [TW_STMT_LIVE_LIST] = "SELECT key, json FROM live WHERE key >= ?1 ORDER BY key LIMIT ?2",
     [TW_STMT_RUN_ONE] = "SELECT " TW_TRACKED_RUN_COLUMNS " FROM tracked_run" RUN_IS,
     [TW_STMT_RUN_HAS] = "SELECT 1 FROM tracked_run" RUN_IS,
+    [TW_STMT_SETBACK_TABLE] = "SELECT count(*) FROM sqlite_schema WHERE name = 'setback'",
+    [TW_STMT_SETBACKS] =
+        "SELECT " TW_TRACKED_RUN_COLUMNS ", changed, steps FROM setback"
+        " CROSS JOIN tracked_run USING(" SETBACK_RUN ") WHERE (changed,"
+        " " SETBACK_RUN ") > (?1, ?2, ?3, ?4, ?5) ORDER BY changed, " SETBACK_RUN " LIMIT ?6",
     [TW_STMT_RUNS_OPEN_OF] = RUNS_OPEN_OF(RUN_TROUBLE),
     [TW_STMT_RUNS_WORKFLOW] = "SELECT workflow" RUNS_OPEN " AND workflow > ?1"
                               " ORDER BY workflow LIMIT 1",

@@ -171,9 +171,13 @@ int tw_view_track_facts(struct tw_view *part)
     }
     part->is_archived = false;
     part->has_troubles = false;
+    part->has_setbacks = false;
     int err = read_count(part, TW_STMT_TRACK_TABLES, &part->has_tracks);
     if (err == TW_OK && part->has_tracks) {
         err = read_count(part, TW_STMT_TRACK_TROUBLES, &part->has_troubles);
+    }
+    if (err == TW_OK && part->has_tracks) {
+        err = read_count(part, TW_STMT_SETBACK_TABLE, &part->has_setbacks);
     }
     if (err == TW_OK && part->has_tracks) {
         err = read_count(part, TW_STMT_TRACK_ARCHIVED, &part->is_archived);

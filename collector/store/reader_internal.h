@@ -11,6 +11,7 @@
 #include "store/internal.h"
 #include "store/migrate.h"
 #include "store/reader.h"
+#include "track/track.h"
 
 /* Partition connections that one reader keeps open: two of three descriptors each, with eight web
  * threads well below the usual 1,024. Beyond it some are closed and opened again. */
@@ -51,6 +52,8 @@ enum tw_view_stmt {
     TW_STMT_LIVE_LIST,
     TW_STMT_RUN_ONE,
     TW_STMT_RUN_HAS,
+    TW_STMT_SETBACK_TABLE,
+    TW_STMT_SETBACKS,
     TW_STMT_RUNS_OPEN_OF,
     TW_STMT_RUNS_WORKFLOW,
     TW_STMT_RUNS_OPEN_OF_COUNT,
@@ -125,9 +128,10 @@ struct tw_view {
     uint64_t echo_commits;
     uint64_t echo_min; /* of `of`; min > max: none */
     uint64_t echo_max;
-    bool has_track_facts; /* the next three are known; of a file that is not sealed: for good */
+    bool has_track_facts; /* the next four are known; of a file that is not sealed: for good */
     bool has_tracks;      /* it has the tables of tracking */
     bool has_troubles;    /* and the column `troubles` of version 3 */
+    bool has_setbacks;    /* and the table of version 4 */
     bool is_archived;     /* its series and sketches were left out when it was sealed */
     bool has_quarantine_counts;
     uint64_t quarantine_commits;
@@ -258,6 +262,9 @@ int tw_view_track_facts(struct tw_view *part);
 sqlite3_stmt *tw_archive_stmt(struct tw_archive_view *archive, enum tw_archive_stmt which,
                               int *ret_err);
 void tw_reader_close_archive(struct tw_reader *self);
+
+/* The row that a statement of TW_TRACKED_RUN_COLUMNS is at. TW_ENOMEM. */
+int tw_read_run_row(sqlite3_stmt *stmt, struct tw_arena *arena, struct tw_run_row *ret_row);
 
 /* Everything that the archive and the partitions that are not in it know, each row once. */
 struct tw_track_visit {

@@ -15,7 +15,7 @@
 #define TW_CATALOGUE_APP_ID  0x54574361         /* "TWCa" */
 #define TW_PART_APP_ID       0x54575074         /* "TWPt" */
 #define TW_CATALOGUE_VERSION 2                  /* user_version */
-#define TW_PART_VERSION      3
+#define TW_PART_VERSION      4
 #define TW_ARCHIVE_NAME      "series.db" /* the archive of series, see archive.h */
 #define TW_ARCHIVE_APP_ID    0x54575372  /* "TWSr" */
 #define TW_ARCHIVE_VERSION   1
@@ -137,6 +137,15 @@
     "CREATE INDEX tracked_run_open ON tracked_run(workflow, since, object_type,"              \
     " object_scope, object_id, state, cause, step, system, store, region, started, finished," \
     " troubles) WHERE finished IS NULL;"
+
+/* Version 4 of partitions: runs of which a step failed or was overdue, by the commit that changed
+ * them last (store/setbacks.h). */
+#define TW_SQL_PART_4                                                                    \
+    "CREATE TABLE setback(workflow BLOB NOT NULL, object_type INTEGER NOT NULL,"         \
+    " object_scope BLOB NOT NULL, object_id BLOB NOT NULL, changed INTEGER NOT NULL,"    \
+    " steps BLOB NOT NULL, PRIMARY KEY(workflow, object_type, object_scope, object_id))" \
+    " WITHOUT ROWID;"                                                                    \
+    "CREATE INDEX setback_changed ON setback(changed);"
 
 /* The archive. `up_to`: the last partition that is in it. kept_*: what is older was dropped, from
  * the chunks of each step, sketches, decisions and spending; seconds since 1970. */

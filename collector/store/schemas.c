@@ -8,8 +8,8 @@
 
 static const char *const catalogue_steps[TW_CATALOGUE_VERSION] = {TW_SQL_CATALOGUE_1,
                                                                   TW_SQL_CATALOGUE_2};
-static const char *const part_steps[TW_PART_VERSION] = {TW_SQL_PART_1, TW_SQL_PART_2,
-                                                        TW_SQL_PART_3};
+static const char *const part_steps[TW_PART_VERSION] = {TW_SQL_PART_1, TW_SQL_PART_2, TW_SQL_PART_3,
+                                                        TW_SQL_PART_4};
 static const char *const archive_steps[TW_ARCHIVE_VERSION] = {TW_SQL_ARCHIVE_1};
 
 const struct tw_schema *tw_catalogue_schema(void)

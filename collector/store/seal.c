@@ -63,39 +63,72 @@ static int copy_table(struct seal *self, const char *select, const char *insert,
 #define QUARANTINE_INSERT \
     "INSERT INTO quarantine VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"
 
+/* A table of tracking, as it is where `when` gives a row: files that were sealed by older versions
+ * have fewer. */
+struct tracked_table {
+    const char *when;
+    bool is_series;
+    const char *select;
+    const char *insert;
+};
+
+#define HAS_TRACKING "SELECT 1 FROM sqlite_schema WHERE name = 'tracked_run'"
+#define HAS_TROUBLES "SELECT 1 FROM pragma_table_info('tracked_run') WHERE name = 'troubles'"
+#define TRACKED_RUN_INSERT                                                                     \
+    "INSERT INTO tracked_run(" TW_TRACKED_RUN_COLUMNS ") VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7,"   \
+    " ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25," \
+    " ?26, ?27)"
+
+static const struct tracked_table tracked_tables[] = {
+    {HAS_TROUBLES, false, "SELECT " TW_TRACKED_RUN_COLUMNS " FROM tracked_run", TRACKED_RUN_INSERT},
+    {HAS_TRACKING " AND NOT EXISTS(" HAS_TROUBLES ")", false,
+     "SELECT " TW_TRACKED_RUN_COLUMNS_2 ", NULL FROM tracked_run", TRACKED_RUN_INSERT},
+    {"SELECT 1 FROM sqlite_schema WHERE name = 'setback'", false,
+     "SELECT workflow, object_type, object_scope, object_id, changed, steps FROM setback",
+     "INSERT INTO setback(workflow, object_type, object_scope, object_id, changed, steps)"
+     " VALUES(?1, ?2, ?3, ?4, ?5, ?6)"},
+    {HAS_TRACKING, false, "SELECT objective, hour, cause, system, store, bad FROM spend",
+     "INSERT INTO spend(objective, hour, cause, system, store, bad)"
+     " VALUES(?1, ?2, ?3, ?4, ?5, ?6)"},
+    {HAS_TRACKING, false, "SELECT minute, objective, good, bad FROM decision",
+     "INSERT INTO decision(minute, objective, good, bad) VALUES(?1, ?2, ?3, ?4)"},
+    {HAS_TRACKING, false, "SELECT id, n, now, read_up_to FROM tick",
+     "INSERT INTO tick(id, n, now, read_up_to) VALUES(?1, ?2, ?3, ?4)"},
+    {HAS_TRACKING, true, "SELECT id FROM archived", "INSERT INTO archived(id) VALUES(?1)"},
+    {HAS_TRACKING, true, "SELECT id, metric, labels, kind, divisor FROM series_name",
+     "INSERT INTO series_name(id, metric, labels, kind, divisor) VALUES(?1, ?2, ?3, ?4, ?5)"},
+    {HAS_TRACKING, true, "SELECT minute, series, slot, value FROM series_point",
+     "INSERT INTO series_point(minute, series, slot, value) VALUES(?1, ?2, ?3, ?4)"},
+    {HAS_TRACKING, true, "SELECT minute, series, data FROM series_sketch",
+     "INSERT INTO series_sketch(minute, series, data) VALUES(?1, ?2, ?3)"},
+};
+
+static int is_so(sqlite3 *db, const char *sql, bool *ret_is_so, struct tw_diag *diag)
+{
+    sqlite3_stmt *stmt = NULL;
+    int rc = tw_db_prepare(db, sql, &stmt, diag);
+    rc = rc == TW_OK ? tw_db_row(stmt, diag) : rc;
+    *ret_is_so = rc == TW_OK;
+    (void)sqlite3_finalize(stmt); /* repeats the error of the step */
+    return rc == TW_ENOTFOUND ? TW_OK : rc;
+}
+
 /* What tracking keeps, but live documents, which the next partition has. Series that are in the
  * archive stay out, and the file says so. */
 static int copy_tracking(struct seal *self, struct tw_diag *diag)
 {
-    static const char *const tables[][2] = {
-        {"SELECT " TW_TRACKED_RUN_COLUMNS " FROM tracked_run",
-         "INSERT INTO tracked_run(" TW_TRACKED_RUN_COLUMNS ") VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7,"
-         " ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25,"
-         " ?26, ?27)"},
-        {"SELECT objective, hour, cause, system, store, bad FROM spend",
-         "INSERT INTO spend(objective, hour, cause, system, store, bad)"
-         " VALUES(?1, ?2, ?3, ?4, ?5, ?6)"},
-        {"SELECT minute, objective, good, bad FROM decision",
-         "INSERT INTO decision(minute, objective, good, bad) VALUES(?1, ?2, ?3, ?4)"},
-        {"SELECT id, n, now, read_up_to FROM tick",
-         "INSERT INTO tick(id, n, now, read_up_to) VALUES(?1, ?2, ?3, ?4)"},
-        {"SELECT id FROM archived", "INSERT INTO archived(id) VALUES(?1)"},
-        {"SELECT id, metric, labels, kind, divisor FROM series_name",
-         "INSERT INTO series_name(id, metric, labels, kind, divisor) VALUES(?1, ?2, ?3, ?4, ?5)"},
-        {"SELECT minute, series, slot, value FROM series_point",
-         "INSERT INTO series_point(minute, series, slot, value) VALUES(?1, ?2, ?3, ?4)"},
-        {"SELECT minute, series, data FROM series_sketch",
-         "INSERT INTO series_sketch(minute, series, data) VALUES(?1, ?2, ?3)"},
-    };
-    const size_t without_series = 4;
-    bool has_tables = false;
-    int rc = tw_track_has_tables(self->from, &has_tables, diag);
-    size_t count =
-        self->plan->series_are_archived ? without_series : sizeof tables / sizeof tables[0];
-    for (size_t i = 0; rc == TW_OK && has_tables && i < count; i++) {
-        rc = copy_table(self, tables[i][0], tables[i][1], diag);
+    bool has_tracking = false;
+    bool is_archived = self->plan->series_are_archived;
+    int rc = is_so(self->from, HAS_TRACKING, &has_tracking, diag);
+    for (size_t i = 0; rc == TW_OK && i < sizeof tracked_tables / sizeof tracked_tables[0]; i++) {
+        const struct tracked_table *table = &tracked_tables[i];
+        bool is_wanted = false;
+        rc = is_so(self->from, table->when, &is_wanted, diag);
+        if (rc == TW_OK && is_wanted && !(table->is_series && is_archived)) {
+            rc = copy_table(self, table->select, table->insert, diag);
+        }
     }
-    if (rc == TW_OK && has_tables && self->plan->series_are_archived) {
+    if (rc == TW_OK && has_tracking && is_archived) {
         rc = tw_db_exec(self->to, "INSERT INTO archived(id) VALUES(1)", diag);
     }
     return rc;

@@ -12,6 +12,7 @@
 
 enum statement {
     STMT_RUN,
+    STMT_SETBACK,
     STMT_NAME,
     STMT_ADD,
     STMT_SET,
@@ -28,6 +29,8 @@ static const char *const statements[STMT_COUNT] = {
     [STMT_RUN] = "INSERT OR REPLACE INTO tracked_run(" TW_TRACKED_RUN_COLUMNS ") VALUES(?1, ?2, ?3,"
                  " ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20,"
                  " ?21, ?22, ?23, ?24, ?25, ?26, ?27)",
+    [STMT_SETBACK] = "INSERT OR REPLACE INTO setback(workflow, object_type, object_scope,"
+                     " object_id, changed, steps) VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
     [STMT_NAME] = "INSERT INTO series_name(metric, labels, kind, divisor) VALUES(?1, ?2, ?3, ?4)"
                   " ON CONFLICT(metric, labels) DO UPDATE SET kind = ?3, divisor = ?4 RETURNING id",
     [STMT_ADD] = "INSERT INTO series_point(minute, series, slot, value) VALUES(?1, ?2, ?3, ?4)"
@@ -138,14 +141,34 @@ static void bind_run(sqlite3_stmt *stmt, const struct tw_run_row *run)
     }
 }
 
+static int write_setbacks(struct tw_track_writer *self, const struct tw_run_row *run,
+                          uint64_t commit, struct tw_diag *diag)
+{
+    sqlite3_stmt *stmt = NULL;
+    int rc = get(self, STMT_SETBACK, &stmt, diag);
+    if (rc == TW_OK) {
+        bind_key(stmt, 1, run->workflow);
+        tw_db_bind_int(stmt, 2, run->object_type);
+        bind_key(stmt, 3, run->object_scope);
+        bind_key(stmt, 4, run->object_id);
+        tw_db_bind_int(stmt, 5, (int64_t)commit);
+        tw_db_bind_bytes(stmt, 6, run->setbacks);
+        rc = tw_db_run(stmt, diag);
+    }
+    return rc;
+}
+
 static int write_runs(struct tw_track_writer *self, const struct tw_track_changes *changes,
-                      struct tw_diag *diag)
+                      uint64_t commit, struct tw_diag *diag)
 {
     sqlite3_stmt *stmt = NULL;
     int rc = changes->run_count == 0 ? TW_OK : get(self, STMT_RUN, &stmt, diag);
     for (size_t i = 0; rc == TW_OK && i < changes->run_count; i++) {
         bind_run(stmt, &changes->runs[i]);
         rc = tw_db_run(stmt, diag);
+        if (rc == TW_OK && changes->runs[i].setbacks.ptr != NULL) {
+            rc = write_setbacks(self, &changes->runs[i], commit, diag);
+        }
     }
     return rc;
 }
@@ -347,7 +370,7 @@ int tw_track_write(struct tw_track_writer *self, const struct tw_track_changes *
     if (changes == NULL) {
         return TW_OK;
     }
-    int rc = write_runs(self, changes, diag);
+    int rc = write_runs(self, changes, commit, diag);
     rc = rc == TW_OK ? write_names(self, changes, diag) : rc;
     rc = rc == TW_OK ? write_points(self, changes, diag) : rc;
     rc = rc == TW_OK ? write_sketches(self, changes, diag) : rc;

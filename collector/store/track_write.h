@@ -19,7 +19,8 @@
     "workflow, object_type, object_scope, object_id, version, state, cause, step, system," \
     " destination, store, region, code, started, since, due, finished, updated,"           \
     " amount_minor, currency, first_n, last_n, attempts, missing, expected, answered"
-#define TW_TRACKED_RUN_COLUMNS TW_TRACKED_RUN_COLUMNS_2 ", troubles"
+#define TW_TRACKED_RUN_COLUMNS      TW_TRACKED_RUN_COLUMNS_2 ", troubles"
+#define TW_TRACKED_RUN_COLUMN_COUNT 27
 
 struct tw_track_writer;
 /* For one partition; borrows db. Prepares nothing before the first batch that has something. */

@@ -143,7 +143,7 @@ static void read_numbers(sqlite3_stmt *stmt, struct tw_run_row *row)
     row->answered = (uint32_t)sqlite3_column_int64(stmt, 25);
 }
 
-static int read_row(sqlite3_stmt *stmt, struct tw_arena *arena, struct tw_run_row *ret_row)
+int tw_read_run_row(sqlite3_stmt *stmt, struct tw_arena *arena, struct tw_run_row *ret_row)
 {
     struct tw_run_row row = {0};
     struct tw_str currency = tw_db_column_bytes(stmt, 19);
@@ -180,7 +180,7 @@ static int read_run(struct tw_view *part, struct tw_arena *arena, const struct r
     bind_run(stmt, id);
     err = tw_db_row(stmt, NULL);
     if (err == TW_OK) {
-        err = read_row(stmt, arena, ret_row);
+        err = tw_read_run_row(stmt, arena, ret_row);
         (void)sqlite3_reset(stmt); /* it gave its row */
     }
     return err;

@@ -188,6 +188,73 @@ static int tell_troubles(const struct tw_tracker *self, const struct tw_open_run
     return has_failed ? TW_ENOMEM : TW_OK;
 }
 
+/* The newest done event that a step comes after, through steps that were skipped: what whoever
+ * carries it on had in hand. 0: none was seen. */
+static uint64_t input_of(const struct tw_workflow *workflow, size_t step,
+                         const struct tw_step_status *statuses)
+{
+    uint32_t before = workflow->steps[step].after;
+    uint64_t newest = 0;
+    int64_t newest_ns = INT64_MIN;
+    for (size_t i = step; i-- > 0;) {
+        if ((before >> i & 1) == 0) {
+            continue;
+        }
+        if (statuses[i].state == TW_STEP_DONE) {
+            bool is_newer = newest == 0 || statuses[i].time.ns > newest_ns;
+            newest = is_newer ? statuses[i].event : newest;
+            newest_ns = is_newer ? statuses[i].time.ns : newest_ns;
+        } else {
+            before |= workflow->steps[i].after;
+        }
+    }
+    return newest;
+}
+
+static json_t *setback_json(const struct tw_tracker *self, const struct tw_open_run *run,
+                            size_t step, const struct tw_step_status *statuses)
+{
+    const struct tw_flow *flow = &self->flows[run->version];
+    const struct tw_flow_stats *stats = &self->stats[flow->stats];
+    const struct tw_step_status *status = &statuses[step];
+    int destination = destination_of(flow->workflow, (int)step);
+    uint64_t done = status->state == TW_STEP_DONE ? status->event : 0;
+    return json_pack("{s:s, s:s, s:s, s:i, s:i, s:I, s:I, s:I, s:i, s:I, s:I, s:I}", "step",
+                     stats->steps[flow->steps[step].stats].name, "system",
+                     flow->workflow->steps[step].system, "destination",
+                     destination < 0 ? "" : stats->steps[flow->steps[destination].stats].name,
+                     "state", (int)status->state, "cause", (int)cause_of(status), "failed",
+                     (json_int_t)status->failed_event, "done", (json_int_t)done, "input",
+                     (json_int_t)input_of(flow->workflow, step, statuses), "attempts",
+                     (int)status->attempts, "time", (json_int_t)status->time.ns, "since",
+                     (json_int_t)status->since.ns, "due", (json_int_t)status->due.ns);
+}
+
+/* Steps that failed or are overdue, and those that did and are done since; whether one that was
+ * done late had been called overdue is for the reader to know, who was told then. */
+static int tell_setbacks(const struct tw_tracker *self, const struct tw_open_run *run,
+                         const struct tw_step_status *statuses, struct tw_arena *arena,
+                         struct tw_run_row *row)
+{
+    const struct tw_flow *flow = &self->flows[run->version];
+    json_t *list = json_array();
+    for (size_t i = 0; i < flow->workflow->step_count; i++) {
+        bool is_overdue = tw_run_waits(run, i) == TW_WAITS_OVERDUE;
+        if (statuses[i].failed_event != 0 || is_overdue || statuses[i].is_late) {
+            (void)json_array_append_new(list, setback_json(self, run, i, statuses));
+        }
+    }
+    if ((run->flags & TW_RUN_DUPLICATE) != 0) {
+        (void)json_array_append_new(list, json_pack("{s:i}", "cause", (int)TW_CAUSE_DUPLICATE));
+    }
+    bool has_any = json_array_size(list) > 0;
+    char *text = has_any ? json_dumps(list, JSON_COMPACT) : NULL;
+    json_decref(list);
+    row->setbacks = tw_arena_copy(arena, tw_str_of(text));
+    free(text);
+    return has_any && row->setbacks.ptr == NULL ? TW_ENOMEM : TW_OK;
+}
+
 /* Nothing is expected of it any more though it has not ended: it was given up, or its start was not
  * seen and what failed of it was done since, or is the failure of a run that has started. */
 static void settle_end(const struct tw_tracker *self, const struct tw_open_run *run,
@@ -253,6 +320,7 @@ int tw_row_make(struct tw_tracker *self, uint32_t id, struct tw_arena *arena,
         }
     }
     rc = rc == TW_OK ? tell_troubles(self, run, step, statuses, arena, ret_row) : rc;
+    rc = rc == TW_OK ? tell_setbacks(self, run, statuses, arena, ret_row) : rc;
     rc = rc == TW_OK ? first_event(self, run, &ret_row->first_n) : rc;
     return rc == TW_OK && name.ptr == NULL ? TW_ENOMEM : rc;
 }

@@ -98,6 +98,9 @@ struct tw_run_row {
      * track.list_after_s, {"step":"posted","system":"erp","state":2,"cause":4} by number (enum
      * tw_step_state, tw_cause); {"cause":9} for a repeated effect. Absent: no more. */
     struct tw_str troubles;
+    /* JSON array of the steps that failed, are overdue, or were and are done since, in the order of
+     * the workflow: what the desk of failures follows (store/setbacks.h). Absent: none. */
+    struct tw_str setbacks;
     struct tw_str missing; /* fan-out: JSON array of at most 100 stores that have not answered */
     uint32_t expected;     /* fan-out: stores; else 0 */
     uint32_t answered;

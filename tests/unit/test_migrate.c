@@ -514,6 +514,7 @@ static void open__version_1__gets_the_tables_of_tracking(void **state)
 static void make_version_2(const char *name)
 {
     static const char *const undo[] = {
+        "DROP TABLE setback",
         "DROP INDEX tracked_run_open",
         "ALTER TABLE tracked_run DROP COLUMN troubles",
         "CREATE INDEX tracked_run_open ON tracked_run(workflow, since, object_type,"
@@ -585,6 +586,33 @@ static void open__version_2__gets_the_troubles_of_runs(void **state)
     assert_int_equal(count_runs("posted", false), 3);
 }
 
+/* Sealed files of older versions stay as they are until their payload expires: then they are
+ * written anew, as one of today. */
+static void strip__sealed_by_an_older_version__is_made_one_of_today(void **state)
+{
+    (void)state;
+    become_today();
+    kit.cfg.store.retain_payload_days = 1;
+    must_open();
+    commit_run("old", 5);
+    kit_commit(&kit, 10, true);
+    commit_run("older", 5);
+    kit_commit(&kit, 10, true);
+    assert_int_equal(tw_keeper_run_once(kit.store, &kit.diag), TW_OK);
+    kit_close(&kit);
+    make_version_2("part-000001.sealed");
+    (void)kit_number(&kit, "part-000002.sealed", "DROP TABLE setback");
+    (void)kit_number(&kit, "part-000002.sealed", "PRAGMA user_version = 3");
+    must_open();
+    for (int hour = 0; hour < 48; hour++) { /* in steps: a jump of the clock deletes nothing */
+        tw_clock_manual_advance(&kit.clock, 3600 * TW_NS_PER_S);
+        assert_int_equal(tw_keeper_run_once(kit.store, &kit.diag), TW_OK);
+    }
+    assert_int_equal(version_of("part-000001.sealed"), tw_part_schema()->version);
+    assert_int_equal(version_of("part-000002.sealed"), tw_part_schema()->version);
+    assert_int_equal(count_runs("posted", false), 2);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -603,6 +631,7 @@ int main(void)
         TEST(reader__store_not_yet_migrated__says_who_does_it),
         TEST(open__version_1__gets_the_tables_of_tracking),
         TEST(open__version_2__gets_the_troubles_of_runs),
+        TEST(strip__sealed_by_an_older_version__is_made_one_of_today),
         TEST(migrate_file__no_file__is_not_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
