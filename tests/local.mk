@@ -245,8 +245,13 @@ check_PROGRAMS += tests/unit/test_track_stores
 tests_unit_test_track_stores_SOURCES = tests/unit/test_track_stores.c \
     tests/unit/tracker_kit.c tests/unit/tracker_kit.h
 tests_unit_test_track_stores_LDADD = $(TRACKER_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/test_track_regions
+tests_unit_test_track_regions_SOURCES = tests/unit/test_track_regions.c \
+    tests/unit/tracker_kit.c tests/unit/tracker_kit.h
+tests_unit_test_track_regions_LDADD = $(TRACKER_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/test_track_permutations
-tests_unit_test_track_permutations_SOURCES = tests/unit/test_track_permutations.c
+tests_unit_test_track_permutations_SOURCES = tests/unit/test_track_permutations.c \
+    tests/unit/recount.c tests/unit/recount.h
 tests_unit_test_track_permutations_LDADD = $(TRACKER_LIBS)
 endif
 
@@ -353,7 +358,7 @@ tests_unit_test_simulator_LDADD = tests/simulator/libsim.a collector/libevent.a 
 endif
 EXTRA_DIST += docs/simulator.md tests/simulator/check_ledger.py tests/system/compare_ledger.py \
     tests/system/compare_runs.py tests/system/fault_table.py tests/system/test_ledger.py \
-    tests/system/test_runs.py tests/system/test_verdicts.py \
+    tests/system/test_regions.py tests/system/test_runs.py tests/system/test_verdicts.py \
     tests/system/test_simulator.sh tests/system/test_tail.py
 
 bench_programs += tests/bench/bench_graph

@@ -19,7 +19,7 @@
 static const char *const step_keys[] = {"rate",          "arrival_rate", "failed", "waiting",
                                         "overdue",       "oldest_age",   "lag",    "lag_1h",
                                         "drain_seconds", "verdict",      NULL};
-static const char *const workflow_keys[] = {"at", "watermark", "verdict", "runs", NULL};
+static const char *const workflow_keys[] = {"at", "watermark", "verdict", "runs", "regions", NULL};
 
 static json_t *optional_text(const char *text)
 {

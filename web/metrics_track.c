@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What tracking says, as metrics: out of the documents that the collector commits. Labels are
- * bounded by the definitions in force: workflow, step, objective, system, state, window. Lag is
+ * bounded by the definitions in force: workflow, step, objective, system, state, window; and by the
+ * number of regions that a workflow has rows for. Lag is
  * given as a histogram of exact counts, and as percentiles of the last five minutes. What is not
  * known has no sample. */
 #include "config.h"
@@ -270,6 +271,41 @@ static void write_runs(struct tw_metrics *m, const struct documents *workflows)
     }
 }
 
+/* By region: what the workflow's own families say of the whole. */
+static void write_region_family(struct tw_metrics *m, const struct documents *workflows,
+                                const char *key)
+{
+    for (size_t i = 0; i < workflows->count; i++) {
+        const json_t *regions = json_object_get(workflows->items[i], "regions");
+        for (size_t k = 0; k < json_array_size(regions); k++) {
+            const json_t *region = json_array_get(regions, k);
+            const struct tw_metric_label labels[] = {
+                {"workflow", text_of(workflows->items[i], "workflow")},
+                {"region", text_of(region, "region")}};
+            sample(m, labels, 2, number_of(region, key, NULL));
+        }
+    }
+}
+
+static void write_regions(struct tw_metrics *m, const struct documents *workflows)
+{
+    tw_metrics_family(m, TW_METRIC_GAUGE, "tillwatch_region_open",
+                      "Runs that are not finished, by region");
+    write_region_family(m, workflows, "open");
+    tw_metrics_family(m, TW_METRIC_GAUGE, "tillwatch_region_overdue",
+                      "Open runs of which a step is past its deadline and none failed, by region");
+    write_region_family(m, workflows, "overdue");
+    tw_metrics_family(m, TW_METRIC_GAUGE, "tillwatch_region_failed",
+                      "Open runs of which a step failed, by region");
+    write_region_family(m, workflows, "failed");
+    tw_metrics_family(m, TW_METRIC_GAUGE, "tillwatch_region_failures",
+                      "Runs of which a step failed once, since tracking began, by region");
+    write_region_family(m, workflows, "failures");
+    tw_metrics_family(m, TW_METRIC_GAUGE, "tillwatch_region_completed",
+                      "Runs that completed, since tracking began, by region");
+    write_region_family(m, workflows, "completed");
+}
+
 /* ---- objectives */
 
 static const struct {
@@ -404,6 +440,7 @@ int tw_metrics_track(struct tw_call *call, struct tw_metrics *m)
     rc = rc == TW_OK ? tw_api_live(call, "overview", "", &overview) : rc;
     if (rc == TW_OK) {
         write_runs(m, &workflows);
+        write_regions(m, &workflows);
         write_steps(m, &workflows);
         write_histograms(m, &workflows);
         write_verdicts(m, &workflows);

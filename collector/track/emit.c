@@ -136,6 +136,31 @@ static int emit_step(struct emission *self, uint32_t flow, uint32_t index)
                        : rc;
 }
 
+static struct title region_title(const struct emission *self, const struct tw_flow_stats *stats,
+                                 size_t row, enum tw_series_kind kind, const char *metric)
+{
+    return (struct title){
+        .kind = kind,
+        .divisor = 1,
+        .metric = metric,
+        .name = {"region", "workflow"},
+        .value = {tw_regions_name(self->tracker, stats, row), stats->name},
+    };
+}
+
+static int emit_region_sums(struct emission *self, struct tw_flow_stats *stats)
+{
+    int rc = TW_OK;
+    for (size_t i = 0; i < TW_TRACK_REGION_FIRST + stats->region_count && rc == TW_OK; i++) {
+        struct tw_region_stats *row = &stats->regions[i];
+        struct title title = region_title(self, stats, i, TW_SERIES_SUM, "region_done");
+        rc = add_sum(self, &row->done_sum, &title);
+        title.metric = "region_failed";
+        rc = rc == TW_OK ? add_sum(self, &row->failed_sum, &title) : rc;
+    }
+    return rc;
+}
+
 static int emit_flow(struct emission *self, uint32_t flow)
 {
     struct tw_flow_stats *stats = &self->tracker->stats[flow];
@@ -149,6 +174,7 @@ static int emit_flow(struct emission *self, uint32_t flow)
     rc = rc == TW_OK ? add_sum(self, &stats->done_sum, &title) : rc;
     title.metric = "runs_failed";
     rc = rc == TW_OK ? add_sum(self, &stats->failed_sum, &title) : rc;
+    rc = rc == TW_OK ? emit_region_sums(self, stats) : rc;
     for (uint32_t i = 0; i < stats->step_count && rc == TW_OK; i++) {
         rc = emit_step(self, flow, i);
     }
@@ -243,10 +269,10 @@ static int emit_systems(struct emission *self)
     return rc;
 }
 
-/* Of a store once a minute, while it is not 0, and when it has become 0. There are many stores, and
- * in most of them nothing is late. */
-static int add_of_store(struct emission *self, struct tw_gauge *gauge, const struct title *title,
-                        uint64_t value)
+/* Of a store or a region once a minute, while it is not 0, and when it has become 0. There are many
+ * stores, and in most of them nothing is late. */
+static int add_by_minute(struct emission *self, struct tw_gauge *gauge, const struct title *title,
+                         uint64_t value)
 {
     bool is_news = value > 0 || (gauge->is_known && gauge->value != 0);
     if (!is_news) {
@@ -269,11 +295,30 @@ static int emit_stores(struct emission *self)
             .metric = "store_waiting",
             .name = {"store"},
             .value = {i == 0 ? TW_TRACK_OTHER_STORES : tw_words_text(&tracker->stores, i)}};
-        rc = add_of_store(self, &row->waiting_last, &title, row->waiting + row->overdue);
+        rc = add_by_minute(self, &row->waiting_last, &title, row->waiting + row->overdue);
         title.metric = "store_overdue";
-        rc = rc == TW_OK ? add_of_store(self, &row->overdue_last, &title, row->overdue) : rc;
+        rc = rc == TW_OK ? add_by_minute(self, &row->overdue_last, &title, row->overdue) : rc;
         title.metric = "store_failed";
-        rc = rc == TW_OK ? add_of_store(self, &row->failed_last, &title, row->failed) : rc;
+        rc = rc == TW_OK ? add_by_minute(self, &row->failed_last, &title, row->failed) : rc;
+    }
+    return rc;
+}
+
+static int emit_regions(struct emission *self)
+{
+    struct tw_tracker *tracker = self->tracker;
+    int rc = TW_OK;
+    for (uint32_t flow = 0; flow < tracker->stats_count && rc == TW_OK; flow++) {
+        struct tw_flow_stats *stats = &tracker->stats[flow];
+        for (size_t i = 0; i < TW_TRACK_REGION_FIRST + stats->region_count && rc == TW_OK; i++) {
+            struct tw_region_stats *row = &stats->regions[i];
+            struct title title = region_title(self, stats, i, TW_SERIES_LAST, "region_open");
+            rc = add_by_minute(self, &row->open_last, &title, row->open);
+            title.metric = "region_overdue";
+            rc = rc == TW_OK ? add_by_minute(self, &row->overdue_last, &title,
+                                             row->by_state[TW_RUN_IS_OVERDUE])
+                             : rc;
+        }
     }
     return rc;
 }
@@ -287,6 +332,7 @@ static int emit_wholes(struct emission *self)
     if (rc == TW_OK && minute > self->tracker->stores_minute) {
         self->tracker->stores_minute = minute;
         rc = emit_stores(self);
+        rc = rc == TW_OK ? emit_regions(self) : rc;
     }
     return rc;
 }
@@ -295,10 +341,12 @@ static int emit_points(struct emission *self)
 {
     struct tw_tracker *tracker = self->tracker;
     size_t steps = 0;
+    size_t regions = 0;
     for (size_t i = 0; i < tracker->stats_count; i++) {
         steps += tracker->stats[i].step_count;
+        regions += TW_TRACK_REGION_FIRST + tracker->stats[i].region_count;
     }
-    self->point_room = tracker->stats_count * 3 + steps * 5 +
+    self->point_room = tracker->stats_count * 3 + steps * 5 + regions * 4 +
                        tracker->objective_count * (4 + TW_BURN_WINDOW_COUNT) +
                        TW_WATERMARK_SYSTEMS * (1 + TW_SYSTEM_GAUGES) + 1 +
                        (size_t)tracker->store_stats_count * 3;
@@ -581,6 +629,7 @@ void tw_tracker_settle_replay(struct tw_tracker *self)
         stats->done_sum.value = 0;
         stats->failed_sum.value = 0;
         stats->is_changed = true;
+        tw_regions_settle_replay(stats);
         for (size_t k = 0; k < stats->step_count; k++) {
             stats->steps[k].done_sum.value = 0;
             stats->steps[k].failed_sum.value = 0;

@@ -78,7 +78,8 @@ static int flow_stats_of(struct tw_tracker *self, const char *name, uint32_t *re
     gauge_init(&row->done_sum);
     gauge_init(&row->failed_sum);
     row->name = strdup(name);
-    if (row->name == NULL) {
+    if (row->name == NULL || tw_regions_init(row) != TW_OK) {
+        free(row->name);
         return TW_ENOMEM;
     }
     row->is_changed = true;
@@ -393,6 +394,7 @@ void tw_flows_fini(struct tw_tracker *self)
             free(stats->steps[k].name);
         }
         free(stats->steps);
+        free(stats->regions);
         free(stats->name);
     }
     free(self->stats);

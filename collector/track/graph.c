@@ -290,21 +290,21 @@ static bool carries_all(const struct bundle *bundle, const struct addition *self
 }
 
 /* Look for the members among the first bundles of a list of one of them. */
-static void glance_at(struct addition *self, uint32_t store, uint32_t list, uint32_t member)
+static void glance_at(struct addition *self, uint32_t place, uint32_t list, uint32_t member)
 {
     for (int tries = 0; list != NIL && tries < GLANCE_MAX && self->bundle == NIL; tries++) {
         struct bundle *bundle = bundle_at(self->graph, list);
         if (carries_all(bundle, self)) {
             self->is_known = true;
-            bool is_alike = bundle_slots(bundle) == self->count && bundle->store == store;
+            bool is_alike = bundle_slots(bundle) == self->count && bundle->place == place;
             self->bundle = is_alike ? list : NIL;
         }
         list = slot_of(bundle, member)->next;
     }
 }
 
-/* See at a glance whether the members were carried together before, and in the store just they. */
-static void glance(struct addition *self, uint32_t store)
+/* See at a glance whether the members were carried together before, and in the place just they. */
+static void glance(struct addition *self, uint32_t place)
 {
     uint32_t best = 0;
     for (uint32_t i = 1; i < self->count; i++) {
@@ -315,9 +315,9 @@ static void glance(struct addition *self, uint32_t store)
     const struct object *object = member(self, best);
     self->is_known = self->count == 1 || !is_passable(object); /* the best is a hub: all are */
     if ((object->flags & OBJECT_SETTLED) == 0) {
-        glance_at(self, store, object->joins, self->ids[best]);
+        glance_at(self, place, object->joins, self->ids[best]);
     }
-    glance_at(self, store, object->list, self->ids[best]);
+    glance_at(self, place, object->list, self->ids[best]);
 }
 
 static void order_members(struct addition *self)
@@ -470,7 +470,7 @@ static int make_bundle(struct addition *self, const struct tw_graph_event *given
     graph->made = *ret_index;
     struct bundle *bundle = bundle_at(graph, *ret_index);
     bundle->events = NIL;
-    bundle->store = (uint16_t)given->store;
+    bundle->place = (uint16_t)given->place;
     bundle->last_slot = (uint8_t)(self->count - 1);
     bundle->is_live = 1;
     for (uint32_t i = 0; i < self->count; i++) {
@@ -569,7 +569,7 @@ int tw_graph_add(struct tw_graph *self, const struct tw_graph_event *event,
                  struct tw_graph_added *ret_added)
 {
     TW_ASSERT(event->n > 0 && event->n < TW_GRAPH_N_MAX && count <= TW_GRAPH_CARRIED_MAX);
-    TW_ASSERT(event->match < TW_GRAPH_MATCHES_MAX && event->store < TW_GRAPH_STORES_MAX);
+    TW_ASSERT(event->match < TW_GRAPH_MATCHES_MAX && event->place < TW_GRAPH_PLACES_MAX);
     struct addition add;
     begin(self, now);
     add.graph = self;
@@ -588,7 +588,7 @@ int tw_graph_add(struct tw_graph *self, const struct tw_graph_event *event,
     }
     memset(add.new_links, 0, add.count * sizeof *add.new_links);
     if (add.count > 0) {
-        glance(&add, event->store);
+        glance(&add, event->place);
     }
     if (!add.is_known) {
         find_new_links(&add);

@@ -56,7 +56,7 @@
 #define TW_GRAPH_OBJECTS_MAX  ((uint32_t)1 << 26)
 #define TW_GRAPH_N_MAX        (UINT64_C(1) << 44) /* event numbers are below it */
 #define TW_GRAPH_MATCHES_MAX  65536               /* so are ids of matches below this */
-#define TW_GRAPH_STORES_MAX   65536
+#define TW_GRAPH_PLACES_MAX   65536
 /* Objects and carried identifiers that one walk looks at; beyond it the walk is cut and counted.
  * Far beyond what max_links and max_hops leave of a journey that says anything. */
 #define TW_GRAPH_WALK_MAX 262144
@@ -81,7 +81,7 @@ struct tw_graph_event {
     uint64_t n;     /* 1 to TW_GRAPH_N_MAX - 1 */
     tw_wall_t time; /* corrected */
     uint32_t match; /* tw_match.id; 0: matches nothing, its links are kept if they are new */
-    uint32_t store; /* number of the store, below TW_GRAPH_STORES_MAX; 0: none */
+    uint32_t place; /* number, below TW_GRAPH_PLACES_MAX: where it was; 0: not said */
     uint8_t cause;  /* enum tw_cause */
 };
 

@@ -53,10 +53,10 @@ struct slot {
     uint32_t object; /* from FORGOTTEN on: forgotten */
     uint32_t next;   /* bundle, in the object's list */
 };
-/* Objects that were carried together, and the events of one store that carried just these. */
+/* Objects that were carried together, and the events of one place that carried just these. */
 struct bundle {
     uint32_t events; /* newest first; of a free one: the next free one of this size */
-    uint16_t store;
+    uint16_t place;
     uint8_t last_slot;
     uint8_t is_live;
     struct slot slots[];

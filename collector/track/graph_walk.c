@@ -480,7 +480,7 @@ static int give_events(struct walk *walk, const struct bundle *bundle, bool *ret
             (struct tw_graph_event){.n = event_n(event),
                                     .time = {event_time_ns(event)},
                                     .match = event->match,
-                                    .store = bundle->store,
+                                    .place = bundle->place,
                                     .cause = (uint8_t)event->cause};
     }
     return TW_OK;

@@ -7,6 +7,7 @@
  *   progress.c    from the facts of a run to its steps: what changed, into queues and counts
  *   contribute.c  what a run says to its objectives
  *   stores.c systems.c    what waits in each store, and for each system
+ *   places.c regions.c    which region a run is of, and what becomes of runs in each
  *   deadlines.c   a tick: what is due, what waits long, what is forgotten
  *   totals.c      durations by fixed bounds
  *   emit.c row.c live.c   changes of a batch: series, rows of runs, documents
@@ -47,6 +48,14 @@
  * retailer has at most 5,000. */
 #define TW_TRACK_STORES_MAX   5000
 #define TW_TRACK_OTHER_STORES "(other)" /* ... in series */
+/* Regions that have a row of their own in a workflow; runs of others are counted as one, the
+ * "(other)", those of none as "none". A retailer has a dozen. */
+#define TW_TRACK_REGIONS_MAX   64
+#define TW_TRACK_OTHER_REGIONS "(other)"
+#define TW_TRACK_NO_REGION     "none"
+/* Pairs of a store and a region; of further ones the store alone is kept. The graph has room for
+ * as many. */
+#define TW_TRACK_PLACES_MAX 65534
 /* Minutes of lag that are remembered for the quantiles of the last hour. */
 #define TW_TRACK_LAG_MINUTES 60
 
@@ -75,6 +84,34 @@ const char *tw_words_text(const struct tw_words *self, uint32_t number);
 size_t tw_words_bytes(const struct tw_words *self);
 int tw_words_encode(const struct tw_words *self, struct tw_buf *buf);
 int tw_words_decode(struct tw_words *self, struct tw_cursor *cursor);
+
+/* --- places ----------------------------------------------------------------------------------- */
+
+/* What an event says of where it was, in words; 0: nothing. */
+struct tw_place {
+    uint16_t store;
+    uint16_t region;
+};
+/* Places and their numbers, 1 to count; 0 is none. */
+struct tw_places {
+    struct tw_place *items; /* owned, by number - 1 */
+    uint32_t *slots;
+    uint32_t count;
+    uint32_t capacity;
+    uint32_t slot_count; /* power of two */
+    uint64_t refused;    /* times that there was no room for a new one */
+};
+void tw_places_fini(struct tw_places *self);
+/* The number of a place, given to it if it is new. Without room: that of the store alone, or 0.
+ * TW_OK, TW_ENOMEM. */
+int tw_places_add(struct tw_places *self, struct tw_place place, uint32_t *ret_number);
+/* Nothing for 0, and for a number that there is not. */
+struct tw_place tw_places_at(const struct tw_places *self, uint32_t number);
+size_t tw_places_bytes(const struct tw_places *self);
+int tw_places_encode(const struct tw_places *self, struct tw_buf *buf);
+/* `stores`, `regions`: the highest words there are. */
+int tw_places_decode(struct tw_places *self, struct tw_cursor *cursor, uint32_t stores,
+                     uint32_t regions);
 
 /* --- series ----------------------------------------------------------------------------------- */
 
@@ -131,6 +168,30 @@ struct tw_step_stats {
     struct tw_gauge oldest_last;
 };
 
+/* What becomes of the runs of a workflow in a region (regions.c). */
+struct tw_region_stats {
+    uint64_t by_state[TW_RUN_IS_COMPENSATED + 1]; /* open ones by state, ended ones ever */
+    uint64_t open;
+    uint64_t failures; /* ever: runs of which a step failed once */
+    struct tw_gauge done_sum;
+    struct tw_gauge failed_sum;
+    struct tw_gauge open_last;
+    struct tw_gauge overdue_last;
+};
+enum { /* rows of a workflow */
+       TW_TRACK_REGION_NONE,
+       TW_TRACK_REGION_OTHER,
+       TW_TRACK_REGION_FIRST,
+       TW_TRACK_REGION_ROWS = TW_TRACK_REGION_FIRST + TW_TRACK_REGIONS_MAX,
+};
+/* The region of a store, for runs whose own events name none. */
+struct tw_store_region {
+    int64_t named_ns; /* time of the latest event that named one */
+    uint16_t named;   /* ... and that one */
+    uint16_t counted; /* that its runs are counted in; follows at a tick */
+    uint32_t runs;    /* that have the region of the store */
+};
+
 struct tw_flow_stats {
     char *name;
     struct tw_step_stats *steps; /* owned; those of older versions stay */
@@ -140,6 +201,10 @@ struct tw_flow_stats {
     struct tw_gauge started_sum;
     struct tw_gauge done_sum;
     struct tw_gauge failed_sum;
+    struct tw_region_stats *regions; /* owned; region_room, up to TW_TRACK_REGION_ROWS */
+    uint16_t region_words[TW_TRACK_REGIONS_MAX];
+    uint32_t region_count;
+    uint32_t region_room;
     bool is_changed; /* since its document was written */
     bool is_gone;    /* no longer in force and without runs: its document was taken away */
     bool had_traffic;
@@ -306,8 +371,8 @@ struct tw_open_run {
     struct tw_roster *roster;
     uint64_t waits_low; /* 4 bits a step: enum tw_waits */
     uint64_t waits_high;
-    uint16_t store; /* words */
-    uint16_t region;
+    uint16_t store;  /* words */
+    uint16_t region; /* that its own events name; 0: none does */
     uint16_t code;
     char currency[4];
     uint8_t state; /* enum tw_run_state */
@@ -383,12 +448,17 @@ struct tw_tracker {
     struct tw_words stores;
     struct tw_words regions;
     struct tw_words codes;
+    struct tw_places places;
     int64_t *store_seen_ns;  /* by word of stores: receipt of its last event */
     int64_t *store_event_ns; /* time of its latest event */
     size_t store_seen_count;
     struct tw_store_stats *store_stats; /* by word; 0: those without a row of their own */
     uint32_t store_stats_count;
     struct tw_store_left store_left;
+    struct tw_store_region *store_regions; /* by word of stores - 1 */
+    size_t store_region_count;
+    bool has_moved;        /* a store whose runs are counted in another region than it names */
+    int64_t moved_ns;      /* when such runs were looked for last */
     struct tw_skew *skews; /* by source */
     size_t skew_count;
     struct tw_sequence *sequences; /* by source; those that were ever sequenced */
@@ -459,6 +529,7 @@ struct tw_seen {
     tw_wall_t time; /* corrected */
     uint32_t match;
     uint32_t store;
+    uint32_t place; /* of the store and the region */
     uint8_t cause;
     const struct tw_record *record;
     const struct tw_match *said;
@@ -605,6 +676,41 @@ int tw_stores_join(struct tw_tracker *self, uint32_t id);
 bool tw_stores_oldest(struct tw_tracker *self, uint32_t index, struct tw_store_oldest *ret_oldest);
 uint64_t tw_stores_bytes(const struct tw_tracker *self);
 void tw_stores_fini(struct tw_tracker *self);
+
+/* ---- regions.c ---- */
+int tw_regions_init(struct tw_flow_stats *stats);
+/* Room for a store. TW_OK, TW_ENOMEM. */
+int tw_regions_room(struct tw_tracker *self, uint32_t store);
+/* What an event says of the region of its store; the store has room then. TW_OK, TW_ENOMEM. */
+int tw_regions_learn(struct tw_tracker *self, const struct tw_seen *seen);
+/* Of two regions that are named at the same time the first by name counts. */
+bool tw_regions_is_before(const struct tw_tracker *self, uint32_t a, uint32_t b);
+/* The region a run is counted in, a word; 0: none. */
+uint32_t tw_regions_of(const struct tw_tracker *self, const struct tw_open_run *run);
+/* What the run is counted as, to be handed back once it has changed; not for a change of region. */
+unsigned tw_regions_says(const struct tw_open_run *run);
+void tw_regions_change(struct tw_tracker *self, const struct tw_open_run *run, unsigned said);
+/* Before the store or the region of a run changes, and behind it. TW_OK, TW_ENOMEM. */
+void tw_regions_leave(struct tw_tracker *self, const struct tw_open_run *run);
+int tw_regions_join(struct tw_tracker *self, const struct tw_open_run *run);
+/* The run is no more; what it was counted as stays. */
+void tw_regions_forget(struct tw_tracker *self, const struct tw_open_run *run);
+/* A run of a snapshot is there again. TW_OK, TW_ENOMEM. */
+int tw_regions_restore(struct tw_tracker *self, const struct tw_open_run *run);
+/* Runs of stores that name another region now are counted there. TW_OK, TW_ENOMEM. */
+int tw_regions_tick(struct tw_tracker *self);
+/* What a row is called in series and documents. */
+const char *tw_regions_name(const struct tw_tracker *self, const struct tw_flow_stats *stats,
+                            size_t row);
+void tw_regions_settle_replay(struct tw_flow_stats *stats);
+uint64_t tw_regions_bytes(const struct tw_tracker *self);
+/* What is known of stores, and the rows of a workflow (NULL: it is no longer there). Errors of
+ * writing are sticky. */
+void tw_regions_save(const struct tw_tracker *self, struct tw_buf *buf);
+int tw_regions_read(struct tw_tracker *self, struct tw_cursor *cursor);
+void tw_regions_save_flow(const struct tw_flow_stats *stats, struct tw_buf *buf);
+int tw_regions_read_flow(const struct tw_tracker *self, struct tw_flow_stats *stats,
+                         struct tw_cursor *cursor);
 
 /* ---- systems.c ---- */
 /* What waits for each system, by its word; `lags` has room for TW_WATERMARK_SYSTEMS. */

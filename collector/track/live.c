@@ -319,6 +319,7 @@ static void workflow_document(struct writing *self, const struct tw_workflow *wo
                 tw_json_moment(tw_watermark_lowest(&self->tracker->watermark)));
     tw_json_set(object, "verdict", json_string(tw_lag_verdict_name(stats->verdict)));
     tw_json_set(object, "runs", runs_of(stats));
+    tw_json_set(object, "regions", tw_live_regions(self->tracker, stats));
     tw_json_set(object, "lag_bounds", bounds());
     tw_json_set(object, "steps", steps);
     stats->is_changed = false;

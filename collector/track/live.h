@@ -54,4 +54,9 @@ void tw_live_stores_overview(struct tw_tracker *self, json_t *object);
 /* The document of all stores; NULL: no memory. */
 json_t *tw_live_stores(struct tw_tracker *self);
 
+/* ---- live_regions.c ---- */
+struct tw_flow_stats;
+/* The regions of a workflow in which something was counted, by name. */
+json_t *tw_live_regions(const struct tw_tracker *self, const struct tw_flow_stats *stats);
+
 #endif

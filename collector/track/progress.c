@@ -37,15 +37,14 @@ static int fold_event(struct tw_tracker *self, const struct tw_open_run *run, st
             continue;
         }
         const struct tw_roster *roster = run->roster;
+        const uint32_t store = tw_places_at(&self->places, event->place).store;
         const struct tw_fact fact = {
             .n = event->n,
             .time = event->time,
             .step = entries[i].step,
             .role = entries[i].role,
             .cause = event->cause,
-            .store = roster != NULL && event->store <= roster->limit
-                         ? roster->positions[event->store]
-                         : 0,
+            .store = roster != NULL && store <= roster->limit ? roster->positions[store] : 0,
             .present = entries[i].present,
         };
         rc = tw_run_fold(facts, &fact);
@@ -203,7 +202,7 @@ static int facts_of(struct work *work, const struct tw_seen *seen, bool is_anew,
     const struct tw_graph_event event = {.n = seen->n,
                                          .time = seen->time,
                                          .match = seen->match,
-                                         .store = seen->store,
+                                         .place = seen->place,
                                          .cause = seen->cause};
     return fold_event(self, run, *ret_facts, &event);
 }
@@ -404,6 +403,7 @@ static void settle_state(struct work *work, bool has_started)
 {
     struct tw_open_run *run = work->run;
     struct tw_flow_stats *stats = work->stats;
+    const unsigned said = tw_regions_says(run);
     bool was_started = (run->flags & TW_RUN_STARTED) != 0;
     bool had_ended = (run->flags & TW_RUN_ENDED) != 0;
     bool is_ended = has_started && has_ended(work->state);
@@ -427,6 +427,7 @@ static void settle_state(struct work *work, bool has_started)
     run->flags |= has_started ? TW_RUN_STARTED : 0;
     run->flags |= is_ended ? TW_RUN_ENDED : 0;
     run->state = (uint8_t)work->state;
+    tw_regions_change(work->tracker, run, said);
     stats->is_changed = stats->is_changed || work->is_changed;
     stats->had_traffic = true;
 }
@@ -536,11 +537,12 @@ static int settle(struct work *work, const struct tw_run *facts)
 static int set_store(struct work *work, uint32_t store, tw_wall_t at)
 {
     struct tw_open_run *run = work->run;
-    bool is_other = run->store != store && run->store != 0;
-    int rc = is_other ? tw_contribute_nothing(work->tracker, work->id) : TW_OK;
+    int rc = run->store != store ? tw_contribute_nothing(work->tracker, work->id) : TW_OK;
     tw_stores_leave(work->tracker, work->id);
+    tw_regions_leave(work->tracker, run);
     run->store = (uint16_t)store; /* words: TW_TRACK_WORDS_MAX */
     run->store_ns = at.ns;
+    rc = rc == TW_OK ? tw_regions_join(work->tracker, run) : rc;
     return rc == TW_OK ? tw_stores_join(work->tracker, work->id) : rc;
 }
 
@@ -556,6 +558,57 @@ bool tw_progress_concerns(const struct tw_tracker *self, uint32_t match, uint32_
     return false;
 }
 
+/* The region of the earliest event that names one, by name when there are several at a time. */
+static int set_region(struct work *work, uint32_t region)
+{
+    struct tw_open_run *run = work->run;
+    if (region == run->region) {
+        return TW_OK;
+    }
+    tw_regions_leave(work->tracker, run);
+    run->region = (uint16_t)region; /* words: TW_TRACK_WORDS_MAX */
+    work->is_changed = true;
+    return tw_regions_join(work->tracker, run);
+}
+
+/* The region that an event says the run is of; 0: none. */
+static uint32_t region_said(const struct work *work, struct tw_place place)
+{
+    return work->flow->is_fan_out && place.store != 0 ? 0 : place.region;
+}
+
+static int find_region(struct work *work)
+{
+    const struct tw_tracker *self = work->tracker;
+    const struct tw_graph_event *events = NULL;
+    size_t count = 0;
+    int rc = tw_graph_events(self->graph, work->run->root, &events, &count);
+    uint32_t region = 0;
+    int64_t at_ns = 0;
+    for (size_t i = 0; rc == TW_OK && i < count; i++) {
+        uint32_t said = region_said(work, tw_places_at(&self->places, events[i].place));
+        bool is_first = region == 0 || events[i].time.ns < at_ns ||
+                        (events[i].time.ns == at_ns && tw_regions_is_before(self, said, region));
+        if (said != 0 && is_first &&
+            tw_progress_concerns(self, events[i].match, work->run->version)) {
+            region = said;
+            at_ns = events[i].time.ns;
+        }
+    }
+    return rc == TW_OK ? set_region(work, region) : rc;
+}
+
+/* When the event is not of the region of the run, which was earlier? */
+static int note_region(struct work *work, const struct tw_seen *seen)
+{
+    uint32_t said =
+        region_said(work, (struct tw_place){(uint16_t)seen->store, (uint16_t)seen->region});
+    if (said == 0 || said == work->run->region) {
+        return TW_OK;
+    }
+    return work->run->region == 0 ? set_region(work, said) : find_region(work);
+}
+
 /* Events that reach the run by a link that was just learned may be earlier than all others. */
 static int find_store(struct work *work)
 {
@@ -566,13 +619,15 @@ static int find_store(struct work *work)
     tw_wall_t at = {work->run->store_ns};
     for (size_t i = 0; rc == TW_OK && i < count; i++) {
         bool is_earlier = store == 0 || events[i].time.ns < at.ns;
-        if (events[i].store != 0 && is_earlier &&
+        const struct tw_place place = tw_places_at(&work->tracker->places, events[i].place);
+        if (place.store != 0 && is_earlier &&
             tw_progress_concerns(work->tracker, events[i].match, work->run->version)) {
-            store = events[i].store;
+            store = place.store;
             at = events[i].time;
         }
     }
-    return rc == TW_OK && store != 0 ? set_store(work, store, at) : rc;
+    rc = rc == TW_OK && store != 0 ? set_store(work, store, at) : rc;
+    return rc == TW_OK ? find_region(work) : rc;
 }
 
 /* What a row says beside its steps; nothing here depends on the order of events. */
@@ -581,9 +636,7 @@ static int describe(struct work *work, const struct tw_seen *seen)
     struct tw_open_run *run = work->run;
     bool is_earlier = run->store == 0 || seen->time.ns < run->store_ns;
     int rc = seen->store != 0 && is_earlier ? set_store(work, seen->store, seen->time) : TW_OK;
-    if (seen->region != 0 && (run->region == 0 || is_earlier)) {
-        run->region = (uint16_t)seen->region;
-    }
+    rc = rc == TW_OK ? note_region(work, seen) : rc;
     if (seen->said->has_amount &&
         (!run->has_amount || seen->said->amount_minor > run->amount_minor)) {
         run->has_amount = true;
@@ -729,7 +782,9 @@ int tw_progress_give_up(struct tw_tracker *self, uint32_t id)
     for (size_t i = 0; i < work.flow->workflow->step_count && rc == TW_OK; i++) {
         rc = set_waits(&work, i, TW_WAITS_NOT, 0);
     }
+    const unsigned said = tw_regions_says(work.run);
     work.run->flags |= TW_RUN_GIVEN_UP;
+    tw_regions_change(self, work.run, said);
     if ((work.run->flags & TW_RUN_STARTED) != 0) {
         work.stats->by_state[work.run->state]--;
         work.stats->open--;

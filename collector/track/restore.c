@@ -232,7 +232,10 @@ static int read_words(struct reading *self)
     for (size_t i = 0; i < 4 && rc == TW_OK; i++) {
         rc = tw_words_decode(words[i], &self->cursor);
     }
-    return rc;
+    rc = rc == TW_OK ? tw_places_decode(&tracker->places, &self->cursor, tracker->stores.count,
+                                        tracker->regions.count)
+                     : rc;
+    return rc == TW_OK ? tw_regions_read(tracker, &self->cursor) : rc;
 }
 
 /* --- counts ----------------------------------------------------------------------------------- */
@@ -291,8 +294,9 @@ static int read_flow_stats(struct reading *self)
     for (int i = 0; i <= TW_RUN_IS_COMPENSATED; i++) {
         into->by_state[i] = get(self);
     }
+    int rc = tw_regions_read_flow(tracker, stats, &self->cursor);
     uint64_t count = get(self);
-    int rc = state_of(self);
+    rc = rc == TW_OK ? state_of(self) : rc;
     for (uint64_t i = 0; i < count && rc == TW_OK; i++) {
         rc = read_step(self, stats);
     }

@@ -303,12 +303,13 @@ int tw_runs_restore(struct tw_tracker *self, uint32_t id, uint32_t root, uint32_
     flow->runs++;
     self->live_runs++;
     self->run_bytes += bytes;
+    int rc = tw_regions_restore(self, run);
     if ((from->head->flags & TW_RUN_IN_LIST) != 0) {
         uint32_t touched_s = run->touched_s;
         tw_runs_touch(self, id);
         run->touched_s = touched_s;
     }
-    return TW_OK;
+    return rc;
 }
 
 int tw_runs_name(struct tw_tracker *self, uint32_t id, const struct tw_record *record)
@@ -344,6 +345,7 @@ static void free_run(struct tw_tracker *self, uint32_t id)
     struct tw_open_run *run = self->runs[id];
     struct tw_flow *flow = &self->flows[run->version];
     tw_runs_unlist(self, id);
+    tw_regions_forget(self, run);
     tw_progress_forget(self, run);
     if (run->kept != NULL) {
         tw_run_fini(run->kept);

@@ -104,6 +104,7 @@ static void save_stats(const struct tw_tracker *self, struct tw_buf *buf)
         for (int k = 0; k <= TW_RUN_IS_COMPENSATED; k++) {
             put(buf, stats->by_state[k]);
         }
+        tw_regions_save_flow(stats, buf);
         put(buf, stats->step_count);
         for (size_t k = 0; k < stats->step_count; k++) {
             const struct tw_step_stats *step = &stats->steps[k];
@@ -239,6 +240,8 @@ int tw_tracker_write(const struct tw_tracker *self, uint64_t last_n, struct tw_b
     (void)tw_words_encode(&self->stores, buf);
     (void)tw_words_encode(&self->regions, buf);
     (void)tw_words_encode(&self->codes, buf);
+    (void)tw_places_encode(&self->places, buf);
+    tw_regions_save(self, buf);
     save_seen(self, buf);
     (void)tw_watermark_encode(&self->watermark, buf);
     (void)tw_matcher_save(self->matcher, buf);

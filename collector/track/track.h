@@ -81,8 +81,8 @@ struct tw_run_row {
     struct tw_str system;      /* of that step */
     struct tw_str destination; /* that step's name if it is a destination, or the next one behind */
     struct tw_str store;       /* ... of the run's first event that names one; absent: none */
-    struct tw_str region;
-    struct tw_str code; /* errorcode of the latest failure */
+    struct tw_str region;      /* ... likewise, or that of the store; fan-outs: of none */
+    struct tw_str code;        /* errorcode of the latest failure */
     tw_wall_t started;
     tw_wall_t since;    /* waiting, failing or overdue since (event time, corrected) */
     tw_wall_t due;      /* 0: none */

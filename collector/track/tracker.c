@@ -23,9 +23,10 @@ struct carried {
 struct tw_track_note {
     struct carried *carried; /* filled when it is asked ahead for; beside the note */
     struct tw_match match;
-    struct tw_str store; /* whether it matches or not: the store lives */
-    uint16_t system;     /* words */
-    uint64_t sequence;   /* of a sequenced source; 0: none */
+    struct tw_str store;  /* whether it matches or not: the store lives, ... */
+    struct tw_str region; /* ... and is there */
+    uint16_t system;      /* words */
+    uint64_t sequence;    /* of a sequenced source; 0: none */
 };
 
 /* --- creation --------------------------------------------------------------------------------- */
@@ -148,6 +149,8 @@ void tw_tracker_close_state(struct tw_tracker *self)
     tw_words_fini(&self->stores);
     tw_words_fini(&self->regions);
     tw_words_fini(&self->codes);
+    tw_places_fini(&self->places);
+    free(self->store_regions);
     tw_watermark_fini(&self->watermark);
     for (size_t i = 0; i < self->series_count; i++) {
         free(self->series[i].labels);
@@ -253,6 +256,14 @@ static bool is_sequenced(const struct tw_cfg *cfg, struct tw_str source)
     return false;
 }
 
+/* What runs of no region, and of too many, are counted under is no name of one. */
+static struct tw_str region_named(struct tw_str text)
+{
+    return tw_str_is(text, TW_TRACK_NO_REGION) || tw_str_is(text, TW_TRACK_OTHER_REGIONS)
+               ? TW_STR_NULL
+               : text;
+}
+
 int tw_tracker_note(struct tw_tracker *self, const struct tw_event *event, struct tw_arena *arena,
                     const struct tw_track_note **ret_note)
 {
@@ -271,6 +282,7 @@ int tw_tracker_note(struct tw_tracker *self, const struct tw_event *event, struc
     rc = rc == TW_OK ? tw_words_add(&self->systems, event->attr[TW_ATTR_SYSTEM], &system) : rc;
     note->system = (uint16_t)system;
     note->store = event->attr[TW_ATTR_STOREID];
+    note->region = region_named(event->attr[TW_ATTR_REGION]);
     if (self->wants_sequences && is_sequenced(self->cfg, event->attr[TW_ATTR_SOURCE])) {
         note->sequence = tw_sequence_parse(event->attr[TW_ATTR_SEQUENCE]);
     }
@@ -352,7 +364,10 @@ static int see(struct tw_tracker *self, const struct tw_record *record,
                               ret_seen->time);
     rc = rc == TW_OK ? tw_words_add(&self->stores, note->store, &ret_seen->store) : rc;
     rc = rc == TW_OK ? see_store(self, ret_seen->store, ret_seen->time) : rc;
-    rc = rc == TW_OK ? tw_words_add(&self->regions, note->match.region, &ret_seen->region) : rc;
+    rc = rc == TW_OK ? tw_words_add(&self->regions, note->region, &ret_seen->region) : rc;
+    const struct tw_place place = {(uint16_t)ret_seen->store, (uint16_t)ret_seen->region};
+    rc = rc == TW_OK ? tw_places_add(&self->places, place, &ret_seen->place) : rc;
+    rc = rc == TW_OK ? tw_regions_learn(self, ret_seen) : rc;
     return rc == TW_OK ? tw_words_add(&self->codes, note->match.code, &ret_seen->code) : rc;
 }
 
@@ -502,7 +517,7 @@ static int add(struct tw_tracker *self, const struct tw_seen *seen,
     const struct tw_graph_event event = {.n = seen->n,
                                          .time = seen->time,
                                          .match = seen->match,
-                                         .store = seen->store,
+                                         .place = seen->place,
                                          .cause = seen->cause};
     const tw_wall_t now = {self->now_ns};
     int rc = tw_graph_add(self->graph, &event, objects, count, now, ret_added);
@@ -600,6 +615,7 @@ int tw_tracker_tick(struct tw_tracker *self, const struct tw_track_tick *tick)
     self->has_ticked = true;
     tw_watermark_tick(&self->watermark, self->tick.now, self->tick.read_up_to);
     int rc = tw_deadlines_tick(self);
+    rc = rc == TW_OK ? tw_regions_tick(self) : rc;
     return rc == TW_OK ? tw_flows_retire(self) : rc;
 }
 
@@ -650,6 +666,7 @@ void tw_tracker_stats(const struct tw_tracker *self, struct tw_tracker_stats *re
                  (uint64_t)self->run_capacity * (sizeof *self->runs + sizeof *self->free_runs) +
                  self->skew_count * sizeof *self->skews + tw_watermark_bytes(&self->watermark) +
                  self->store_seen_count * 2 * sizeof *self->store_seen_ns + tw_stores_bytes(self) +
+                 tw_regions_bytes(self) +
                  TW_TRACK_RECENT * (self->recent_bytes + sizeof *self->recent_runs),
         .evicted = self->evicted,
         .late = self->late,

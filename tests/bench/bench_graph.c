@@ -69,7 +69,7 @@ static void apply(struct estate *self, const struct tw_graph_object *objects)
     place_of(self, self->n, &sale, &step);
     tw_wall_t time = {(int64_t)(self->n * TURN_S / self->open + 1000) * TW_NS_PER_S};
     struct tw_graph_event event = {
-        .n = self->n + 1, .time = time, .match = (uint32_t)step + 1, .store = 42};
+        .n = self->n + 1, .time = time, .match = (uint32_t)step + 1, .place = 42};
     struct tw_graph_added added;
     const struct tw_graph_root *roots = NULL;
     size_t count = 0;

@@ -89,7 +89,7 @@ static void add(struct player *self, uint8_t what, struct input *input)
         objects[i] = object_of(take(input) & 63);
     }
     const struct tw_graph_event event = {
-        .n = ++self->n, .time = {(int64_t)self->n}, .match = what % MATCHES, .store = what >> 7};
+        .n = ++self->n, .time = {(int64_t)self->n}, .match = what % MATCHES, .place = what >> 7};
     struct tw_graph_added added;
     int err = tw_graph_add(self->graph, &event, objects, count,
                            (tw_wall_t){self->now_s * TW_NS_PER_S}, &added);

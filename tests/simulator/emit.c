@@ -257,8 +257,8 @@ static int dispatch(struct sim *self, enum sim_fault_kind fault, const struct si
 /* Attributes, besides the objects, that the definitions of workflows look at. */
 static void put_attributes(const char *text, size_t text_len, char *out, size_t size)
 {
-    static const char *const names[] = {"storeid",    "customerref", "outcome",
-                                        "errorclass", "consent",     "fulfilment"};
+    static const char *const names[] = {"storeid", "customerref", "outcome", "errorclass",
+                                        "consent", "fulfilment",  "region"};
     const char *end = memmem(text, text_len, "\"dataschema\":", 13);
     size_t head = end == NULL ? text_len : (size_t)(end - text);
     size_t at = 0;

@@ -65,7 +65,8 @@ static const char *const slot_names[S_COUNT] = {
 };
 
 /* Attributes that come up together. */
-#define A_STORE    "\"storeid\":\"<store>\",\"region\":\"<region>\","
+#define A_REGION   "\"region\":\"<region>\","
+#define A_STORE    "\"storeid\":\"<store>\"," A_REGION
 #define A_TILL     A_STORE "\"registerid\":\"<till>\",\"channel\":\"store\","
 #define A_MONEY    "\"amount\":\"<amount>\",\"currency\":\"<money>\","
 #define A_TXN      "\"transactionid\":\"<txn>\","
@@ -136,11 +137,11 @@ static const struct {
     [SIM_T_MW_MOVEMENT] = {SIM_MIDDLEWARE, "movement.received", A_CORR A_STORE "\"sku\":\"<sku>\",",
                            "{" D_ROUTE "stock\"},\"mapped\":[\"erp\",\"ecommerce\"],"
                            "\"bytes\":7<small>6,\"schema\":\"stock-2.2\"}"},
-    [SIM_T_MW_CUSTOMER] = {SIM_MIDDLEWARE, "customer.received", A_CORR A_CUSTOMER,
+    [SIM_T_MW_CUSTOMER] = {SIM_MIDDLEWARE, "customer.received", A_CORR A_CUSTOMER A_REGION,
                            "{" D_ROUTE "customer\"},\"mapped\":[\"cdp\",\"loyalty\"],"
                            "\"bytes\":11<small>3,\"schema\":\"customer-5.0\"}"},
     [SIM_T_MW_CONSENT] = {SIM_MIDDLEWARE, "customer.received",
-                          A_CORR A_CUSTOMER "\"consent\":\"mail\",",
+                          A_CORR A_CUSTOMER A_REGION "\"consent\":\"mail\",",
                           "{" D_ROUTE "customer\"},\"mapped\":[\"cdp\",\"loyalty\",\"marketing\"],"
                           "\"bytes\":11<small>3,\"schema\":\"customer-5.0\"}"},
     [SIM_T_MW_PRODUCT] = {SIM_MIDDLEWARE, "product.received", A_CORR "\"sku\":\"<sku>\",",

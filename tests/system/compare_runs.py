@@ -96,7 +96,7 @@ def load(directory):
 class Said:
     """An event as a definition sees it."""
     __slots__ = ("number", "type", "at", "true", "stated", "attributes", "outcome", "cause",
-                 "store")
+                 "store", "region")
 
     def __init__(self, number, fact):
         self.number = number
@@ -106,6 +106,7 @@ class Said:
         self.outcome = sys.intern(fact.get("outcome", "ok"))
         self.cause = fact.get("errorclass", "unknown")
         self.store = sys.intern(fact.get("storeid", ""))
+        self.region = sys.intern(fact.get("region", ""))
         attributes = {key: fact[key] for key in ("storeid", "customerref", "consent", "fulfilment")
                       if key in fact}
         for name in fact["objects"]:

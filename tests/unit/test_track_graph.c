@@ -157,7 +157,7 @@ static void fold_root(struct world *world, struct tw_graph *graph, size_t event,
         assert_false(world->pairs[number][events[i].n - 1]); /* each once */
         world->pairs[number][events[i].n - 1] = concerns(NULL, events[i].match, type);
         assert_int_equal(events[i].time.ns, (int64_t)events[i].n * 5);
-        assert_int_equal(events[i].store, events[i].n % 2 + 100);
+        assert_int_equal(events[i].place, events[i].n % 2 + 100);
         assert_int_equal(events[i].cause, events[i].n % 5);
     }
 }
@@ -172,7 +172,7 @@ static void apply(struct world *world, struct tw_graph *graph, size_t event)
     struct tw_graph_event given = {.n = event + 1,
                                    .time = {(int64_t)(event + 1) * 5},
                                    .match = made->match,
-                                   .store = (uint32_t)(event + 1) % 2 + 100,
+                                   .place = (uint32_t)(event + 1) % 2 + 100,
                                    .cause = (uint8_t)((event + 1) % 5)};
     struct tw_graph_added added;
     tw_wall_t now = {1000 * TW_NS_PER_S};

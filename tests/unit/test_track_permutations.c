@@ -2,8 +2,9 @@
  * The property that tracking stands on: any permutation of the same events, in any batches, with
  * ticks and restarts anywhere (with and without a saved state), ends in the same runs, the same
  * queues, the same counts and the same decisions. The same events in order of time, in one batch
- * and without a restart, are the measure. On the way, what is counted of stores and systems is what
- * counting all runs anew gives. Seeds: TW_SEEDS (default 1000), from TW_FIRST_SEED. */
+ * and without a restart, are the measure. On the way, what is counted of stores, systems and
+ * regions is what counting all runs anew gives. Seeds: TW_SEEDS (default 1000), from TW_FIRST_SEED.
+ */
 #include "config.h"
 
 #include <inttypes.h>
@@ -15,6 +16,8 @@
 
 #include "core/err.h"
 #include "track/internal.h"
+#include "recount.h"
+#include "track/live.h"
 
 #define EVENTS_MAX  60
 #define INPUTS_MAX  400
@@ -87,6 +90,7 @@ struct event {
     int64_t time_ns;
     char outcome[16];
     char store[4];
+    char region[8];
     char customer[4];
     struct tw_object objects[4];
     uint32_t object_count;
@@ -188,6 +192,13 @@ static void make_event(struct world *self, struct event *event)
                    : dice == 2 && below(random, 3) == 0 ? "compensated"
                                                         : "");
     (void)snprintf(event->store, sizeof event->store, "%d", 1 + below(random, 4));
+    if (below(random, 3) == 0) { /* mostly the store is in one region; some events say another */
+        (void)snprintf(event->region, sizeof event->region, "r%d",
+                       below(random, 4) == 0 ? below(random, 3) : event->store[0] % 2);
+    }
+    if (below(random, 5) == 0) {
+        event->store[0] = '\0';
+    }
     (void)snprintf(event->customer, sizeof event->customer, "%s", below(random, 2) == 0 ? "c" : "");
     for (const char *p = kinds[event->kind].carries; *p != '\0'; p++) {
         if (*p == 't') {
@@ -234,6 +245,7 @@ static void feed_event(struct play *self, const struct input *input)
     event.attr[TW_ATTR_TYPE] = tw_str_of(kinds[row->kind].type);
     event.attr[TW_ATTR_SYSTEM] = tw_str_of(kinds[row->kind].system);
     event.attr[TW_ATTR_STOREID] = tw_str_of(row->store);
+    event.attr[TW_ATTR_REGION] = tw_str_of(row->region);
     if (row->outcome[0] != '\0') {
         event.attr[TW_ATTR_OUTCOME] = tw_str_of(row->outcome);
         event.attr[TW_ATTR_ERRORCLASS] = TW_STR_LIT("timeout");
@@ -307,15 +319,6 @@ static void recount_step(struct recount *row, enum tw_waits waits, int64_t since
     row->since_ns = does_wait && since_ns < row->since_ns ? since_ns : row->since_ns;
 }
 
-static void must_be(int64_t expected, int64_t actual, const char *what, uint32_t of)
-{
-    if (expected != actual) {
-        (void)printf("Bail out! %s of %u: counted %" PRId64 ", is %" PRId64 "\n", what, of,
-                     expected, actual);
-        exit(1);
-    }
-}
-
 #define STORES 8
 static void check_counts(struct play *self)
 {
@@ -341,22 +344,26 @@ static void check_counts(struct play *self)
     for (uint32_t i = 0; i < tracker->store_stats_count && i < STORES; i++) {
         const struct tw_store_stats *row = &tracker->store_stats[i];
         struct tw_store_oldest oldest;
-        must_be((int64_t)stores[i].waiting, (int64_t)row->waiting, "waiting in store", i);
-        must_be((int64_t)stores[i].overdue, (int64_t)row->overdue, "overdue in store", i);
-        must_be((int64_t)stores[i].failed, (int64_t)row->failed, "failed in store", i);
+        recount_must_be((int64_t)stores[i].waiting, (int64_t)row->waiting, "waiting in store", i);
+        recount_must_be((int64_t)stores[i].overdue, (int64_t)row->overdue, "overdue in store", i);
+        recount_must_be((int64_t)stores[i].failed, (int64_t)row->failed, "failed in store", i);
         bool waits = tw_stores_oldest(tracker, i, &oldest);
-        must_be(stores[i].since_ns, waits ? oldest.since_ns : INT64_MAX, "oldest of store", i);
+        recount_must_be(stores[i].since_ns, waits ? oldest.since_ns : INT64_MAX, "oldest of store",
+                        i);
     }
     tw_systems_lag(tracker, lags);
     for (uint32_t i = 0; i < TW_WATERMARK_SYSTEMS; i++) {
         int64_t mark_ns = tw_watermark_of(&tracker->watermark, (uint16_t)i).ns;
         int64_t since_ns = systems[i].since_ns;
-        must_be((int64_t)systems[i].waiting, (int64_t)lags[i].waiting, "waiting for system", i);
-        must_be((int64_t)systems[i].overdue, (int64_t)lags[i].overdue, "overdue of system", i);
-        must_be((int64_t)systems[i].failed, (int64_t)lags[i].failed, "failed of system", i);
-        must_be(mark_ns <= since_ns ? 0 : mark_ns - since_ns, lags[i].oldest_ns, "oldest of system",
-                i);
+        recount_must_be((int64_t)systems[i].waiting, (int64_t)lags[i].waiting, "waiting for system",
+                        i);
+        recount_must_be((int64_t)systems[i].overdue, (int64_t)lags[i].overdue, "overdue of system",
+                        i);
+        recount_must_be((int64_t)systems[i].failed, (int64_t)lags[i].failed, "failed of system", i);
+        recount_must_be(mark_ns <= since_ns ? 0 : mark_ns - since_ns, lags[i].oldest_ns,
+                        "oldest of system", i);
     }
+    recount_regions(tracker);
 }
 
 /* What the store would add up. */
@@ -485,10 +492,54 @@ static void say_stores(struct play *self)
     }
 }
 
+static void say_regions(struct play *self)
+{
+    for (size_t i = 0; i < self->tracker->stats_count; i++) {
+        json_t *json = tw_live_regions(self->tracker, &self->tracker->stats[i]);
+        char *text = json_dumps(json, JSON_COMPACT);
+        must(text == NULL ? TW_ENOMEM : TW_OK, "regions");
+        say(self, text);
+        say(self, "\n");
+        free(text);
+        json_decref(json);
+    }
+}
+
+/* All that was ever counted is still there. */
+static void check_sums(struct play *self)
+{
+    char key[96];
+    for (size_t i = 0; i < self->tracker->stats_count; i++) {
+        const struct tw_flow_stats *stats = &self->tracker->stats[i];
+        for (uint32_t row = 0; row < TW_TRACK_REGION_FIRST + stats->region_count; row++) {
+            const struct tw_region_stats *of = &stats->regions[row];
+            const char *name = tw_regions_name(self->tracker, stats, row);
+            int64_t done = 0;
+            int64_t failed = 0;
+            for (size_t k = 0; k < self->sum_count; k++) {
+                (void)snprintf(key, sizeof key,
+                               "region_done {\"region\":\"%s\",\"workflow\":\"%s\"}", name,
+                               stats->name);
+                done += strcmp(self->sums[k].key, key) == 0 ? self->sums[k].a : 0;
+                (void)snprintf(key, sizeof key,
+                               "region_failed {\"region\":\"%s\",\"workflow\":\"%s\"}", name,
+                               stats->name);
+                failed += strcmp(self->sums[k].key, key) == 0 ? self->sums[k].a : 0;
+            }
+            recount_must_be((int64_t)(of->by_state[TW_RUN_IS_COMPLETED] +
+                                      of->by_state[TW_RUN_IS_RECOVERED] +
+                                      of->by_state[TW_RUN_IS_COMPENSATED]),
+                            done, "sum of done in row", row);
+            recount_must_be((int64_t)of->failures, failed, "sum of failed in row", row);
+        }
+    }
+}
+
 static void say_counts(struct play *self)
 {
     char line[256];
     say_stores(self);
+    say_regions(self);
     for (size_t i = 0; i < self->tracker->stats_count; i++) {
         const struct tw_flow_stats *stats = &self->tracker->stats[i];
         (void)snprintf(line, sizeof line, "%s open %" PRIu64 "\n", stats->name, stats->open);
@@ -541,6 +592,7 @@ static void finish(struct play *self)
     add_input(self, -1, 0, at_ns);
     check_counts(self);
     commit(self, false);
+    check_sums(self);
     say_all(self);
 }
 

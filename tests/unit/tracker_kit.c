@@ -75,6 +75,9 @@ void kt_apply(struct kit_tracker *self, const char *type, int receipt, int store
     if (store > 0) {
         event.attr[TW_ATTR_STOREID] = tw_str_of(name);
     }
+    if (self->region != NULL) {
+        event.attr[TW_ATTR_REGION] = tw_str_of(self->region);
+    }
     if (strchr(type, ' ') != NULL) {
         event.attr[TW_ATTR_OUTCOME] = TW_STR_LIT("failed");
     }

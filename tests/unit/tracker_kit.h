@@ -22,7 +22,8 @@ struct kit_tracker {
     struct tw_tracker *tracker;
     struct tw_arena arena;
     uint64_t n;
-    int64_t now_s; /* receipt of what comes, after NOW_S */
+    int64_t now_s;      /* receipt of what comes, after NOW_S */
+    const char *region; /* that events name; NULL: none */
 };
 
 /* `track`: further settings, ", name: value"; the workflow is keyed by transaction. */
