@@ -486,7 +486,7 @@ endif
 EXTRA_DIST += tests/fuzz/seeds/spool
 EXTRA_DIST += tests/system/test_plots.py tests/bench/bench_plots.py
 EXTRA_DIST += tests/system/test_prometheus.py tests/system/test_stream.py tests/system/test_track_web.py tests/system/test_web.py tests/browser/fill.py tests/browser/package-lock.json \
-    tests/browser/package.json tests/browser/test_pages.mjs
+    tests/browser/package.json tests/browser/test_pages.mjs tests/browser/test_tabs.mjs
 tests_fuzz_fuzz_web_SOURCES = tests/fuzz/fuzz_web.c tests/fuzz/fuzz.h
 tests_fuzz_fuzz_web_LDADD = web/libweb.a collector/libcore.a $(JANSSON_LIBS)
 if FUZZING

@@ -87,6 +87,7 @@ dist_ui_DATA = \
     web/ui/busy.js \
     web/ui/circle.js \
     web/ui/clock.js \
+    web/ui/feed.js \
     web/ui/format.js \
     web/ui/graph.js \
     web/ui/icon.svg \
@@ -106,7 +107,8 @@ dist_ui_DATA = \
     web/ui/table.js \
     web/ui/theme.js \
     web/ui/time.js \
-    web/ui/trouble.js
+    web/ui/trouble.js \
+    web/ui/worker.js
 uipagesdir = $(uidir)/pages
 dist_uipages_DATA = \
     web/ui/pages/dashboard.js \

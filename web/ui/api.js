@@ -2,6 +2,8 @@
 // Calls of the tower's API. A problem (RFC 9457) becomes an ApiError with words for a person.
 
 const DEADLINE_MS = 15000; // beyond the server's own deadline for a query
+const KEPT = 12; // answers that are kept for when nothing has changed: those with a tag
+const kept = new Map(); // path: {tag, text}, in the order of use
 
 export class ApiError extends Error {
   constructor(status, problem) {
@@ -14,6 +16,12 @@ export class ApiError extends Error {
 
 export class Unreachable extends Error {}
 
+function keep(path, tag, text) {
+  kept.delete(path);
+  if (tag) kept.set(path, { tag, text });
+  if (kept.size > KEPT) kept.delete(kept.keys().next().value);
+}
+
 async function call(path, options) {
   const stop = new AbortController();
   const timer = setTimeout(() => stop.abort(), DEADLINE_MS);
@@ -21,9 +29,18 @@ async function call(path, options) {
   if (outer) outer.addEventListener("abort", () => stop.abort());
   let answer;
   try {
-    answer = await fetch("/api/v1" + path, { ...options, signal: stop.signal, cache: "no-store" });
-    const body = await answer.json();
-    if (!answer.ok) throw new ApiError(answer.status, body);
+    const known = options.method ? undefined : kept.get(path);
+    const headers = { ...options.headers, ...(known && { "If-None-Match": known.tag }) };
+    answer = await fetch("/api/v1" + path, {
+      ...options,
+      headers,
+      signal: stop.signal,
+      cache: "no-store",
+    });
+    const text = answer.status === 304 ? known.text : await answer.text();
+    const body = JSON.parse(text);
+    if (!answer.ok && answer.status !== 304) throw new ApiError(answer.status, body);
+    keep(path, answer.headers.get("ETag"), text);
     return body;
   } catch (error) {
     if (error instanceof ApiError) throw error;

@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the tower says once a second, over one stream (SSE) a page: the strip of counters, the banner
-// when it does not answer, and whoever wants to know of news. Where the stream cannot be had (all
-// its places are taken), the status is asked for instead.
-import { get, Unreachable } from "./api.js";
+// What the tower says once a second: the strip of counters, the banner when it says nothing, and whoever
+// wants to know of news. It comes by a stream that all tabs of a browser share (worker.js).
+import { startFeed } from "./feed.js";
 import { bytes, count, rate } from "./format.js";
 import { html, render } from "./lit.js";
-import { badge, time } from "./parts.js";
-import { duration } from "./time.js";
+import { badge } from "./parts.js";
+import { clockText, duration } from "./time.js";
 
 const EVERY_MS = 1000;
 const RATE_WINDOW_MS = 5000; // a rate over less would only show how commits fall into seconds
 const STALE_S = 10; // the collector commits each second, also when nothing arrives
-const QUIET_MS = 5000; // a stream that says nothing for so long is taken for lost
+const SILENT_MS = 2500; // a worker that says nothing for so long is taken for dead
+const ATTEMPTS = 4; // at a worker that never says anything
+const SAY_MS = 30000; // between "I am here"
+const REST_MS = 60000; // hidden for so long: the stream of this page alone is ended
 const tickListeners = new Set();
 const samples = []; // {at, received}
 let lost = null; // since when nobody answers
@@ -93,26 +95,13 @@ function drawStrip(values) {
   );
 }
 
-function showBanner(error) {
+function showBanner(words) {
   const banner = document.getElementById("banner");
-  banner.hidden = !error;
-  if (!error) return;
-  const isAway = error instanceof Unreachable;
-  render(
-    html`<strong
-        >${isAway ? "Connection to the tower lost since " : "The tower cannot read its store since "}${time(lost)}</strong
-      >
-      <span
-        >${isAway ? "What you see is as of then. Trying again every second." : error.message}</span
-      >`,
-    banner,
-  );
-  drawStrip({
-    ...(status ? cellsOf(status) : {}),
-    state: [badge("bad", isAway ? "lost" : "not ready"), "bad"],
-  });
+  banner.hidden = !words;
+  if (words) render(html`<strong>${words[0]}</strong> <span>${words[1]}</span>`, banner);
 }
 
+// A fresh status, and the names of what changed.
 function take(fresh, views) {
   const wasLost = lost !== null;
   status = fresh;
@@ -127,55 +116,104 @@ function take(fresh, views) {
   for (const listener of tickListeners) listener(tick);
 }
 
-function lose(error) {
+// No place in the stream: all is loaded anew now and then, and said to be old in between.
+function takeStale({ status: fresh, seconds, words }) {
+  take(fresh, ["*"]);
+  samples.length = 0; // they are too far apart for a rate
+  drawStrip({ ...cellsOf(fresh), state: [badge("warn", "stale", words), "warn"] });
+  showBanner([
+    "Not live: the tower has no place for another viewer. ",
+    `What you see is as of ${clockText(fresh.now).slice(0, 8)} and is loaded anew every ${seconds} s (${words}).`,
+  ]);
+}
+
+function lose({ isAway, words }) {
   lost = lost || new Date().toISOString();
   samples.length = 0;
-  showBanner(error);
+  showBanner([
+    (isAway ? "Connection to the tower lost since " : "The tower cannot read its store since ") +
+      clockText(lost).slice(0, 8),
+    isAway ? "What you see is as of then. Trying again every second." : words,
+  ]);
+  drawStrip({
+    ...(status ? cellsOf(status) : {}),
+    state: [badge("bad", isAway ? "lost" : "not ready"), "bad"],
+  });
 }
 
-// --- the stream
+// --- where it comes from
 
-let source = null;
-let watch = 0;
+let port = null; // of the worker; null: this page has a feed of its own
+let heardAt = 0;
+let saidAt = 0;
+let attempts = 0; // at the worker, since it said anything
 
+function hear(message) {
+  heardAt = Date.now();
+  attempts = 0;
+  if (message.kind === "tick") take(message.tick.status, message.tick.views);
+  else if (message.kind === "refused") takeStale(message);
+  else if (message.kind === "lost") lose(message);
+}
+
+// For this page alone, where the browser has no shared workers.
+function listenAlone() {
+  const feed = startFeed(hear);
+  let timer = 0;
+  port = null;
+  document.addEventListener("visibilitychange", () => {
+    clearTimeout(timer);
+    if (document.hidden) timer = setTimeout(() => feed.setWatched(false), REST_MS);
+    else feed.setWatched(true);
+  });
+}
+
+function sayHere() {
+  saidAt = Date.now();
+  port.postMessage({ kind: "here", isHidden: document.hidden });
+}
+
+// By the worker that all tabs share. It is named by what it and pages say to each other: after an update
+// of the tower, old tabs keep the old one.
 function listen() {
-  source = new EventSource("/api/v1/stream");
-  const quiet = () => {
-    clearTimeout(watch);
-    watch = setTimeout(() => {
-      source.close();
-      poll();
-    }, QUIET_MS);
-  };
-  quiet();
-  source.addEventListener("tick", (message) => {
-    const tick = JSON.parse(message.data);
-    quiet();
-    take(tick.status, tick.views);
+  if (typeof SharedWorker !== "function" || ++attempts > ATTEMPTS) {
+    listenAlone();
+    return;
+  }
+  const worker = new SharedWorker("/ui/worker.js", { type: "module", name: "tillwatch-1" });
+  worker.addEventListener("error", () => {
+    if (port === worker.port) listenAlone();
   });
-  source.addEventListener("error", () => {
-    source.close();
-    clearTimeout(watch);
-    poll();
-  });
+  port = worker.port;
+  port.onmessage = ({ data }) => hear(data);
+  heardAt = Date.now();
+  sayHere();
 }
 
-// Ask until the tower answers, then listen again. A page that nobody looks at asks less often.
-async function poll() {
-  try {
-    take(await get("/status"), ["*"]);
-    setTimeout(listen, EVERY_MS);
-  } catch (error) {
-    lose(error);
-    setTimeout(poll, document.hidden ? 10 * EVERY_MS : EVERY_MS);
+// The worker says something each second, if only that it is there. One that does not has died.
+function checkWorker() {
+  if (!port) return;
+  if (!document.hidden && Date.now() - heardAt > SILENT_MS) {
+    port.close();
+    listen();
+  } else if (Date.now() - saidAt > SAY_MS) {
+    sayHere();
   }
 }
 
 export function start() {
   drawStrip({});
   listen();
-  // A page that comes back from the browser's cache has lost its stream.
+  setInterval(checkWorker, EVERY_MS / 2);
+  document.addEventListener("visibilitychange", () => {
+    heardAt = Date.now();
+    if (port) sayHere();
+  });
+  window.addEventListener("pagehide", () => {
+    if (port) port.postMessage({ kind: "bye" });
+  });
+  // A page that comes back from the browser's cache.
   window.addEventListener("pageshow", (event) => {
-    if (event.persisted && source.readyState === EventSource.CLOSED) poll();
+    if (event.persisted && port) sayHere();
   });
 }
