@@ -8,7 +8,6 @@
 
 #include <zmq.h>
 
-#define ACK_MAX_BYTES    65536 /* of one frame of an acknowledgement */
 #define HEARTBEAT_MS     5000
 #define DEAD_AFTER_MS    15000
 #define RETRY_MS         2000 /* after a refusal; the longest pause between reconnects too */
@@ -22,6 +21,7 @@ struct twc_link {
     void *socket;
     void *monitor;
     char *endpoint;       /* owned */
+    int wake_fd;          /* the caller's; -1: none */
     uint64_t connections; /* that came up */
     int64_t retry_at_ms;  /* -1: libzmq is trying, or connected */
 };
@@ -31,9 +31,22 @@ static int set_int(void *socket, int option, int value)
     return zmq_setsockopt(socket, option, &value, sizeof value);
 }
 
-static int set_options(struct twc_link *self, const struct tillwatch_options *options)
+static bool is_key(const char *key)
 {
-    int64_t max_bytes = ACK_MAX_BYTES;
+    return key != NULL && strlen(key) == CURVE_KEY_LENGTH;
+}
+
+bool twc_link_keys_are_valid(const struct twc_link_options *options)
+{
+    bool has_key = options->curve_server_key != NULL || options->curve_public_key != NULL ||
+                   options->curve_secret_key != NULL;
+    return !has_key || (is_key(options->curve_server_key) && is_key(options->curve_public_key) &&
+                        is_key(options->curve_secret_key));
+}
+
+static int set_options(struct twc_link *self, const struct twc_link_options *options)
+{
+    int64_t max_bytes = options->max_bytes;
     int failed = set_int(self->socket, ZMQ_LINGER, 0);
     failed |= set_int(self->socket, ZMQ_IMMEDIATE, 1);
     failed |= set_int(self->socket, ZMQ_SNDHWM, 2 * TWC_WINDOW_MAX);
@@ -69,13 +82,14 @@ static int connect_socket(struct twc_link *self)
     return TILLWATCH_OK;
 }
 
-int twc_link_open(const struct tillwatch_options *options, struct twc_link **ret_link)
+int twc_link_open(const struct twc_link_options *options, struct twc_link **ret_link)
 {
     struct twc_link *self = calloc(1, sizeof *self);
     if (self == NULL) {
         return TILLWATCH_NOMEM;
     }
     self->retry_at_ms = -1;
+    self->wake_fd = options->wake_fd;
     self->endpoint = strdup(options->endpoint);
     self->zmq_context = zmq_ctx_new();
     int rc = self->endpoint == NULL || self->zmq_context == NULL ? TILLWATCH_NOMEM : TILLWATCH_OK;
@@ -189,8 +203,10 @@ int twc_link_wait(struct twc_link *self, bool wants_out, int64_t timeout_ms, boo
     zmq_pollitem_t items[] = {
         {.socket = self->socket, .events = (short)(ZMQ_POLLIN | (wants_out ? ZMQ_POLLOUT : 0))},
         {.socket = self->monitor, .events = ZMQ_POLLIN},
+        {.fd = self->wake_fd, .events = ZMQ_POLLIN},
     };
-    if (zmq_poll(items, 2, timeout_ms < 0 ? -1 : (long)timeout_ms) < 0 && errno != EINTR) {
+    if (zmq_poll(items, self->wake_fd >= 0 ? 3 : 2, timeout_ms < 0 ? -1 : (long)timeout_ms) < 0 &&
+        errno != EINTR) {
         return TILLWATCH_SOCKET;
     }
     *ret_writable = (items[0].revents & ZMQ_POLLOUT) != 0;

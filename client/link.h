@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The connection of a sender to the tower: a DEALER socket and what its monitor tells of it.
- * Internal to libtillwatch. Thread: the sender's.
+ * The connection of a sender or an agent to the tower: a DEALER socket and what its monitor tells
+ * of it. Internal to libtillwatch. Thread: one at a time.
  *
  * ZMQ_IMMEDIATE: what the socket would queue while there is no connection is in the window (or
  * spool) anyway, and would be sent twice after the reconnect. The window bounds what is under way;
@@ -21,8 +21,19 @@
 
 struct twc_link;
 
+struct twc_link_options {
+    const char *endpoint;
+    const char *curve_server_key; /* NULL: no CURVE */
+    const char *curve_public_key;
+    const char *curve_secret_key;
+    int64_t max_bytes; /* of one frame from the tower; a longer one ends the connection */
+    int wake_fd;       /* twc_link_wait ends when it can be read; -1: none. The caller's */
+};
+
+/* Whether there are no keys, or three of the right length. */
+bool twc_link_keys_are_valid(const struct twc_link_options *options);
 /* Connect in the background. TILLWATCH_SOCKET, TILLWATCH_NOMEM. */
-int twc_link_open(const struct tillwatch_options *options, struct twc_link **ret_link);
+int twc_link_open(const struct twc_link_options *options, struct twc_link **ret_link);
 void twc_link_close(struct twc_link **self_p);
 /* The DEALER socket. Borrowed until close. */
 void *twc_link_socket(struct twc_link *self);

@@ -26,7 +26,7 @@
 #define MESSAGE_MAX       (UINT32_C(64) << 20) /* bytes of topic, headers and body together */
 #define ACK_FRAMES        3                    /* ref, word, problem */
 #define REF_BYTES         8
-#define CURVE_KEY_LENGTH  40
+#define ACK_MAX_BYTES     65536 /* of one frame of an acknowledgement */
 
 /* A ticket in the window. */
 struct row {
@@ -84,9 +84,9 @@ const char *tillwatch_text(int result)
     case TILLWATCH_NOMEM:
         return "out of memory";
     case TILLWATCH_IO:
-        return "the spool file cannot be read or written";
+        return "the file cannot be read or written";
     case TILLWATCH_DAMAGED:
-        return "the spool file is damaged or not one of ours";
+        return "the file is damaged or not one of ours";
     case TILLWATCH_SOCKET:
         return "ZeroMQ refused the endpoint or failed";
     default:
@@ -99,21 +99,23 @@ static struct row *row_of(const tillwatch_sender *self, uint64_t ticket)
     return &self->rows[ticket % self->window];
 }
 
-static bool is_key(const char *key)
+static struct twc_link_options link_options(const struct tillwatch_options *options)
 {
-    return key != NULL && strlen(key) == CURVE_KEY_LENGTH;
+    return (struct twc_link_options){.endpoint = options->endpoint,
+                                     .curve_server_key = options->curve_server_key,
+                                     .curve_public_key = options->curve_public_key,
+                                     .curve_secret_key = options->curve_secret_key,
+                                     .max_bytes = ACK_MAX_BYTES,
+                                     .wake_fd = -1};
 }
 
 static bool options_are_valid(const struct tillwatch_options *options)
 {
-    bool has_key = options->curve_server_key != NULL || options->curve_public_key != NULL ||
-                   options->curve_secret_key != NULL;
-    bool has_keys = is_key(options->curve_server_key) && is_key(options->curve_public_key) &&
-                    is_key(options->curve_secret_key);
+    struct twc_link_options link = link_options(options);
     return options->endpoint != NULL && options->window <= TWC_WINDOW_MAX &&
            options->resend_ms >= 0 &&
            (options->spool_max_bytes == 0 || options->spool_max_bytes >= SPOOL_MIN) &&
-           (!has_key || has_keys);
+           twc_link_keys_are_valid(&link);
 }
 
 static int open_spool(tillwatch_sender *self, const struct tillwatch_options *options)
@@ -153,7 +155,8 @@ int tillwatch_open(const struct tillwatch_options *options, tillwatch_sender **r
     self->rows = calloc(self->window, sizeof *self->rows);
     int rc = self->rows == NULL ? TILLWATCH_NOMEM : open_spool(self, options);
     if (rc == TILLWATCH_OK) {
-        rc = twc_link_open(options, &self->link);
+        struct twc_link_options link = link_options(options);
+        rc = twc_link_open(&link, &self->link);
     }
     if (rc != TILLWATCH_OK) {
         int errnum = errno;

@@ -287,6 +287,16 @@ tests_unit_test_client_SOURCES = tests/unit/test_client.c tests/unit/fake_tower.
 tests_unit_test_client_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
 tests_unit_test_client_LDADD = client/libtillwatch.a $(ZMQ_LIBS) $(CMOCKA_LIBS)
 
+check_PROGRAMS += tests/unit/test_agent tests/unit/test_agent_memory tests/unit/test_agent_message
+tests_unit_test_agent_SOURCES = tests/unit/test_agent.c tests/unit/fake_tower.c \
+    tests/unit/fake_tower.h
+tests_unit_test_agent_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
+tests_unit_test_agent_LDADD = client/libtillwatch.a $(ZMQ_LIBS) $(CMOCKA_LIBS) -lpthread
+tests_unit_test_agent_memory_SOURCES = tests/unit/test_agent_memory.c
+tests_unit_test_agent_memory_LDADD = client/libtillwatch.a $(ZMQ_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_agent_message_SOURCES = tests/unit/test_agent_message.c
+tests_unit_test_agent_message_LDADD = client/libtillwatch.a $(ZMQ_LIBS) $(CMOCKA_LIBS)
+
 check_PROGRAMS += tests/unit/test_tap
 tests_unit_test_tap_SOURCES = tests/unit/test_tap.c tests/unit/tap_bench.c tests/unit/tap_bench.h
 tests_unit_test_tap_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
@@ -484,6 +494,17 @@ check_PROGRAMS += tests/fuzz/fuzz_spool
 tests_fuzz_fuzz_spool_SOURCES += tests/fuzz/replay_main.c
 endif
 EXTRA_DIST += tests/fuzz/seeds/spool
+tests_fuzz_fuzz_agent_SOURCES = tests/fuzz/fuzz_agent.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_agent_LDADD = client/libtillwatch.a collector/libcore.a $(ZMQ_LIBS)
+if FUZZING
+noinst_PROGRAMS += tests/fuzz/fuzz_agent
+tests_fuzz_fuzz_agent_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+else
+check_PROGRAMS += tests/fuzz/fuzz_agent
+tests_fuzz_fuzz_agent_SOURCES += tests/fuzz/replay_main.c
+endif
+EXTRA_DIST += tests/fuzz/seeds/agent
+EXTRA_DIST += tests/system/agent_check.py tests/system/clients/agent.py tests/system/test_agent.py
 EXTRA_DIST += tests/system/test_plots.py tests/bench/bench_plots.py
 EXTRA_DIST += tests/system/test_prometheus.py tests/system/test_stream.py tests/system/test_track_web.py tests/system/test_web.py tests/browser/fill.py tests/browser/package-lock.json \
     tests/browser/package.json tests/browser/test_pages.mjs tests/browser/test_tabs.mjs
