@@ -98,6 +98,7 @@ dist_ui_DATA = \
     web/ui/notes.js \
     web/ui/page.js \
     web/ui/parts.js \
+    web/ui/pause.js \
     web/ui/plot.js \
     web/ui/range.js \
     web/ui/runlist.js \

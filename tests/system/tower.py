@@ -12,7 +12,8 @@ As a program:
     tower.py run [--state DIR] [--config FILE] [--program FILE] -- COMMAND...
         COMMAND runs beside a tower, with TILLWATCH_* and TOWER_URL in its environment; its exit
         status is the status of this program, or 1 if the tower did not stop cleanly.
-    tower.py start --state DIR [...]    prints NAME=VALUE lines for a shell; leaves it running
+    tower.py start --state DIR [...]    prints NAME=VALUE lines for a shell; leaves it running.
+        After a stop it starts on the same ports again.
     tower.py stop --state DIR           stops what start left
 
 Nothing sleeps to wait for things: conditions are polled, with deadlines far beyond what is normal.
@@ -152,6 +153,19 @@ class Tower:
     def environment(self):
         """The environment of the tower and of those that talk to it."""
         return {**os.environ, **self.env, **self.extra_env, "TOWER_URL": self.url}
+
+    def keep_ports(self):
+        """The ports of the tower that had this directory before, if there was one."""
+        path = os.path.join(self.base, "tower.json")
+        if os.path.exists(path):
+            with open(path, encoding="ascii") as f:
+                self.env = json.load(f)
+            self.url = "http://" + self.env["TILLWATCH_WEB"]
+            self.pull = self.env["TILLWATCH_TAP_PULL"]
+            self.router = self.env["TILLWATCH_TAP_ROUTER"]
+            self.sub = self.env["TILLWATCH_TAP_SUB"]
+        with open(path, "w", encoding="ascii") as f:
+            json.dump(self.env, f)
 
     def start(self, wait=True):
         """Start the program; wait until /readyz says yes, or fail with its log."""
@@ -355,6 +369,7 @@ def main():
     if options.verb == "start":
         if not options.state:
             parser.error("start needs --state")
+        tower.keep_ports()
         tower.start()
         with open(os.path.join(tower.base, "tower.pid"), "w", encoding="ascii") as f:
             f.write(str(tower.process.pid))

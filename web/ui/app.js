@@ -6,6 +6,7 @@ import * as live from "./live.js";
 import { render } from "./lit.js";
 import { failed } from "./notes.js";
 import { showPage } from "./page.js";
+import { isPaused, startPause } from "./pause.js";
 import { rangeOf } from "./range.js";
 import { startTheme } from "./theme.js";
 
@@ -29,7 +30,7 @@ const ROUTES = [
 ];
 const view = document.getElementById("view");
 const box = document.getElementById("q");
-let leave = () => {};
+let shown = null; // {path, change(), draw(), reload(), end()}: the page
 let opened = 0;
 
 function markPlace(path) {
@@ -41,50 +42,64 @@ function markPlace(path) {
   }
 }
 
+// Show what the address says. The page that is shown already stays when only parameters differ.
 async function open() {
-  leave();
-  const number = ++opened;
-  const stop = new AbortController();
-  leave = () => stop.abort();
   const path = location.pathname;
   const params = new URLSearchParams(location.search);
-  const root = document.createElement("div");
-  const context = { rest: "", params, range: rangeOf(params), state: {}, signal: stop.signal, go };
   if (document.activeElement !== box) box.value = params.get("q") || "";
   markPlace(path);
   document.body.classList.toggle("wall", path === "/" && params.has("wall"));
+  if (shown && shown.path === path) {
+    shown.change(params);
+    return;
+  }
+  if (shown) shown.end();
+  shown = null;
+  const number = ++opened;
+  const root = document.createElement("div");
+  const context = { rest: "", params, range: rangeOf(params), state: {}, go, put };
   document.title = "Tillwatch";
-  let end = () => {};
   try {
     const route = ROUTES.find(([pattern]) => pattern.test(path));
-    if (!route) throw Object.assign(new Error("There is no such page."), { title: "Not found" });
+    if (!route)
+      throw Object.assign(new Error("There is no such page."), { title: "Not found", status: 404 });
     const rest = path.match(route[0])[1];
     context.rest = rest ? decodeURIComponent(rest) : "";
     const { page } = await import("./pages/" + route[1] + ".js");
     if (number !== opened) return;
+    // The address may have changed while the module came.
+    context.params = new URLSearchParams(location.search);
+    context.range = rangeOf(context.params);
     view.replaceChildren(root);
-    end = showPage(page, root, context);
+    shown = { path, ...showPage(page, root, context) };
   } catch (error) {
     if (number !== opened) return;
     view.replaceChildren(root);
     render(failed(error), root);
   }
-  leave = () => {
-    stop.abort();
-    end();
-  };
 }
 
 // Go to a place within the tower. `how`: "push", or "replace" while somebody types.
 function go(path, how = "push") {
+  const before = location.pathname;
   if (path !== location.pathname + location.search) {
     history[how === "push" ? "pushState" : "replaceState"](null, "", path);
   }
   open();
-  if (how === "push") {
+  if (how === "push" && location.pathname !== before) {
     window.scrollTo(0, 0);
     if (document.activeElement !== box) view.focus({ preventScroll: true });
   }
+}
+
+// Change parameters of the page that is shown; empty ones are left out.
+function put(changes, how = "push") {
+  const params = new URLSearchParams(location.search);
+  for (const [name, value] of Object.entries(changes)) {
+    if (value === null || value === undefined || value === "") params.delete(name);
+    else params.set(name, value);
+  }
+  go(location.pathname + (params.size ? "?" + params : ""), how);
 }
 
 document.addEventListener("click", (click) => {
@@ -159,7 +174,12 @@ document.addEventListener("keydown", (key) => {
   }
 });
 
-startTheme(document.getElementById("theme"), () => open());
+startTheme(document.getElementById("theme"), () => shown && shown.draw());
+startPause(
+  document.getElementById("live"),
+  document.getElementById("paused"),
+  () => !isPaused() && shown && shown.reload(),
+);
 startClock();
 live.start();
 open();

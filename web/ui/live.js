@@ -17,7 +17,6 @@ const REST_MS = 60000; // hidden for so long: the stream of this page alone is e
 const tickListeners = new Set();
 const samples = []; // {at, received}
 let lost = null; // since when nobody answers
-let paused = false;
 let isFirst = true;
 let status = null;
 
@@ -25,15 +24,6 @@ let status = null;
 export function onTick(listener) {
   tickListeners.add(listener);
   return () => tickListeners.delete(listener);
-}
-
-// Paused: pages are not renewed; the strip and the banner are.
-export function isPaused() {
-  return paused;
-}
-
-export function setPaused(value) {
-  paused = value;
 }
 
 const CELLS = [

@@ -2,17 +2,28 @@
 // What a page shows while it has nothing else to show: loading, an error, emptiness, old facts.
 import { Unreachable } from "./api.js";
 import { html, nothing } from "./lit.js";
-import { ago } from "./parts.js";
+import { ago, link } from "./parts.js";
 
 export function loading(what) {
-  return html`<p class="note dim" role="status">Loading ${what} …</p>`;
+  return html`<p class="note dim loading" role="status">Loading ${what} …</p>`;
 }
 
 export function failed(error, retry) {
-  const title = error instanceof Unreachable ? "The tower does not answer" : error.title || "Error";
+  const isAway = error instanceof Unreachable;
+  const title = isAway ? "The tower does not answer" : error.title || "Error";
   return html`<div class="note bad" role="alert">
     <strong>${title}</strong>
-    <p>${error.detail || error.message}</p>
+    <p>
+      ${isAway ? "It is asked again every few seconds. If it stays away: does the program run, and does this computer reach it?" : error.detail || error.message}
+    </p>
+    ${
+      error.status === 404
+        ? html`<p>
+            The address may be mistyped, or what it names is past retention. Type an identifier in
+            the search box above, or go to ${link("/", "the overview")}.
+          </p>`
+        : nothing
+    }
     ${retry ? html`<button type="button" @click=${() => retry()}>Try again</button>` : nothing}
   </div>`;
 }
@@ -21,7 +32,8 @@ export function failed(error, retry) {
 export function stale(error, at, retry) {
   return html`<div class="note warn" role="status">
     <strong>As of ${ago(new Date(at).toISOString())}.</strong>
-    ${error.detail || error.message} It is tried again every few seconds.
+    What follows may have changed: ${error.detail || error.message}. It is asked again every few
+    seconds.
     <button type="button" @click=${() => retry()}>Try now</button>
   </div>`;
 }

@@ -1,23 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 // A plot: the picture that the tower draws, and over it what a picture cannot do: a crosshair with
-// values, dragging to zoom, the runs behind a point. The picture is changed only when the new one is
-// there, so that nothing flashes.
+// values, dragging to zoom, the runs behind a point; with the keys the same. The picture is changed
+// only when the new one is there, so that nothing flashes.
 import { get } from "./api.js";
 import { html, nothing } from "./lit.js";
 import { percent } from "./parts.js";
+import { shownNow } from "./pause.js";
 import { setRange } from "./range.js";
 import { themeNow } from "./theme.js";
 import { clockText, dayText, duration } from "./time.js";
 
 const DRAG_MIN_PX = 6;
 const EVERY_MS = 10000; // a bucket of the finest series
+const SPAN_MIN_MS = 60000; // zoomed in further there would be no line, only points
+const NAMED = 8; // series in the readout
+const PAGE_STEPS = 10;
+const WHOLE = { left: 0, right: 1, top: 0, bottom: 1 };
 const ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone;
 
 // A range that ends now ends with the last ten seconds that are over: the same picture for all who
 // look, and another address every ten seconds.
 function fixed(range) {
   if (!range.isLive) return { from: range.from.getTime(), to: range.to.getTime() };
-  const to = Math.floor(Date.now() / EVERY_MS) * EVERY_MS;
+  const to = Math.floor(shownNow() / EVERY_MS) * EVERY_MS;
   return { from: to - 1000 * range.seconds, to };
 }
 
@@ -43,19 +48,29 @@ function valueText(value, unit) {
   return number + (unit.startsWith("per-") ? " a " + unit.slice(4) : "");
 }
 
-// One plot on a page: what it shows now and what the pointer does. Kept in context.state.
+function nameOf(series) {
+  return series.legend || Object.values(series.labels || {}).join(" ");
+}
+
+let made = 0;
+
+// One plot on a page: what it shows now, and where the crosshair is. Kept in context.state.
 class Plot {
   constructor(context, spec) {
     this.context = context;
     this.spec = spec;
+    this.id = "plot-" + ++made;
     this.span = null; // {from, to}: ms since 1970, of the picture asked for last
     this.shown = ""; // address of the picture that is shown
     this.wanted = "";
     this.fault = "";
     this.values = null; // {t, series, plot: its area}
     this.valuesOf = "";
-    this.at = null; // {x, i}: the crosshair
-    this.drag = null; // x where it began
+    this.share = null; // 0 to 1: where the pointer is
+    this.time = null; // ms since 1970: where the keys are
+    this.anchor = null; // ms: where a choice of time began, by either
+    this.isDragged = false;
+    this.hasFocus = false;
   }
 
   // Ask for the picture of now; the one before stays until it has come.
@@ -70,6 +85,7 @@ class Plot {
     this.span = span;
     if (wanted === this.wanted) return;
     this.wanted = wanted;
+    if (this.cursor() !== null) this.loadValues();
     const picture = new Image();
     picture.src = wanted;
     picture
@@ -102,125 +118,278 @@ class Plot {
     const wanted = this.wanted;
     if (this.valuesOf === wanted) return;
     this.valuesOf = wanted;
+    const { panel, width, height } = this.spec;
     try {
-      this.values = await get(
-        "/series?" +
-          query(this.spec, this.span, {
-            panel: this.spec.panel,
-            width: this.spec.width,
-            height: this.spec.height,
-          }),
+      const values = await get(
+        "/series?" + query(this.spec, this.span, { panel, width, height }),
         null,
         this.context.signal,
       );
+      if (this.valuesOf !== wanted) return;
+      this.values = values;
       this.context.update();
     } catch {
-      this.valuesOf = "";
+      if (this.valuesOf === wanted) this.valuesOf = "";
     }
   }
 
-  // Where the pointer is: a share of the plot's own area, 0 to 1, and the nearest point.
-  place(event) {
+  // --- places: a share of the plot's own area, a time, a point
+
+  area() {
+    return (this.values && this.values.plot) || WHOLE;
+  }
+
+  timeOf(share) {
+    return this.span.from + share * (this.span.to - this.span.from);
+  }
+
+  // In percent of the picture's width; what lies outside stands at the edge.
+  percentOf(time) {
+    const share = (time - this.span.from) / (this.span.to - this.span.from);
+    const area = this.area();
+    return 100 * (area.left + Math.max(0, Math.min(1, share)) * (area.right - area.left));
+  }
+
+  shareOf(event) {
     const box = event.currentTarget.getBoundingClientRect();
-    const area =
-      this.values && this.values.plot ? this.values.plot : { left: 0, right: 1, top: 0, bottom: 1 };
+    const area = this.area();
     const share = (event.clientX - box.left) / box.width;
     return Math.max(0, Math.min(1, (share - area.left) / (area.right - area.left)));
   }
 
+  // Where the crosshair is, as a time; null: nowhere. The pointer goes before the keys.
+  cursor() {
+    if (this.share !== null) return this.timeOf(this.share);
+    return this.hasFocus ? this.time : null;
+  }
+
+  // When point i is drawn.
+  timeAt(i) {
+    return Date.parse(this.values.t[i]) + 1000 * (this.values.offset || 0);
+  }
+
+  // The point that is drawn nearest; -1: there is none.
+  nearest(time) {
+    if (time === null || !this.values) return -1;
+    let best = -1;
+    for (let i = 0; i < this.values.t.length; i++) {
+      if (best < 0 || Math.abs(this.timeAt(i) - time) < Math.abs(this.timeAt(best) - time))
+        best = i;
+    }
+    return best;
+  }
+
+  // --- what is done with them
+
+  zoom(from, to) {
+    const middle = (from + to) / 2;
+    const half = Math.max(SPAN_MIN_MS, Math.abs(to - from)) / 2;
+    this.anchor = null;
+    setRange(this.context, Math.round(middle - half), Math.round(middle + half));
+  }
+
+  openRuns(time) {
+    if (!this.spec.runs) return;
+    const half = Math.max(SPAN_MIN_MS, (this.span.to - this.span.from) / 200);
+    this.context.go(
+      this.spec.runs({
+        since: new Date(Math.round(time - half)).toISOString(),
+        until: new Date(Math.round(time + half)).toISOString(),
+      }),
+    );
+  }
+
+  // --- the pointer
+
   move(event) {
     this.loadValues();
-    this.at = this.place(event);
+    this.share = this.shareOf(event);
     this.context.update();
   }
 
-  end(event) {
-    const from = this.drag;
-    this.drag = null;
-    if (from === null) return;
-    const to = this.place(event);
-    const width = event.currentTarget.clientWidth;
-    const begin = this.span.from;
-    const span = this.span.to - begin;
-    if (Math.abs(to - from) * width >= DRAG_MIN_PX) {
-      setRange(this.context, begin + Math.min(from, to) * span, begin + Math.max(from, to) * span);
-    } else if (this.spec.runs) {
-      const at = begin + to * span;
-      const half = Math.max(60000, span / 200);
-      this.context.go(
-        this.spec.runs({
-          since: new Date(at - half).toISOString(),
-          until: new Date(at + half).toISOString(),
-        }),
-      );
-    }
+  press(event) {
+    if (event.button !== 0) return;
+    this.isDragged = true;
+    this.share = this.shareOf(event);
+    this.anchor = this.timeOf(this.share);
+    event.currentTarget.setPointerCapture(event.pointerId);
+    event.preventDefault();
   }
 
-  readout() {
-    if (this.at === null || !this.values || this.values.t.length === 0) return nothing;
-    const { t, series, unit } = this.values;
-    const at =
-      this.span.from + this.at * (this.span.to - this.span.from) - 1000 * (this.values.offset || 0);
-    let i = 0;
-    while (
-      i + 1 < t.length &&
-      Math.abs(Date.parse(t[i + 1]) - at) <= Math.abs(Date.parse(t[i]) - at)
-    )
-      i++;
-    const name = (one) => one.legend || Object.values(one.labels || {}).join(" ");
-    return html`<div class="readout ${this.at > 0.6 ? "left" : ""}">
-      <strong>${dayText(t[i])} ${clockText(t[i]).slice(0, 8)}</strong>
-      ${series.slice(0, 8).map((one) => html`<span>${name(one)} <b>${valueText(one.v[i], unit)}</b></span>`)}
+  release(event) {
+    const from = this.anchor;
+    const wasDragged = this.isDragged;
+    this.isDragged = false;
+    this.anchor = null;
+    if (!wasDragged || from === null) return;
+    const to = this.timeOf(this.shareOf(event));
+    const px =
+      (Math.abs(to - from) / (this.span.to - this.span.from)) * event.currentTarget.clientWidth;
+    if (px >= DRAG_MIN_PX) this.zoom(from, to);
+    else this.openRuns(to);
+  }
+
+  leave() {
+    if (this.isDragged) return; // the pointer is captured, and comes back or is released
+    this.share = null;
+    this.context.update();
+  }
+
+  cancel() {
+    this.isDragged = false;
+    this.anchor = null;
+    this.share = null;
+    this.context.update();
+  }
+
+  // --- the keys
+
+  focus() {
+    this.hasFocus = true;
+    if (this.time === null) this.time = this.span.to;
+    this.loadValues();
+    this.context.update();
+  }
+
+  blur() {
+    this.hasFocus = false;
+    this.anchor = null;
+    this.context.update();
+  }
+
+  // Where a key leads from point i of n; null: it leads nowhere.
+  static step(key, i, n) {
+    const to = {
+      ArrowLeft: i - 1,
+      ArrowRight: i + 1,
+      PageUp: i - PAGE_STEPS,
+      PageDown: i + PAGE_STEPS,
+      Home: 0,
+      End: n - 1,
+    }[key];
+    return to === undefined ? null : Math.max(0, Math.min(n - 1, to));
+  }
+
+  key(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const i = this.nearest(this.time);
+    const to = i < 0 ? null : Plot.step(event.key, i, this.values.t.length);
+    const span = this.span.to - this.span.from;
+    if (to !== null) {
+      if (event.shiftKey && this.anchor === null) this.anchor = this.timeAt(i);
+      if (!event.shiftKey) this.anchor = null;
+      this.time = this.timeAt(to);
+      this.context.update();
+    } else if (event.key === "Enter" && this.time !== null) {
+      if (this.anchor !== null && this.anchor !== this.time) this.zoom(this.anchor, this.time);
+      else this.openRuns(this.time);
+    } else if (event.key === "+" && this.time !== null) {
+      this.zoom(this.time - span / 4, this.time + span / 4);
+    } else if (event.key === "-") {
+      this.zoom(this.span.from - span / 2, Math.min(this.span.to + span / 2, shownNow()));
+    } else if (event.key === "Escape" && this.anchor !== null) {
+      this.anchor = null;
+      this.context.update();
+    } else return;
+    event.preventDefault();
+    event.stopPropagation();
+  }
+
+  // --- what is drawn over the picture
+
+  when(i) {
+    return dayText(this.values.t[i]) + " " + clockText(this.values.t[i]).slice(0, 8);
+  }
+
+  readout(i) {
+    if (i < 0) return nothing;
+    const { series, unit } = this.values;
+    const isRight = this.percentOf(this.timeAt(i)) > 60;
+    const more = series.length - NAMED;
+    return html`<div class="readout ${isRight ? "left" : ""}" aria-hidden="true">
+      <strong>${this.when(i)}</strong>
+      ${series.slice(0, NAMED).map((one) => html`<span>${nameOf(one)} <b>${valueText(one.v[i], unit)}</b></span>`)}
+      ${more > 0 ? html`<span class="dim">and ${more} more</span>` : nothing}
     </div>`;
+  }
+
+  // The same in words, for readers of screens.
+  words(i) {
+    if (i < 0)
+      return this.values ? "no values in this time" : "values are loaded when it is reached";
+    const { series, unit } = this.values;
+    const chosen =
+      this.anchor === null
+        ? ""
+        : ", chosen from " + clockText(new Date(this.anchor).toISOString()).slice(0, 8);
+    return (
+      this.when(i) +
+      chosen +
+      ": " +
+      series.map((one) => nameOf(one) + " " + valueText(one.v[i], unit)).join(", ")
+    );
+  }
+
+  // What takes the focus: a slider over the points of the plot.
+  keys(i) {
+    const { spec } = this;
+    return html`<div
+        class="plot-keys"
+        tabindex="0"
+        role="slider"
+        aria-label="Values of ${spec.title || spec.alt || spec.panel}"
+        aria-describedby=${this.id}
+        aria-orientation="horizontal"
+        aria-valuemin="0"
+        aria-valuemax=${this.values ? Math.max(0, this.values.t.length - 1) : 0}
+        aria-valuenow=${Math.max(0, i)}
+        aria-valuetext=${this.words(i)}
+        @focus=${() => this.focus()}
+        @blur=${() => this.blur()}
+        @keydown=${(event) => this.key(event)}
+      ></div>
+      <p class="plot-hint" id=${this.id}>
+        ← → read · ⇧← ⇧→ then Enter zoom${spec.runs ? " · Enter runs" : ""} · + − zoom
+      </p>`;
+  }
+
+  lines(time, i) {
+    if (time === null) return nothing;
+    const from = this.anchor === null ? null : this.percentOf(this.anchor);
+    const to = this.percentOf(time);
+    return html`<i
+        class="cross"
+        .style=${"left:" + (i < 0 ? to : this.percentOf(this.timeAt(i))) + "%"}
+      ></i>
+      ${
+        from === null
+          ? nothing
+          : html`<i
+              class="zoom"
+              .style=${"left:" + Math.min(from, to) + "%;width:" + Math.abs(to - from) + "%"}
+            ></i>`
+      }`;
   }
 
   view(height) {
     const { spec } = this;
-    const area =
-      this.values && this.values.plot ? this.values.plot : { left: 0, right: 1, top: 0, bottom: 1 };
-    const x = (share) => 100 * (area.left + share * (area.right - area.left));
-    const lines =
-      this.at === null
-        ? nothing
-        : html` <i class="cross" .style=${"left:" + x(this.at) + "%"}></i>
-            ${
-              this.drag === null
-                ? nothing
-                : html`<i
-                    class="zoom"
-                    .style=${
-                      "left:" +
-                      x(Math.min(this.drag, this.at)) +
-                      "%;width:" +
-                      (x(Math.max(this.drag, this.at)) - x(Math.min(this.drag, this.at))) +
-                      "%"
-                    }
-                  ></i>`
-            }`;
+    const time = this.cursor();
+    const i = this.nearest(time);
+    const on = (handler) => (spec.isPlain ? null : handler);
     return html`<figure class="plot" data-panel=${spec.panel}>
       ${spec.title ? html`<figcaption>${spec.title}</figcaption>` : nothing}
       <div
         class="plot-body ${spec.isPlain ? "plain" : ""}"
         .style=${"aspect-ratio:" + spec.width + "/" + height}
-        @pointermove=${spec.isPlain ? null : (event) => this.move(event)}
-        @pointerleave=${() => {
-          this.at = null;
-          this.drag = null;
-          this.context.update();
-        }}
-        @pointerdown=${
-          spec.isPlain
-            ? null
-            : (event) => {
-                this.drag = this.place(event);
-                event.preventDefault();
-              }
-        }
-        @pointerup=${spec.isPlain ? null : (event) => this.end(event)}
+        @pointermove=${on((event) => this.move(event))}
+        @pointerleave=${on(() => this.leave())}
+        @pointercancel=${on(() => this.cancel())}
+        @pointerdown=${on((event) => this.press(event))}
+        @pointerup=${on((event) => this.release(event))}
       >
         ${this.shown ? html`<img src=${this.shown} alt=${spec.alt || spec.title || "plot"} draggable="false" />` : nothing}
         ${this.fault ? html`<p class="plot-fault" role="status">This plot cannot be drawn: ${this.fault}</p>` : nothing}
-        ${lines}${this.readout()}
+        ${this.lines(time, i)}${this.readout(i)}${spec.isPlain ? nothing : this.keys(this.nearest(this.time))}
       </div>
     </figure>`;
   }

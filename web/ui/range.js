@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The range of time that a page shows. It stands in the address (?since=-1h, or since= and until=), so
 // that a link shows the same to everybody and back and forward work.
-import { html, live, nothing } from "./lit.js";
-import { clockText, dayText } from "./time.js";
-import { isPaused, setPaused } from "./live.js";
+import { html, nothing } from "./lit.js";
+import { shownNow } from "./pause.js";
+import { clockText, dayText, duration } from "./time.js";
 
 const PRESETS = [
   ["-15m", "15 min"],
@@ -15,24 +15,44 @@ const PRESETS = [
 ];
 const UNITS = { s: 1, m: 60, h: 3600, d: 86400 };
 const DEFAULT = "-1h";
+const SECONDS_MAX = 400 * 86400; // longer than anything is kept; as the panels' range
 
 function secondsOf(text) {
-  const found = /^-(\d{1,9})([smhd])$/.exec(text || "");
+  const found = /^-(\d{1,9})([smhd])$/.exec(text);
   return found ? Number(found[1]) * UNITS[found[2]] : null;
 }
 
-// {since, until}: as in the address and the API's calls; from, to: Dates; seconds; isLive: it ends now.
+// ms since 1970 of "-1h" or of a point in time; NaN: neither.
+function timeOf(text, now) {
+  const back = secondsOf(text);
+  return back === null ? Date.parse(text) : now - 1000 * back;
+}
+
+function faultOf(since, until, from, to) {
+  const why = "; times are written like -90m, -24h or 2026-11-20T18:00Z. The last hour is shown.";
+  if (Number.isNaN(from)) return "“" + since + "” is no time" + why;
+  if (Number.isNaN(to)) return "“" + until + "” is no time" + why;
+  if (from >= to) return "The range in the address ends before it begins. The last hour is shown.";
+  if (to - from > 1000 * SECONDS_MAX)
+    return "The range in the address is longer than 400 days. The last hour is shown.";
+  return "";
+}
+
+// {since, until}: as in the address; from, to: Dates; seconds; isLive: it ends now; fault: why it is not
+// what the address says.
 export function rangeOf(params) {
+  const now = shownNow();
   let since = params.get("since") || DEFAULT;
   let until = params.get("until") || "";
-  const now = Date.now();
-  const isTime = (text) => !Number.isNaN(Date.parse(text));
-  if (secondsOf(since) === null && !isTime(since)) since = DEFAULT;
-  if (until && !isTime(until)) until = "";
-  const to = until ? Date.parse(until) : now;
-  const back = secondsOf(since);
-  const from = back === null ? Date.parse(since) : to - back * 1000;
-  if (from >= to) return rangeOf(new URLSearchParams({ since: DEFAULT }));
+  let from = timeOf(since, now);
+  let to = until ? timeOf(until, now) : now;
+  const fault = faultOf(since, until, from, to);
+  if (fault) {
+    since = DEFAULT;
+    until = "";
+    from = timeOf(DEFAULT, now);
+    to = now;
+  }
   return {
     since,
     until,
@@ -40,30 +60,25 @@ export function rangeOf(params) {
     to: new Date(to),
     seconds: (to - from) / 1000,
     isLive: until === "",
+    fault,
   };
 }
 
-// What a call or a link of the same range carries.
+// What a call of the API carries for the same range.
 export function rangeQuery(range) {
-  return { since: range.since, until: range.until || undefined };
-}
-
-function go(context, range) {
-  const params = new URLSearchParams(context.params);
-  params.set("since", range.since);
-  if (range.until) params.set("until", range.until);
-  else params.delete("until");
-  context.go(location.pathname + "?" + params);
+  return range.isLive
+    ? { since: range.since }
+    : { since: range.from.toISOString(), until: range.to.toISOString() };
 }
 
 export function setRange(context, from, to) {
-  go(context, { since: new Date(from).toISOString(), until: new Date(to).toISOString() });
+  context.put({ since: new Date(from).toISOString(), until: new Date(to).toISOString() });
 }
 
-// "2026-11-20T18:03" of a Date in the user's zone, as the input wants it.
+// "2026-11-20T18:03:00" of a Date in the user's zone, as the input wants it.
 function inputText(date) {
   const local = new Date(date.getTime() - date.getTimezoneOffset() * 60000);
-  return local.toISOString().slice(0, 16);
+  return local.toISOString().slice(0, 19);
 }
 
 function takeCustom(context, submit) {
@@ -71,16 +86,26 @@ function takeCustom(context, submit) {
   const form = new FormData(submit.target);
   const from = new Date(form.get("from"));
   const to = new Date(form.get("to"));
-  if (Number.isNaN(from.getTime()) || Number.isNaN(to.getTime()) || from >= to) {
-    context.state.rangeFault = "The beginning must be before the end.";
+  const isKnown = !Number.isNaN(from.getTime()) && !Number.isNaN(to.getTime());
+  context.state.rangeFault = !isKnown
+    ? "Both ends are needed, each with its day and its time."
+    : from >= to
+      ? "The beginning must be before the end."
+      : to - from > 1000 * SECONDS_MAX
+        ? "At most 400 days can be shown at once."
+        : "";
+  if (context.state.rangeFault) {
     context.update();
     return;
   }
-  context.state.rangeFault = "";
+  const details = submit.target.closest("details");
+  details.open = false;
+  details.querySelector("summary").focus();
   setRange(context, from, to);
 }
 
 function spanText(range) {
+  if (range.isLive) return "the last " + duration(range.seconds).replace(/ 0 [hms]$/, "");
   const text = (date) =>
     dayText(date.toISOString()) + " " + clockText(date.toISOString()).slice(0, 5);
   return text(range.from) + " – " + text(range.to);
@@ -97,42 +122,34 @@ export function rangeBar(context) {
           type="button"
           class="chip"
           aria-pressed=${range.isLive && range.since === value ? "true" : "false"}
-          @click=${() => go(context, { since: value, until: "" })}
+          @click=${() => context.put({ since: value, until: "" })}
         >
           ${words}
         </button>`,
     )}
-    <details class="custom" ?open=${live(Boolean(context.state.rangeFault))}>
-      <summary class="chip" aria-label="Another range">
-        ${isPreset ? "Other …" : spanText(range)}
+    <details
+      class="custom"
+      @keydown=${(key) => {
+        if (key.key !== "Escape" || !key.currentTarget.open) return;
+        key.currentTarget.open = false;
+        key.currentTarget.querySelector("summary").focus();
+        key.stopPropagation();
+      }}
+    >
+      <summary class="chip">
+        <span class="hidden">Another range: </span>${isPreset ? "Other …" : spanText(range)}
       </summary>
-      <form class="custom-form" @submit=${(submit) => takeCustom(context, submit)}>
+      <form class="custom-form" novalidate @submit=${(submit) => takeCustom(context, submit)}>
         <label
-          >From <input type="datetime-local" name="from" required .value=${inputText(range.from)}
+          >From <input type="datetime-local" step="1" name="from" .value=${inputText(range.from)}
         /></label>
         <label
-          >To <input type="datetime-local" name="to" required .value=${inputText(range.to)}
+          >To <input type="datetime-local" step="1" name="to" .value=${inputText(range.to)}
         /></label>
         <button type="submit">Show</button>
         ${context.state.rangeFault ? html`<p class="error-note" role="alert">${context.state.rangeFault}</p>` : nothing}
       </form>
     </details>
-    ${
-      range.isLive
-        ? html`<button
-            type="button"
-            class="chip live"
-            aria-pressed=${isPaused() ? "true" : "false"}
-            title="Stop or go on renewing what is shown"
-            @click=${() => {
-              setPaused(!isPaused());
-              context.update();
-              if (!isPaused()) context.reload();
-            }}
-          >
-            ${isPaused() ? "▶ Paused" : "● Live"}
-          </button>`
-        : nothing
-    }
+    ${range.fault ? html`<p class="error-note" role="alert">${range.fault}</p>` : nothing}
   </div>`;
 }

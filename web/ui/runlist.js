@@ -48,6 +48,12 @@ function amount(minor, currency) {
   );
 }
 
+// "129.90 EUR" for machines too, whatever the reader's language.
+function plainAmount(minor, currency) {
+  const digits = digitsOf(currency);
+  return (minor / 10 ** digits).toFixed(digits) + " " + currency;
+}
+
 // What these runs are worth, by currency.
 export function money(runs) {
   const sums = new Map();
@@ -120,6 +126,7 @@ export const runColumns = [
     title: "Amount",
     className: "num wide",
     value: (run) => run.amount_minor,
+    text: (run) => (run.amount_minor === null ? "" : plainAmount(run.amount_minor, run.currency)),
     cell: (run) => (run.amount_minor === null ? "–" : amount(run.amount_minor, run.currency)),
   },
   {

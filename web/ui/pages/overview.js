@@ -83,17 +83,24 @@ function truth(overview, status) {
   facts.push(
     overview.at === null
       ? ["bad", "no watermark", "The collector has not said anything yet"]
-      : lag > BEHIND_S
+      : overview.where.events === 0
         ? [
-            "warn",
-            "judged up to " + duration(lag) + " ago",
-            "A source delivers old events, or the taps are not read to their end; what is past its deadline since then is not called overdue yet",
+            "unknown",
+            "no event yet",
+            "Nothing can be late, and nothing is known to be well",
+            "/taps",
           ]
-        : [
-            "ok",
-            "deadlines judged up to now",
-            "The watermark is " + duration(lag) + " behind the clock",
-          ],
+        : lag > BEHIND_S
+          ? [
+              "warn",
+              "judged up to " + duration(lag) + " ago",
+              "A source delivers old events, or the taps are not read to their end; what is past its deadline since then is not called overdue yet",
+            ]
+          : [
+              "ok",
+              "deadlines judged up to now",
+              "The watermark is " + duration(lag) + " behind the clock",
+            ],
   );
   facts.push(
     status.sources.missing > 0
@@ -219,6 +226,17 @@ export const page = {
           >${context.params.has("wall") ? "Leave the wall" : "Wall"}</a
         >
       </div>
+      ${
+        overview.where.events === 0
+          ? html`<div class="note">
+              <strong>No event has arrived yet.</strong>
+              <p>
+                Point a sender to one of the ${link("/taps", "taps")}: where each listens stands
+                there. What cannot be understood appears in ${link("/quarantine", "quarantine")}.
+              </p>
+            </div>`
+          : nothing
+      }
       ${workflows.length === 0 ? html`<div class="note"><strong>No workflow is defined.</strong> See workflows in the configuration.</div>` : nothing}
       <div class="overview">
         <div>

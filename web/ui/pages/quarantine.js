@@ -120,15 +120,6 @@ function entryRow(context, entry) {
   </li>`;
 }
 
-function change(context, what) {
-  const query = new URLSearchParams(context.params);
-  for (const [name, value] of Object.entries(what)) {
-    if (value) query.set(name, value);
-    else query.delete(name);
-  }
-  context.go("/quarantine" + (query.size ? "?" + query : ""), "replace");
-}
-
 function tools(context, list, status, reason, withDone) {
   const names = Object.entries(status.problems);
   return html`<div class="panel-head">
@@ -137,7 +128,7 @@ function tools(context, list, status, reason, withDone) {
       <select
         id="reason"
         .value=${live(reason)}
-        @change=${(event) => change(context, { reason: event.target.value })}
+        @change=${(event) => context.put({ reason: event.target.value })}
       >
         <option value="">every reason</option>
         ${names.map(([name, n]) => html`<option value=${name} ?selected=${name === reason}>${name} (${count(n)})</option>`)}
@@ -149,7 +140,7 @@ function tools(context, list, status, reason, withDone) {
         type="checkbox"
         id="with-done"
         .checked=${live(withDone)}
-        @change=${(event) => change(context, { done: event.target.checked ? "1" : "" })}
+        @change=${(event) => context.put({ done: event.target.checked ? "1" : "" })}
       />
       with those that were mended</label
     >

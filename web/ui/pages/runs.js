@@ -4,8 +4,9 @@ import { get } from "../api.js";
 import { count, plural } from "../format.js";
 import { html, live, nothing } from "../lit.js";
 import { CAUSES, money, runColumns } from "../runlist.js";
-import { RUN_WORDS, runsPath } from "../parts.js";
-import { table } from "../table.js";
+import { RUN_WORDS } from "../parts.js";
+import { limitOf, table } from "../table.js";
+import { clockText, dayText } from "../time.js";
 
 const PAGE = 200;
 const PAGE_MAX = 1000;
@@ -27,6 +28,15 @@ function filterOf(params) {
   return filter;
 }
 
+// "20:03:10 – 20:05:10", of runs that were open in it; each end as the address has it.
+function spanOf({ since, until }) {
+  const text = (at) =>
+    Number.isNaN(Date.parse(at))
+      ? at
+      : (dayText(at) === "today" ? "" : dayText(at) + " ") + clockText(at).slice(0, 8);
+  return (since ? text(since) : "…") + " – " + (until ? text(until) : "now");
+}
+
 function choice(context, name, label, words, filter) {
   const value = filter[name];
   const all = value && !words.includes(value) ? [...words, value] : words;
@@ -36,9 +46,9 @@ function choice(context, name, label, words, filter) {
       name=${name}
       .value=${live(value)}
       @change=${(change) => {
-        const wanted = { ...filter, [name]: change.target.value };
+        const wanted = { [name]: change.target.value, "runs.page": "" };
         if (name === "workflow") wanted.step = "";
-        context.go(runsPath(wanted), "replace");
+        context.put(wanted);
       }}
     >
       <option value="">all</option>
@@ -82,7 +92,7 @@ function filters(context, filter, workflows) {
         type="checkbox"
         .checked=${live(filter.open === "1")}
         @change=${(change) =>
-          context.go(runsPath({ ...filter, open: change.target.checked ? "1" : "" }), "replace")}
+          context.put({ open: change.target.checked ? "1" : "", "runs.page": "" })}
       />
       not finished</label
     >
@@ -91,9 +101,10 @@ function filters(context, filter, workflows) {
         ? html`<button
             type="button"
             class="chip"
-            @click=${() => context.go(runsPath({ ...filter, since: "", until: "" }), "replace")}
+            title="Show them whatever their time"
+            @click=${() => context.put({ since: "", until: "", "runs.page": "" })}
           >
-            ✕ only a range of time
+            ✕ ${spanOf(filter)}
           </button>`
         : nothing
     }
@@ -105,10 +116,11 @@ export const page = {
   views: ["runs", "overview"],
   every: 2000,
   title: () => "Runs",
-  async load({ params, signal, state }) {
-    state.limit = state.limit || PAGE;
+  async load(context) {
+    const { params, signal, state } = context;
+    const limit = limitOf(context, "runs", PAGE, PAGE_MAX);
     const [runs, workflows] = await Promise.all([
-      get("/runs", { ...filterOf(params), limit: state.limit }, signal),
+      get("/runs", { ...filterOf(params), limit }, signal),
       state.workflows || get("/workflows", { limit: 1000 }, signal).then((answer) => answer.items),
     ]);
     state.workflows = workflows;
@@ -135,16 +147,13 @@ export const page = {
           sort: ["since", "desc"],
           empty:
             "No run fits this filter. Runs are listed when they fail, are overdue, or have waited long; others are seen in the journey of their object.",
-          more: {
-            isPartial: Boolean(answer.next) && context.state.limit < PAGE_MAX,
-            next: () => {
-              context.state.limit = PAGE_MAX;
-              context.reload();
-            },
+          more: answer.next && {
+            total: answer.total,
+            canLoad: limitOf(context, "runs", PAGE, PAGE_MAX) < PAGE_MAX,
           },
         })}
         ${
-          answer.next && context.state.limit >= PAGE_MAX
+          answer.next && answer.items.length >= PAGE_MAX
             ? html`<p class="dim">
                 The longest ${count(PAGE_MAX)} are shown; narrow the filter to see the others.
               </p>`

@@ -3,7 +3,7 @@
 import { get } from "../api.js";
 import { count, journeyPath, plural, scoped } from "../format.js";
 import { html, nothing, repeat } from "../lit.js";
-import { empty } from "../notes.js";
+import { empty, failed } from "../notes.js";
 import { link, time, typeMark } from "../parts.js";
 import { duration } from "../time.js";
 
@@ -65,9 +65,15 @@ function whyNothing(q, n) {
 
 async function more(context) {
   const { state, signal } = context;
-  const answer = await get("/search", { q: state.q, limit: PAGE, cursor: state.next }, signal);
-  state.items = [...state.items, ...answer.items];
-  state.next = answer.next;
+  try {
+    const answer = await get("/search", { q: state.q, limit: PAGE, cursor: state.next }, signal);
+    state.items = [...state.items, ...answer.items];
+    state.next = answer.next;
+    state.fault = null;
+  } catch (fault) {
+    if (fault.name === "AbortError") return;
+    state.fault = fault;
+  }
   context.update();
 }
 
@@ -76,10 +82,9 @@ export const page = {
   views: [],
   title: (data, { params }) => (params.get("q") || "").trim() || "Search",
   async load({ params, signal, state, go }) {
-    state.q = (params.get("q") || "").trim();
-    state.items = [];
-    if (!state.q) return {};
-    const answer = await get("/search", { q: state.q, limit: PAGE }, signal);
+    const q = (params.get("q") || "").trim();
+    const answer = q ? await get("/search", { q, limit: PAGE }, signal) : { items: [], next: null };
+    state.q = q;
     const exact = answer.items.filter(
       (hit) =>
         hit.id === state.q || scoped(hit.scope, hit.id) === state.q || hit.journey === state.q,
@@ -102,6 +107,7 @@ export const page = {
       <ol class="hits">
         ${repeat(items, (hit) => hit.journey, row)}
       </ol>
+      ${context.state.fault ? failed(context.state.fault) : nothing}
       <div class="more">
         ${next ? html`<button type="button" class="row-link" @click=${() => more(context)}>Show more</button>` : nothing}
       </div>`;

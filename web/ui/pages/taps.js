@@ -5,7 +5,7 @@ import { get } from "../api.js";
 import { bytes, count, rate } from "../format.js";
 import { html, live } from "../lit.js";
 import { ago, badge, breakable, fact, time } from "../parts.js";
-import { table } from "../table.js";
+import { limitOf, table } from "../table.js";
 import { duration } from "../time.js";
 
 const PAGE = 300;
@@ -190,17 +190,18 @@ export const page = {
   views: ["taps", "status", "events"],
   every: 2000,
   title: () => "Taps",
-  async load({ params, signal, state }) {
-    state.limit = state.limit || PAGE;
-    state.missing = state.missing ?? params.get("missing") === "1";
+  async load(context) {
+    const { params, signal } = context;
+    const limit = limitOf(context, "sources", PAGE, PAGE_MAX);
+    const missing = params.get("missing") === "1" ? "1" : "";
     const [taps, status] = await Promise.all([
-      get("/taps", { missing: state.missing ? "1" : "", limit: state.limit }, signal),
+      get("/taps", { missing, limit }, signal),
       get("/status", null, signal),
     ]);
     return { taps, status };
   },
   view({ taps, status }, context) {
-    const { state } = context;
+    const onlyMissing = context.params.get("missing") === "1";
     return html`<h1 class="small">Taps and sources</h1>
       <section class="panel" aria-label="Taps">
         <h2>Taps</h2>
@@ -219,11 +220,9 @@ export const page = {
           <label class="check"
             ><input
               type="checkbox"
-              .checked=${live(state.missing)}
-              @change=${(change) => {
-                state.missing = change.target.checked;
-                context.reload();
-              }}
+              .checked=${live(onlyMissing)}
+              @change=${(change) =>
+                context.put({ missing: change.target.checked ? "1" : "", "sources.page": "" })}
             />
             with gaps only</label
           >
@@ -234,13 +233,10 @@ export const page = {
           columns: sourceColumns,
           rows: taps.sources.items,
           key: (source) => source.number,
-          empty: state.missing ? "No source has a gap." : "No source was heard yet.",
-          more: {
-            isPartial: Boolean(taps.sources.next) && state.limit < PAGE_MAX,
-            next: () => {
-              state.limit = PAGE_MAX;
-              context.reload();
-            },
+          empty: onlyMissing ? "No source has a gap." : "No source was heard yet.",
+          more: taps.sources.next && {
+            total: taps.sources.total,
+            canLoad: limitOf(context, "sources", PAGE, PAGE_MAX) < PAGE_MAX,
           },
         })}
       </section>`;

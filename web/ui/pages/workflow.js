@@ -238,8 +238,9 @@ export const page = {
     const seconds = Math.round(range.seconds);
     const window =
       range.isLive && seconds >= 60 && seconds !== 3600 ? Math.min(2592000, seconds) : "";
-    const [workflow, objectives, runs] = await Promise.all([
-      get("/workflows/" + encodeURIComponent(rest), { window }, signal),
+    // Of a name that is none the first call says so best; the others refuse it as a parameter.
+    const own = get("/workflows/" + encodeURIComponent(rest), { window }, signal);
+    const others = Promise.all([
       get("/objectives", { workflow: rest, limit: 1000 }, signal),
       get(
         "/runs",
@@ -247,6 +248,9 @@ export const page = {
         signal,
       ),
     ]);
+    others.catch(() => {});
+    const workflow = await own;
+    const [objectives, runs] = await others;
     return { workflow, objectives: objectives.items, runs };
   },
   view({ workflow, objectives, runs }, context) {
@@ -279,6 +283,7 @@ export const page = {
           key: (run) => run.object,
           sort: ["since", "desc"],
           empty: "No run is in trouble.",
+          more: runs.next && { total: runs.total },
         })}
       </section>
       ${

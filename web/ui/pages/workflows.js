@@ -16,6 +16,11 @@ const runCount = (row, state, className) =>
     count(row.workflow.runs && row.workflow.runs[state]),
   );
 
+function stateWords({ workflow, trouble }) {
+  const others = { ok: "well", unknown: workflow.verdict === "idle" ? "idle" : "no data" };
+  return trouble.why.join(", ") || others[trouble.state];
+}
+
 const columns = [
   {
     name: "workflow",
@@ -27,14 +32,8 @@ const columns = [
     name: "state",
     title: "State",
     value: (row) => row.rank,
-    cell: (row) =>
-      badge(
-        row.trouble.state,
-        row.trouble.why.join(", ") ||
-          { ok: "well", unknown: row.workflow.verdict === "idle" ? "idle" : "no data" }[
-            row.trouble.state
-          ],
-      ),
+    text: stateWords,
+    cell: (row) => badge(row.trouble.state, stateWords(row)),
   },
   {
     name: "verdict",

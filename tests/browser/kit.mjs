@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the browser tests share: TAP, a real tower, a real Chromium, and waiting.
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+
+export const HERE = dirname(fileURLToPath(import.meta.url));
+const BUILD = process.env.TW_BUILD_DIR || resolve(HERE, "../../build");
+const PICTURES = join(BUILD, "test-results", "pages");
+const CHROMIUM = process.env.TW_CHROMIUM || "/usr/bin/chromium";
+const WAIT_MS = 30000;
+export const SIZES = [
+  [1920, 1080],
+  [1366, 768],
+  [390, 844],
+];
+export const PAGES = [
+  ["overview", "/"],
+  ["search", "/search?q=W-"],
+  ["nothing", "/search?q=never-seen"],
+  ["journey", "/journey/order:W-1001"],
+  ["run", "/journey/transaction:0042/S9002"],
+  ["workflows", "/workflows"],
+  ["workflow", "/workflows/sale-posting"],
+  ["objectives", "/objectives"],
+  ["objective", "/objectives/sale-posted-in-time"],
+  ["runs", "/runs"],
+  ["stores", "/stores"],
+  ["store", "/stores/0042"],
+  ["systems", "/systems"],
+  ["dashboards", "/dashboards"],
+  ["dashboard", "/dashboards/order-flow"],
+  ["wall", "/?wall"],
+  ["event", "/event/1"],
+  ["taps", "/taps"],
+  ["quarantine", "/quarantine"],
+];
+
+// --- TAP
+
+let count = 0;
+let failures = 0;
+
+export function ok(good, name, detail) {
+  count++;
+  if (!good) failures++;
+  console.log((good ? "ok " : "not ok ") + count + " - " + name.replaceAll("#", ""));
+  if (!good && detail !== undefined) console.log("# " + String(detail).replaceAll("\n", "\n# "));
+}
+
+// Both as JSON, so that a difference can be read.
+export function same(got, wanted, name) {
+  const [a, b] = [JSON.stringify(got), JSON.stringify(wanted)];
+  ok(a === b, name, "got " + a + "\nnot " + b);
+}
+
+function skipAll(why) {
+  console.log("ok 1 - pages in a browser # SKIP " + why);
+  console.log("1..1");
+  process.exit(0);
+}
+
+// --- the tower
+
+const base = mkdtempSync(join(tmpdir(), "tw-browser-"));
+let state = "";
+let environment = {};
+let isRunning = false;
+
+function tower(verb, ...more) {
+  return execFileSync(
+    join(HERE, "../system/tower.py"),
+    [verb, "--state", join(base, state), ...more],
+    { encoding: "utf8" },
+  );
+}
+
+// A tower with a store of this name: the same name again goes on with it, on the same ports. `config`
+// changes keys of the built-in configuration.
+export function startTower(name, config) {
+  stopTower();
+  state = name;
+  const more = [];
+  if (config) {
+    const path = join(base, name + ".yaml");
+    const text = execFileSync(
+      "/usr/bin/python3",
+      ["-c", "import json, sys, tower; print(tower.config_with(**json.loads(sys.argv[1])))"].concat(
+        JSON.stringify(config),
+      ),
+      { encoding: "utf8", env: { ...process.env, PYTHONPATH: join(HERE, "../system") } },
+    );
+    writeFileSync(path, text);
+    more.push("--config", path);
+  }
+  const lines = tower("start", ...more)
+    .trim()
+    .split("\n");
+  environment = Object.fromEntries(
+    lines.map((line) => [line.slice(0, line.indexOf("=")), line.slice(line.indexOf("=") + 1)]),
+  );
+  isRunning = true;
+}
+
+export function stopTower() {
+  if (isRunning) tower("stop");
+  isRunning = false;
+}
+
+export function url(path) {
+  return environment.TOWER_URL + path;
+}
+
+export function fill(what) {
+  execFileSync(join(HERE, "fill.py"), [what], {
+    env: { ...process.env, ...environment },
+    stdio: "inherit",
+  });
+}
+
+// What the API says, asked without the browser.
+export async function api(path) {
+  const answer = await fetch(url("/api/v1" + path));
+  return answer.json();
+}
+
+// --- the browser
+
+const faults = []; // of pages: scripts that ran, policies that were broken, errors, dialogs, strangers
+
+function watch(page) {
+  page.on("dialog", (dialog) => {
+    faults.push("dialog: " + dialog.message());
+    dialog.dismiss();
+  });
+  page.on("pageerror", (error) => faults.push("error: " + error.message));
+  page.on("console", (message) => {
+    // A request that the tower refuses is logged by the browser; those are looked at by status.
+    if (message.type() === "error" && !/Failed to load resource/.test(message.text()))
+      faults.push("console: " + message.text());
+  });
+  page.on("request", (request) => {
+    if (!request.url().startsWith(url("/")) && !/^(blob|data):/.test(request.url()))
+      faults.push("left the host: " + request.url());
+  });
+}
+
+async function openBrowser(chromium) {
+  const context = await chromium.launchPersistentContext(join(base, "profile"), {
+    executablePath: CHROMIUM,
+    headless: true,
+    acceptDownloads: true,
+    timezoneId: "Europe/Berlin", // not that of the tower
+    locale: "en-US",
+    args: [
+      "--no-sandbox",
+      "--disable-gpu",
+      "--disable-quic",
+      "--no-first-run",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+    ],
+  });
+  context.setDefaultTimeout(WAIT_MS);
+  await context.addInitScript(() => {
+    document.addEventListener("securitypolicyviolation", (e) =>
+      console.error("CSP: " + e.violatedDirective + " " + e.blockedURI),
+    );
+    window.shift = 0;
+    new PerformanceObserver((list) => {
+      for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shift += entry.value;
+    }).observe({ type: "layout-shift", buffered: true });
+  });
+  context.on("page", watch);
+  for (const page of context.pages()) watch(page);
+  return context;
+}
+
+// What was wrong since it was asked last, a line each.
+export function takeFaults() {
+  return faults.splice(0).join("\n");
+}
+
+// --- pages
+
+// Poll until `condition` holds in the page. (waitForFunction compiles text in the page, which our
+// policy forbids, as it should.)
+export async function until(page, condition, argument) {
+  const deadline = Date.now() + WAIT_MS;
+  while (!(await page.evaluate(condition, argument))) {
+    if (Date.now() > deadline) throw new Error("waited in vain for " + condition);
+    await new Promise((wake) => setTimeout(wake, 50));
+  }
+}
+
+// Until this page shows what it is for, and not that it loads, nor what was there before.
+export async function settled(page) {
+  await page.waitForSelector("main > *");
+  await until(
+    page,
+    () =>
+      document.querySelector("#about").textContent !== "" &&
+      document.querySelector("main > .old") === null &&
+      ![...document.querySelectorAll("main [role=status]")].some((n) =>
+        n.textContent.startsWith("Loading"),
+      ),
+  );
+}
+
+// From outside, as a link that somebody sent.
+export async function open(page, path) {
+  await page.goto(url(path));
+  await settled(page);
+}
+
+// Within the tower: the page that is open shows another one.
+export async function move(page, path) {
+  await page.evaluate((to) => {
+    const link = document.createElement("a");
+    link.href = to;
+    document.body.append(link);
+    link.click();
+    link.remove();
+  }, path);
+  await settled(page);
+}
+
+export function query(page) {
+  return Object.fromEntries(new URL(page.url()).searchParams);
+}
+
+export async function textOf(page, selector) {
+  return (await page.locator(selector).first().textContent()) || "";
+}
+
+export function sleep(ms) {
+  return new Promise((wake) => setTimeout(wake, ms));
+}
+
+export async function picture(page, name) {
+  await page.screenshot({ path: join(PICTURES, name + ".png") });
+}
+
+// Run the cases, one after another on one page, and end the program. Words of the command line choose
+// some of them by the beginnings of their names; what is not installed is said.
+export async function run(...cases) {
+  let chromium;
+  try {
+    ({ chromium } = await import("playwright-core"));
+  } catch {
+    skipAll("playwright-core is not installed (npm ci in tests/browser)");
+  }
+  try {
+    execFileSync("/usr/bin/python3", ["-c", "import zmq"], { stdio: "ignore" });
+  } catch {
+    skipAll("python3-zmq is not installed");
+  }
+  if (!existsSync(CHROMIUM)) skipAll(CHROMIUM + " is not installed");
+  mkdirSync(PICTURES, { recursive: true });
+  const words = process.argv.slice(2);
+  let context;
+  const end = async () => {
+    if (context) await context.close().catch(() => {});
+    try {
+      stopTower();
+    } catch (error) {
+      ok(false, "the tower stops", error.message);
+    }
+    rmSync(base, { recursive: true, force: true });
+  };
+  for (const signal of ["SIGTERM", "SIGINT"])
+    process.on(signal, () => end().then(() => process.exit(1)));
+  try {
+    context = await openBrowser(chromium);
+    const page = await context.newPage();
+    for (const [n, one] of cases.entries()) {
+      if (n > 0 && words.length && !words.some((word) => one.name.startsWith(word))) continue;
+      try {
+        await one(page);
+      } catch (error) {
+        ok(false, one.name + " ended by an error", error.stack);
+      }
+    }
+  } catch (error) {
+    ok(false, "ended by an error", error.stack);
+  }
+  await end();
+  console.log("1.." + count);
+  process.exit(failures ? 1 : 0);
+}
