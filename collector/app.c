@@ -18,6 +18,7 @@
 #include "core/chan.h"
 #include "core/err.h"
 #include "core/log.h"
+#include "desk/follower.h"
 #include "intake/clerk.h"
 #include "intake/intake.h"
 #include "server.h"
@@ -43,6 +44,7 @@ struct app {
     struct tw_writer *writer;
     struct tw_intake *intake;
     struct tw_clerk *clerk;
+    struct tw_follower *follower;
     struct tw_web *web;
 };
 
@@ -196,6 +198,17 @@ static int stop_clerk(struct app *self)
     return tw_clerk_destroy(&self->clerk);
 }
 
+static int start_follower(struct app *self, struct tw_diag *diag)
+{
+    int rc = tw_follower_new(self->options->cfg, self->options->clock, &self->follower);
+    return rc == TW_OK ? rc : tw_diag_set(diag, rc, "it cannot start: %s", tw_err_text(rc));
+}
+
+static int stop_follower(struct app *self)
+{
+    return tw_follower_destroy(&self->follower);
+}
+
 static int start_web(struct app *self, struct tw_diag *diag)
 {
     return tw_web_new(self->options->cfg, self->options->workflows, self->options->clock,
@@ -226,6 +239,7 @@ static const struct part parts[] = {
     {"writer", false, false, start_writer, stop_writer, has_writer_failed},
     {"intake", false, false, start_intake, stop_intake, has_intake_failed},
     {"clerk", false, true, start_clerk, stop_clerk, NULL},
+    {"desk", false, true, start_follower, stop_follower, NULL},
     {"web", true, true, start_web, stop_web, NULL},
 };
 #define PART_COUNT (sizeof(parts) / sizeof(parts[0]))

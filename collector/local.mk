@@ -21,6 +21,8 @@ collector_libstore_a_SOURCES = \
     collector/store/catalogue.c \
     collector/store/chunk.c collector/store/chunk.h \
     collector/store/db.c \
+    collector/store/desk.c collector/store/desk.h collector/store/desk_internal.h \
+    collector/store/desk_command.c collector/store/desk_read.c collector/store/desk_read.h \
     collector/store/dictionary.c \
     collector/store/extent.c \
     collector/store/files.c \
@@ -117,6 +119,11 @@ collector_libintake_a_SOURCES = \
     collector/intake/clerk.c collector/intake/clerk.h \
     collector/intake/intake.c collector/intake/intake.h \
     collector/intake/pipeline.c collector/intake/pipeline.h
+
+noinst_LIBRARIES += collector/libdesk.a
+collector_libdesk_a_SOURCES = \
+    collector/desk/follow.c collector/desk/follow.h \
+    collector/desk/follower.c collector/desk/follower.h
 
 noinst_LIBRARIES += collector/libevent.a
 collector_libevent_a_SOURCES = \
@@ -224,7 +231,7 @@ tillwatch_SOURCES = \
     collector/import_lines.c collector/import_lines.h \
     collector/import_progress.c collector/import_progress.h \
     collector/main.c
-tillwatch_LDADD = web/libweb.a collector/libintake.a collector/libcorrelate.a \
+tillwatch_LDADD = web/libweb.a collector/libdesk.a collector/libintake.a collector/libcorrelate.a \
     collector/libevent.a collector/libtap.a collector/libstore.a collector/libtrack.a \
     collector/libworkflow.a \
     collector/libconfig.a \

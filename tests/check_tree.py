@@ -31,9 +31,12 @@ MAY_INCLUDE = {
     # Drives the stages, in one thread.
     "collector/intake/": ["core/", "config/config.h", "tap/tap.h", "event/", "correlate/",
                           "store/", "track/tracker.h", "workflow/workflow.h"],
+    # Follows what tracking committed, and keeps what failed.
+    "collector/desk/": ["core/", "config/config.h", "store/desk.h", "desk/"],
     # The web half: core, configuration, and the reading and request side of the store.
     "web/": ["core/", "config/config.h", "store/reader.h", "store/journey.h", "store/request.h",
-             "store/batch.h", "store/tracks.h", "track/track.h", "track/run.h", "track/match.h",
+             "store/batch.h", "store/tracks.h", "store/desk_read.h",
+             "track/track.h", "track/run.h", "track/match.h",
              "track/skew.h", "track/sketch.h", "track/verdict.h",
              # Dashboards are read as workflows are; times are shown in time zones.
              "config/parse.h", "config/dir.h", "config/value.h", "track/calendar.h",
@@ -50,7 +53,7 @@ LIBRARIES = {
     "zlib.h": ["web/gzip.c", "tests/"],
     "yaml.h": ["collector/config/", "collector/workflow/", "web/panel/"],
     "jansson.h": ["collector/event/", "collector/correlate/", "collector/intake/",
-                  "collector/track/", "collector/workflow/",
+                  "collector/track/", "collector/workflow/", "collector/desk/",
                   "web/", "tests/"],
     "xxhash.h": ["collector/store/", "collector/correlate/", "collector/event/",
                  "collector/track/", "collector/workflow/", "tests/"],

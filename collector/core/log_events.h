@@ -41,7 +41,9 @@
     X(PARTITION_ARCHIVED, INFO, "partition_archived",                                              \
       "the series of a partition are in the archive")                                              \
     X(ARCHIVE_REFUSED, ERROR, "archive_refused",                                                   \
-      "series.db cannot be used; partitions keep their series")
+      "series.db cannot be used; partitions keep their series")                                    \
+    X(DESK_BEGINS_ANEW, WARN, "desk_begins_anew",                                                  \
+      "the desk is ahead of the store: all is followed again")
 
 enum tw_log_event {
 #define TW_LOG_ENUM(name, level, text, help) TW_LOG_##name##_EVENT,

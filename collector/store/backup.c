@@ -4,8 +4,8 @@
  * the copy has everything that was committed before it began. While it runs partitions may be
  * closed, sealed or expired: a copy is accepted only when its partitions join without a hole, and
  * what does not fit is copied again. The archive of series comes after the partitions: a sealed one
- * may have left its series there. It must not have what is copied as the newest partition, which
- * goes on where the copy ends.
+ * may have left its series there. The desk comes before them. It must not have what is copied as
+ * the newest partition, which goes on where the copy ends.
  */
 #include "config.h"
 #include "store/part.h"
@@ -235,6 +235,17 @@ static int copy_archive(const struct backup *self, bool *ret_fits, struct tw_dia
     return rc;
 }
 
+/* Before the partitions: what follows failures must not be ahead of what it follows. */
+static int copy_desk(const struct backup *self, struct tw_diag *diag)
+{
+    char source[TW_PATH_MAX];
+    char target[TW_PATH_MAX];
+    int rc = tw_path_join(self->dir, TW_DESK_NAME, source);
+    rc = rc == TW_OK ? tw_path_join(self->draft, TW_DESK_NAME, target) : rc;
+    rc = rc == TW_OK ? copy_database(source, target, diag) : rc;
+    return rc == TW_ENOTFOUND ? TW_OK : rc; /* nothing was followed yet */
+}
+
 /* A partition copied before and after it was sealed is there twice: the sealed one counts, the
  * other goes. Partitions that expired meanwhile stay: they were complete. */
 static void remove_doubles(const struct backup *self)
@@ -258,6 +269,7 @@ static int copy_all(struct backup *self, struct tw_diag *diag)
     if (rc == TW_ENOTFOUND) {
         return tw_diag_set(diag, rc, "%s: there is no store", self->dir);
     }
+    rc = rc == TW_OK ? copy_desk(self, diag) : rc;
     bool is_complete = false;
     for (int i = 0; rc == TW_OK && !is_complete && i < ROUNDS_MAX; i++) {
         rc = copy_round(self, &is_complete, diag);
@@ -285,8 +297,8 @@ static void remove_draft(const struct backup *self)
             }
         }
     }
-    static const char *const names[] = {TW_CATALOGUE_NAME, TW_ARCHIVE_NAME};
-    for (size_t i = 0; i < 2; i++) {
+    static const char *const names[] = {TW_CATALOGUE_NAME, TW_ARCHIVE_NAME, TW_DESK_NAME};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (tw_path_join(self->draft, names[i], path) == TW_OK) {
             (void)unlink(path); /* it may not have come to that */
         }

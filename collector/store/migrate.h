@@ -21,6 +21,7 @@ struct tw_schema {
 const struct tw_schema *tw_catalogue_schema(void);
 const struct tw_schema *tw_part_schema(void);
 const struct tw_schema *tw_archive_schema(void);
+const struct tw_schema *tw_desk_schema(void);
 
 /* Begin a transaction in an empty file and make its tables; the caller fills them and commits. */
 int tw_schema_make(sqlite3 *db, const struct tw_schema *schema, struct tw_diag *diag);

@@ -19,6 +19,9 @@
 #define TW_ARCHIVE_NAME      "series.db" /* the archive of series, see archive.h */
 #define TW_ARCHIVE_APP_ID    0x54575372  /* "TWSr" */
 #define TW_ARCHIVE_VERSION   1
+#define TW_DESK_NAME         "desk.db"  /* failures and what is done about them, see desk.h */
+#define TW_DESK_APP_ID       0x5457446b /* "TWDk" */
+#define TW_DESK_VERSION      1
 #define TW_DB_PAGE_SIZE      16384
 #define TW_EXTENT_BYTES      65536u /* stored bytes of blocks in one row, before the one over it */
 #define TW_QUARANTINE_SHIFT  32     /* id = partition number << 32 | counter from 1 */
@@ -164,6 +167,40 @@
     "CREATE TABLE decision(objective BLOB NOT NULL, minute INTEGER NOT NULL,"                 \
     " good INTEGER NOT NULL, bad INTEGER NOT NULL, PRIMARY KEY(objective, minute))"           \
     " WITHOUT ROWID;"
+
+/* The desk. meta: where following stands (tw_setback_place). The index of open failures has all
+ * that groups are added up from. `trend`: failures that were news, by hour. */
+#define TW_SQL_DESK_1                                                                         \
+    "CREATE TABLE meta(id INTEGER PRIMARY KEY CHECK(id = 1), store_id BLOB NOT NULL,"         \
+    " revision INTEGER NOT NULL DEFAULT 0, rules INTEGER NOT NULL DEFAULT 0,"                 \
+    " part INTEGER NOT NULL DEFAULT 0, changed INTEGER NOT NULL DEFAULT 0,"                   \
+    " workflow BLOB NOT NULL DEFAULT x'', object_type INTEGER NOT NULL DEFAULT 0,"            \
+    " object_scope BLOB NOT NULL DEFAULT x'', object_id BLOB NOT NULL DEFAULT x'');"          \
+    "CREATE TABLE failure_group(id INTEGER PRIMARY KEY AUTOINCREMENT,"                        \
+    " workflow BLOB NOT NULL, step BLOB NOT NULL, system BLOB NOT NULL,"                      \
+    " destination BLOB NOT NULL, cause INTEGER NOT NULL, label BLOB NOT NULL,"                \
+    " created INTEGER NOT NULL, assignee BLOB, snoozed_until INTEGER NOT NULL DEFAULT 0,"     \
+    " UNIQUE(workflow, step, destination, cause, label));"                                    \
+    "CREATE TABLE failure(id INTEGER PRIMARY KEY AUTOINCREMENT, grp INTEGER NOT NULL,"        \
+    " workflow BLOB NOT NULL, object_type INTEGER NOT NULL, object_scope BLOB NOT NULL,"      \
+    " object_id BLOB NOT NULL, step BLOB NOT NULL, state INTEGER NOT NULL,"                   \
+    " archived INTEGER NOT NULL DEFAULT 0, store BLOB, region BLOB, type BLOB, code BLOB,"    \
+    " message BLOB, error_class BLOB, http_status INTEGER NOT NULL,"                          \
+    " amount_minor INTEGER NOT NULL, currency BLOB NOT NULL, failed_n INTEGER NOT NULL,"      \
+    " input_n INTEGER NOT NULL, done_n INTEGER NOT NULL, attempts INTEGER NOT NULL,"          \
+    " first INTEGER NOT NULL, last INTEGER NOT NULL, ended INTEGER,"                          \
+    " UNIQUE(workflow, object_type, object_scope, object_id, step));"                         \
+    "CREATE INDEX failure_open ON failure(grp, currency, amount_minor, store, region, first," \
+    " last) WHERE state = 0 AND archived = 0;"                                                \
+    "CREATE INDEX failure_list ON failure(grp, state, archived, last, id);"                   \
+    "CREATE TABLE trend(hour INTEGER NOT NULL, grp INTEGER NOT NULL, news INTEGER NOT NULL,"  \
+    " PRIMARY KEY(grp, hour)) WITHOUT ROWID;"                                                 \
+    "CREATE TABLE note(id INTEGER PRIMARY KEY AUTOINCREMENT, grp INTEGER NOT NULL,"           \
+    " failure INTEGER, at INTEGER NOT NULL, actor BLOB NOT NULL, text BLOB NOT NULL);"        \
+    "CREATE INDEX note_of ON note(grp, id);"                                                  \
+    "CREATE TABLE audit(id INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL,"           \
+    " actor BLOB NOT NULL, address BLOB, action BLOB NOT NULL, subject BLOB NOT NULL,"        \
+    " detail BLOB, reason BLOB, outcome BLOB NOT NULL);"
 
 /* Of a partition: what there is of series ?1 in [?2, ?3), minute by minute, without a look at those
  * of the other series in between. */

@@ -12,6 +12,8 @@ static const char *const part_steps[TW_PART_VERSION] = {TW_SQL_PART_1, TW_SQL_PA
                                                         TW_SQL_PART_4};
 static const char *const archive_steps[TW_ARCHIVE_VERSION] = {TW_SQL_ARCHIVE_1};
 
+static const char *const desk_steps[TW_DESK_VERSION] = {TW_SQL_DESK_1};
+
 const struct tw_schema *tw_catalogue_schema(void)
 {
     static const struct tw_schema schema = {TW_CATALOGUE_APP_ID, TW_CATALOGUE_VERSION,
@@ -28,5 +30,11 @@ const struct tw_schema *tw_part_schema(void)
 const struct tw_schema *tw_archive_schema(void)
 {
     static const struct tw_schema schema = {TW_ARCHIVE_APP_ID, TW_ARCHIVE_VERSION, archive_steps};
+    return &schema;
+}
+
+const struct tw_schema *tw_desk_schema(void)
+{
+    static const struct tw_schema schema = {TW_DESK_APP_ID, TW_DESK_VERSION, desk_steps};
     return &schema;
 }

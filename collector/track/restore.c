@@ -46,6 +46,9 @@ static struct tw_str get_text(struct reading *self)
     return tw_cursor_bytes(&self->cursor, tw_cursor_varint(&self->cursor));
 }
 
+/* Minutes since 1970 of which the nanoseconds are a number. */
+#define MINUTES_MAX (INT64_MAX / (60 * TW_NS_PER_S))
+
 /* A number that must be below a bound; else the input is damaged. */
 static uint32_t get_below(struct reading *self, uint64_t bound)
 {
@@ -416,7 +419,7 @@ static void read_contribution(struct reading *self, struct tw_contribution *what
         return;
     }
     what->from_ns = get_signed(self);
-    what->minute = get_below(self, UINT32_MAX);
+    what->minute = get_below(self, MINUTES_MAX);
     what->good = get_below(self, UINT32_MAX);
     what->bad = get_below(self, UINT32_MAX);
     what->cause = tw_cursor_byte(&self->cursor);

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+#include "desk/follower.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/actor.h"
+#include "core/log.h"
+#include "desk/follow.h"
+
+#define LOOK_MS  250
+#define AGAIN_MS 5000 /* after an error, which would be the same at once */
+
+struct tw_follower {
+    /* fixed after start */
+    const struct tw_cfg *cfg;
+    struct tw_clock *clock;
+    struct tw_actor *actor;
+    /* owned by the thread */
+    struct tw_follow *follow;
+    struct tw_diag last_error;
+};
+
+/* The same error again and again is one line. */
+static void complain(struct tw_follower *self, const struct tw_diag *diag)
+{
+    if (strcmp(self->last_error.text, diag->text) != 0) {
+        tw_log(TW_LOG_STORE_FAILED_EVENT, TW_F_CSTR("thread", "desk"),
+               TW_F_CSTR("reason", diag->text));
+        self->last_error = *diag;
+    }
+}
+
+/* Milliseconds until the next look. */
+static int look(struct tw_follower *self)
+{
+    struct tw_diag diag = {""};
+    size_t count = 0;
+    int rc =
+        self->follow == NULL ? tw_follow_open(self->cfg, self->clock, &self->follow, &diag) : TW_OK;
+    rc = rc == TW_OK ? tw_follow_once(self->follow, &count, &diag) : rc;
+    if (rc != TW_OK) {
+        complain(self, &diag);
+        tw_follow_close(&self->follow);
+        return AGAIN_MS;
+    }
+    self->last_error.text[0] = '\0';
+    return count > 0 ? 0 : LOOK_MS;
+}
+
+static int follower_main(struct tw_actor *actor, void *arg)
+{
+    struct tw_follower *self = arg;
+    tw_actor_ready(actor, TW_OK);
+    while (!tw_actor_is_stopping(actor)) {
+        int pause_ms = look(self);
+        if (pause_ms > 0) {
+            (void)tw_actor_wait_stop(actor, pause_ms); /* the loop asks again */
+        }
+    }
+    tw_follow_close(&self->follow);
+    return TW_OK;
+}
+
+int tw_follower_new(const struct tw_cfg *cfg, struct tw_clock *clock,
+                    struct tw_follower **ret_follower)
+{
+    struct tw_follower *self = calloc(1, sizeof *self);
+    if (self == NULL) {
+        return TW_ENOMEM;
+    }
+    self->cfg = cfg;
+    self->clock = clock;
+    int rc = tw_actor_new("desk", follower_main, self, &self->actor);
+    if (rc != TW_OK) {
+        free(self);
+        return rc;
+    }
+    *ret_follower = self;
+    return TW_OK;
+}
+
+int tw_follower_destroy(struct tw_follower **self_p)
+{
+    struct tw_follower *self = *self_p;
+    *self_p = NULL;
+    if (self == NULL) {
+        return TW_OK;
+    }
+    int rc = tw_actor_destroy(&self->actor);
+    free(self);
+    return rc;
+}

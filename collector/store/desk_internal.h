@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What the writing and the reading side of the desk share. Nothing outside collector/store/
+ * includes it.
+ */
+#ifndef TW_STORE_DESK_INTERNAL_H
+#define TW_STORE_DESK_INTERNAL_H
+
+#include "store/desk.h"
+#include "store/reader_internal.h"
+
+#define TW_DESK_OF_RUN_MAX 64 /* steps of one run: TW_WF_STEPS_MAX, those of former definitions */
+
+/* Of `failure AS f JOIN failure_group AS g`, in the order in which they are read. */
+#define TW_FAILURE_COLUMNS                                                                       \
+    "f.id, f.grp, g.workflow, g.step, g.system, g.destination, g.cause, g.label, f.object_type," \
+    " f.object_scope, f.object_id, f.state, f.archived, f.store, f.region, f.type, f.code,"      \
+    " f.message, f.error_class, f.http_status, f.amount_minor, f.currency, f.failed_n,"          \
+    " f.input_n, f.done_n, f.attempts, f.first, f.last, f.ended"
+
+#define TW_DESK_SUBJECT_MAX 32
+/* "group:7", as the audit names it, in `buf`. */
+struct tw_str tw_desk_subject(uint64_t group, char *buf);
+
+/* The row that such a statement is at. TW_ENOMEM, TW_EDAMAGED. */
+int tw_desk_take_failure(sqlite3_stmt *stmt, struct tw_arena *arena,
+                         struct tw_failure *ret_failure);
+/* A run at ?1 to ?4. */
+void tw_desk_bind_run(sqlite3_stmt *stmt, struct tw_str workflow, uint16_t type,
+                      struct tw_str scope, struct tw_str id);
+
+#endif
