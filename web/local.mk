@@ -14,6 +14,8 @@ web_libweb_a_SOURCES = \
     web/api_search.c \
     web/api_series.c \
     web/api_status.c \
+    web/api_failure_acts.c \
+    web/api_failures.c web/api_failures.h \
     web/api_stores.c \
     web/api_stream.c \
     web/api_taps.c \

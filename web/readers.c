@@ -5,6 +5,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "store/desk_read.h"
+
 /* One call: a journey of 10,000 events of 2 kB is 20 MB; beyond this a call fails with 503. */
 #define ARENA_MAX (64u * 1024u * 1024u)
 /* Kept by an idle lease; what a large answer needed beyond it is freed. */
@@ -33,6 +35,7 @@ int tw_readers_new(const char *dir, struct tw_readers **ret_readers)
 static void lease_destroy(struct tw_lease *lease)
 {
     tw_reader_close(&lease->reader);
+    tw_desk_reader_close(&lease->desk);
     tw_arena_fini(&lease->arena);
     json_decref(lease->overview);
     free(lease->overview_text);
@@ -91,6 +94,7 @@ void tw_readers_give(struct tw_readers *self, struct tw_lease **lease_p, bool is
     }
     if (is_broken) {
         tw_reader_close(&lease->reader);
+        tw_desk_reader_close(&lease->desk);
     }
     if (lease->arena.total > ARENA_KEEP) {
         tw_arena_fini(&lease->arena);

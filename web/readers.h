@@ -16,6 +16,7 @@
 #include "workflow/workflow.h"
 
 struct tw_readers;
+struct tw_desk_reader; /* store/desk_read.h */
 
 struct tw_lease {
     struct tw_reader *reader; /* NULL when the store could not be opened: see the diag */
@@ -29,6 +30,7 @@ struct tw_lease {
      * it costs as much as reading a journey. */
     struct tw_matcher *matcher;         /* NULL: nobody has asked */
     const struct tw_workflows *matched; /* its set; a reference */
+    struct tw_desk_reader *desk;        /* NULL: nobody has asked for failures */
     struct tw_lease *next;              /* of those that are idle */
 };
 
