@@ -112,6 +112,20 @@ static const struct tw_route *find(struct tw_str path, enum tw_method method,
     return NULL;
 }
 
+/* The methods of a path, by the rows that have its pattern. */
+static const char *methods_of(const struct tw_route *route)
+{
+    bool has_get = false;
+    bool has_post = false;
+    for (size_t i = 0; i < ROUTE_COUNT; i++) {
+        if (strcmp(table[i].pattern, route->pattern) == 0) {
+            has_get = has_get || table[i].method == TW_METHOD_GET;
+            has_post = has_post || table[i].method == TW_METHOD_POST;
+        }
+    }
+    return !has_post ? "GET, HEAD" : has_get ? "GET, HEAD, POST" : "POST";
+}
+
 static const struct tw_route *refuse(struct tw_response *response, enum tw_web_problem kind,
                                      const char *detail, const struct tw_http_request *request)
 {
@@ -172,7 +186,7 @@ const struct tw_route *tw_router_accept(const struct tw_cfg *cfg,
         return refuse(response, TW_WEB_PROBLEM_NOT_FOUND, "no call has this path", request);
     }
     if (route == NULL) {
-        const char *allow = other->method == TW_METHOD_POST ? "POST" : "GET, HEAD";
+        const char *allow = methods_of(other);
         (void)refuse(response, TW_WEB_PROBLEM_METHOD, NULL, request);
         (void)tw_response_header(response, "Allow", allow); /* a fixed text always fits */
         return NULL;

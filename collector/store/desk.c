@@ -15,7 +15,8 @@
 enum statement {
     STMT_PLACE,
     STMT_OF_RUN,
-    STMT_GROUP,
+    STMT_GROUP_FIND,
+    STMT_GROUP_ADD,
     STMT_INSERT,
     STMT_UPDATE,
     STMT_TREND,
@@ -28,9 +29,10 @@ static const char *const statements[STMT_COUNT] = {
     [STMT_OF_RUN] = "SELECT " TW_FAILURE_COLUMNS " FROM failure AS f JOIN failure_group AS g"
                     " ON g.id = f.grp WHERE f.workflow = ?1 AND f.object_type = ?2"
                     " AND f.object_scope = ?3 AND f.object_id = ?4 ORDER BY f.step",
-    [STMT_GROUP] = "INSERT INTO failure_group(workflow, step, system, destination, cause, label,"
-                   " created) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)"
-                   " ON CONFLICT DO UPDATE SET system = ?3 RETURNING id",
+    [STMT_GROUP_FIND] = "SELECT id FROM failure_group WHERE workflow = ?1 AND step = ?2"
+                        " AND destination = ?4 AND cause = ?5 AND label = ?6",
+    [STMT_GROUP_ADD] = "INSERT INTO failure_group(workflow, step, system, destination, cause,"
+                       " label, created) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     [STMT_INSERT] = "INSERT INTO failure(grp, workflow, object_type, object_scope, object_id, step,"
                     " state, archived, store, region, type, code, message, error_class,"
                     " http_status, amount_minor, currency, failed_n, input_n, done_n, attempts,"
@@ -370,24 +372,39 @@ static void bind_key(sqlite3_stmt *stmt, int index, struct tw_str text)
     tw_db_bind_bytes(stmt, index, text.ptr == NULL ? TW_STR_LIT("") : text);
 }
 
-static int find_group(struct tw_desk *self, const struct tw_failure_kind *kind, tw_wall_t now,
-                      uint64_t *ret_group, struct tw_diag *diag)
+static void bind_kind(sqlite3_stmt *stmt, const struct tw_failure_kind *kind)
 {
-    sqlite3_stmt *stmt = self->stmts[STMT_GROUP];
     bind_key(stmt, 1, kind->workflow);
     bind_key(stmt, 2, kind->step);
-    bind_key(stmt, 3, kind->system);
     bind_key(stmt, 4, kind->destination);
     tw_db_bind_int(stmt, 5, (int64_t)kind->cause);
     bind_key(stmt, 6, kind->label);
-    tw_db_bind_int(stmt, 7, now.ns);
+}
+
+/* The group of this kind, made where there is none. */
+static int find_group(struct tw_desk *self, const struct tw_failure_kind *kind, tw_wall_t now,
+                      uint64_t *ret_group, struct tw_diag *diag)
+{
+    sqlite3_stmt *stmt = self->stmts[STMT_GROUP_FIND];
+    bind_kind(stmt, kind);
     int rc = tw_db_row(stmt, diag);
     if (rc == TW_OK) {
         *ret_group = (uint64_t)sqlite3_column_int64(stmt, 0);
-        rc = tw_db_row(stmt, diag); /* completes the statement */
+        (void)sqlite3_reset(stmt); /* it gave its row */
+        return TW_OK;
     }
-    (void)sqlite3_reset(stmt); /* repeats the error of the step */
-    return rc == TW_ENOTFOUND ? TW_OK : rc;
+    if (rc != TW_ENOTFOUND) {
+        return rc;
+    }
+    stmt = self->stmts[STMT_GROUP_ADD];
+    bind_kind(stmt, kind);
+    bind_key(stmt, 3, kind->system);
+    tw_db_bind_int(stmt, 7, now.ns);
+    rc = tw_db_run(stmt, diag);
+    if (rc == TW_OK) {
+        *ret_group = (uint64_t)sqlite3_last_insert_rowid(self->db);
+    }
+    return rc;
 }
 
 static void bind_failure(sqlite3_stmt *stmt, const struct tw_failure *failure)

@@ -48,6 +48,19 @@ static int status_of(const char *method, const char *path)
     return accept_status(&request, strlen(path), &response);
 }
 
+/* Whether the table has this pattern with this method. */
+static bool has_row(const char *pattern, enum tw_method method)
+{
+    size_t count = 0;
+    const struct tw_route *rows = tw_router_table(&count);
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(rows[i].pattern, pattern) == 0 && rows[i].method == method) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void router__every_row__answers_its_method_and_no_other(void **state)
 {
     (void)state;
@@ -71,12 +84,15 @@ static void router__every_row__answers_its_method_and_no_other(void **state)
             request.head.content_type = TW_STR_LIT("application/json");
             request.head.has_length = is_post;
             int status = accept_status(&request, len, &response);
-            bool fits = rows[i].method == TW_METHOD_POST ? is_post : is_read;
+            bool takes_get = has_row(rows[i].pattern, TW_METHOD_GET);
+            bool takes_post = has_row(rows[i].pattern, TW_METHOD_POST);
+            bool fits = (takes_get && is_read) || (takes_post && is_post);
             assert_int_equal(status, fits ? 0 : 405);
             if (!fits) {
                 assert_string_equal(response.headers[0].name, "Allow");
-                assert_string_equal(response.headers[0].value,
-                                    rows[i].method == TW_METHOD_POST ? "POST" : "GET, HEAD");
+                assert_string_equal(response.headers[0].value, !takes_post ? "GET, HEAD"
+                                                               : takes_get ? "GET, HEAD, POST"
+                                                                           : "POST");
             }
         }
     }
