@@ -100,7 +100,9 @@ static const struct tw_route *find(struct tw_str path, enum tw_method method,
             continue;
         }
         if (method_fits(&table[i], method)) {
-            return *ret_other == NULL ? &table[i] : NULL;
+            bool is_same =
+                *ret_other != NULL && strcmp((*ret_other)->pattern, table[i].pattern) == 0;
+            return *ret_other == NULL || is_same ? &table[i] : NULL;
         }
         if (*ret_other == NULL) {
             *ret_other = &table[i];
