@@ -40,6 +40,7 @@ struct pending {
     uint64_t effects[EFFECTS_MAX];
     struct tw_source *source;
     struct tw_str sequence;
+    struct tw_str store;
     const void *note; /* the caller's */
 };
 
@@ -222,6 +223,7 @@ int tw_correlate_add(struct tw_correlator *self, struct tw_batch *batch,
         .check = ((uint32_t)body & CHECK_BITS) | CHECK_EVENT,
         .source = source,
         .sequence = event->attr[TW_ATTR_SEQUENCE],
+        .store = event->attr[TW_ATTR_STOREID],
         .note = note,
     };
     tw_ident_prefetch(self->idents, pending->key);
@@ -419,7 +421,8 @@ static void settle_repeat(struct tw_batch *batch, struct tw_record *record)
     }
 }
 
-static struct tw_source_fact fact_of(const struct tw_record *record, struct tw_str sequence)
+static struct tw_source_fact fact_of(const struct tw_record *record, struct tw_str sequence,
+                                     struct tw_str store)
 {
     return (struct tw_source_fact){
         .kind = record->kind,
@@ -428,6 +431,7 @@ static struct tw_source_fact fact_of(const struct tw_record *record, struct tw_s
         .has_time = record->has_time,
         .time = record->time,
         .sequence = sequence,
+        .store = store,
     };
 }
 
@@ -466,7 +470,7 @@ int tw_correlate_settle(struct tw_correlator *self, struct tw_batch *batch,
         } else {
             settle_repeat(batch, record);
         }
-        struct tw_source_fact fact = fact_of(record, pending->sequence);
+        struct tw_source_fact fact = fact_of(record, pending->sequence, pending->store);
         int applied = tw_source_apply(self->sources, pending->source, &fact, &batch->totals);
         rc = rc == TW_OK ? applied : rc;
     }
@@ -475,13 +479,13 @@ int tw_correlate_settle(struct tw_correlator *self, struct tw_batch *batch,
 }
 
 int tw_correlate_replay(struct tw_correlator *self, const struct tw_record *record,
-                        struct tw_str sequence)
+                        struct tw_str sequence, struct tw_str store)
 {
     struct tw_source *source = tw_sources_by_number(self->sources, record->source);
     if (source == NULL) {
         return TW_EDAMAGED;
     }
     struct tw_totals ignored = {0}; /* the store has the totals of these records already */
-    struct tw_source_fact fact = fact_of(record, sequence);
+    struct tw_source_fact fact = fact_of(record, sequence, store);
     return tw_source_apply(self->sources, source, &fact, &ignored);
 }

@@ -54,9 +54,10 @@ struct tw_settled {
  * `settled` may be NULL. */
 int tw_correlate_settle(struct tw_correlator *self, struct tw_batch *batch,
                         const struct tw_settled *settled);
-/* Fold a record read back from the store into the source states (its totals are stored). */
+/* Fold a record read back from the store into the source states (its totals are stored), with what
+ * its event says of sequence and store. */
 int tw_correlate_replay(struct tw_correlator *self, const struct tw_record *record,
-                        struct tw_str sequence);
+                        struct tw_str sequence, struct tw_str store);
 /* The hash under which tw_sources knows a name. */
 uint64_t tw_correlate_source_hash(const struct tw_correlator *self, struct tw_str name);
 

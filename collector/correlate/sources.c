@@ -17,7 +17,7 @@
 #define RATE_FLOOR 0.001
 
 struct tw_source {
-    struct tw_source_state state; /* name and gaps owned here */
+    struct tw_source_state state; /* name, store and gaps owned here */
     uint64_t hash;
     bool is_sequenced;
     bool is_changed;
@@ -62,6 +62,7 @@ static void source_free(struct tw_source *source)
 {
     if (source != NULL) {
         free((void *)(uintptr_t)source->state.name.ptr);
+        free((void *)(uintptr_t)source->state.store.ptr);
         free(source->gaps);
         free(source);
     }
@@ -152,6 +153,20 @@ static size_t find_slot(const struct tw_sources *self, struct tw_str name, uint6
     return at;
 }
 
+/* A copy with a NUL behind it; absent: no memory. */
+static struct tw_str copy_text(struct tw_str text)
+{
+    char *copy = malloc(text.len + 1);
+    if (copy == NULL) {
+        return TW_STR_NULL;
+    }
+    if (text.len > 0) {
+        memcpy(copy, text.ptr, text.len);
+    }
+    copy[text.len] = '\0';
+    return (struct tw_str){copy, text.len};
+}
+
 static int add_source(struct tw_sources *self, struct tw_str name, uint64_t hash,
                       struct tw_source **ret_source)
 {
@@ -162,22 +177,18 @@ static int add_source(struct tw_sources *self, struct tw_str name, uint64_t hash
         return TW_ENOMEM;
     }
     struct tw_source *source = calloc(1, sizeof *source);
-    char *copy = malloc(name.len + 1);
-    if (source == NULL || copy == NULL) {
+    struct tw_str copy = copy_text(name);
+    if (source == NULL || copy.ptr == NULL) {
         free(source);
-        free(copy);
+        free((void *)(uintptr_t)copy.ptr);
         return TW_ENOMEM;
     }
-    if (name.len > 0) {
-        memcpy(copy, name.ptr, name.len);
-    }
-    copy[name.len] = '\0';
     source->hash = hash;
     source->is_sequenced = is_sequenced(self->cfg, name);
     source->is_changed = true;
     source->transit_now_ns = INT64_MAX;
     source->transit_before_ns = INT64_MAX;
-    source->state.name = (struct tw_str){copy, name.len};
+    source->state.name = copy;
     source->state.number = (uint32_t)self->count;
     source->state.sequence_base = 1; /* above the highest: no number seen */
     self->by_number[self->count++] = source;
@@ -402,6 +413,21 @@ static void apply_transit(struct tw_source *source, const struct tw_source_fact 
                                        : source->transit_before_ns;
 }
 
+static int apply_store(struct tw_source_state *state, struct tw_str store)
+{
+    if (store.len == 0 || state->has_stores || tw_str_equal(state->store, store)) {
+        return TW_OK;
+    }
+    if (state->store.ptr != NULL) {
+        free((void *)(uintptr_t)state->store.ptr);
+        state->store = TW_STR_NULL;
+        state->has_stores = true;
+        return TW_OK;
+    }
+    state->store = copy_text(store);
+    return state->store.ptr == NULL ? TW_ENOMEM : TW_OK;
+}
+
 int tw_source_apply(struct tw_sources *self, struct tw_source *source,
                     const struct tw_source_fact *fact, struct tw_totals *totals)
 {
@@ -432,10 +458,12 @@ int tw_source_apply(struct tw_sources *self, struct tw_source *source,
             state->last_time = fact->time;
         }
     }
+    int rc = apply_store(state, fact->store);
     if (source->is_sequenced && fact->sequence.ptr != NULL) {
-        return apply_sequence(self->cfg, source, fact->sequence, totals);
+        int counted = apply_sequence(self->cfg, source, fact->sequence, totals);
+        rc = rc == TW_OK ? counted : rc;
     }
-    return TW_OK;
+    return rc;
 }
 
 int tw_sources_restore(struct tw_sources *self, const struct tw_source_state *state, uint64_t hash)
@@ -454,19 +482,29 @@ int tw_sources_restore(struct tw_sources *self, const struct tw_source_state *st
         self->new_from = self->count;
     }
     struct tw_str name = source->state.name;
+    struct tw_str store = TW_STR_NULL;
     struct tw_gap *gaps = NULL;
+    if (state->store.ptr != NULL) {
+        store = copy_text(state->store);
+        if (store.ptr == NULL) {
+            return TW_ENOMEM;
+        }
+    }
     if (state->gap_count > 0) {
         gaps = malloc(state->gap_count * sizeof *gaps);
         if (gaps == NULL) {
+            free((void *)(uintptr_t)store.ptr);
             return TW_ENOMEM;
         }
         memcpy(gaps, state->gaps, state->gap_count * sizeof *gaps);
     }
     free(source->gaps);
+    free((void *)(uintptr_t)source->state.store.ptr);
     source->gaps = gaps;
     source->gap_capacity = state->gap_count;
     source->state = *state;
     source->state.name = name;
+    source->state.store = store;
     source->state.gaps = NULL;
     source->is_changed = false;
     if (state->first_received.ns == 0) {
@@ -505,6 +543,10 @@ static int copy_state(const struct tw_source *source, struct tw_arena *arena,
 {
     *ret_state = source->state;
     ret_state->name = tw_arena_copy(arena, source->state.name);
+    ret_state->store = tw_arena_copy(arena, source->state.store);
+    if (source->state.store.ptr != NULL && ret_state->store.ptr == NULL) {
+        return TW_ENOMEM;
+    }
     size_t bytes = source->state.gap_count * sizeof(struct tw_gap);
     struct tw_gap *gaps = NULL;
     if (bytes > 0) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What is known of every source: when it was last seen, how fast it speaks, what its sequence
- * lacks, how far its clock is off. The states are a fold over the journal: the same calls in the
- * same order give the same states, which is how a restart rebuilds them.
+ * lacks, how far its clock is off, which store it is of. The states are a fold over the journal:
+ * the same calls in the same order give the same states, which is how a restart rebuilds them.
  * Thread:  intake only.
  * Limits:  correlate.max_sources (further ones share the state "(other)" and are counted),
  *          correlate.max_gap_ranges ranges a source (beyond it the oldest is given up: its
@@ -42,9 +42,12 @@ struct tw_source_fact {
     bool has_time;
     tw_wall_t time;
     struct tw_str sequence; /* text of the attribute; absent when there was none */
+    struct tw_str store;    /* likewise, borrowed for the call */
 };
 /* Fold one record into its source; counts what it finds in *totals. TW_OK or TW_ENOMEM (then the
- * gap alone was not noted and is counted as forgotten). */
+ * gap alone was not noted and is counted as forgotten, or the store alone was not).
+ * A source is of the one store that its events name. Those that name none say nothing of it; with
+ * an event of another store it is of none, for ever. */
 int tw_source_apply(struct tw_sources *self, struct tw_source *source,
                     const struct tw_source_fact *fact, struct tw_totals *totals);
 /* The source with this number, NULL when there is none. */

@@ -50,7 +50,8 @@ struct tw_pipeline {
     uint64_t problems[TW_PROBLEM_COUNT];
     struct tw_tap_state *taps; /* by index of cfg->taps, then those of the store only */
     size_t tap_count;
-    struct tw_str replay_sequence; /* sink of the replay */
+    struct tw_str replay_sequence; /* sinks of the replay */
+    struct tw_str replay_store;
     /* tracking; NULL: there is none */
     struct tw_tracker *tracker;
     bool has_workflows;                      /* the set that it began with has some */
@@ -131,11 +132,12 @@ static void replay_event(void *context, const struct tw_event *event)
 {
     struct tw_pipeline *self = context;
     self->replay_sequence = event->attr[TW_ATTR_SEQUENCE];
+    self->replay_store = event->attr[TW_ATTR_STOREID];
 }
 
 static void replay_problem(void *context, const struct tw_problem *problem)
 {
-    (void)context; /* the stored form is always a valid event; a problem leaves no sequence */
+    (void)context; /* the stored form is always a valid event; a problem leaves nothing of it */
     (void)problem;
 }
 
@@ -143,12 +145,14 @@ static int recover_record(void *context, const struct tw_record *record)
 {
     struct tw_pipeline *self = context;
     self->replay_sequence = TW_STR_NULL;
+    self->replay_store = TW_STR_NULL;
     if (record->kind == TW_RECORD_EVENT) {
         const struct tw_message message = {.body = record->json, .received = record->received};
         const struct tw_decode_sink sink = {self, replay_event, replay_problem};
         tw_decoder_run(self->decoder, &message, &sink);
     }
-    int rc = tw_correlate_replay(self->correlator, record, self->replay_sequence);
+    int rc =
+        tw_correlate_replay(self->correlator, record, self->replay_sequence, self->replay_store);
     tw_arena_reset(&self->scratch);
     return rc;
 }

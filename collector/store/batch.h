@@ -108,6 +108,8 @@ struct tw_source_state {
     double rate;               /* events per second, lately */
     const struct tw_gap *gaps; /* ascending, disjoint */
     uint32_t gap_count;
+    bool has_stores;     /* its events name several; then `store` is absent */
+    struct tw_str store; /* the one that its events name; absent: none did */
 };
 
 /* Counters of one tap; the stored form is the struct's fields in this order. */

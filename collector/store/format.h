@@ -67,8 +67,8 @@ void tw_page_open(struct tw_page_reader *self, const void *bytes, size_t len);
 /* The next entry; its key is borrowed until the next call. TW_OK, TW_ENOTFOUND, TW_EDAMAGED. */
 int tw_page_next(struct tw_page_reader *self, struct tw_entry *ret_entry);
 
-/* A source state as a blob, and back (gaps go into the arena). Name and number are columns: those
- * that *ret_source has are kept. */
+/* A source state as a blob, and back (gaps and store go into the arena). Name and number are
+ * columns: those that *ret_source has are kept. */
 int tw_source_encode(const struct tw_source_state *source, struct tw_buf *out);
 int tw_source_decode(const void *bytes, size_t len, struct tw_arena *arena,
                      struct tw_source_state *ret_source);

@@ -15,7 +15,7 @@
 #define TW_CATALOGUE_APP_ID  0x54574361         /* "TWCa" */
 #define TW_PART_APP_ID       0x54575074         /* "TWPt" */
 #define TW_CATALOGUE_VERSION 2                  /* user_version */
-#define TW_PART_VERSION      4
+#define TW_PART_VERSION      5
 #define TW_ARCHIVE_NAME      "series.db" /* the archive of series, see archive.h */
 #define TW_ARCHIVE_APP_ID    0x54575372  /* "TWSr" */
 #define TW_ARCHIVE_VERSION   1
@@ -149,6 +149,10 @@
     " steps BLOB NOT NULL, PRIMARY KEY(workflow, object_type, object_scope, object_id))" \
     " WITHOUT ROWID;"                                                                    \
     "CREATE INDEX setback_changed ON setback(changed);"
+
+/* Version 5 of partitions: the state of a source may say which store it is of (source_state.c).
+ * The tables are as before; a program that knows version 4 only could not read such a state. */
+#define TW_SQL_PART_5 ""
 
 /* The archive. `up_to`: the last partition that is in it. kept_*: what is older was dropped, from
  * the chunks of each step, sketches, decisions and spending; seconds since 1970. */

@@ -9,7 +9,7 @@
 static const char *const catalogue_steps[TW_CATALOGUE_VERSION] = {TW_SQL_CATALOGUE_1,
                                                                   TW_SQL_CATALOGUE_2};
 static const char *const part_steps[TW_PART_VERSION] = {TW_SQL_PART_1, TW_SQL_PART_2, TW_SQL_PART_3,
-                                                        TW_SQL_PART_4};
+                                                        TW_SQL_PART_4, TW_SQL_PART_5};
 static const char *const archive_steps[TW_ARCHIVE_VERSION] = {TW_SQL_ARCHIVE_1};
 
 static const char *const desk_steps[TW_DESK_VERSION] = {TW_SQL_DESK_1};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The stored form of a source's state: a version, varints in a fixed order, the rate as the bits
- * of a double, gaps as distances. */
+ * of a double, gaps as distances; from version 2 on, which store it is of. */
 #include "config.h"
 #include "store/format.h"
 
@@ -9,7 +9,44 @@
 
 #include "core/err.h"
 
-#define SOURCE_VERSION 1
+#define SOURCE_VERSION           2
+#define SOURCE_VERSION_NO_STORES 1 /* as partitions up to version 4 have it */
+
+/* Which stores its events name. */
+enum stores {
+    STORES_NONE,
+    STORES_ONE, /* its length and bytes follow */
+    STORES_SEVERAL
+};
+
+static void put_store(const struct tw_source_state *source, struct tw_buf *out)
+{
+    enum stores stores = source->store.ptr == NULL ? STORES_NONE : STORES_ONE;
+    if (source->has_stores) {
+        stores = STORES_SEVERAL;
+    }
+    (void)tw_buf_append_byte(out, (uint8_t)stores); /* errors are sticky */
+    if (stores == STORES_ONE) {
+        (void)tw_buf_append_varint(out, source->store.len);
+        (void)tw_buf_append_str(out, source->store);
+    }
+}
+
+static int get_store(struct tw_cursor *cursor, struct tw_arena *arena,
+                     struct tw_source_state *source)
+{
+    uint8_t stores = tw_cursor_byte(cursor);
+    source->has_stores = stores == STORES_SEVERAL;
+    if (stores != STORES_ONE) {
+        return stores > STORES_SEVERAL ? TW_EDAMAGED : TW_OK;
+    }
+    struct tw_str text = tw_cursor_bytes(cursor, tw_cursor_varint(cursor));
+    if (cursor->failed || text.len == 0) {
+        return TW_EDAMAGED;
+    }
+    source->store = tw_arena_copy(arena, text);
+    return source->store.ptr == NULL ? TW_ENOMEM : TW_OK;
+}
 
 int tw_source_encode(const struct tw_source_state *source, struct tw_buf *out)
 {
@@ -47,6 +84,7 @@ int tw_source_encode(const struct tw_source_state *source, struct tw_buf *out)
         (void)tw_buf_append_varint(out, source->gaps[i].last - source->gaps[i].first);
         before = source->gaps[i].last;
     }
+    put_store(source, out);
     return out->error; /* sticky: one check for all */
 }
 
@@ -85,7 +123,8 @@ int tw_source_decode(const void *bytes, size_t len, struct tw_arena *arena,
 {
     struct tw_cursor cursor = tw_cursor_of(bytes, len);
     struct tw_source_state source = {.number = ret_source->number, .name = ret_source->name};
-    if (tw_cursor_byte(&cursor) != SOURCE_VERSION) {
+    uint8_t version = tw_cursor_byte(&cursor);
+    if (version != SOURCE_VERSION && version != SOURCE_VERSION_NO_STORES) {
         return TW_EDAMAGED;
     }
     uint64_t tap = tw_cursor_varint(&cursor);
@@ -112,6 +151,7 @@ int tw_source_decode(const void *bytes, size_t len, struct tw_arena *arena,
     const uint64_t rate = le64toh(stored);
     memcpy(&source.rate, &rate, sizeof source.rate);
     int rc = get_gaps(&cursor, arena, &source);
+    rc = rc == TW_OK && version >= SOURCE_VERSION ? get_store(&cursor, arena, &source) : rc;
     if (rc != TW_OK || cursor.failed || cursor.p != cursor.end) {
         return rc == TW_ENOMEM ? rc : TW_EDAMAGED;
     }

@@ -212,6 +212,9 @@ static void source_field(struct scenario *self, const struct tw_source_state *so
         (void)snprintf(word, sizeof word, "%.3f",
                        (double)source->transit_min_ns / (double)TW_NS_PER_S);
         add(&text, "", tw_str_of(word));
+    } else if (tw_str_is(tw_str_of(field), "store")) {
+        struct tw_str store = source->store.ptr == NULL ? TW_STR_LIT("none") : source->store;
+        add(&text, "", source->has_stores ? TW_STR_LIT("several") : store);
     } else {
         scenario_fail(self, "no such field of a source: %s", field);
     }

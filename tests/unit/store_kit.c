@@ -157,6 +157,10 @@ static struct tw_source_state rnd_source(struct kit *self, uint32_t number)
         .gaps = gaps,
         .gap_count = (uint32_t)kit_rnd(self, 4),
     };
+    source.has_stores = number % 3 == 2;
+    if (number % 3 == 1) {
+        source.store = format_text(&self->batch->arena, "00", number);
+    }
     for (uint32_t i = 0; i < source.gap_count; i++) {
         gaps[i] = (struct tw_gap){i * 10 + 1, i * 10 + 1 + kit_rnd(self, 5)};
     }
@@ -256,6 +260,7 @@ static void keep_source(struct kit *self, const struct tw_source_state *source, 
         struct tw_gap *gaps = tw_arena_alloc(&self->arena, 4 * sizeof *gaps);
         memcpy(gaps, source->gaps, source->gap_count * sizeof *gaps);
         kept->gaps = gaps;
+        kept->store = tw_arena_copy(&self->arena, source->store);
         self->source_checked[source->number] = true;
     }
     kept->name = tw_arena_copy(&self->arena, source->name);
@@ -342,6 +347,8 @@ static int check_source(void *context, const struct tw_source_state *source)
     assert_true(source->events == expected->events && source->missing == expected->missing);
     assert_true(source->last_time.ns == expected->last_time.ns);
     assert_true(source->transit_min_ns == expected->transit_min_ns);
+    assert_true(source->has_stores == expected->has_stores);
+    assert_true(tw_str_equal(source->store, expected->store));
     assert_int_equal(source->gap_count, expected->gap_count);
     if (expected->gap_count > 0) {
         assert_memory_equal(source->gaps, expected->gaps, source->gap_count * sizeof *source->gaps);

@@ -416,7 +416,11 @@ static struct tw_source_state rnd_source(struct tw_arena *arena)
         .transit_last_ns = (int64_t)rnd(1000) - 500,
         .rate = 12.75,
         .gap_count = (uint32_t)rnd(30),
+        .has_stores = rnd(3) == 0,
     };
+    if (!source.has_stores && rnd(2) == 0) {
+        source.store = rnd(2) == 0 ? TW_STR_LIT("0042") : TW_STR_LIT("a store \xc3\xa9 / 7");
+    }
     struct tw_gap *gaps = tw_arena_alloc(arena, 31 * sizeof *gaps);
     uint64_t at = rnd(2);
     for (uint32_t i = 0; i < source.gap_count; i++) {
@@ -454,6 +458,9 @@ static void source__random_states__come_back_whole(void **state)
         assert_int_equal(again.len, out.len);
         assert_memory_equal(again.data, out.data, out.len);
         assert_true(back.tap == source.tap && back.events == source.events);
+        assert_true(back.has_stores == source.has_stores);
+        assert_true(tw_str_equal(back.store, source.store));
+        assert_true((back.store.ptr == NULL) == (source.store.ptr == NULL));
         assert_true(back.transit_min_ns == INT64_MIN && back.rate > 12.7 && back.rate < 12.8);
         tw_buf_fini(&again);
     }
@@ -472,6 +479,8 @@ static void source__cut_at_any_length__is_damage(void **state)
     source.gap_count = 3;
     struct tw_gap gaps[] = {{1, 2}, {5, 5}, {9, 12}};
     source.gaps = gaps;
+    source.has_stores = false;
+    source.store = TW_STR_LIT("0042");
     assert_int_equal(tw_source_encode(&source, &out), TW_OK);
     struct tw_source_state back = {.number = 7};
     for (size_t len = 0; len < out.len; len++) {
@@ -482,6 +491,38 @@ static void source__cut_at_any_length__is_damage(void **state)
     out.data[0] = 99;
     assert_int_equal(tw_source_decode(out.data, out.len - 1, &arena, &back), TW_EDAMAGED);
     assert_int_equal(back.number, 7);
+    tw_buf_fini(&out);
+    tw_arena_fini(&arena);
+}
+
+/* As version 1 has it: it ends with the gaps. */
+static void source__version_without_stores__is_read_as_of_none(void **state)
+{
+    (void)state;
+    struct tw_arena arena;
+    struct tw_buf out;
+    tw_arena_init(&arena, 1u << 20);
+    tw_buf_init(&out, 1u << 20);
+    struct tw_source_state source = rnd_source(&arena);
+    source.has_stores = false;
+    source.store = TW_STR_NULL;
+    assert_int_equal(tw_source_encode(&source, &out), TW_OK);
+    assert_int_equal(out.data[0], 2);
+    assert_int_equal(out.data[out.len - 1], 0); /* the only byte that tells of stores */
+    out.data[0] = 1;
+    struct tw_source_state back = {.number = 7};
+    assert_int_equal(tw_source_decode(out.data, out.len - 1, &arena, &back), TW_OK);
+    assert_true(back.events == source.events && back.gap_count == source.gap_count);
+    assert_true(back.store.ptr == NULL && !back.has_stores);
+    assert_int_equal(tw_source_decode(out.data, out.len, &arena, &back), TW_EDAMAGED);
+    out.data[0] = 2;
+    out.data[out.len - 1] = 3; /* neither none, one nor several */
+    assert_int_equal(tw_source_decode(out.data, out.len, &arena, &back), TW_EDAMAGED);
+    out.data[out.len - 1] = 1; /* a store of no bytes */
+    assert_int_equal(tw_buf_append_byte(&out, 0), TW_OK);
+    assert_int_equal(tw_source_decode(out.data, out.len, &arena, &back), TW_EDAMAGED);
+    out.data[out.len - 1] = 127; /* a store that goes on behind the end */
+    assert_int_equal(tw_source_decode(out.data, out.len, &arena, &back), TW_EDAMAGED);
     tw_buf_fini(&out);
     tw_arena_fini(&arena);
 }
@@ -499,6 +540,7 @@ int main(void)
         cmocka_unit_test(page__cut_or_changed__never_read_outside),
         cmocka_unit_test(source__random_states__come_back_whole),
         cmocka_unit_test(source__cut_at_any_length__is_damage),
+        cmocka_unit_test(source__version_without_stores__is_read_as_of_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -613,6 +613,50 @@ static void strip__sealed_by_an_older_version__is_made_one_of_today(void **state
     assert_int_equal(count_runs("posted", false), 2);
 }
 
+/* The states of sources as a program of version 4 had left them: without a word of stores. */
+static void make_version_4(const char *name)
+{
+    static const char *const undo[] = {
+        "UPDATE source SET state = CAST(x'01' || substr(state, 2, length(state) - 1 - CASE"
+        " WHEN number % 3 = 1 THEN length(name) - 1 ELSE 1 END) AS BLOB) WHERE state IS NOT NULL",
+        "PRAGMA user_version = 4",
+    };
+    for (size_t i = 0; i < sizeof undo / sizeof undo[0]; i++) {
+        (void)kit_number(&kit, name, undo[i]);
+    }
+}
+
+/* The step from 4: states of sources are read as they are, and written with a store. */
+static void open__version_4__sources_get_a_store_with_their_next_state(void **state)
+{
+    (void)state;
+    become_today();
+    must_open();
+    kit_commit(&kit, 200, false);
+    kit_commit(&kit, 10, true);
+    assert_int_equal(tw_keeper_run_once(kit.store, &kit.diag), TW_OK);
+    kit_close(&kit);
+    make_version_4("part-000001.sealed");
+    make_version_4("part-000002.db");
+    for (size_t i = 0; i < KIT_SOURCES; i++) {
+        kit.sources[i].store = TW_STR_NULL;
+        kit.sources[i].has_stores = false;
+    }
+    must_open();
+    check_all_there(); /* none of them is of a store */
+    assert_int_equal(version_of("part-000001.sealed"), 4);
+    assert_int_equal(version_of("part-000002.db"), tw_part_schema()->version);
+    kit_commit(&kit, 10, true); /* a new partition has all of them anew */
+    size_t with_store = 0;
+    for (size_t i = 0; i < KIT_SOURCES; i++) {
+        with_store += kit.sources[i].store.ptr != NULL ? 1 : 0;
+    }
+    assert_true(with_store > 0);
+    kit_close(&kit);
+    must_open();
+    check_all_there();
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -632,6 +676,7 @@ int main(void)
         TEST(open__version_1__gets_the_tables_of_tracking),
         TEST(open__version_2__gets_the_troubles_of_runs),
         TEST(strip__sealed_by_an_older_version__is_made_one_of_today),
+        TEST(open__version_4__sources_get_a_store_with_their_next_state),
         TEST(migrate_file__no_file__is_not_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -248,6 +248,83 @@ static void sources_restore__a_checkpoint__goes_on_as_before(void **state)
     close_fixture(&g);
 }
 
+static void see_store(struct fixture *self, const char *name, enum tw_record_kind kind,
+                      const char *store)
+{
+    const struct tw_source_fact fact = {
+        .kind = kind, .received = {NOW_NS}, .store = tw_str_of(store)};
+    assert_int_equal(tw_source_apply(self->sources, get(self, name), &fact, &self->totals), TW_OK);
+}
+
+static void assert_store(struct fixture *self, const char *name, const char *store)
+{
+    struct tw_source_state s = state_of(self, name);
+    assert_false(s.has_stores);
+    assert_true(store == NULL ? s.store.ptr == NULL : tw_str_is(s.store, store));
+}
+
+static void assert_several(struct fixture *self, const char *name)
+{
+    struct tw_source_state s = state_of(self, name);
+    assert_true(s.has_stores);
+    assert_null(s.store.ptr);
+}
+
+static void source_apply__one_store__is_its_store_until_another_is_named(void **state)
+{
+    (void)state;
+    struct fixture f;
+    open_fixture(&f);
+    see_store(&f, "/a", TW_RECORD_EVENT, NULL);
+    see_store(&f, "/a", TW_RECORD_EVENT, "");
+    assert_store(&f, "/a", NULL);
+    see_store(&f, "/a", TW_RECORD_CONFLICT, "0009"); /* neither is counted as an event */
+    see_store(&f, "/a", TW_RECORD_DUPLICATE, "0009");
+    assert_store(&f, "/a", NULL);
+    see_store(&f, "/a", TW_RECORD_EVENT, "0042");
+    see_store(&f, "/a", TW_RECORD_EVENT, NULL);
+    see_store(&f, "/a", TW_RECORD_EVENT, "0042");
+    assert_store(&f, "/a", "0042");
+    see_store(&f, "/a", TW_RECORD_EVENT, "004"); /* the beginning of a name is another one */
+    assert_several(&f, "/a");
+    see_store(&f, "/a", TW_RECORD_EVENT, "0042");
+    assert_several(&f, "/a");
+    close_fixture(&f);
+}
+
+static void sources_restore__stores__are_known_and_go_on(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct fixture g;
+    const struct tw_source_state *states = NULL;
+    size_t count = 0;
+    open_fixture(&f);
+    open_fixture(&g);
+    see_store(&f, "/a", TW_RECORD_EVENT, "0042");
+    see_store(&f, "/bb", TW_RECORD_EVENT, NULL);
+    see_store(&f, "/ccc", TW_RECORD_EVENT, "0042");
+    see_store(&f, "/ccc", TW_RECORD_EVENT, "0007");
+    assert_int_equal(
+        tw_sources_checkpoint(f.sources, true, (tw_wall_t){NOW_NS}, &f.arena, &states, &count),
+        TW_OK);
+    for (size_t round = 0; round < 2; round++) { /* the second time as an update */
+        for (size_t i = 0; i < count; i++) {
+            uint64_t hash = states[i].name.len * 31 + (unsigned char)states[i].name.ptr[0];
+            assert_int_equal(tw_sources_restore(g.sources, &states[i], hash), TW_OK);
+        }
+    }
+    close_fixture(&f); /* nothing of it is borrowed */
+    assert_store(&g, "/a", "0042");
+    assert_store(&g, "/bb", NULL);
+    assert_several(&g, "/ccc");
+    see_store(&g, "/a", TW_RECORD_EVENT, "0007");
+    see_store(&g, "/bb", TW_RECORD_EVENT, "0007");
+    assert_several(&g, "/a");
+    assert_store(&g, "/bb", "0007");
+    close_fixture(&g);
+}
+
 static void sources_checkpoint__only_changed__and_rates_decay_to_nothing(void **state)
 {
     (void)state;
@@ -318,6 +395,8 @@ int main(void)
         cmocka_unit_test(source_apply__unreadable_numbers__are_counted),
         cmocka_unit_test(sources_get__past_the_limit__shares_the_other),
         cmocka_unit_test(sources_restore__a_checkpoint__goes_on_as_before),
+        cmocka_unit_test(source_apply__one_store__is_its_store_until_another_is_named),
+        cmocka_unit_test(sources_restore__stores__are_known_and_go_on),
         cmocka_unit_test(sources_checkpoint__only_changed__and_rates_decay_to_nothing),
         cmocka_unit_test(source_apply__clock_ahead__shows_as_negative_transit),
     };

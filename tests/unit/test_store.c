@@ -151,8 +151,8 @@ static void open__newer_schema__names_both_versions(void **state)
     kit_close(&kit);
     (void)kit_number(&kit, "part-000001.db", "PRAGMA user_version=9");
     (void)kit_number(&kit, "part-000001.db", "PRAGMA wal_checkpoint(TRUNCATE)");
-    check_refused(TW_ENEWER, "schema 9, this program knows 3");
-    (void)kit_number(&kit, "part-000001.db", "PRAGMA user_version=3");
+    check_refused(TW_ENEWER, "schema 9, this program knows 5");
+    (void)kit_number(&kit, "part-000001.db", "PRAGMA user_version=5");
     (void)kit_number(&kit, "part-000001.db", "PRAGMA wal_checkpoint(TRUNCATE)");
     (void)kit_number(&kit, "tillwatch.db", "PRAGMA user_version=8");
     (void)kit_number(&kit, "tillwatch.db", "PRAGMA wal_checkpoint(TRUNCATE)");
