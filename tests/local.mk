@@ -93,6 +93,10 @@ check_PROGRAMS += tests/unit/test_track_queue
 tests_unit_test_track_queue_SOURCES = tests/unit/test_track_queue.c
 tests_unit_test_track_queue_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc -Wl,--wrap=realloc
 tests_unit_test_track_queue_LDADD = collector/libtrack.a collector/libcore.a $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/test_track_silence
+tests_unit_test_track_silence_SOURCES = tests/unit/test_track_silence.c
+tests_unit_test_track_silence_LDADD = collector/libtrack.a collector/libcore.a $(CMOCKA_LIBS)
+
 check_PROGRAMS += tests/unit/test_track_watermark
 tests_unit_test_track_watermark_SOURCES = tests/unit/test_track_watermark.c
 tests_unit_test_track_watermark_LDADD = collector/libtrack.a collector/libcore.a $(CMOCKA_LIBS)

@@ -148,6 +148,7 @@ struct tw_cfg {
         int64_t max_objects;
         int64_t settle_s;
         int64_t idle_s;
+        int64_t store_silent_s;
         int64_t list_after_s;
         int64_t snapshot_s;
         int64_t snapshot_events;

@@ -197,6 +197,9 @@ static const struct tw_cfg_key track_keys[] = {
     INT_KEY(IN_CFG(track.idle_s), "idle-s", "s", 1, 86400, 60,
             "A source that catches up holds the deadlines of its system back until it has been "
             "silent for so long."),
+    INT_KEY(IN_CFG(track.store_silent_s), "store-silent-s", "s", 5, 604800, 900,
+            "A store of which nothing is heard for longer is silent. One that closes at night is "
+            "silent then too, unless this is longer than its night."),
     INT_KEY(IN_CFG(track.list_after_s), "list-after-s", "s", 1, 864000, 30,
             "A run that waits for a step longer than this is listed, overdue or not."),
     INT_KEY(IN_CFG(track.snapshot_s), "snapshot-s", "s", 1, 86400, 300,

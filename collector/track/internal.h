@@ -8,6 +8,7 @@
  *   contribute.c  what a run says to its objectives
  *   stores.c systems.c    what waits in each store, and for each system
  *   places.c regions.c    which region a run is of, and what becomes of runs in each
+ *   heard.c       when each store was heard of, and when it was silent
  *   deadlines.c   a tick: what is due, what waits long, what is forgotten
  *   totals.c      durations by fixed bounds
  *   emit.c row.c live.c   changes of a batch: series, rows of runs, documents
@@ -27,6 +28,7 @@
 #include "track/queue.h"
 #include "track/run.h"
 #include "track/sequence.h"
+#include "track/silence.h"
 #include "track/sketch.h"
 #include "track/skew.h"
 #include "track/tracker.h"
@@ -238,6 +240,18 @@ struct tw_store_left {
 struct tw_store_oldest {
     int64_t since_ns;
     uint16_t system;
+};
+
+/* What a source has said of stores, and when a store was heard of (heard.c). */
+struct tw_said {
+    uint32_t store;   /* word; 0: it has named none, TW_TRACK_NONE: several */
+    int64_t clock_ns; /* offset of its clock at its last event that named one */
+};
+struct tw_heard {
+    int64_t received_ns; /* receipt of the last event that counts; 0: none */
+    int64_t event_ns;    /* time of the latest one */
+    uint32_t own_sources;
+    struct tw_silences silences;
 };
 
 /* What waits for a system (systems.c). Waiting, overdue, failed, oldest have a series each. */
@@ -457,8 +471,12 @@ struct tw_tracker {
     struct tw_store_left store_left;
     struct tw_store_region *store_regions; /* by word of stores - 1 */
     size_t store_region_count;
-    bool has_moved;        /* a store whose runs are counted in another region than it names */
-    int64_t moved_ns;      /* when such runs were looked for last */
+    bool has_moved;       /* a store whose runs are counted in another region than it names */
+    int64_t moved_ns;     /* when such runs were looked for last */
+    struct tw_said *said; /* by source */
+    size_t said_count;
+    struct tw_heard *heard; /* by word of stores - 1, TW_TRACK_STORES_MAX at most */
+    size_t heard_count;
     struct tw_skew *skews; /* by source */
     size_t skew_count;
     struct tw_sequence *sequences; /* by source; those that were ever sequenced */
@@ -711,6 +729,17 @@ int tw_regions_read(struct tw_tracker *self, struct tw_cursor *cursor);
 void tw_regions_save_flow(const struct tw_flow_stats *stats, struct tw_buf *buf);
 int tw_regions_read_flow(const struct tw_tracker *self, struct tw_flow_stats *stats,
                          struct tw_cursor *cursor);
+
+/* ---- heard.c ---- */
+/* An event that names a store (word), with its corrected time. TW_OK, TW_ENOMEM. */
+int tw_heard_event(struct tw_tracker *self, const struct tw_record *record, uint32_t word,
+                   tw_wall_t time);
+/* It is at least so late: sets now_ns. What was before, for too long, nobody could hear. */
+int tw_heard_time(struct tw_tracker *self, int64_t now_ns);
+uint64_t tw_heard_bytes(const struct tw_tracker *self);
+int tw_heard_encode(const struct tw_tracker *self, struct tw_buf *buf);
+int tw_heard_decode(struct tw_tracker *self, struct tw_cursor *cursor);
+void tw_heard_fini(struct tw_tracker *self);
 
 /* ---- systems.c ---- */
 /* What waits for each system, by its word; `lags` has room for TW_WATERMARK_SYSTEMS. */

@@ -12,9 +12,10 @@
 #include "track/internal.h"
 #include "track/live.h"
 
-#define MINUTE_NS    (60 * TW_NS_PER_S)
-#define LATELY_MIN   5                                  /* minutes of "lately" */
-#define STORES_EVERY (TW_SERIES_BUCKET_S * TW_NS_PER_S) /* between documents of all stores */
+#define MINUTE_NS      (60 * TW_NS_PER_S)
+#define LATELY_MIN     5   /* minutes of "lately" */
+#define STORE_NAME_MAX 200 /* bytes; a longer one has no document of its own */
+#define STORES_EVERY   (TW_SERIES_BUCKET_S * TW_NS_PER_S) /* between documents of all stores */
 
 /* How steps of one system were reached, over all workflows in force. */
 struct reached {
@@ -658,14 +659,40 @@ void tw_live_all(struct tw_tracker *self)
     for (size_t i = 0; i < self->objective_count; i++) {
         self->objectives[i].is_changed = true;
     }
+    for (size_t i = 0; i < self->heard_count; i++) {
+        self->heard[i].silences.is_changed = self->heard[i].silences.count > 0;
+    }
     self->stores_live_ns = 0;
+}
+
+static size_t changed_silences(const struct tw_tracker *self)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < self->heard_count; i++) {
+        count += self->heard[i].silences.is_changed ? 1 : 0;
+    }
+    return count;
+}
+
+static void silence_documents(struct writing *self)
+{
+    struct tw_tracker *tracker = self->tracker;
+    for (size_t i = 0; i < tracker->heard_count; i++) {
+        struct tw_silences *silences = &tracker->heard[i].silences;
+        const char *name = tw_words_text(&tracker->stores, (uint32_t)i + 1);
+        if (silences->is_changed && strlen(name) <= STORE_NAME_MAX) {
+            finish(self, "silences/", name, tw_live_silences(silences));
+        }
+        silences->is_changed = false;
+    }
 }
 
 int tw_live_make(struct tw_tracker *self, struct tw_arena *arena, const struct tw_live **ret_live,
                  size_t *ret_count)
 {
     struct writing writing = {.tracker = self, .arena = arena};
-    size_t room = self->set->count + self->stats_count + 2 * self->objective_count + 2;
+    size_t room = self->set->count + self->stats_count + 2 * self->objective_count + 2 +
+                  changed_silences(self);
     if (self->set->count == 0 && self->stats_count == 0) {
         return TW_OK; /* nothing was ever followed */
     }
@@ -691,6 +718,7 @@ int tw_live_make(struct tw_tracker *self, struct tw_arena *arena, const struct t
         self->stores_live_ns = self->now_ns;
         finish(&writing, "stores", "", tw_live_stores(self));
     }
+    silence_documents(&writing);
     removed_documents(&writing);
     overview_document(&writing);
     for (size_t i = 0; i < TW_WATERMARK_SYSTEMS; i++) {

@@ -53,6 +53,8 @@ static inline void tw_json_set(json_t *object, const char *name, json_t *value)
 void tw_live_stores_overview(struct tw_tracker *self, json_t *object);
 /* The document of all stores; NULL: no memory. */
 json_t *tw_live_stores(struct tw_tracker *self);
+/* When one store was silent. */
+json_t *tw_live_silences(const struct tw_silences *silences);
 
 /* ---- live_regions.c ---- */
 struct tw_flow_stats;

@@ -52,6 +52,17 @@ static void set_events(const struct tw_tracker *self, uint32_t word, json_t *obj
     tw_json_set(object, "event_lag", is_known ? tw_json_seconds(lag_ns) : json_null());
 }
 
+/* What counts for whether it is silent (heard.c). */
+static void set_heard(const struct tw_tracker *self, uint32_t word, json_t *object)
+{
+    const struct tw_heard *heard = word <= self->heard_count ? &self->heard[word - 1] : NULL;
+    tw_json_set(object, "own_sources", tw_json_count(heard == NULL ? 0 : heard->own_sources));
+    tw_json_set(object, "last_own_event",
+                heard == NULL ? json_null() : tw_json_moment((tw_wall_t){heard->event_ns}));
+    tw_json_set(object, "last_own_received",
+                heard == NULL ? json_null() : tw_json_moment((tw_wall_t){heard->received_ns}));
+}
+
 static json_t *store_json(const struct tw_tracker *self, const struct view *view)
 {
     json_t *object = json_object();
@@ -173,12 +184,31 @@ json_t *tw_live_stores(struct tw_tracker *self)
     json_t *list = json_array();
     for (uint32_t word = 1; word <= named_count(self); word++) {
         struct view view = view_of(self, word);
-        (void)json_array_append_new(list, store_json(self, &view));
+        json_t *one = store_json(self, &view);
+        set_heard(self, word, one);
+        (void)json_array_append_new(list, one);
     }
     json_t *object = json_object();
     tw_json_set(object, "at", tw_json_moment((tw_wall_t){self->now_ns}));
     tw_json_set(object, "stores", list);
     tw_json_set(object, "other", other_json(self));
     tw_json_set(object, "clocks", clocks_json(self));
+    return object;
+}
+
+json_t *tw_live_silences(const struct tw_silences *silences)
+{
+    json_t *list = json_array();
+    for (uint32_t i = silences->count; i-- > 0;) { /* the latest first */
+        const struct tw_silence *gap = &silences->items[i];
+        json_t *one = json_object();
+        tw_json_set(one, "from", tw_json_moment((tw_wall_t){gap->from_ns}));
+        tw_json_set(one, "until", tw_json_moment((tw_wall_t){gap->until_ns}));
+        tw_json_set(one, "expected_seconds", tw_json_count(gap->expected_s));
+        (void)json_array_append_new(list, one);
+    }
+    json_t *object = json_object();
+    tw_json_set(object, "silences", list);
+    tw_json_set(object, "forgotten", tw_json_count(silences->forgotten));
     return object;
 }

@@ -617,6 +617,7 @@ static int read_all(struct reading *self, uint64_t *ret_n)
     rc = rc == TW_OK ? tw_tracker_define(tracker) : rc; /* expected stores, systems: by word */
     rc = rc == TW_OK ? read_seen(self) : rc;
     rc = rc == TW_OK ? read_sequences(self) : rc;
+    rc = rc == TW_OK ? tw_heard_decode(tracker, &self->cursor) : rc;
     rc = rc == TW_OK ? tw_watermark_decode(&tracker->watermark, &self->cursor) : rc;
     rc = rc == TW_OK ? tw_matcher_restore(tracker->matcher, &self->cursor) : rc;
     rc = rc == TW_OK ? tw_graph_restore(tracker->graph, &self->cursor,

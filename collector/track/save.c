@@ -221,6 +221,7 @@ static void save_seen(const struct tw_tracker *self, struct tw_buf *buf)
     for (size_t i = 0; i < self->sequence_count; i++) {
         (void)tw_sequence_encode(&self->sequences[i], buf); /* errors are sticky */
     }
+    (void)tw_heard_encode(self, buf);
 }
 
 int tw_tracker_write(const struct tw_tracker *self, uint64_t last_n, struct tw_buf *buf)

@@ -161,6 +161,7 @@ void tw_tracker_close_state(struct tw_tracker *self)
     free(self->store_seen_ns);
     free(self->store_event_ns);
     tw_stores_fini(self);
+    tw_heard_fini(self);
     free(self->skews);
     for (size_t i = 0; i < self->sequence_count; i++) {
         tw_sequence_fini(&self->sequences[i]);
@@ -348,9 +349,7 @@ static int see_store(struct tw_tracker *self, uint32_t word, tw_wall_t time)
 static int see(struct tw_tracker *self, const struct tw_record *record,
                const struct tw_track_note *note, struct tw_seen *ret_seen)
 {
-    if (record->received.ns > self->now_ns) {
-        self->now_ns = record->received.ns;
-    }
+    int rc = tw_heard_time(self, record->received.ns);
     *ret_seen = (struct tw_seen){.n = record->n,
                                  .time = record->received,
                                  .match = note->match.id,
@@ -360,10 +359,12 @@ static int see(struct tw_tracker *self, const struct tw_record *record,
     if (record->has_time) {
         ret_seen->time = tw_skew_apply(record->clock_ns, record->received, record->time);
     }
-    int rc = tw_watermark_see(&self->watermark, record->source, note->system, record->received,
-                              ret_seen->time);
+    rc = rc == TW_OK ? tw_watermark_see(&self->watermark, record->source, note->system,
+                                        record->received, ret_seen->time)
+                     : rc;
     rc = rc == TW_OK ? tw_words_add(&self->stores, note->store, &ret_seen->store) : rc;
     rc = rc == TW_OK ? see_store(self, ret_seen->store, ret_seen->time) : rc;
+    rc = rc == TW_OK ? tw_heard_event(self, record, ret_seen->store, ret_seen->time) : rc;
     rc = rc == TW_OK ? tw_words_add(&self->regions, note->region, &ret_seen->region) : rc;
     const struct tw_place place = {(uint16_t)ret_seen->store, (uint16_t)ret_seen->region};
     rc = rc == TW_OK ? tw_places_add(&self->places, place, &ret_seen->place) : rc;
@@ -609,12 +610,10 @@ int tw_tracker_tick(struct tw_tracker *self, const struct tw_track_tick *tick)
     if (tick->read_up_to.ns > self->tick.read_up_to.ns) {
         self->tick.read_up_to = tick->read_up_to;
     }
-    if (tick->now.ns > self->now_ns) {
-        self->now_ns = tick->now.ns;
-    }
+    int rc = tw_heard_time(self, tick->now.ns);
     self->has_ticked = true;
     tw_watermark_tick(&self->watermark, self->tick.now, self->tick.read_up_to);
-    int rc = tw_deadlines_tick(self);
+    rc = rc == TW_OK ? tw_deadlines_tick(self) : rc;
     rc = rc == TW_OK ? tw_regions_tick(self) : rc;
     return rc == TW_OK ? tw_flows_retire(self) : rc;
 }
@@ -666,7 +665,7 @@ void tw_tracker_stats(const struct tw_tracker *self, struct tw_tracker_stats *re
                  (uint64_t)self->run_capacity * (sizeof *self->runs + sizeof *self->free_runs) +
                  self->skew_count * sizeof *self->skews + tw_watermark_bytes(&self->watermark) +
                  self->store_seen_count * 2 * sizeof *self->store_seen_ns + tw_stores_bytes(self) +
-                 tw_regions_bytes(self) +
+                 tw_regions_bytes(self) + tw_heard_bytes(self) +
                  TW_TRACK_RECENT * (self->recent_bytes + sizeof *self->recent_runs),
         .evicted = self->evicted,
         .late = self->late,

@@ -369,6 +369,36 @@ static void expect_counted(struct scenario *self, char **words)
     same_number(self, words[0], words[2], sum);
 }
 
+/* "10:00:00-10:02:30" for each, the oldest first; "none". */
+static void expect_silences(struct scenario *self, char **words, size_t count)
+{
+    char key[160];
+    struct tw_str text;
+    (void)snprintf(key, sizeof key, "silences/%s", words[0]);
+    json_t *root = NULL;
+    int rc = tw_reader_live(lab_reader(&self->lab), &self->lab.arena, tw_str_of(key), &text);
+    if (rc == TW_OK) {
+        root = document(self, "silences/", words[0]);
+    } else if (rc != TW_ENOTFOUND) {
+        scenario_fail(self, "%s: %s", key, tw_err_text(rc));
+    }
+    const json_t *list = json_object_get(root, "silences");
+    size_t wanted = is(words[1], "none") ? 0 : count - 1;
+    size_t found = json_array_size(list);
+    if (found != wanted) {
+        scenario_fail(self, "silences of %s: %zu, not %zu", words[0], found, wanted);
+    }
+    for (size_t i = 0; i < found && i < wanted; i++) {
+        const json_t *one = json_array_get(list, found - 1 - i);
+        const char *from = json_string_value(json_object_get(one, "from"));
+        const char *until = json_string_value(json_object_get(one, "until"));
+        char span[64];
+        (void)snprintf(span, sizeof span, "%.8s-%.8s", from + 11, until + 11);
+        same_text(self, "silence", words[1 + i], tw_str_of(span));
+    }
+    json_decref(root);
+}
+
 bool scenario_expect_track(struct scenario *self, char **words, size_t count)
 {
     const char *what = words[0];
@@ -385,6 +415,8 @@ bool scenario_expect_track(struct scenario *self, char **words, size_t count)
         expect_watermark(self, words + 1);
     } else if ((is(what, "system") || is(what, "store")) && count >= 3) {
         expect_place(self, what, words + 1, count - 1);
+    } else if (is(what, "silences") && count >= 3) {
+        expect_silences(self, words + 1, count - 1);
     } else if (is(what, "objective") && count >= 4) {
         expect_objective(self, words + 1, count - 1);
     } else if (is(what, "spend") && count == 5) {
