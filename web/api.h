@@ -69,6 +69,12 @@ json_t *tw_api_run_row(struct tw_call *call, const struct tw_run_row *row);
 /* The body of GET /status (owned), of a status that was read just now. */
 int tw_api_status_json(struct tw_call *call, const struct tw_store_status *status,
                        json_t **ret_json);
+/* A source, as GET /taps has it. `clocks`: of the document "stores", ordered by source. */
+json_t *tw_api_source(struct tw_call *call, const struct tw_source_state *source,
+                      const json_t *clocks);
+/* How far its clock is behind, as tracking has measured it (negative: ahead); null: right, or not
+ * known. */
+json_t *tw_api_source_clock(const json_t *clocks, uint32_t source);
 /* A version of a definition, as 16 digits. */
 json_t *tw_api_version(uint64_t version);
 /* A workflow's objective of this name, NULL when the set has none. */

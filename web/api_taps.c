@@ -103,9 +103,7 @@ static json_t *gaps_json(const struct tw_source_state *source)
     return gaps;
 }
 
-/* How far the clock of the source is behind, as tracking has measured it (negative: ahead); null:
- * right, or not known. `clocks` is ordered by source. */
-static json_t *clock_json(const json_t *clocks, uint32_t source)
+json_t *tw_api_source_clock(const json_t *clocks, uint32_t source)
 {
     size_t low = 0;
     size_t high = json_array_size(clocks);
@@ -125,8 +123,8 @@ static json_t *clock_json(const json_t *clocks, uint32_t source)
     return json_null();
 }
 
-static json_t *source_json(struct tw_call *call, const struct tw_source_state *source,
-                           const json_t *clocks)
+json_t *tw_api_source(struct tw_call *call, const struct tw_source_state *source,
+                      const json_t *clocks)
 {
     bool is_sequenced = source->sequence_highest > 0;
     /* The least time under way is at most the real one; below zero, the clock must be ahead. */
@@ -135,6 +133,8 @@ static json_t *source_json(struct tw_call *call, const struct tw_source_state *s
     tw_out_set(row, "number", json_integer(source->number));
     tw_out_set(row, "name", tw_out_text(source->name));
     tw_out_set(row, "tap", tw_out_text(tw_str_of(tw_reader_tap_name(call->reader, source->tap))));
+    tw_out_set(row, "store", tw_out_text(source->store));
+    tw_out_set(row, "has_stores", json_boolean(source->has_stores));
     tw_out_set(row, "events", tw_out_count(source->events));
     tw_out_set(row, "duplicates", tw_out_count(source->duplicates));
     tw_out_set(row, "conflicts", tw_out_count(source->conflicts));
@@ -155,7 +155,7 @@ static json_t *source_json(struct tw_call *call, const struct tw_source_state *s
     tw_out_set(row, "unreadable", tw_out_count(source->unreadable));
     tw_out_set(row, "out_of_order", tw_out_count(source->out_of_order));
     tw_out_set(row, "skew_seconds", tw_out_seconds(ahead_ns));
-    tw_out_set(row, "clock_behind_seconds", clock_json(clocks, source->number));
+    tw_out_set(row, "clock_behind_seconds", tw_api_source_clock(clocks, source->number));
     tw_out_set(row, "transit_min_seconds", tw_out_seconds(source->transit_min_ns));
     tw_out_set(row, "transit_last_seconds", tw_out_seconds(source->transit_last_ns));
     return row;
@@ -230,7 +230,7 @@ static int read_sources(struct tw_call *call, struct tw_arena *memory, struct so
             state->has_more = true;
             return TW_OK;
         }
-        tw_out_add(state->items, source_json(call, &sources[i], state->clocks));
+        tw_out_add(state->items, tw_api_source(call, &sources[i], state->clocks));
     }
     state->from++;
     state->is_at_end = count < TW_SOURCES_AT_ONCE;

@@ -114,6 +114,7 @@ int tw_heard_time(struct tw_tracker *self, int64_t now_ns)
             rc = tw_silences_deaf(&self->heard[i].silences, self->now_ns, now_ns,
                                   (uint32_t)self->cfg->track.store_silent_s);
         }
+        self->listening_ns = now_ns;
     }
     self->now_ns = now_ns;
     return rc;
@@ -135,7 +136,8 @@ uint64_t tw_heard_bytes(const struct tw_tracker *self)
 
 int tw_heard_encode(const struct tw_tracker *self, struct tw_buf *buf)
 {
-    (void)tw_buf_append_varint(buf, self->said_count); /* errors are sticky */
+    (void)tw_buf_append_varint(buf, tw_zigzag(self->listening_ns)); /* errors are sticky */
+    (void)tw_buf_append_varint(buf, self->said_count);
     for (size_t i = 0; i < self->said_count; i++) {
         (void)tw_buf_append_varint(buf, self->said[i].store);
         (void)tw_buf_append_varint(buf, tw_zigzag(self->said[i].clock_ns));
@@ -173,6 +175,7 @@ static int decode_said(struct tw_tracker *self, struct tw_cursor *cursor)
 
 int tw_heard_decode(struct tw_tracker *self, struct tw_cursor *cursor)
 {
+    self->listening_ns = tw_unzigzag(tw_cursor_varint(cursor));
     int rc = decode_said(self, cursor);
     if (rc != TW_OK) {
         return rc;

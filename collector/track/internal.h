@@ -477,6 +477,7 @@ struct tw_tracker {
     size_t said_count;
     struct tw_heard *heard; /* by word of stores - 1, TW_TRACK_STORES_MAX at most */
     size_t heard_count;
+    int64_t listening_ns;  /* since when the tower was not deaf (TW_DEAF_NS); 0: for ever */
     struct tw_skew *skews; /* by source */
     size_t skew_count;
     struct tw_sequence *sequences; /* by source; those that were ever sequenced */

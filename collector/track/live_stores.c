@@ -190,6 +190,7 @@ json_t *tw_live_stores(struct tw_tracker *self)
     }
     json_t *object = json_object();
     tw_json_set(object, "at", tw_json_moment((tw_wall_t){self->now_ns}));
+    tw_json_set(object, "listening_since", tw_json_moment((tw_wall_t){self->listening_ns}));
     tw_json_set(object, "stores", list);
     tw_json_set(object, "other", other_json(self));
     tw_json_set(object, "clocks", clocks_json(self));

@@ -48,7 +48,9 @@ struct model {
     size_t quarantined_count;
     struct tw_quarantine_done *done;
     size_t done_count;
-    const struct tw_track_changes *track; /* for the next commit */
+    const struct tw_track_changes *track;  /* for the next commit */
+    const struct tw_source_state *sources; /* of the first commit; NULL: three of no store */
+    size_t source_count;
 };
 
 static inline uint64_t model_random(struct model *self)
@@ -261,10 +263,11 @@ static inline void model_commit(struct model *self)
     batch->starts_partition = self->starts_partition;
     batch->closed = (tw_wall_t){MODEL_START_NS + (int64_t)self->count * 1000000 + 1};
     batch->is_checkpoint = self->starts_partition || self->committed == 0;
-    batch->sources = sources;
-    batch->source_count = batch->is_checkpoint ? 3 : 0;
-    batch->new_sources = sources;
-    batch->new_source_count = self->committed == 0 ? 3 : 0;
+    size_t source_count = self->sources == NULL ? 3 : self->source_count;
+    batch->sources = self->sources == NULL ? sources : self->sources;
+    batch->source_count = batch->is_checkpoint ? source_count : 0;
+    batch->new_sources = batch->sources;
+    batch->new_source_count = self->committed == 0 ? source_count : 0;
     batch->taps = &tap;
     batch->tap_count = 1;
     batch->totals.v[TW_TOTAL_events_received] = self->count;
