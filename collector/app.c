@@ -374,14 +374,20 @@ static const struct tw_workflows *reload_workflows(struct app *self, const struc
     return workflows;
 }
 
-/* Faults are told; a panel with one shows it, and takes no other with it. */
+/* Faults are told; a panel with one shows it, and takes no other with it. A file that is no
+ * dashboard any more takes nothing away. */
 static void reload_dashboards(struct app *self, const struct tw_cfg *cfg)
 {
+    const struct tw_dashboards *before = tw_web_dashboards(self->web);
     const struct tw_dashboards *dashboards = NULL;
-    int rc = tw_dashboards_load(cfg, stderr, &dashboards);
+    int rc = tw_dashboards_reload(cfg, before, stderr, &dashboards);
+    tw_dashboards_unref(&before);
     if (rc != TW_OK) {
         refuse_reload(self, "dashboards", tw_err_text(rc));
         return;
+    }
+    if (dashboards->kept_count > 0) {
+        refuse_reload(self, "dashboards", "of files with a fault those of before stay");
     }
     tw_web_set_dashboards(self->web, dashboards);
     tw_dashboards_unref(&dashboards);

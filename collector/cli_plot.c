@@ -19,6 +19,8 @@
 #define PLOT_PATIENCE   20000 /* ms */
 #define COLUMNS         100
 #define ROWS            24
+#define NAME_COLUMNS    32 /* of a table */
+#define VALUE_COLUMNS   14
 #define RANGE_MIN_S     60
 #define RANGE_MAX_S     (INT64_C(400) * 86400)
 #define FIRST_PARAMETER 5 /* options of parameters, in the order of enum tw_panel_param */
@@ -113,8 +115,81 @@ static int read_size(struct plot *self)
                                                  : size.ws_row > 40 ? 40
                                                                     : size.ws_row - 2u,
                                        .zone = &self->zone};
-    self->ask.points = self->look.width;
+    self->ask.points =
+        self->ask.panel->kind == TW_PANEL_TABLE ? TW_PANEL_ROW_POINTS : self->look.width;
     return TW_EXIT_OK;
+}
+
+static int read_numbers(struct plot *self, struct tw_plot_data *ret_data, struct tw_diag *diag)
+{
+    struct tw_clock *clock = tw_clock_system();
+    int rc = tw_reader_open(self->cfg->store.dir, &self->reader, diag);
+    if (rc == TW_OK) {
+        tw_mono_t deadline = {clock->mono(clock).ns + STORE_PATIENCE * TW_NS_PER_MS};
+        tw_reader_set_deadline(self->reader, deadline);
+        rc = tw_panel_query(self->reader, &self->arena, &self->ask, ret_data, diag);
+    }
+    return rc;
+}
+
+static void print_heads(const struct tw_panel *panel)
+{
+    (void)printf("%-*s", NAME_COLUMNS, "");
+    for (size_t i = 0; i < panel->series_count; i++) {
+        const struct tw_panel_series *series = &panel->series[i];
+        struct tw_plot_label label;
+        tw_plot_label(tw_str_of(series->legend != NULL ? series->legend : series->metric->name),
+                      VALUE_COLUMNS - 1, &label);
+        (void)printf("%*s%s", VALUE_COLUMNS - (int)label.chars, "", label.text);
+    }
+    (void)printf("\n");
+}
+
+/* The row that begins with this line; the line behind it. */
+static size_t print_row(const struct tw_panel *panel, const struct tw_plot_data *data, size_t first)
+{
+    struct tw_plot_label label;
+    size_t i = first;
+    tw_plot_label(data->lines[first].name, NAME_COLUMNS - 1, &label);
+    (void)printf("%s%*s", label.text, NAME_COLUMNS - (int)label.chars, "");
+    for (size_t column = 0; column < panel->series_count; column++) {
+        const struct tw_plot_line *line = i < data->line_count ? &data->lines[i] : NULL;
+        bool is_it = line != NULL && line->column == column &&
+                     tw_str_equal(line->name, data->lines[first].name);
+        char text[TW_PLOT_VALUE_SIZE] = "-";
+        if (is_it && line->at_s >= 0) {
+            (void)tw_plot_value_text(panel->unit, line->newest, text);
+        }
+        (void)printf("%*s", VALUE_COLUMNS, text);
+        i += is_it ? 1 : 0;
+    }
+    (void)printf("\n");
+    return i;
+}
+
+/* A table needs no gnuplot. */
+static int print_table(struct plot *self)
+{
+    struct tw_plot_data data;
+    struct tw_diag diag = {""};
+    const struct tw_panel *panel = self->ask.panel;
+    int rc = read_numbers(self, &data, &diag);
+    if (rc != TW_OK) {
+        return tw_cli_fail(self->command, TW_EXIT_FAILED, "%s",
+                           diag.text[0] != '\0' ? diag.text : tw_err_text(rc));
+    }
+    (void)printf("%s, %s\n", panel->title, tw_plot_unit_text(panel->unit));
+    print_heads(panel);
+    for (size_t i = 0; i < data.line_count;) {
+        i = print_row(panel, &data, i);
+    }
+    if (data.line_count == 0) {
+        (void)printf("nothing is known of this time\n");
+    }
+    if (data.left_out > 0) {
+        (void)printf("%zu more\n", data.left_out);
+    }
+    return tw_cli_finish(self->command, TW_EXIT_OK);
 }
 
 static int draw(struct plot *self)
@@ -123,18 +198,12 @@ static int draw(struct plot *self)
     struct tw_plot_data data;
     struct tw_diag diag = {""};
     struct tw_plot_child child;
-    struct tw_clock *clock = tw_clock_system();
     const char *program = tw_plot_program(self->cfg->web.gnuplot);
     if (program == NULL) {
         return tw_cli_fail(self->command, TW_EXIT_FAILED,
                            "gnuplot is not installed (Debian: apt-get install gnuplot-nox)");
     }
-    int rc = tw_reader_open(self->cfg->store.dir, &self->reader, &diag);
-    if (rc == TW_OK) {
-        tw_mono_t deadline = {clock->mono(clock).ns + STORE_PATIENCE * TW_NS_PER_MS};
-        tw_reader_set_deadline(self->reader, deadline);
-        rc = tw_panel_query(self->reader, &self->arena, &self->ask, &data, &diag);
-    }
+    int rc = read_numbers(self, &data, &diag);
     enum tw_plot_format format = isatty(STDOUT_FILENO) ? TW_PLOT_TEXT_COLOR : TW_PLOT_TEXT;
     rc = rc == TW_OK ? tw_plot_script(self->ask.panel, &data, &self->look, format, "end-of-plot",
                                       &self->script)
@@ -201,7 +270,9 @@ int tw_cmd_plot(const struct tw_cli_command *command, int argc, char **argv)
         code = find_panel(&self);
         code = code == TW_EXIT_OK ? read_times(&self) : code;
         code = code == TW_EXIT_OK ? read_size(&self) : code;
-        code = code == TW_EXIT_OK ? draw(&self) : code;
+        if (code == TW_EXIT_OK) {
+            code = self.ask.panel->kind == TW_PANEL_TABLE ? print_table(&self) : draw(&self);
+        }
     }
     tw_reader_close(&self.reader);
     tw_buf_fini(&self.out);

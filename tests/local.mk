@@ -376,7 +376,7 @@ tests_unit_test_simulator_LDADD = tests/simulator/libsim.a collector/libevent.a 
 endif
 EXTRA_DIST += docs/simulator.md tests/simulator/check_ledger.py tests/system/compare_ledger.py \
     tests/system/compare_runs.py tests/system/fault_table.py tests/system/test_ledger.py \
-    tests/system/test_regions.py tests/system/test_runs.py tests/system/test_verdicts.py \
+    tests/system/test_dashboards.py tests/system/test_regions.py tests/system/test_runs.py tests/system/test_verdicts.py \
     tests/system/test_simulator.sh tests/system/test_tail.py
 
 bench_programs += tests/bench/bench_graph

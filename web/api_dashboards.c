@@ -62,6 +62,7 @@ static json_t *dashboard_json(const struct tw_dashboard *dashboard)
     tw_out_set(json, "about", text_or_null(dashboard->about));
     tw_out_set(json, "file", text_or_null(dashboard->file));
     tw_out_set(json, "built_in", json_boolean(dashboard->is_builtin));
+    tw_out_set(json, "kept", json_boolean(dashboard->is_kept));
     tw_out_set(json, "faults", json_integer((json_int_t)faulty_count(dashboard)));
     return json;
 }
@@ -275,7 +276,8 @@ int tw_api_plot_init(struct tw_call *call, struct tw_str id, struct tw_api_plot 
              : rc;
     self->look.zone = &self->zone;
     unsigned pixels = self->ask.panel->kind == TW_PANEL_BARS ? PIXELS_A_BAR : PIXELS_A_POINT;
-    self->ask.points = self->look.width / pixels;
+    self->ask.points =
+        self->ask.panel->kind == TW_PANEL_TABLE ? TW_PANEL_ROW_POINTS : self->look.width / pixels;
     return rc;
 }
 
@@ -332,10 +334,89 @@ static json_t *layout_json(const struct tw_plot_layout *layout)
     return plot;
 }
 
+/* ---- tables: columns are the entries of the panel, rows what they have in common ---- */
+
+static json_t *where_json(const struct tw_plot_ask *ask, const struct tw_panel_series *series)
+{
+    json_t *json = json_object();
+    for (size_t i = 0; i < series->where_count; i++) {
+        const struct tw_panel_where *where = &series->where[i];
+        struct tw_str value =
+            where->value != NULL ? tw_str_of(where->value) : ask->params[where->param];
+        if (value.ptr != NULL) {
+            tw_out_set(json, where->label, tw_out_text(value));
+        }
+    }
+    return json;
+}
+
+static json_t *columns_json(const struct tw_plot_ask *ask)
+{
+    const struct tw_panel *panel = ask->panel;
+    json_t *list = json_array();
+    for (size_t i = 0; i < panel->series_count; i++) {
+        const struct tw_panel_series *series = &panel->series[i];
+        json_t *json = json_object();
+        const char *title = series->legend != NULL ? series->legend : series->metric->name;
+        tw_out_set(json, "title", text_or_null(title));
+        tw_out_set(json, "by", text_or_null(series->by));
+        tw_out_set(json, "where", where_json(ask, series));
+        tw_out_set(json, "tone", json_string(tw_panel_tone_name(series->tone)));
+        tw_out_add(list, json);
+    }
+    return list;
+}
+
+/* The lines from `first` on that have its name; what no line has is null. */
+static json_t *row_json(const struct tw_panel *panel, const struct tw_plot_data *data, size_t first,
+                        size_t *ret_next)
+{
+    json_t *json = json_object();
+    json_t *values = json_array();
+    json_t *times = json_array();
+    size_t i = first;
+    tw_out_set(json, "title", tw_out_text(data->lines[first].name));
+    for (size_t column = 0; column < panel->series_count; column++) {
+        const struct tw_plot_line *line = i < data->line_count ? &data->lines[i] : NULL;
+        bool is_it = line != NULL && line->column == column &&
+                     tw_str_equal(line->name, data->lines[first].name);
+        bool is_known = is_it && line->at_s >= 0;
+        tw_out_add(values, is_known ? json_real(line->newest) : json_null());
+        tw_out_add(times,
+                   is_known ? tw_out_time((tw_wall_t){line->at_s * TW_NS_PER_S}) : json_null());
+        i += is_it ? 1 : 0;
+    }
+    tw_out_set(json, "v", values);
+    tw_out_set(json, "at", times);
+    *ret_next = i;
+    return json;
+}
+
+static int answer_table(struct tw_call *call, const struct tw_api_plot *plot,
+                        const struct tw_plot_data *data)
+{
+    json_t *json = panel_json(plot->ask.panel);
+    json_t *rows = json_array();
+    for (size_t i = 0; i < data->line_count;) {
+        tw_out_add(rows, row_json(plot->ask.panel, data, i, &i));
+    }
+    tw_out_set(json, "since", tw_out_time((tw_wall_t){data->since_s * TW_NS_PER_S}));
+    tw_out_set(json, "until", tw_out_time((tw_wall_t){data->until_s * TW_NS_PER_S}));
+    tw_out_set(json, "step", json_integer(data->step_s));
+    tw_out_set(json, "partial", json_boolean(data->is_cut || data->left_out > 0));
+    tw_out_set(json, "left_out", json_integer((json_int_t)data->left_out));
+    tw_out_set(json, "columns", columns_json(&plot->ask));
+    tw_out_set(json, "rows", rows);
+    return tw_response_json(&call->response, 200, json);
+}
+
 static int answer(struct tw_call *call, const struct tw_api_plot *plot,
                   const struct tw_plot_data *data)
 {
     struct tw_plot_layout layout;
+    if (plot->ask.panel->kind == TW_PANEL_TABLE) {
+        return answer_table(call, plot, data);
+    }
     json_t *json = panel_json(plot->ask.panel);
     json_t *times = json_array();
     json_t *series = json_array();

@@ -97,6 +97,12 @@ int tw_api_plot(struct tw_call *call)
     struct tw_api_plot plot = {.zone = {.name = "UTC"}};
     int rc = split_name(call, &id, &format);
     rc = rc == TW_OK ? tw_api_plot_init(call, id, &plot) : rc;
+    if (rc == TW_OK && plot.ask.panel->kind == TW_PANEL_TABLE) {
+        rc = tw_diag_set(&call->diag, TW_EINVAL,
+                         "%s is a table, it has no picture: GET /api/v1/series?panel=%s has its "
+                         "rows",
+                         plot.ask.panel->id, plot.ask.panel->id);
+    }
     if (rc == TW_OK) {
         plot.look.has_title = format == TW_PLOT_PNG && !tw_plot_is_bare(plot.ask.panel);
         rc = ask_pool(call, &plot, format);

@@ -99,6 +99,7 @@ dist_ui_DATA = \
     web/ui/live.js \
     web/ui/notes.js \
     web/ui/page.js \
+    web/ui/paneltable.js \
     web/ui/parts.js \
     web/ui/pause.js \
     web/ui/plot.js \

@@ -702,6 +702,14 @@ void tw_web_set_dashboards(struct tw_web *self, const struct tw_dashboards *dash
     tw_dashboards_unref(&before);
 }
 
+const struct tw_dashboards *tw_web_dashboards(struct tw_web *self)
+{
+    (void)pthread_mutex_lock(&self->state.mtx); /* cannot fail: a plain mutex, locked once */
+    const struct tw_dashboards *dashboards = tw_dashboards_ref(self->state.dashboards);
+    (void)pthread_mutex_unlock(&self->state.mtx);
+    return dashboards;
+}
+
 uint16_t tw_web_port(const struct tw_web *self)
 {
     return self->port;

@@ -28,6 +28,8 @@ int tw_web_new(const struct tw_cfg *cfg, const struct tw_workflows *workflows,
 void tw_web_set_workflows(struct tw_web *self, const struct tw_workflows *workflows);
 /* The same for dashboards; those to begin with it reads itself. */
 void tw_web_set_dashboards(struct tw_web *self, const struct tw_dashboards *dashboards);
+/* Those in force, with a reference for the caller. */
+const struct tw_dashboards *tw_web_dashboards(struct tw_web *self);
 /* The port that it listens on (of use when the configuration says 0). */
 uint16_t tw_web_port(const struct tw_web *self);
 /* Stop listening, end all connections, join the threads. Accepts NULL. TW_OK. */

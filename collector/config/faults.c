@@ -81,6 +81,13 @@ void tw_faults_report(struct tw_faults *self, FILE *report)
     }
 }
 
+void tw_faults_cut(struct tw_faults *self, size_t count)
+{
+    while (self->count > count) {
+        free(self->items[--self->count].text);
+    }
+}
+
 void tw_faults_fini(struct tw_faults *self)
 {
     for (size_t i = 0; i < self->count; i++) {

@@ -31,6 +31,8 @@ void tw_faults_add(struct tw_faults *self, const char *file, int line, const cha
 bool tw_faults_any(const struct tw_faults *self);
 /* One a line; report may be NULL. Sorts. */
 void tw_faults_report(struct tw_faults *self, FILE *report);
+/* Take back all from the `count`th on. */
+void tw_faults_cut(struct tw_faults *self, size_t count);
 void tw_faults_fini(struct tw_faults *self);
 
 /* A value of the file for a message: at most 60 bytes, cut with "...". Writes into buf. */

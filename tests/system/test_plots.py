@@ -61,6 +61,10 @@ def check_panels(tap, tower):
                 continue
             query = "&".join("%s=%s" % (p, values[p]) for p in panel["parameters"])
             numbers = tower.get("/api/v1/series?panel=%s&since=-10m&%s" % (panel["panel"], query))
+            if panel["kind"] == "table":
+                if any(len(row["v"]) != len(numbers["columns"]) for row in numbers["rows"]):
+                    wrong.append("%s: rows and columns differ" % panel["panel"])
+                continue
             area = numbers["plot"]
             if not (0 < area["left"] < area["right"] < 1 and 0 < area["top"] < area["bottom"] < 1):
                 wrong.append("%s: plot %s" % (panel["panel"], area))

@@ -397,7 +397,9 @@ static void read_panel(struct tw_panel_load *self, yaml_node_t *node,
     if (text.series != NULL) {
         read_all_series(self, text.series, panel);
     }
-    if (text.lines != NULL) {
+    if (text.lines != NULL && panel->kind == TW_PANEL_TABLE) {
+        tw_parse_fault(&self->parse, text.lines, "panels.lines: not with kind table");
+    } else if (text.lines != NULL) {
         read_lines(self, text.lines, panel);
     }
     tw_cfg_free_fields(&tw_panel_section, &text);

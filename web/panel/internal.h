@@ -57,6 +57,8 @@ struct tw_panel_load {
     struct tw_dashboard *items;
     size_t count;
     bool is_builtin;
+    const struct tw_dashboards *before; /* borrowed; NULL: there were none */
+    size_t kept_count;
 };
 
 /* The map of one dashboard file into the set; NULL: it could not be read. Faults of the file are

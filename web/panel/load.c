@@ -20,7 +20,8 @@ struct holder {
 
 const char *tw_panel_kind_name(enum tw_panel_kind kind)
 {
-    static const char *const names[] = {"line", "area", "stack", "bars", "percentiles", "number"};
+    static const char *const names[] = {"line",        "area",   "stack", "bars",
+                                        "percentiles", "number", "table"};
     return names[kind];
 }
 
@@ -72,6 +73,7 @@ void tw_dashboard_fini(struct tw_dashboard *dashboard)
     free(dashboard->about);
     free(dashboard->file);
     free(dashboard->fault);
+    free(dashboard->text);
     *dashboard = (struct tw_dashboard){0};
 }
 
@@ -104,13 +106,61 @@ static int read_text(struct tw_panel_load *self, const char *name, const char *y
     return rc == TW_ENOMEM || self->parse.is_out_of_memory ? TW_ENOMEM : TW_OK;
 }
 
+/* What the file was when it had no fault; NULL: it never was. */
+static const char *text_before(const struct tw_panel_load *self, const char *path)
+{
+    for (size_t i = 0; self->before != NULL && i < self->before->count; i++) {
+        if (strcmp(self->before->items[i].file, path) == 0) {
+            return self->before->items[i].text;
+        }
+    }
+    return NULL;
+}
+
+/* The last dashboard has a fault as a whole: that of the same file from before takes its place. */
+static int keep(struct tw_panel_load *self, const char *path, const char *text)
+{
+    struct tw_dashboard faulty = self->items[--self->count];
+    size_t place = self->count;
+    size_t faults = self->parse.faults.count;
+    int rc = read_text(self, path, text, strlen(text));
+    tw_faults_cut(&self->parse.faults, faults); /* those of its panels were told before */
+    if (rc == TW_OK && self->count > place) {
+        struct tw_dashboard *kept = &self->items[place];
+        kept->text = strdup(text);
+        kept->fault = faulty.fault;
+        kept->is_kept = true;
+        faulty.fault = NULL;
+        self->kept_count++;
+        rc = kept->text == NULL ? TW_ENOMEM : TW_OK;
+    }
+    tw_dashboard_fini(&faulty);
+    return rc;
+}
+
+static int read_mine(struct tw_panel_load *self, const char *path, const char *text, size_t len)
+{
+    size_t place = self->count;
+    int rc = read_text(self, path, text, len);
+    if (rc != TW_OK || self->count == place) {
+        return rc; /* another dashboard has its name */
+    }
+    struct tw_dashboard *made = &self->items[place];
+    if (made->fault == NULL) {
+        made->text = strndup(text, len);
+        return made->text == NULL ? TW_ENOMEM : TW_OK;
+    }
+    const char *before = text_before(self, path);
+    return before == NULL ? TW_OK : keep(self, path, before);
+}
+
 static int read_file(struct tw_panel_load *self, const char *path)
 {
     char *text = NULL;
     size_t len = 0;
     int rc = tw_tree_read_file(path, &text, &len, &self->parse.faults);
     if (rc == TW_OK) {
-        rc = read_text(self, path, text, len);
+        rc = read_mine(self, path, text, len);
     }
     free(text);
     return rc == TW_ENOMEM ? rc : TW_OK;
@@ -163,6 +213,7 @@ int tw_panel_make_set(struct tw_panel_load *self, const struct tw_dashboards **r
     holder->set.items = self->items;
     holder->set.count = self->count;
     holder->set.fault_count = tw_panel_fault_count(self);
+    holder->set.kept_count = self->kept_count;
     holder->set.serial = atomic_fetch_add(&serials, 1) + 1;
     self->items = NULL;
     self->count = 0;
@@ -192,11 +243,18 @@ static int finish(struct tw_panel_load *self, int rc, FILE *report,
 
 int tw_dashboards_load(const struct tw_cfg *cfg, FILE *report, const struct tw_dashboards **ret_set)
 {
+    return tw_dashboards_reload(cfg, NULL, report, ret_set);
+}
+
+int tw_dashboards_reload(const struct tw_cfg *cfg, const struct tw_dashboards *before, FILE *report,
+                         const struct tw_dashboards **ret_set)
+{
     struct tw_panel_load *self = calloc(1, sizeof(*self)); /* the faults alone are kilobytes */
     int rc = TW_OK;
     if (self == NULL) {
         return TW_ENOMEM;
     }
+    self->before = before;
     for (size_t i = 0; i < cfg->dashboards.dirs.count && rc == TW_OK; i++) {
         rc = read_dir(self, cfg->dashboards.dirs.items[i]);
     }

@@ -32,6 +32,7 @@ enum tw_panel_kind {
     TW_PANEL_BARS,
     TW_PANEL_PERCENTILES, /* p50, p95 and p99 of a sketch */
     TW_PANEL_NUMBER,      /* the last value, large */
+    TW_PANEL_TABLE,       /* the newest values as rows, the worst first: no picture */
 };
 enum tw_panel_unit {
     TW_UNIT_COUNT,
@@ -124,7 +125,9 @@ struct tw_dashboard {
     struct tw_panel *panels;
     size_t panel_count;
     char *file;
-    char *fault; /* of the file as a whole; NULL: none */
+    char *fault;  /* of the file as a whole; NULL: none */
+    char *text;   /* of the file that the panels are of; NULL: built in, or never without fault */
+    bool is_kept; /* the file has a fault since: the panels are those of before */
     bool is_builtin;
 };
 
@@ -132,6 +135,7 @@ struct tw_dashboards {
     struct tw_dashboard *items; /* ordered by name */
     size_t count;
     size_t fault_count; /* of all files */
+    size_t kept_count;  /* dashboards of files that have a fault now */
     uint64_t serial;    /* different for each set of this process */
 };
 
@@ -140,6 +144,10 @@ struct tw_dashboards {
  * TW_OK also with faults: fault_count says; TW_ENOMEM. Starts with one reference. */
 int tw_dashboards_load(const struct tw_cfg *cfg, FILE *report,
                        const struct tw_dashboards **ret_set);
+/* The same anew: where a file cannot be read as a dashboard any more, that of `before` stays, with
+ * the fault beside it. */
+int tw_dashboards_reload(const struct tw_cfg *cfg, const struct tw_dashboards *before, FILE *report,
+                         const struct tw_dashboards **ret_set);
 /* One file from memory, with the same checks. For tests. */
 int tw_dashboards_parse(const char *name, const char *yaml, size_t len, FILE *report,
                         const struct tw_dashboards **ret_set);

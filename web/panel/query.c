@@ -3,13 +3,15 @@
 #include "web/panel/query.h"
 
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/clock.h"
 #include "track/sketch.h"
 
-#define QUIET_FROM 4 /* with so many lines or less all are shown, also those that lie at 0 */
+#define NOTHING    (-1e300) /* lower than all that is known */
+#define QUIET_FROM 4        /* with so many lines or less all are shown, also those that lie at 0 */
 
 /* One query under way. */
 struct query {
@@ -19,6 +21,8 @@ struct query {
     struct tw_plot_data data;
     bool *alive; /* of each bucket; NULL: not asked yet */
     size_t room; /* of data.lines */
+    /* Entries of which nothing written means 0 while the tower ran. */
+    bool may_be_zero[TW_PANEL_SERIES_MAX];
 };
 
 /* ---- buckets ---- */
@@ -192,11 +196,8 @@ static int name_of(struct query *self, const struct tw_panel_series *series, str
 /* ---- values and counts ---- */
 
 /* What nobody wrote because there was nothing to write. */
-static int fill_silence(struct query *self, const struct tw_panel_series *series, size_t first)
+static int fill_silence(struct query *self, size_t first)
 {
-    if (!series->metric->is_zero_when_silent) {
-        return TW_OK;
-    }
     int rc = find_alive(self);
     for (size_t i = first; rc == TW_OK && i < self->data.line_count; i++) {
         struct tw_plot_line *line = &self->data.lines[i];
@@ -220,6 +221,16 @@ static void make_rates(struct query *self, const struct tw_panel_series *series,
     }
 }
 
+/* The one line of an entry that has a line for each value of a label, where there is none: none of
+ * them ever was anything else than 0. */
+static int add_every(struct query *self, const struct tw_panel_series *series,
+                     struct tw_plot_line **ret_line)
+{
+    char every[64];
+    (void)snprintf(every, sizeof every, "every %.40s", series->by);
+    return add_line(self, tw_str_of(every), series->tone, ret_line);
+}
+
 static int join_plain(struct query *self, const struct tw_panel_series *series,
                       const struct tw_series_result *result, bool may_be_zero)
 {
@@ -230,6 +241,9 @@ static int join_plain(struct query *self, const struct tw_panel_series *series,
         struct tw_str name;
         rc = name_of(self, series, TW_STR_NULL, &name);
         rc = rc == TW_OK ? add_line(self, name, series->tone, &line) : rc;
+    } else if (result->series_count == 0 && may_be_zero &&
+               self->ask->panel->kind != TW_PANEL_TABLE) {
+        rc = add_every(self, series, &line);
     }
     for (size_t i = 0; rc == TW_OK && i < result->series_count; i++) {
         const struct tw_series_values *stored = &result->series[i];
@@ -243,8 +257,9 @@ static int join_plain(struct query *self, const struct tw_panel_series *series,
             }
         }
     }
-    if (rc == TW_OK && (result->series_count > 0 || may_be_zero)) {
-        rc = fill_silence(self, series, first);
+    bool is_filled = series->metric->is_zero_when_silent;
+    if (rc == TW_OK && is_filled && (result->series_count > 0 || may_be_zero)) {
+        rc = fill_silence(self, first);
     }
     make_rates(self, series, first);
     return rc;
@@ -374,15 +389,18 @@ static int join_sketches(struct query *self, const struct tw_panel_series *serie
     return rc;
 }
 
-/* ---- the panel ---- */
+/* ---- one entry ---- */
 
-static int ask_series(struct query *self, const struct tw_panel_series *series)
+static int ask_series(struct query *self, const struct tw_panel_series *series,
+                      bool *ret_may_be_zero)
 {
     struct tw_str names[TW_PANEL_WHERE_MAX];
     struct tw_str values[TW_PANEL_WHERE_MAX];
     struct tw_series_result result = {0};
     size_t count = 0;
-    bool may_be_zero = true; /* a store that nobody knows is not one in which nothing waits */
+    bool may_be_zero =
+        series->metric
+            ->is_zero_when_silent; /* a store that nobody knows is not one in which nothing waits */
     for (size_t i = 0; i < series->where_count; i++) {
         const struct tw_panel_where *where = &series->where[i];
         struct tw_str value =
@@ -393,6 +411,7 @@ static int ask_series(struct query *self, const struct tw_panel_series *series)
             may_be_zero = may_be_zero && strcmp(where->label, "store") != 0;
         }
     }
+    *ret_may_be_zero = may_be_zero;
     int rc = read_series(self, tw_str_of(series->metric->name), names, values, count, &result);
     if (rc != TW_OK) {
         return rc;
@@ -400,6 +419,145 @@ static int ask_series(struct query *self, const struct tw_panel_series *series)
     return series->metric->is_sketch ? join_sketches(self, series, &result)
                                      : join_plain(self, series, &result, may_be_zero);
 }
+
+/* ---- tables ---- */
+
+static bool has_line(const struct query *self, struct tw_str name, size_t column)
+{
+    for (size_t i = 0; i < self->data.line_count; i++) {
+        const struct tw_plot_line *line = &self->data.lines[i];
+        if (line->column == column && tw_str_equal(line->name, name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void find_newest(struct query *self, size_t entry, size_t first)
+{
+    const struct tw_panel_series *series = &self->ask->panel->series[entry];
+    const struct tw_plot_data *data = &self->data;
+    bool is_sum = series->metric->is_count && series->per_s == 0;
+    for (size_t i = first; i < data->line_count; i++) {
+        struct tw_plot_line *line = &data->lines[i];
+        line->column = entry;
+        line->newest = 0;
+        line->at_s = -1;
+        for (size_t p = 0; p < data->count; p++) {
+            if (line->known[p]) {
+                line->newest = (is_sum ? line->newest : 0) + line->values[p];
+                line->at_s = data->first_s + (int64_t)(p + 1) * data->step_s;
+            }
+        }
+        line->at_s = line->at_s > self->ask->now_s ? self->ask->now_s : line->at_s;
+    }
+}
+
+static int compare_names(struct tw_str a, struct tw_str b)
+{
+    size_t len = a.len < b.len ? a.len : b.len;
+    int order = len == 0 ? 0 : memcmp(a.ptr, b.ptr, len);
+    return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
+}
+
+static int by_row(const void *left, const void *right)
+{
+    const struct tw_plot_line *a = left;
+    const struct tw_plot_line *b = right;
+    int order = compare_names(a->name, b->name);
+    return order != 0 ? order : (a->column > b->column) - (a->column < b->column);
+}
+
+/* The worst first, by `peak`; the lines of a row together. */
+static int by_worst(const void *left, const void *right)
+{
+    const struct tw_plot_line *a = left;
+    const struct tw_plot_line *b = right;
+    int order = (a->peak < b->peak) - (a->peak > b->peak);
+    return order != 0 ? order : by_row(left, right);
+}
+
+/* Rows in order: how bad a row is, its first column says; of join `min` the lowest is worst. */
+static void rank_rows(struct query *self)
+{
+    struct tw_plot_data *data = &self->data;
+    bool is_low_worst = self->ask->panel->series[0].join == TW_JOIN_MIN;
+    size_t rows = 0;
+    size_t kept = 0;
+    if (data->line_count == 0) {
+        return;
+    }
+    qsort(data->lines, data->line_count, sizeof *data->lines, by_row);
+    for (size_t i = 0; i < data->line_count; i++) {
+        struct tw_plot_line *line = &data->lines[i];
+        bool is_first = i == 0 || !tw_str_equal(line->name, data->lines[i - 1].name);
+        double worth = is_low_worst ? -line->newest : line->newest;
+        double silent = self->may_be_zero[0] ? 0 : NOTHING;
+        line->peak = !is_first           ? data->lines[i - 1].peak
+                     : line->column != 0 ? silent
+                     : line->at_s >= 0   ? worth
+                                         : NOTHING;
+    }
+    qsort(data->lines, data->line_count, sizeof *data->lines, by_worst);
+    for (size_t i = 0; i < data->line_count; i++) {
+        bool is_first = i == 0 || !tw_str_equal(data->lines[i].name, data->lines[i - 1].name);
+        rows += is_first ? 1 : 0;
+        kept = rows <= TW_PANEL_ROWS_MAX ? i + 1 : kept;
+    }
+    data->left_out = rows > TW_PANEL_ROWS_MAX ? rows - TW_PANEL_ROWS_MAX : 0;
+    data->line_count = kept;
+}
+
+/* Cells of rows that are shown, and of which nothing was written, are 0 where that is known. */
+static int fill_cells(struct query *self)
+{
+    const struct tw_panel *panel = self->ask->panel;
+    size_t count = self->data.line_count;
+    int rc = TW_OK;
+    for (size_t i = 0; i < count && rc == TW_OK; i++) {
+        const struct tw_str name = self->data.lines[i].name;
+        double peak = self->data.lines[i].peak;
+        for (size_t column = 0; column < panel->series_count && rc == TW_OK; column++) {
+            size_t first = self->data.line_count;
+            struct tw_plot_line *line = NULL;
+            if (!self->may_be_zero[column] || panel->series[column].by == NULL ||
+                has_line(self, name, column)) {
+                continue;
+            }
+            rc = add_line(self, name, panel->series[column].tone, &line);
+            rc = rc == TW_OK ? fill_silence(self, first) : rc;
+            if (rc == TW_OK) {
+                find_newest(self, column, first);
+                line->peak = peak;
+            }
+        }
+    }
+    return rc;
+}
+
+static int make_table(struct query *self)
+{
+    const struct tw_panel *panel = self->ask->panel;
+    struct tw_plot_line *line = NULL;
+    int rc = TW_OK;
+    if (self->data.line_count == 0 && self->may_be_zero[0] && panel->series[0].by != NULL) {
+        rc = add_every(self, &panel->series[0], &line);
+        rc = rc == TW_OK ? fill_silence(self, 0) : rc;
+        if (rc == TW_OK) {
+            find_newest(self, 0, 0);
+        }
+    }
+    if (rc == TW_OK) {
+        rank_rows(self);
+        rc = fill_cells(self);
+    }
+    if (rc == TW_OK && self->data.line_count > 0) {
+        qsort(self->data.lines, self->data.line_count, sizeof *self->data.lines, by_worst);
+    }
+    return rc;
+}
+
+/* ---- the panel ---- */
 
 static void find_peaks(struct tw_plot_data *data)
 {
@@ -470,9 +628,16 @@ int tw_panel_query(struct tw_reader *reader, struct tw_arena *arena, const struc
     self.data.until_s = ask->until_s;
     int rc = check_params(ask, diag);
     for (size_t i = 0; rc == TW_OK && i < ask->panel->series_count; i++) {
-        rc = ask_series(&self, &ask->panel->series[i]);
+        size_t first = self.data.line_count;
+        rc = ask_series(&self, &ask->panel->series[i], &self.may_be_zero[i]);
+        if (rc == TW_OK && ask->panel->kind == TW_PANEL_TABLE) {
+            find_newest(&self, i, first);
+        }
     }
-    if (rc == TW_OK) {
+    if (rc == TW_OK && ask->panel->kind == TW_PANEL_TABLE) {
+        rc = make_table(&self);
+        *ret_data = self.data;
+    } else if (rc == TW_OK) {
         find_peaks(&self.data);
         drop_quiet(&self.data);
         keep_highest(&self.data);

@@ -5,7 +5,8 @@
  *    happened (counts, and values before their first) it is 0, as long as the tower ran then: some
  *    value of `open_runs` or `watermark_lag` is in that bucket.
  *  - A rate has no value in a bucket that has not ended: it would seem to fall.
- * Thread: the reader's. Limits: TW_PANEL_GROUPS_MAX lines; those of the reader.
+ * Thread: the reader's. Limits: TW_PANEL_GROUPS_MAX lines, TW_PANEL_ROWS_MAX rows of a table, whose
+ * lines stand together; those of the reader.
  * Fails:  as the reader does, with its deadline; results live in the arena.
  */
 #ifndef TW_WEB_PANEL_QUERY_H
@@ -16,6 +17,10 @@
 
 #define TW_PLOT_POINTS_MIN 2
 #define TW_PLOT_POINTS_MAX 2000
+/* Rows of a table: the worst are shown. */
+#define TW_PANEL_ROWS_MAX 200
+/* Points that are read for a table: the newest counts. */
+#define TW_PANEL_ROW_POINTS 100
 
 struct tw_plot_ask {
     const struct tw_panel *panel;         /* without fault */
@@ -32,6 +37,10 @@ struct tw_plot_line {
     double *values;
     bool *known;
     double peak; /* the highest known value; -1e300: none is known */
+    /* Tables: */
+    size_t column; /* index of its entry among those of the panel */
+    double newest; /* of counts that are no rates: the sum of all */
+    int64_t at_s;  /* the end of the bucket it is of; -1: nothing is known */
 };
 
 struct tw_plot_data {
