@@ -165,6 +165,52 @@ async function oneIsClosed(pages) {
   ok(took < 3000, "the tab that came first is closed: the others stay live", took);
 }
 
+// The overview asks for what a tick says has changed: the status stands in the tick itself, stores are
+// written every ten seconds.
+async function asksForNews(context) {
+  const page = await openTab(context, "/");
+  await all([page], "the tab to be live", isLive);
+  await page.waitForSelector(".overview .tiles");
+  const asked = {};
+  page.on("request", (request) => {
+    const path = new URL(request.url()).pathname;
+    asked[path] = (asked[path] || 0) + 1;
+  });
+  await poll("five loads", async () => (asked["/api/v1/overview"] || 0) >= 5);
+  ok(
+    !asked["/api/v1/status"] && (asked["/api/v1/stores"] || 0) < 3,
+    "the overview asks for what has changed",
+    JSON.stringify(asked),
+  );
+  await page.close();
+}
+
+// Read from five metres: no letter below 22 pixels but in marks, all on one screen.
+async function wall(context) {
+  const page = await openTab(context, "/?wall");
+  await page.setViewportSize({ width: 1920, height: 1080 });
+  await page.waitForSelector(".tile");
+  const small = await page.evaluate(() =>
+    [
+      ...document.querySelectorAll(
+        "h1, .truth .badge, .tile h2, .tile > .badge, .tile-foot, .big, .slot",
+      ),
+    ]
+      .filter((one) => one.offsetParent && parseFloat(getComputedStyle(one).fontSize) < 22)
+      .map((one) => one.className + ": " + one.textContent.trim()),
+  );
+  ok(small.length === 0, "the wall is written large", small.join("\n"));
+  const size = await page.evaluate(() => document.documentElement.scrollHeight);
+  ok(size <= 1080, "the wall is one screen", size);
+  const alerts = await page.locator("[data-slot=alerts]").textContent();
+  ok(/no alert rules yet/.test(alerts), "it says that nothing raises alerts", alerts);
+  ok((await page.locator("[data-slot=failed]").count()) === 1, "and has a place for failures");
+  const first = await page.locator(".as-of").textContent();
+  await poll("the clock", async () => (await page.locator(".as-of").textContent()) !== first);
+  ok(/^\s*\d\d:\d\d:\d\d\s*$/.test(first), "and as of when it is", first);
+  await page.close();
+}
+
 // With the first tab's process goes the worker, if that is where it was.
 async function oneCrashes(pages) {
   const first = pages.shift();
@@ -311,6 +357,8 @@ try {
   const context = await browser.newContext();
   context.setDefaultTimeout(WAIT_MS);
   const pages = await allAreLive(context);
+  await asksForNews(context);
+  await wall(context);
   await oneIsClosed(pages);
   await oneCrashes(pages);
   await workerDies(browser, pages);

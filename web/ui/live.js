@@ -26,6 +26,11 @@ export function onTick(listener) {
   return () => tickListeners.delete(listener);
 }
 
+// The status that came with the newest tick; null: none came yet, or nobody answers.
+export function statusNow() {
+  return lost === null ? status : null;
+}
+
 const CELLS = [
   ["state", "Tower"],
   ["rate", "Events/s"],

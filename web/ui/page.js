@@ -9,7 +9,8 @@
 //   hasRange  it shows a range of time, which it takes from context.range
 // context: rest (of the path), params (of the query), range, state (of this page, its own to
 // change), signal (ends with it, and when params change), go(path), put(params, how), update() (draw
-// again), reload().
+// again), reload(), hasChanged(name): may what ticks call so, or begin so, have changed since the last load
+// that was shown?
 import { failed, loading, stale } from "./notes.js";
 import { html, nothing, render } from "./lit.js";
 import { onTick } from "./live.js";
@@ -52,6 +53,8 @@ export function showPage(page, root, context) {
   let isWanted = false; // once more, after the load under way
   let isAsked = false; // by somebody, not by news
   let stop = null;
+  let changed = new Set(["*"]); // names of ticks since the load under way began, or the last one
+  let unseen = new Set(); // those before it, until it is shown
 
   function draw() {
     if (stop === null) return;
@@ -84,10 +87,15 @@ export function showPage(page, root, context) {
     const own = ++number;
     const wanted = asked(context.params);
     const done = setBusy();
+    unseen = new Set([...unseen, ...changed]);
+    changed = new Set();
+    const news = [...unseen];
+    context.hasChanged = (view) => news.some((name) => name === "*" || name.startsWith(view));
     try {
       const fresh = await page.load(context);
       if (own === number && !(isNews && isPaused())) {
         data = fresh;
+        unseen = new Set();
         dataOf = wanted;
         error = null;
         loadedAt = Date.now();
@@ -123,6 +131,8 @@ export function showPage(page, root, context) {
   }
 
   const endTick = onTick((tick) => {
+    tick.views.forEach((name) => changed.add(name));
+    if (tick.isFirst) changed.add("*"); // what came before it was missed
     const concerns =
       tick.isFirst ||
       page.views === undefined ||

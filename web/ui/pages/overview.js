@@ -4,6 +4,7 @@
 import { get } from "../api.js";
 import { count, plural } from "../format.js";
 import { html, nothing, repeat } from "../lit.js";
+import { statusNow } from "../live.js";
 import {
   badge,
   budget,
@@ -16,11 +17,15 @@ import {
 } from "../parts.js";
 import { plot } from "../plot.js";
 import { storeGrid } from "../storegrid.js";
-import { duration } from "../time.js";
+import { clockText, duration } from "../time.js";
 import { byTrouble, judge, oldestOf, waitingOf, worstBudget } from "../trouble.js";
 
 const BEHIND_S = 15; // deadlines are judged about a second behind the clock when all is well
 const LISTED = 5;
+const WALL_LISTED = 2; // nobody scrolls
+const WALL_TILES = 16; // on one screen
+const WALL_LARGE = 9; // as many are shown larger, with their plots
+const WALL_MANY = 12; // more are shown with what matters most
 
 function tile(context, { workflow, objectives, trouble }) {
   const oldest = oldestOf(workflow);
@@ -52,10 +57,10 @@ function tile(context, { workflow, objectives, trouble }) {
       range: HOUR,
     })}
     <p class="tile-foot">
-      <span
+      <span class=${runs.failed ? "" : "zero"}
         >${runs.failed ? link(runsPath({ workflow: workflow.name, state: "failed", open: "1" }), count(runs.failed) + " failed", "count bad") : "0 failed"}</span
       >
-      <span
+      <span class=${runs.overdue ? "" : "zero"}
         >${runs.overdue ? link(runsPath({ workflow: workflow.name, state: "overdue", open: "1" }), count(runs.overdue) + " overdue", "count warn") : "0 overdue"}</span
       >
       <span class="dim"
@@ -68,13 +73,24 @@ function tile(context, { workflow, objectives, trouble }) {
 const HOUR = { seconds: 3600, isLive: true };
 
 // Idle workflows are one line: nothing of them is late, and nothing is shown to be well.
-function idleLine(idle) {
-  return idle.length === 0
+function lineOf(title, tiles) {
+  return tiles.length === 0
     ? nothing
     : html`<p class="idle dim">
-        Idle or without data:
-        ${idle.map(({ workflow }, i) => html`${i ? ", " : ""}${workflowLink(workflow.name, workflow.title)}`)}.
+        ${title}:
+        ${tiles.map(({ workflow }, i) => html`${i ? ", " : ""}${workflowLink(workflow.name, workflow.title)}`)}.
       </p>`;
+}
+
+// Places in the side column: of failures, which says so when there are none, and of replays, which has
+// nothing to say yet. That of alerts stands among the truths.
+function slots(overview) {
+  return html`${
+      overview.failing.count === 0
+        ? html`<p class="slot dim" data-slot="failed">No run has failed.</p>`
+        : nothing
+    }
+    <div data-slot="replays" hidden></div>`;
 }
 
 function truth(overview, status) {
@@ -142,16 +158,19 @@ function truth(overview, status) {
           ${path ? link(path, badge(state, words, title)) : badge(state, words, title)}
         </li>`,
     )}
+    <li data-slot="alerts">
+      ${badge("unknown", "no alert rules yet", "Nobody is called: trouble shows here, and only to who looks")}
+    </li>
   </ul>`;
 }
 
-function runList(title, section, filter) {
+function runList(title, section, filter, listed) {
   if (section.count === 0) return nothing;
-  return html`<section class="panel" aria-label=${title}>
+  return html`<section class="panel" aria-label=${title} data-slot=${title}>
     <h2>${link(runsPath(filter), count(section.count) + " " + title)}</h2>
     <ol class="brief">
       ${repeat(
-        section.runs.slice(0, LISTED),
+        section.runs.slice(0, listed),
         (run) => run.workflow + run.object,
         (run) =>
           html`<li>
@@ -197,18 +216,22 @@ function headline(tiles) {
 
 export const page = {
   what: "the overview",
-  views: ["overview", "workflow/", "objective/", "runs"],
+  views: ["overview", "workflow/", "objective/", "stores", "quarantine"],
   every: 1000,
   title: () => "Overview",
-  async load({ signal, state }) {
-    const [overview, workflows, objectives, status, stores] = await Promise.all([
-      get("/overview", null, signal),
-      get("/workflows", { limit: 1000 }, signal),
-      get("/objectives", { limit: 1000 }, signal),
-      get("/status", null, signal),
-      get("/stores", { limit: 1000 }, signal),
+  // Only what has changed is asked for: stores are written every ten seconds, the status is in each tick.
+  async load({ signal, state, hasChanged }) {
+    const known = state.known || {};
+    const renew = (name, view, params) =>
+      known[name] && !hasChanged(view) ? known[name] : get("/" + name, params, signal);
+    const [overview, workflows, objectives, stores, status] = await Promise.all([
+      renew("overview", "overview"),
+      renew("workflows", "workflow/", { limit: 1000 }),
+      renew("objectives", "objective/", { limit: 1000 }),
+      renew("stores", "stores", { limit: 1000 }),
+      statusNow() || get("/status", null, signal),
     ]);
-    state.hasData = true;
+    state.known = { overview, workflows, objectives, stores };
     return { overview, workflows: workflows.items, objectives: objectives.items, status, stores };
   },
   view({ overview, workflows, objectives, status, stores }, context) {
@@ -218,12 +241,19 @@ export const page = {
         return { workflow, objectives: own, trouble: judge(workflow, own) };
       })
       .sort(byTrouble);
+    const isWall = context.params.has("wall");
+    const listed = isWall ? WALL_LISTED : LISTED;
     const isShown = (one) => one.trouble.state !== "unknown" || isBusy(one);
-    const shown = tiles.filter(isShown);
+    const busy = tiles.filter(isShown);
+    const shown = isWall ? busy.slice(0, WALL_TILES) : busy;
     return html`<div class="overview-head">
-        ${headline(tiles)}${truth(overview, status)}
-        <a class="chip wall-link" href=${context.params.has("wall") ? "/" : "/?wall"}
-          >${context.params.has("wall") ? "Leave the wall" : "Wall"}</a
+        ${headline(tiles)}
+        <span class="as-of num" title="What is shown is as of then"
+          >${clockText(overview.now).slice(0, 8)}</span
+        >
+        ${truth(overview, status)}
+        <a class="chip wall-link" href=${isWall ? "/" : "/?wall"}
+          >${isWall ? "Leave the wall" : "Wall"}</a
         >
       </div>
       ${
@@ -240,14 +270,21 @@ export const page = {
       ${workflows.length === 0 ? html`<div class="note"><strong>No workflow is defined.</strong> See workflows in the configuration.</div>` : nothing}
       <div class="overview">
         <div>
-          <ul class="tiles" aria-label="Workflows, trouble first">
+          <ul
+            class="tiles ${shown.length > WALL_LARGE ? "many" : ""} ${shown.length > WALL_MANY ? "most" : ""}"
+            aria-label="Workflows, trouble first"
+          >
             ${repeat(
               shown,
               (one) => one.workflow.name,
               (one) => tile(context, one),
             )}
           </ul>
-          ${idleLine(tiles.filter((one) => !isShown(one)))}
+          ${lineOf("No room for", busy.slice(shown.length))}
+          ${lineOf(
+            "Idle or without data",
+            tiles.filter((one) => !isShown(one)),
+          )}
         </div>
         <div class="overview-side">
           <section class="panel" aria-label="Stores">
@@ -259,9 +296,9 @@ export const page = {
             </h2>
             ${storeGrid(stores.items)}
           </section>
-          ${runList("failed", overview.failing, { state: "failed", open: "1" })}
-          ${runList("overdue", overview.missing.overdue, { state: "overdue", open: "1" })}
-          ${budgets(objectives)}
+          ${runList("failed", overview.failing, { state: "failed", open: "1" }, listed)}
+          ${runList("overdue", overview.missing.overdue, { state: "overdue", open: "1" }, listed)}
+          ${isWall ? nothing : budgets(objectives)}${slots(overview)}
         </div>
       </div>`;
   },
