@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The web half under load: requests a second and their times while events come in, beside a bare
 libmicrohttpd that gives as many bytes, in the same round; clients of the stream; what the first
-page takes.
+page takes, and when it can be used; what an open page costs.
 
 Everything runs on the cores of one machine: sender, collector, web half and the one who asks. So
 the bare handler, measured in the same rounds with the same sender, is the limit to compare with.
@@ -171,6 +171,44 @@ def first_page(tower):
     print("# first page: %s in %.3f s" % (sorted(seen), time.monotonic() - begun), file=sys.stderr)
 
 
+def first_use(tower):
+    """The same in a browser, with an empty cache each time: until it can be used."""
+    program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "first_page.mjs")
+    done = subprocess.run([program, tower.url + "/", str(ROUNDS * 2)], check=False,
+                          stdout=subprocess.PIPE, text=True)
+    if done.returncode == 77:
+        print("# first page: no browser", file=sys.stderr)
+        return
+    if done.returncode != 0:
+        raise RuntimeError("first_page.mjs failed")
+    rows = [[float(word) for word in line.split()] for line in done.stdout.splitlines()]
+    say("web_first_page_usable", statistics.median(row[0] for row in rows), "ms")
+    say("web_first_page_usable_max", max(row[0] for row in rows), "ms")
+    say("web_first_page_transferred", statistics.median(row[1] for row in rows), "bytes")
+
+
+def viewer(tower):
+    """Processor time of what an open overview asks for each second, while nothing comes in: of one
+    answer that is kept, on a connection that is kept."""
+    port = tower.url.rsplit(":", 1)[1]
+    pid = tower.pid()
+    for name, path in (("overview", "/api/v1/overview"),
+                       ("workflows", "/api/v1/workflows?limit=1000"),
+                       ("objectives", "/api/v1/objectives?limit=1000")):
+        costs = []
+        for _ in range(ROUNDS):
+            before = cpu_seconds(pid)
+            result = load("get", port, CONNECTIONS, SECONDS / 4, path)
+            costs.append((cpu_seconds(pid) - before) / (result["rate"] * SECONDS / 4))
+        say("web_viewer_cpu_%s" % name, statistics.median(costs) * 1e6, "us")
+
+
+def metric(tower, name):
+    """One counter of /metrics."""
+    found = re.search(r"^%s (\d+)$" % name, tower.request("/metrics")[1].decode(), re.M)
+    return int(found.group(1))
+
+
 def main():
     base = tempfile.mkdtemp(prefix="bench-web-", dir=os.environ.get("BENCH_DIR", BUILD))
     tower = Tower(state=base, config=CONFIG)
@@ -179,7 +217,14 @@ def main():
         limits(tower, "push", FIRST, 64, 0).wait()
         wait_until(lambda: tower.total("events_accepted") >= FIRST, "the first events", 300)
         first_page(tower)
+        first_use(tower)
+        viewer(tower)
+        made = metric(tower, "tillwatch_answers_made_total")
+        given = metric(tower, "tillwatch_answers_kept_total")
         measure(tower, "overview", ["/api/v1/overview"])
+        made = metric(tower, "tillwatch_answers_made_total") - made
+        given = metric(tower, "tillwatch_answers_kept_total") - given
+        say("web_overview_renderings", made / (made + given) * 1e3, "/1000")
         step = FIRST // 8 // JOURNEYS
         measure(tower, "journey", ["/api/v1/journeys/order:%010d" % (i * step)
                                    for i in range(JOURNEYS)])
