@@ -337,6 +337,10 @@ static void say_what_is_due(tillwatch_agent *self, int64_t now_ms)
 {
     static const char ping[] = "{\"op\":\"ping\"}";
     self->is_blocked = false;
+    if (self->phase == PHASE_ONLINE &&
+        now_ms >= self->ping_at_ms + (SILENT_INTERVALS - 1) * self->heartbeat_ms) {
+        self->phase = PHASE_HELLO; /* it is we who were silent: stopped, or without a processor */
+    }
     if (self->phase == PHASE_HELLO) {
         say_hello(self, now_ms);
     }

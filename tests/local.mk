@@ -339,6 +339,10 @@ endif
 noinst_LIBRARIES += tests/simulator/libsim.a
 tests_simulator_libsim_a_SOURCES = \
     tests/simulator/random.h \
+    tests/simulator/agent.c tests/simulator/agent.h \
+    tests/simulator/books.c tests/simulator/books.h \
+    tests/simulator/misbehave.c tests/simulator/misbehave.h \
+    tests/simulator/proof.c tests/simulator/proof.h \
     tests/simulator/begin.c tests/simulator/emit.c \
     tests/simulator/deliver.c tests/simulator/deliver.h \
     tests/simulator/estate.c tests/simulator/estate.h \
@@ -358,7 +362,7 @@ noinst_PROGRAMS += retail-sim
 retail_sim_SOURCES = tests/simulator/main.c
 retail_sim_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
 retail_sim_LDADD = tests/simulator/libsim.a client/libtillwatch.a collector/libcore.a \
-    $(ZMQ_LIBS) -lm
+    $(ZMQ_LIBS) $(JANSSON_LIBS) -lm
 # The collector on simulated time, for what the simulated estate writes.
 noinst_PROGRAMS += tower-play
 tower_play_SOURCES = tests/support/play.c tests/support/lab.c tests/support/lab.h
@@ -373,6 +377,11 @@ tests_unit_test_simulator_SOURCES = tests/unit/test_simulator.c
 tests_unit_test_simulator_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
 tests_unit_test_simulator_LDADD = tests/simulator/libsim.a collector/libevent.a \
     collector/libcore.a $(CMOCKA_LIBS) -lm
+check_PROGRAMS += tests/unit/test_sim_agent
+tests_unit_test_sim_agent_SOURCES = tests/unit/test_sim_agent.c
+tests_unit_test_sim_agent_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
+tests_unit_test_sim_agent_LDADD = tests/simulator/libsim.a collector/libcore.a $(JANSSON_LIBS) \
+    $(CMOCKA_LIBS) -lm
 endif
 EXTRA_DIST += docs/simulator.md tests/simulator/check_ledger.py tests/system/compare_ledger.py \
     tests/system/compare_runs.py tests/system/fault_table.py tests/system/test_ledger.py \

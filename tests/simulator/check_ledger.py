@@ -468,7 +468,11 @@ def check_steps(tap, program, directory):
 def check_arguments(tap, program):
     wrong = []
     for arguments in (["--events", "0"], ["--stores", "0", "--events", "1"],
-                      ["--stores", "10000", "--events", "1"], [], ["--agent", "--events", "1"],
+                      ["--stores", "10000", "--events", "1"], [],
+                      ["--agent", "--misbehave", "refuse=2", "--events", "1"],
+                      ["--agent", "--misbehave", "sulk=1", "--events", "1"],
+                      ["--agent", "--agent-systems", "erp,,crm", "--events", "1"],
+                      ["--agent", "--agent-capacity", "4097", "--events", "1"],
                       ["--fault", "nothing", "--events", "1"],
                       ["--fault", "loss:p=2", "--events", "1"],
                       ["--fault", "loss:stores=2", "--events", "1"],

@@ -133,6 +133,14 @@ void sim_ledger_fact(struct sim_ledger *self, const char *format, ...)
     put(self->file, "}\n");
 }
 
+void sim_ledger_json(struct sim_ledger *self, const char *object)
+{
+    if (self->file != NULL) {
+        put(self->file, "%s\n", object);
+        (void)fflush(self->file); /* a failure stays in the stream, as above */
+    }
+}
+
 /* Numbers as ranges: [[3,3],[7,9]]. */
 static void put_ranges(FILE *file, const struct sim_missing *missing, size_t count)
 {

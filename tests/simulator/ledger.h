@@ -60,6 +60,9 @@ void sim_ledger_event_fact(struct sim_ledger *self, const char *fact, const char
 /* A fact of members, without the braces: "\"fact\":\"skew\",...". */
 void sim_ledger_fact(struct sim_ledger *self, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+/* A fact as a JSON object; on its way to the disk when this returns, though the process be killed.
+ */
+void sim_ledger_json(struct sim_ledger *self, const char *object);
 /* The fact of one source; missing is ascending. */
 void sim_ledger_source(struct sim_ledger *self, const struct sim_source *source, const char *tap,
                        const struct sim_missing *missing, size_t missing_count);

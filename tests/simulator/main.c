@@ -20,6 +20,9 @@
 /* Slots between two looks at the clock when there is no hurry to wait. */
 #define LOOK_EVERY 64
 
+/* Pings and what was put off are never much later than that. */
+#define AGENT_LOOK_MS 20
+
 static volatile sig_atomic_t is_stopping; /* set by a signal handler, nothing else is shared */
 
 static void stop(int signal_number)
@@ -48,6 +51,23 @@ static void sleep_us(int64_t us)
     (void)nanosleep(&span, NULL); /* a signal only ends it early */
 }
 
+/* Answer the tower, if that is wanted. */
+static int turn_agent(struct sim *sim, struct tw_diag *diag)
+{
+    return sim->agent == NULL ? TW_OK : sim_agent_turn(sim->agent, (int64_t)sim->now_us, diag);
+}
+
+/* A slice of waiting; what the tower orders meanwhile ends it. */
+static int wait_us(struct sim *sim, int64_t us, struct tw_diag *diag)
+{
+    if (sim->agent == NULL) {
+        sleep_us(us);
+        return TW_OK;
+    }
+    sim_agent_wait(sim->agent, (int)(us / 1000 < AGENT_LOOK_MS ? us / 1000 : AGENT_LOOK_MS));
+    return turn_agent(sim, diag);
+}
+
 /* Wait until the slot at hand is due; meanwhile nothing lies around in buffers. */
 static int keep_pace(struct sim *sim, const struct pace *pace, struct tw_diag *diag)
 {
@@ -62,8 +82,10 @@ static int keep_pace(struct sim *sim, const struct pace *pace, struct tw_diag *d
     int result = sim_outlet_flush(sim->outlet, diag);
     while (result == TW_OK && ahead_us > 0 && is_stopping == 0) {
         int64_t slice_us = ahead_us < 50000 ? ahead_us : 50000;
-        sleep_us(slice_us);
-        result = sim_outlet_poll(sim->outlet, 0, diag);
+        result = wait_us(sim, slice_us, diag);
+        if (result == TW_OK) {
+            result = sim_outlet_poll(sim->outlet, 0, diag);
+        }
         ahead_us = due_us - mono_us();
     }
     return result;
@@ -88,7 +110,8 @@ static int play(struct sim *sim, const struct pace *pace, struct tw_diag *diag)
     uint64_t look_every = sim->slot_us / pace->speed > 200 ? 1 : LOOK_EVERY;
     while (result == TW_OK && !is_over(sim, pace)) {
         if (slots++ % look_every == 0) {
-            result = keep_pace(sim, pace, diag);
+            result = turn_agent(sim, diag);
+            result = result == TW_OK ? keep_pace(sim, pace, diag) : result;
         }
         if (result == TW_OK) {
             result = sim_slot(sim, diag);
@@ -96,7 +119,28 @@ static int play(struct sim *sim, const struct pace *pace, struct tw_diag *diag)
     }
     bool more = sim->options->is_draining;
     while (result == TW_OK && more && is_stopping == 0) {
-        result = sim_drain_slot(sim, &more, diag);
+        if (slots++ % LOOK_EVERY == 0) {
+            result = turn_agent(sim, diag);
+        }
+        result = result == TW_OK ? sim_drain_slot(sim, &more, diag) : result;
+    }
+    return result;
+}
+
+/* Nothing but answering replays; simulated time goes on with the clock. */
+static int serve(struct sim *sim, const struct pace *pace, struct tw_diag *diag)
+{
+    double duration_s = sim->options->duration_s;
+    int64_t end_us = duration_s > 0 ? pace->origin_us + (int64_t)(duration_s * 1e6) : INT64_MAX;
+    int result = TW_OK;
+    for (int64_t at_us = mono_us(); result == TW_OK && is_stopping == 0 && at_us < end_us;
+         at_us = mono_us()) {
+        sim->now_us = pace->start_us + (double)(at_us - pace->origin_us) * pace->speed;
+        result = turn_agent(sim, diag);
+        if (result == TW_OK) {
+            result = sim_outlet_poll(sim->outlet, 0, diag);
+        }
+        sim_agent_wait(sim->agent, AGENT_LOOK_MS);
     }
     return result;
 }
@@ -131,7 +175,7 @@ static int run(struct sim *sim, const struct sim_options *options, struct tw_dia
     if (options->duration_s > 0 && options->rate <= 0) {
         pace.deadline_us = pace.origin_us + (int64_t)(options->duration_s * 1e6);
     }
-    result = play(sim, &pace, diag);
+    result = options->is_agent_only ? serve(sim, &pace, diag) : play(sim, &pace, diag);
     if (result == TW_OK) {
         result = sim_finish(sim, diag);
     }

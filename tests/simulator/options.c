@@ -51,9 +51,16 @@ static const char help_text[] =
     "                        are cut short\n"
     "  --number-from N       first order, return, payment ... number (default 100)\n"
     "  --quiet               no summary at the end\n"
-    "  --agent               not in this version: retail-sim does not answer replays yet\n"
+    "  --agent               answer replays, as the agent of every system\n"
+    "  --agent-only          nothing but that, until --duration or a signal\n"
+    "  --agent-name NAME     as it is called at the tower (default retail-sim)\n"
+    "  --agent-systems A,B   for these systems only\n"
+    "  --agent-capacity N    replays in hand, 1 to 4096 (default 32)\n"
+    "  --agent-state FILE    in which destinations remember what was done, over restarts\n"
+    "  --endpoint-agents E   default: TILLWATCH_AGENTS, then tcp://127.0.0.1:8464\n"
+    "  --misbehave N=V[,..]  make the agent misbehave; --list-misbehaviour names how\n"
     "  --list-flows          the flows with their shares, steps, deadlines and waits\n"
-    "  --list-faults, --help, --version\n";
+    "  --list-faults, --list-misbehaviour, --help, --version\n";
 
 enum option_code {
     O_STORES = 256,
@@ -83,6 +90,14 @@ enum option_code {
     O_NUMBER_FROM,
     O_QUIET,
     O_AGENT,
+    O_AGENT_ONLY,
+    O_AGENT_NAME,
+    O_AGENT_SYSTEMS,
+    O_AGENT_CAPACITY,
+    O_AGENT_STATE,
+    O_AGENTS,
+    O_MISBEHAVE,
+    O_LIST_MISBEHAVIOUR,
     O_LIST_FAULTS,
     O_LIST_FLOWS,
     O_HELP,
@@ -117,6 +132,14 @@ static const struct option long_options[] = {
     {"number-from", required_argument, NULL, O_NUMBER_FROM},
     {"quiet", no_argument, NULL, O_QUIET},
     {"agent", no_argument, NULL, O_AGENT},
+    {"agent-only", no_argument, NULL, O_AGENT_ONLY},
+    {"agent-name", required_argument, NULL, O_AGENT_NAME},
+    {"agent-systems", required_argument, NULL, O_AGENT_SYSTEMS},
+    {"agent-capacity", required_argument, NULL, O_AGENT_CAPACITY},
+    {"agent-state", required_argument, NULL, O_AGENT_STATE},
+    {"endpoint-agents", required_argument, NULL, O_AGENTS},
+    {"misbehave", required_argument, NULL, O_MISBEHAVE},
+    {"list-misbehaviour", no_argument, NULL, O_LIST_MISBEHAVIOUR},
     {"list-faults", no_argument, NULL, O_LIST_FAULTS},
     {"list-flows", no_argument, NULL, O_LIST_FLOWS},
     {"help", no_argument, NULL, O_HELP},
@@ -239,8 +262,55 @@ static int read_number(int option, struct sim_options *options, struct tw_diag *
         return read_32("--open-flows", 16, 8388608, &options->open_flows, diag);
     case O_NUMBER_FROM:
         return read_32("--number-from", 1, 90000000, &options->number_from, diag);
+    case O_AGENT_CAPACITY:
+        return read_32("--agent-capacity", 1, 4096, &options->agent_capacity, diag);
     default:
         return tw_diag_set(diag, TW_EINVAL, "wrong option, see retail-sim --help");
+    }
+}
+
+/* Names of systems, of the estate or not: up to 64 bytes each, up to 64 of them. */
+static int read_systems(struct sim_options *options, struct tw_diag *diag)
+{
+    unsigned count = 1;
+    size_t longest = 0;
+    for (const char *at = optarg; *at != 0; at += strcspn(at, ",") + (strchr(at, ',') != NULL)) {
+        size_t len = strcspn(at, ",");
+        count += len == 0 ? 64 : 1; /* an empty name is too many */
+        longest = len > longest ? len : longest;
+    }
+    if (*optarg == 0 || count > 65 || longest > 64) {
+        return tw_diag_set(diag, TW_EINVAL, "--agent-systems %s: not names of systems", optarg);
+    }
+    options->agent_systems = optarg;
+    return TW_OK;
+}
+
+static int read_agent(int option, struct sim_options *options, struct tw_diag *diag)
+{
+    switch (option) {
+    case O_AGENT_ONLY:
+        options->is_agent = true;
+        options->is_agent_only = true;
+        return TW_OK;
+    case O_AGENT_NAME:
+        if (strlen(optarg) < 1 || strlen(optarg) > 64) {
+            return tw_diag_set(diag, TW_EINVAL, "--agent-name: not 1 to 64 bytes");
+        }
+        options->agent_name = optarg;
+        return TW_OK;
+    case O_AGENT_SYSTEMS:
+        return read_systems(options, diag);
+    case O_AGENT_STATE:
+        options->agent_state = optarg;
+        return TW_OK;
+    case O_AGENTS:
+        options->endpoint_agents = optarg;
+        return TW_OK;
+    case O_MISBEHAVE:
+        return sim_misbehave_parse(&options->misbehave, optarg, diag);
+    default:
+        return read_number(option, options, diag);
     }
 }
 
@@ -289,10 +359,10 @@ static int read_option(int option, struct sim_options *options, struct tw_diag *
         options->is_quiet = true;
         return TW_OK;
     case O_AGENT:
-        return tw_diag_set(diag, TW_EINVAL,
-                           "--agent: this version does not answer replays; leave it out");
+        options->is_agent = true;
+        return TW_OK;
     default:
-        return read_number(option, options, diag);
+        return read_agent(option, options, diag);
     }
 }
 
@@ -316,6 +386,11 @@ static void set_defaults(struct sim_options *options)
     options->number_from = 100;
     options->resend_ms = 30000;
     options->tap = -1;
+    options->agent_capacity = 32;
+    options->agent_name = "retail-sim";
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread yet */
+    const char *agents = getenv("TILLWATCH_AGENTS");
+    options->endpoint_agents = agents != NULL && *agents != 0 ? agents : "tcp://127.0.0.1:8464";
     for (int tap = SIM_TAP_PULL; tap < SIM_TAP_COUNT; tap++) {
         /* NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread yet */
         const char *value = getenv(endpoints[tap].variable);
@@ -333,7 +408,7 @@ static int check_together(const struct sim_options *options, int argc, struct tw
         return tw_diag_set(diag, TW_EINVAL, "'%s': only options are taken, see retail-sim --help",
                            options->argv[optind]);
     }
-    if (options->events == 0 && options->duration_s <= 0) {
+    if (options->events == 0 && options->duration_s <= 0 && !options->is_agent_only) {
         return tw_diag_set(diag, TW_EINVAL, "say when to end: --duration SECONDS or --events N");
     }
     if (options->ledger_events && options->ledger == NULL) {
@@ -385,6 +460,10 @@ enum sim_options_result sim_options_read(int argc, char **argv, struct sim_optio
             sim_faults_list(stdout);
             return SIM_OPTIONS_DONE;
         }
+        if (option == O_LIST_MISBEHAVIOUR) {
+            sim_misbehave_list(stdout);
+            return SIM_OPTIONS_DONE;
+        }
         if (option == O_LIST_FLOWS) {
             sim_flows_list(stdout);
             return SIM_OPTIONS_DONE;
@@ -396,6 +475,9 @@ enum sim_options_result sim_options_read(int argc, char **argv, struct sim_optio
             (void)fprintf(stderr, "retail-sim: %s\n", diag.text);
             return SIM_OPTIONS_WRONG;
         }
+    }
+    if (ret_options->is_agent_only && ret_options->tap < 0) {
+        ret_options->tap = SIM_TAP_ROUTER; /* all that it says goes there */
     }
     if (check_together(ret_options, argc, &diag) != TW_OK) {
         (void)fprintf(stderr, "retail-sim: %s\n", diag.text);

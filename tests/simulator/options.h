@@ -9,6 +9,7 @@
 
 #include "simulator/faults.h"
 #include "simulator/flows.h"
+#include "simulator/misbehave.h"
 
 enum sim_tap { SIM_TAP_STDOUT, SIM_TAP_PULL, SIM_TAP_ROUTER, SIM_TAP_SUB, SIM_TAP_COUNT };
 
@@ -37,6 +38,14 @@ struct sim_options {
     uint32_t weights[SIM_KIND_COUNT]; /* shares of the flows, of SIM_WEIGHTS */
     const char *ledger;
     const char *endpoint[SIM_TAP_COUNT];
+    bool is_agent;      /* answers replays */
+    bool is_agent_only; /* and does nothing else */
+    uint32_t agent_capacity;
+    const char *agent_name;
+    const char *agent_systems; /* "erp,loyalty"; NULL: all */
+    const char *agent_state;   /* file of the destinations' books; NULL: none */
+    const char *endpoint_agents;
+    struct sim_misbehave misbehave;
     struct sim_faults faults;
     int argc;
     char **argv;

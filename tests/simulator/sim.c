@@ -129,6 +129,19 @@ static void set_channels(struct sim *self)
     }
 }
 
+static int start_agent(struct sim *self, struct tw_diag *diag)
+{
+    struct sim_agent_world world = {.options = self->options,
+                                    .types = &self->types,
+                                    .faults = &self->faults,
+                                    .outlet = self->outlet,
+                                    .ledger = self->ledger,
+                                    .totals = &self->totals,
+                                    .type_counts = self->type_counts,
+                                    .salt = self->salt};
+    return self->options->is_agent ? sim_agent_new(&world, &self->agent, diag) : TW_OK;
+}
+
 int sim_init(struct sim *self, const struct sim_options *options, struct tw_diag *diag)
 {
     memset(self, 0, sizeof(*self));
@@ -173,12 +186,14 @@ int sim_init(struct sim *self, const struct sim_options *options, struct tw_diag
         set_counters(self);
         set_channels(self);
         sim_ledger_started(self->ledger, options, start_us, self->estate.source_count);
+        result = start_agent(self, diag);
     }
     return result;
 }
 
 void sim_fini(struct sim *self)
 {
+    sim_agent_destroy(&self->agent);
     sim_delivery_destroy(&self->delivery);
     sim_outlet_destroy(&self->outlet);
     (void)sim_ledger_close(&self->ledger, NULL); /* closed already unless the run failed */
@@ -360,6 +375,9 @@ int sim_finish(struct sim *self, struct tw_diag *diag)
         close_books(self);
     }
     int result = sim_delivery_finish(self->delivery, diag);
+    if (result == TW_OK && self->agent != NULL) {
+        result = sim_agent_finish(self->agent, (int64_t)self->now_us, diag);
+    }
     if (result == TW_OK) {
         result = sim_outlet_finish(self->outlet, diag);
     }
@@ -370,6 +388,9 @@ int sim_finish(struct sim *self, struct tw_diag *diag)
     self->totals.flows_open = sim_queue_waiting(self->queue);
     sim_delivery_report(self->delivery);
     report_stores(self);
+    if (self->agent != NULL) {
+        sim_agent_report(self->agent);
+    }
     sim_ledger_finished(self->ledger, &self->totals, &sent, self->type_counts, &self->types);
     return sim_ledger_close(&self->ledger, diag);
 }

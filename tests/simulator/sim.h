@@ -8,6 +8,7 @@
 #ifndef SIM_SIM_H
 #define SIM_SIM_H
 
+#include "simulator/agent.h"
 #include "simulator/deliver.h"
 #include "simulator/flows.h"
 #include "simulator/runs.h"
@@ -28,7 +29,8 @@ struct sim {
     struct sim_outlet *outlet;
     struct sim_ledger *ledger;
     struct sim_delivery *delivery;
-    struct sim_runs *runs; /* NULL: no books are kept */
+    struct sim_runs *runs;   /* NULL: no books are kept */
+    struct sim_agent *agent; /* NULL: replays are not answered */
     struct sim_totals totals;
     struct sim_random business; /* flows and their content */
     struct sim_random chance;   /* faults of flows */

@@ -14,6 +14,7 @@ import argparse
 import datetime
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -327,6 +328,14 @@ class Check:
         came = self.tower.await_(lambda: len(self.tower.hellos) > hellos, self.patience)
         self.tap.ok(came, "a hello without a welcome is said again")
 
+    def stopped(self, process):
+        hellos = len(self.tower.hellos)
+        process.send_signal(signal.SIGSTOP)
+        self.tower.play(5 * self.tower.heartbeat)
+        process.send_signal(signal.SIGCONT)
+        came = self.tower.await_(lambda: len(self.tower.hellos) > hellos, self.patience)
+        self.tap.ok(came, "an agent that was stopped for five intervals says hello anew")
+
     def restart(self):
         hellos = len(self.tower.hellos)
         self.tower.stop()
@@ -335,8 +344,8 @@ class Check:
         came = self.tower.await_(lambda: len(self.tower.hellos) > hellos, self.patience)
         self.tap.ok(came, "a tower that restarts hears hello")
 
-    def run(self):
-        """Every case that can be looked at."""
+    def run(self, process):
+        """Every case that can be looked at; of an agent that is this process."""
         if not self.says_hello():
             return
         self.pings()
@@ -346,6 +355,7 @@ class Check:
         self.full_load()
         self.refuses()
         self.survives()
+        self.stopped(process)
         self.silence()
         self.repeats("the same replay after a silence")
         self.restart()
@@ -363,7 +373,7 @@ def check_command(tap, command, heartbeat=0.3, patience=40, has_effects=True):
                            TILLWATCH_TAP_PULL=effects.endpoint)
         with subprocess.Popen(words, env=environment, stdout=subprocess.DEVNULL) as agent:
             try:
-                Check(tap, tower, effects if has_effects else None, patience).run()
+                Check(tap, tower, effects if has_effects else None, patience).run(agent)
                 tap.equal(agent.poll(), None, "the agent is alive at the end")
             finally:
                 agent.kill()

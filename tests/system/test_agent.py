@@ -12,7 +12,7 @@ import tempfile
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from agent_check import FakeTower  # noqa: E402
+from agent_check import Effects, FakeTower  # noqa: E402
 from tap import Tap  # noqa: E402
 from tower import ROOT, program_path  # noqa: E402
 
@@ -21,6 +21,7 @@ PYTHON = "/usr/bin/python3"
 CHECK = os.path.join(HERE, "agent_check.py")
 PATIENCE = 60
 EXAMPLE = program_path("client/example_agent")
+SIMULATOR = program_path("retail-sim")
 PYTHON_AGENT = os.path.join(HERE, "clients", "agent.py")
 # The destination: an effect for each key, once; ENTERED says that it was called.
 COMMAND = """#!/bin/sh
@@ -46,6 +47,7 @@ def check_all(tap):
     agents = {
         "C": [EXAMPLE, "{tower}", "mw-1", "erp,loyalty", "push", "{effects}"],
         "Python": [PYTHON, PYTHON_AGENT, "{tower}", "mw-1", "erp,loyalty", "{effects}"],
+        "retail-sim": [SIMULATOR, "--agent-only", "--tap", "pull", "--stores", "5"],
     }
     running = {name: subprocess.Popen([PYTHON, CHECK, "--"] + command, stdout=subprocess.PIPE)
                for name, command in agents.items()}
@@ -57,10 +59,10 @@ def check_all(tap):
             said = ["not ok 0 - it ends in time"]
         cases = [line for line in said if line.startswith(("ok ", "not ok "))]
         tap.ok(len(cases) > 30 and "SKIP" not in "".join(cases),
-               "agent in %s: every case is looked at" % name, "\n".join(said))
+               "agent %s: every case is looked at" % name, "\n".join(said))
         for case in cases:
             tap.ok(case.startswith("ok "),
-                   "agent in %s: %s" % (name, case.split(" - ", 1)[1]))
+                   "agent %s: %s" % (name, case.split(" - ", 1)[1]))
 
 
 class Commanded:
@@ -220,6 +222,211 @@ def check_killed_tower(tap, name, command):
                 agent.wait()
 
 
+class Simulator:
+    """retail-sim as an agent, at a fake tower; its events come to a PULL socket."""
+
+    def __init__(self, tower, state, *arguments):
+        self.tower = tower
+        self.ledger = os.path.join(state, "ledger.%d" % len(os.listdir(state)))
+        self.effects = Effects(tower.context)
+        hellos = len(tower.hellos)
+        self.process = subprocess.Popen(
+            [SIMULATOR, "--agent-only", "--tap", "pull", "--stores", "5", "--quiet",
+             "--endpoint-pull", self.effects.endpoint, "--endpoint-agents", tower.endpoint,
+             "--ledger", self.ledger] + list(arguments))
+        self.is_online = tower.await_(lambda: len(tower.hellos) > hellos, PATIENCE)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.process.kill()
+        self.process.wait()
+
+    def facts(self, name):
+        """Facts of that name, so far."""
+        return [fact for fact in map(json.loads, lines(self.ledger)) if fact["fact"] == name]
+
+    def carry_out(self, count, **changes):
+        """Send so many replays at once; those that were answered in time."""
+        replays = [self.tower.replay("erp", **changes) for _ in range(count)]
+        for replay in replays:
+            self.tower.say(replay)
+        self.tower.await_(lambda: all(self.tower.answers_to(r) for r in replays), PATIENCE)
+        self.tower.play(0.3)
+        return replays
+
+    def stop(self):
+        """SIGTERM, and what it returns."""
+        self.process.terminate()
+        return self.process.wait(PATIENCE)
+
+
+def proofs_of(simulator, replay):
+    """Events that name the objects of a replay, also without replayid."""
+    simulator.effects.of(replay)
+    number = replay["event"]["transactionid"]
+    return [e for e in simulator.effects.events if e.get("transactionid") == number]
+
+
+def mischief(tap, state, misbehave, count=200):
+    """Replays under one misbehaviour: answers, proofs and facts, by how many there are of each."""
+    with FakeTower() as tower, Simulator(tower, state, "--agent-capacity", "4096", "--misbehave",
+                                         misbehave, "--seed", "5") as simulator:
+        replays = simulator.carry_out(count)
+        ops = [[a["op"] for a in tower.answers_to(r)] for r in replays]
+        proofs = [len(proofs_of(simulator, r)) for r in replays]
+        named = [len(simulator.effects.of(r)) for r in replays]
+        wrong = len(tower.wrong) + sum(a.get("replayid") == "rp-never-ordered"
+                                       for a in tower.answers)
+        tap.equal(simulator.stop(), 0, misbehave + ": SIGTERM ends it well")
+        return {"ops": ops, "proofs": proofs, "named": named, "wrong": wrong, "replays": replays,
+                "facts": {name: [f["replayid"] for f in simulator.facts(name)] for name in
+                          ("effect", "replay-refused", "proof-withheld", "effect-doubled")}}
+
+
+def check_misbehaviour(tap, state):
+    """Each misbehaviour is what the ledger says, no more and no less; one seed, one behaviour."""
+    seen = mischief(tap, state, "refuse=0.2,drop-proof=0.2,twice=0.2,bare-proof=0.2,garbage=0.1")
+    ids = [r["replayid"] for r in seen["replays"]]
+    facts = seen["facts"]
+    tap.equal([i for i, ops in zip(ids, seen["ops"]) if ops == ["refused"]],
+              facts["replay-refused"], "refused are those of the ledger")
+    tap.equal([i for i, ops in zip(ids, seen["ops"]) if ops == ["accepted"]], facts["effect"],
+              "accepted are those with an effect")
+    wanted = [(i in facts["effect"]) - (i in facts["proof-withheld"]) +
+              (i in facts["effect-doubled"]) for i in ids]
+    tap.equal(seen["proofs"], wanted, "proofs: none where withheld, two where doubled, else one")
+    tap.ok(all(20 <= len(facts[n]) <= 60 for n in facts if n != "effect"),
+           "each in about its share", {n: len(facts[n]) for n in facts})
+    bare = sum(p > n for p, n in zip(seen["proofs"], seen["named"]))
+    tap.ok(15 <= bare <= 60, "some proofs do not carry replayid on", bare)
+    tap.ok(seen["wrong"] >= 40, "garbage was said", seen["wrong"])
+    again = mischief(tap, state, "refuse=0.2,drop-proof=0.2,twice=0.2,bare-proof=0.2,garbage=0.1")
+    for name in ("ops", "proofs", "named"):
+        tap.ok(seen[name] == again[name], "the same under the same seed: " + name)
+
+
+def check_faults(tap, state):
+    """While a fault lasts the destination fails again; then it works; a key is done once."""
+    with FakeTower() as tower, Simulator(tower, state, "--fault",
+                                         "erp-outage:from=0,for=4") as simulator:
+        replay = simulator.carry_out(1)[0]
+        found = simulator.effects.of(replay)
+        tap.equal([(e["type"], e.get("outcome"), e.get("errorclass"), e["attempt"])
+                   for e in found],
+                  [("com.tillwatch.erp.sale.posted", "failed", "unavailable", 1)],
+                  "while ERP is out it fails again, and says so")
+        tap.equal([tower.answers_to(replay)[0]["op"], len(simulator.facts("effect"))],
+                  ["accepted", 0], "which is accepted, and no effect")
+        attempt = 1
+        end = time.monotonic() + PATIENCE
+        while not simulator.facts("effect") and time.monotonic() < end:
+            attempt += 1
+            simulator.carry_out(1, replayid=replay["replayid"], attempt=attempt)
+        wait_for(lambda: len(simulator.effects.of(replay)) >= attempt)
+        proof = simulator.effects.of(replay)[-1]
+        tap.equal((proof.get("outcome"), proof["attempt"], proof["source"]),
+                  (None, attempt, "/erp/agent"), "then an attempt works, with its proof")
+        for name in ("storeid", "amount", "currency"):
+            tap.equal(proof[name], replay["event"][name], "the proof has the same " + name)
+        simulator.carry_out(1, replayid=replay["replayid"], attempt=attempt + 1)
+        wait_for(lambda: len(simulator.effects.of(replay)) > attempt)
+        tap.equal(simulator.effects.of(replay)[-1], proof,
+                  "one attempt more: the proof of then, unchanged")
+        tap.equal([len(simulator.facts("effect")), len(simulator.facts("effect-repeated"))],
+                  [1, 1], "and no second effect")
+
+
+def check_crash(tap, state):
+    """Killed between effect and answer; another process with the same books goes on."""
+    books = os.path.join(state, "books")
+    with FakeTower() as tower:
+        with Simulator(tower, state, "--agent-state", books, "--misbehave",
+                       "crash-after=2") as simulator:
+            first = simulator.carry_out(1)[0]
+            second = tower.replay("erp")
+            tower.say(second)
+            tap.equal(simulator.process.wait(PATIENCE), -signal.SIGKILL, "it crashes on command")
+            tap.equal(tower.answers_to(second), [], "after the effect, before the answer")
+            tap.equal([f["replayid"] for f in simulator.facts("effect")],
+                      [first["replayid"], second["replayid"]], "the ledger has both effects")
+        tower.peer = None
+        with Simulator(tower, state, "--agent-state", books) as simulator:
+            for replay in (first, second):
+                tower.answers.clear()
+                tower.say(replay)
+                tower.await_(lambda r=replay: tower.answers_to(r), PATIENCE)
+                wait_for(lambda r=replay: simulator.effects.of(r))
+                tap.equal([a["op"] for a in tower.answers_to(replay)], ["accepted"],
+                          "another process accepts it when it is asked again")
+                tap.equal(len(simulator.effects.of(replay)), 1, "and says the proof again")
+            tap.equal([len(simulator.facts("effect")), len(simulator.facts("effect-repeated"))],
+                      [0, 2], "without another effect")
+
+
+def check_lateness(tap, state):
+    """Answers and proofs late, answers dropped, silence: on command."""
+    with FakeTower() as tower, Simulator(tower, state, "--misbehave",
+                                         "late-proof=1,slow-accept=0.7") as simulator:
+        replay = tower.replay("erp")
+        began = time.monotonic()
+        tower.say(replay)
+        tap.ok(tower.await_(lambda: tower.answers_to(replay), PATIENCE) and
+               time.monotonic() - began > 0.65, "slow-accept: answered late")
+        tap.ok(tower.await_(lambda: simulator.effects.of(replay), PATIENCE) and
+               time.monotonic() - began > 0.95, "late-proof: proven late")
+    with FakeTower() as tower, Simulator(tower, state, "--misbehave",
+                                         "drop-accept=1") as simulator:
+        replay = tower.replay("erp")
+        tower.say(replay)
+        tower.await_(lambda: simulator.effects.of(replay), PATIENCE)
+        tower.play(0.5)
+        tap.equal(tower.answers_to(replay), [], "drop-accept: carried out, not answered")
+        tower.say(replay)
+        tap.ok(tower.await_(lambda: tower.answers_to(replay), PATIENCE),
+               "asked again it is answered")
+        tap.equal(len(simulator.effects.of(replay)), 1, "without another effect")
+    with FakeTower() as tower, Simulator(tower, state, "--misbehave",
+                                         "silent-after=1,silent-for=2") as simulator:
+        simulator.carry_out(1)
+        hellos = len(tower.hellos)
+        tower.play(0.4)
+        tower.pings.clear()
+        tower.play(1)
+        tap.equal((tower.pings, len(tower.hellos)), ([], hellos), "silent-after: not a word")
+        tap.ok(tower.await_(lambda: len(tower.hellos) > hellos, PATIENCE),
+               "after silent-for it says hello anew")
+
+
+def check_estate(tap, state):
+    """An estate that plays and answers at once; the books of both are in one ledger."""
+    with FakeTower() as tower:
+        effects = Effects(tower.context)
+        ledger = os.path.join(state, "estate")
+        with subprocess.Popen(
+                [SIMULATOR, "--agent", "--stores", "10", "--rate", "200", "--duration", "6",
+                 "--tap", "pull", "--endpoint-pull", effects.endpoint, "--endpoint-agents",
+                 tower.endpoint, "--ledger", ledger, "--quiet"]) as simulator:
+            tower.await_(lambda: tower.hellos, PATIENCE)
+            replays = [tower.replay(d) for d in ("erp", "loyalty", "crm", "wms", "payment")]
+            for replay in replays:
+                tower.say(replay)
+            tower.await_(lambda: all(tower.answers_to(r) for r in replays), PATIENCE)
+            tap.equal([a["op"] for r in replays for a in tower.answers_to(r)], ["accepted"] * 5,
+                      "an estate at work answers for every system")
+            tower.await_(lambda: (effects.of(replays[0]), simulator.poll())[1] is not None,
+                         PATIENCE)
+            wait_for(lambda: len(effects.events) >= 1205, 10)
+        facts = [json.loads(line) for line in lines(ledger)]
+        finished = facts[-1]
+        effects.of(replays[0])
+        tap.equal((finished["fact"], finished["accepted"]), ("finished", len(effects.events)),
+                  "its ledger counts every event that arrived, proofs too")
+        sources = sum(f["events"] for f in facts if f["fact"] == "source")
+        tap.equal(sources, finished["accepted"], "and so do its sources")
+
+
 def check_page(tap):
     """The agent in Python of the page is the one that is tested."""
     with open(os.path.join(ROOT, "docs", "agents.md"), encoding="utf-8") as f:
@@ -238,6 +445,11 @@ def main():
         check_killed_tower(tap, "C", [EXAMPLE, "{tower}", "mw-1", "erp", "run", "/bin/true"])
         check_killed_tower(tap, "Python", [PYTHON, PYTHON_AGENT, "{tower}", "mw-1", "erp",
                                            "tcp://127.0.0.1:9"])
+        check_killed_tower(tap, "retail-sim", [SIMULATOR, "--agent-only", "--tap", "pull",
+                                               "--endpoint-agents", "{tower}"])
+        for check in (check_misbehaviour, check_faults, check_crash, check_lateness, check_estate):
+            with tempfile.TemporaryDirectory() as state:
+                check(tap, state)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ from datetime import datetime, timezone
 import zmq
 
 TOWER, NAME, SYSTEMS, TARGET = sys.argv[1:5]
-REMEMBERED = 4096
 verdicts = {}  # (replayid, attempt) -> answer, the oldest first
 context = zmq.Context()
 target = context.socket(zmq.PUSH)
@@ -42,23 +41,22 @@ def answer(replay):
         except (KeyError, TypeError, ValueError) as error:
             reason = "malformed: %r" % error
         verdicts[key] = said if reason is None else {**said, "op": "refused", "reason": reason}
-        if len(verdicts) > REMEMBERED:
+        if len(verdicts) > 4096:
             del verdicts[next(iter(verdicts))]
     return verdicts[key]
 
 
 def converse():
-    """One connection, until the tower is silent for three intervals."""
+    """One connection, until either side was silent for three intervals."""
     tower = context.socket(zmq.DEALER)
     tower.linger = 0
     tower.connect(TOWER)
-
     def say(message):
         tower.send(json.dumps(message).encode(), zmq.DONTWAIT)
-
     say({"op": "hello", "agent": NAME, "systems": SYSTEMS.split(","), "capacity": 8})
-    interval, heard, said, welcome = 2.0, time.monotonic(), 0.0, False
-    while time.monotonic() < heard + 3 * interval:
+    interval, welcome = 2.0, False
+    heard = said = time.monotonic()
+    while time.monotonic() < min(heard, said) + 3 * interval:
         if welcome and time.monotonic() >= said + interval:
             say({"op": "ping"})
             said = time.monotonic()
@@ -70,12 +68,12 @@ def converse():
             message = json.loads(frames[0]) if len(frames) == 1 else {}
             if message["op"] == "welcome":
                 interval, welcome = max(0.01, float(message["heartbeat"])), True
+                said = heard - interval  # the first ping is due
             elif message["op"] == "replay":
                 say(answer(message))
         except (KeyError, TypeError, ValueError, RecursionError):
             pass  # malformed, or of a later protocol
     tower.close()
-
 
 while True:
     converse()
