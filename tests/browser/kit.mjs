@@ -120,6 +120,14 @@ export function fill(what) {
   });
 }
 
+// The simulated estate plays; returns when it has ended.
+export function simulate(...more) {
+  execFileSync(join(BUILD, "retail-sim"), ["--quiet", ...more], {
+    env: { ...process.env, ...environment },
+    stdio: "inherit",
+  });
+}
+
 // What the API says, asked without the browser.
 export async function api(path) {
   const answer = await fetch(url("/api/v1" + path));

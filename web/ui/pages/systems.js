@@ -160,6 +160,73 @@ const columns = [
   },
 ];
 
+// The same of a line between two systems: what its picture says, and all of it where that has no room.
+const between = [
+  {
+    name: "between",
+    title: "From, to",
+    value: (edge) => edge.from + " → " + edge.to,
+    cell: (edge) => html`${systemMark(edge.from)} → ${systemMark(edge.to)}`,
+  },
+  {
+    name: "state",
+    title: "State",
+    value: (edge) => [-edge.failed, -edge.overdue].find((n) => n !== 0) || 0,
+    cell: (edge) =>
+      edge.failed
+        ? badge("bad", count(edge.failed) + " failed")
+        : edge.overdue
+          ? badge("warn", count(edge.overdue) + " overdue")
+          : badge(
+              edge.rate > 0 || edge.waiting > 0 ? "ok" : "plain",
+              edge.rate > 0 ? "goes" : "idle",
+            ),
+  },
+  {
+    name: "rate",
+    title: "Done a second",
+    className: "num",
+    value: (edge) => edge.rate,
+    cell: (edge) => rate(edge.rate),
+  },
+  {
+    name: "p95",
+    title: "Lag p95",
+    hint: "Of the slowest of its steps",
+    className: "num",
+    value: (edge) => edge.p95,
+    cell: (edge) => (edge.p95 === null ? "–" : duration(edge.p95)),
+  },
+  {
+    name: "waiting",
+    title: "Waiting",
+    className: "num",
+    value: (edge) => edge.waiting,
+    cell: (edge) => count(edge.waiting),
+  },
+  {
+    name: "steps",
+    title: "Steps",
+    value: (edge) => edge.steps.join(", "),
+    cell: (edge) => html`<span class="dim">${edge.steps.join(", ")}</span>`,
+  },
+];
+
+// The picture takes the width there is; where it has too little of it, style.css leaves it away.
+function pictureWidth() {
+  return Math.max(980, Math.min(1500, window.innerWidth - 130));
+}
+
+function labelOf(edge) {
+  if (!edge.rate && !edge.failed && !edge.overdue) return "";
+  const late = edge.p95 === null ? "" : " · " + duration(edge.p95);
+  return rate(edge.rate) + "/s" + late + (edge.failed ? " · ✕" + count(edge.failed) : "");
+}
+
+function shortLabelOf(edge) {
+  return edge.failed ? "✕" + count(edge.failed) : edge.rate ? rate(edge.rate) + "/s" : "";
+}
+
 export const page = {
   what: "the systems",
   views: ["overview", "workflow/"],
@@ -180,13 +247,13 @@ export const page = {
     const talks = new Set(edges.flatMap((edge) => [edge.from, edge.to]));
     const rows = [...known.values()];
     return html`<h1 class="small">Systems</h1>
-      <section class="panel" aria-label="Who talks to whom">
+      <section class="panel picture" aria-label="Who talks to whom">
         ${circle({
           label: "Who talks to whom",
           nodeWidth: 150,
           nodeHeight: 70,
-          width: 1180,
-          height: 620,
+          width: pictureWidth(),
+          height: Math.max(530, Math.min(640, window.innerHeight - 230)),
           nodes: rows
             .filter((row) => talks.has(row.system))
             .map((row) => ({ id: row.system, state: stateOf(row), view: () => node(row) })),
@@ -194,13 +261,8 @@ export const page = {
             from: edge.from,
             to: edge.to,
             state: edge.failed ? "bad" : edge.overdue ? "warn" : "",
-            label:
-              edge.rate || edge.failed || edge.overdue
-                ? rate(edge.rate) +
-                  "/s" +
-                  (edge.p95 === null ? "" : " · " + duration(edge.p95)) +
-                  (edge.failed ? " · ✕" + count(edge.failed) : "")
-                : "",
+            label: labelOf(edge),
+            shortLabel: shortLabelOf(edge),
             title:
               edge.steps.join("\n") +
               "\np95 of the slowest " +
@@ -217,6 +279,10 @@ export const page = {
       </section>
       <section class="panel" aria-label="Systems">
         ${table(context, { name: "systems", caption: "Systems", columns, rows, key: (row) => row.system, sort: ["state", "asc"] })}
+      </section>
+      <section class="panel" aria-label="Between systems">
+        <h2>Between systems</h2>
+        ${table(context, { name: "between", caption: "Between systems", columns: between, rows: edges, key: (edge) => edge.from + " " + edge.to, sort: ["state", "asc"] })}
       </section>`;
   },
 };
