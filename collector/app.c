@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/chan.h"
@@ -29,6 +30,7 @@
 /* Draining the sockets takes at most a second, a commit tens of milliseconds. Operators, and
  * service managers, lose patience after ten. */
 #define APP_STOP_S 5
+#define PATH_BYTES 4096
 /* How often main looks whether a part has ended by itself. */
 #define APP_WATCH_MS 200
 
@@ -46,6 +48,8 @@ struct app {
     struct tw_clerk *clerk;
     struct tw_follower *follower;
     struct tw_web *web;
+    struct tw_cfg *reloaded;    /* of the last SIGHUP: where rules come from; NULL: none yet */
+    struct stat operators_seen; /* their rules as looked at last; to begin with: not there */
 };
 
 /* ---- the parts ---- */
@@ -160,6 +164,7 @@ static int start_intake(struct app *self, struct tw_diag *diag)
     const struct tw_intake_options options = {
         .cfg = self->options->cfg,
         .workflows = self->options->workflows,
+        .causes = self->options->causes,
         .clock = self->options->clock,
         .store = self->store,
         .to_writer = self->to_writer,
@@ -211,8 +216,12 @@ static int stop_follower(struct app *self)
 
 static int start_web(struct app *self, struct tw_diag *diag)
 {
-    return tw_web_new(self->options->cfg, self->options->workflows, self->options->clock,
-                      &self->web, diag);
+    int rc = tw_web_new(self->options->cfg, self->options->workflows, self->options->clock,
+                        &self->web, diag);
+    if (rc == TW_OK) {
+        tw_web_set_causes(self->web, self->options->causes);
+    }
+    return rc;
 }
 
 static int stop_web(struct app *self)
@@ -393,9 +402,67 @@ static void reload_dashboards(struct app *self, const struct tw_cfg *cfg)
     tw_dashboards_unref(&dashboards);
 }
 
-/* SIGHUP: the files must be without faults; then the workflows are those of today and the client
- * keys and dashboards are read again. Nothing else changes in a running program, and the log says
- * so when there is something else. */
+/* Rules for causes as the configuration names them now; NULL: refused, the faults are told. */
+static const struct tw_causes *reload_causes(const struct app *self, const struct tw_cfg *cfg)
+{
+    const struct tw_causes *causes = NULL;
+    int rc = tw_causes_load(cfg, stderr, &causes);
+    if (rc != TW_OK) {
+        refuse_reload(self, "causes", tw_err_text(rc));
+    }
+    return causes;
+}
+
+/* Takes the reference. */
+static void put_causes(struct app *self, const struct tw_causes **causes_p)
+{
+    if (self->options->has_collector) {
+        tw_intake_set_causes(self->intake, *causes_p);
+    }
+    if (self->options->has_web) {
+        tw_web_set_causes(self->web, *causes_p);
+    }
+    tw_log(TW_LOG_CAUSES_IN_FORCE_EVENT, TW_F_INT("rules", (*causes_p)->count),
+           TW_F_INT("of_operators", (*causes_p)->operator_count));
+    tw_causes_unref(causes_p);
+}
+
+/* What tells one state of the operators' file from the next; all zero where there is none. */
+static void look_at_operators(const struct app *self, struct stat *ret_state)
+{
+    char path[PATH_BYTES];
+    struct stat now;
+    *ret_state = (struct stat){0};
+    if (snprintf(path, sizeof path, "%s/%s", self->options->cfg->store.dir, TW_CAUSES_FILE) <
+            (int)sizeof path &&
+        stat(path, &now) == 0) {
+        *ret_state = now;
+    }
+}
+
+/* The clerk replaces the operators' rules, in this process or in another one on the same store (the
+ * web half alone), or somebody edits them: they are put in force when they are without fault. */
+static void watch_operators(struct app *self)
+{
+    struct stat now;
+    const struct stat *before = &self->operators_seen;
+    look_at_operators(self, &now);
+    if (now.st_ino == before->st_ino && now.st_size == before->st_size &&
+        now.st_mtim.tv_sec == before->st_mtim.tv_sec &&
+        now.st_mtim.tv_nsec == before->st_mtim.tv_nsec) {
+        return;
+    }
+    self->operators_seen = now;
+    const struct tw_causes *causes =
+        reload_causes(self, self->reloaded != NULL ? self->reloaded : self->options->cfg);
+    if (causes != NULL) {
+        put_causes(self, &causes);
+    }
+}
+
+/* SIGHUP: the files must be without faults; then the workflows and rules are those of today and the
+ * client keys and dashboards are read again. Nothing else changes in a running program, and the log
+ * says so when there is something else. */
 static void reload(struct app *self)
 {
     struct tw_cfg *cfg = NULL;
@@ -404,11 +471,16 @@ static void reload(struct app *self)
         refuse_reload(self, "configuration", tw_err_text(rc));
         return;
     }
+    look_at_operators(self, &self->operators_seen); /* before they are read */
+    const struct tw_causes *causes = reload_causes(self, cfg);
     const struct tw_workflows *workflows = reload_workflows(self, cfg);
-    if (workflows == NULL) {
+    if (workflows == NULL || causes == NULL) {
+        tw_causes_unref(&causes);
+        tw_workflows_unref(&workflows);
         tw_cfg_destroy(&cfg);
         return;
     }
+    put_causes(self, &causes);
     if (self->options->has_collector) {
         tw_intake_reload(self->intake, workflows);
     }
@@ -420,13 +492,14 @@ static void reload(struct app *self)
     char *then = text_of(cfg);
     bool is_same = now != NULL && then != NULL && strcmp(now, then) == 0;
     tw_log(TW_LOG_RELOADED_EVENT, TW_F_CSTR("file", cfg->file),
-           TW_F_CSTR("in_force", "workflows, dashboards, client keys"),
+           TW_F_CSTR("in_force", "workflows, causes, dashboards, client keys"),
            TW_F_INT("workflows", workflows->count),
            TW_F_CSTR("needs_restart", is_same ? "nothing" : "other changes of the file"));
     free(now);
     free(then);
     tw_workflows_unref(&workflows);
-    tw_cfg_destroy(&cfg);
+    tw_cfg_destroy(&self->reloaded);
+    self->reloaded = cfg;
 }
 
 /* Until a signal asks for the end (true) or a part has failed (false). */
@@ -442,6 +515,7 @@ static bool watch(struct app *self, const sigset_t *signals)
                    TW_F_CSTR("signal", number == SIGINT ? "SIGINT" : "SIGTERM"));
             return true;
         }
+        watch_operators(self);
         const struct part *failed = find_failed(self);
         if (failed != NULL) {
             tw_log(TW_LOG_STOPPING_EVENT, TW_F_CSTR("failed", failed->name));
@@ -481,6 +555,7 @@ int tw_app_run(const struct tw_app_options *options)
         is_asked = watch(&self, &signals);
     }
     int stopped = stop_parts(&self, started);
+    tw_cfg_destroy(&self.reloaded);
     if (rc != TW_OK || !is_asked || stopped != TW_OK) {
         return 1;
     }

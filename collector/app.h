@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 
+#include "causes/causes.h"
 #include "config/config.h"
 #include "core/clock.h"
 #include "workflow/workflow.h"
@@ -14,6 +15,7 @@
 struct tw_app_options {
     const struct tw_cfg *cfg;
     const struct tw_workflows *workflows; /* those to begin with; borrowed */
+    const struct tw_causes *causes;       /* likewise */
     const char *config_file; /* read again at SIGHUP; NULL: the built-in configuration */
     struct tw_clock *clock;
     bool has_collector;

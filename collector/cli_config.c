@@ -7,6 +7,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "causes/causes.h"
+#include "core/err.h"
 #include "panel/panels.h"
 
 static void print_endpoints(const char *verb, const struct tw_cfg_strings *endpoints)
@@ -65,6 +67,16 @@ static void print_dashboards(const struct tw_dashboards *set)
     }
 }
 
+static void print_causes(const struct tw_causes *set)
+{
+    (void)printf("%zu rules for causes, %zu of the operators\n", set->count, set->operator_count);
+    for (size_t i = 0; i < set->count; i++) {
+        const struct tw_cause_rule *rule = &set->items[i];
+        (void)printf("rule %s, from %s:%d: %s, \"%s\"\n", rule->name, rule->file, rule->line,
+                     tw_cause_name(rule->cause), rule->label);
+    }
+}
+
 int tw_cmd_check(const struct tw_cli_command *command, int argc, char **argv)
 {
     struct tw_cli_args args;
@@ -75,6 +87,7 @@ int tw_cmd_check(const struct tw_cli_command *command, int argc, char **argv)
     struct tw_cfg *cfg = NULL;
     const struct tw_workflows *workflows = NULL;
     const struct tw_dashboards *dashboards = NULL;
+    const struct tw_causes *causes = NULL;
     int rc = tw_cfg_load_anyway(args.values[0], stderr, &cfg);
     if (rc == TW_ENOMEM) {
         return tw_cli_fail(command, TW_EXIT_FAILED, "out of memory");
@@ -83,8 +96,9 @@ int tw_cmd_check(const struct tw_cli_command *command, int argc, char **argv)
     if (cfg != NULL) { /* with faults of its own too: all are told at once */
         workflows = tw_cli_workflows(command, cfg);
         has_dashboards = check_dashboards(command, cfg, &dashboards);
+        (void)tw_causes_load(cfg, stderr, &causes); /* NULL: told, or out of memory */
     }
-    if (rc != TW_OK || workflows == NULL || !has_dashboards) {
+    if (rc != TW_OK || workflows == NULL || causes == NULL || !has_dashboards) {
         code = TW_EXIT_FAILED;
     } else if (args.values[1] != NULL) {
         (void)tw_cfg_print(cfg, stdout); /* tw_cli_finish sees a failure */
@@ -92,7 +106,9 @@ int tw_cmd_check(const struct tw_cli_command *command, int argc, char **argv)
         print_plan(cfg);
         tw_cli_print_workflows(workflows);
         print_dashboards(dashboards);
+        print_causes(causes);
     }
+    tw_causes_unref(&causes);
     tw_dashboards_unref(&dashboards);
     tw_workflows_unref(&workflows);
     tw_cfg_destroy(&cfg);
@@ -116,6 +132,10 @@ int tw_cmd_print_config(const struct tw_cli_command *command, int argc, char **a
     }
     if (args.values[3] != NULL) {
         (void)tw_dashboards_print_keys(stdout); /* likewise */
+        return tw_cli_finish(command, TW_EXIT_OK);
+    }
+    if (args.values[4] != NULL) {
+        (void)tw_causes_print_keys(stdout); /* likewise */
         return tw_cli_finish(command, TW_EXIT_OK);
     }
     struct tw_cfg *cfg = tw_cli_config(command, args.values[0]);

@@ -70,15 +70,23 @@ int tw_cmd_run(const struct tw_cli_command *command, int argc, char **argv)
         tw_cfg_destroy(&cfg);
         return TW_EXIT_FAILED;
     }
+    const struct tw_causes *causes = NULL;
+    if (tw_causes_load(cfg, stderr, &causes) != TW_OK) {
+        tw_workflows_unref(&workflows);
+        tw_cfg_destroy(&cfg);
+        return TW_EXIT_FAILED;
+    }
     const struct tw_app_options options = {
         .cfg = cfg,
         .workflows = workflows,
+        .causes = causes,
         .config_file = args.values[0],
         .clock = tw_clock_system(),
         .has_collector = only == NULL || strcmp(only, "collector") == 0,
         .has_web = only == NULL || strcmp(only, "web") == 0,
     };
     code = tw_app_run(&options) == 0 ? TW_EXIT_OK : TW_EXIT_FAILED;
+    tw_causes_unref(&causes);
     tw_workflows_unref(&workflows);
     tw_cfg_destroy(&cfg);
     return code;

@@ -119,6 +119,7 @@ collector_libtrack_a_SOURCES += collector/track/verdict.c collector/track/verdic
 noinst_LIBRARIES += collector/libintake.a
 collector_libintake_a_SOURCES = \
     collector/intake/clerk.c collector/intake/clerk.h \
+    collector/intake/clerk_causes.c collector/intake/clerk_causes.h \
     collector/intake/intake.c collector/intake/intake.h \
     collector/intake/pipeline.c collector/intake/pipeline.h
 
@@ -219,6 +220,30 @@ collector/workflow/pack.c: $(workflow_pack) $(srcdir)/collector/local.mk
 	        print "const size_t tw_wf_pack_count = sizeof(tw_wf_pack) / sizeof(tw_wf_pack[0]);" }' \
 	    $(workflow_pack) >$@.tmp && mv $@.tmp $@
 
+# Rules for causes. One line a module, so that lists merge.
+noinst_LIBRARIES += collector/libcauses.a
+collector_libcauses_a_SOURCES = collector/causes/causes.h collector/causes/internal.h
+collector_libcauses_a_SOURCES += collector/causes/classify.c
+collector_libcauses_a_SOURCES += collector/causes/file.c
+collector_libcauses_a_SOURCES += collector/causes/keys.c
+collector_libcauses_a_SOURCES += collector/causes/load.c
+collector_libcauses_a_SOURCES += collector/causes/rules.c collector/causes/rules.h
+nodist_collector_libcauses_a_SOURCES = collector/causes/pack.c
+# The retail rules, a file an entry of a table.
+causes_pack = $(srcdir)/collector/causes/retail.yaml
+EXTRA_DIST += $(causes_pack)
+CLEANFILES += collector/causes/pack.c
+collector/causes/pack.c: $(causes_pack) $(srcdir)/collector/local.mk
+	@$(MKDIR_P) collector/causes
+	$(AM_V_GEN)$(AWK) 'BEGIN { print "#include \"config.h\"\n#include \"causes/causes.h\""; \
+	        print "const struct tw_causes_builtin tw_causes_pack[] = {" } \
+	    FNR == 1 { if (NR > 1) print "},"; name = FILENAME; sub(/.*\//, "", name); \
+	        print "{\"" name "\"," } \
+	    { gsub(/\\/, "&&"); gsub(/"/, "\\\""); print "\"" $$0 "\\n\"" } \
+	    END { print "}};"; \
+	        print "const size_t tw_causes_pack_count = sizeof(tw_causes_pack) / sizeof(tw_causes_pack[0]);" }' \
+	    $(causes_pack) >$@.tmp && mv $@.tmp $@
+
 bin_PROGRAMS += tillwatch
 tillwatch_SOURCES = \
     collector/app.c collector/app.h \
@@ -234,6 +259,7 @@ tillwatch_SOURCES = \
     collector/import_progress.c collector/import_progress.h \
     collector/main.c
 tillwatch_LDADD = web/libweb.a collector/libdesk.a collector/libintake.a collector/libcorrelate.a \
+tillwatch_LDADD = web/libweb.a collector/libintake.a collector/libcauses.a collector/libcorrelate.a \
     collector/libevent.a collector/libtap.a collector/libstore.a collector/libtrack.a \
     collector/libworkflow.a \
     collector/libconfig.a \

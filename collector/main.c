@@ -28,6 +28,7 @@ static const struct tw_cli_option print_options[] = {
     {"--reference", NULL, NULL, "print the reference page of all keys (Markdown) instead"},
     {"--workflow-keys", NULL, NULL, "print the keys of workflow files (Markdown) instead"},
     {"--dashboard-keys", NULL, NULL, "print the keys of dashboard files (Markdown) instead"},
+    {"--cause-keys", NULL, NULL, "print the keys of files with rules (Markdown) instead"},
 };
 
 static const struct tw_cli_option run_options[] = {

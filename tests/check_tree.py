@@ -28,9 +28,12 @@ MAY_INCLUDE = {
                          "store/batch.h", "workflow/workflow.h", "track/"],
     "collector/correlate/": ["core/", "config/config.h", "event/event.h", "event/decode.h",
                              "store/batch.h", "store/ident.h", "store/store.h", "correlate/"],
+    # From what is known of a failure to its cause: pure.
+    "collector/causes/": ["core/", "config/", "event/event.h", "track/track.h", "causes/"],
     # Drives the stages, in one thread.
     "collector/intake/": ["core/", "config/config.h", "tap/tap.h", "event/", "correlate/",
-                          "store/", "track/tracker.h", "workflow/workflow.h"],
+                          "store/", "track/tracker.h", "workflow/workflow.h",
+                          "causes/causes.h", "causes/rules.h"],
     # Follows what tracking committed, and keeps what failed.
     "collector/desk/": ["core/", "config/config.h", "store/desk.h", "desk/"],
     # The web half: core, configuration, and the reading and request side of the store.
@@ -41,7 +44,7 @@ MAY_INCLUDE = {
              # Dashboards are read as workflows are; times are shown in time zones.
              "config/parse.h", "config/dir.h", "config/value.h", "track/calendar.h",
              "event/event.h", "event/text.h",
-             "workflow/workflow.h", "web/"],
+             "workflow/workflow.h", "causes/causes.h", "causes/rules.h", "web/"],
     "client/": ["tillwatch.h"],
 }
 # Headers of libraries, and the only places that may know them.
@@ -51,11 +54,13 @@ LIBRARIES = {
     "zstd.h": ["collector/store/", "tests/"],
     "microhttpd.h": ["web/server.c", "web/router.c", "tests/"],
     "zlib.h": ["web/gzip.c", "tests/"],
-    "yaml.h": ["collector/config/", "collector/workflow/", "web/panel/"],
-    "jansson.h": ["collector/event/", "collector/correlate/", "collector/intake/",
+    "yaml.h": ["collector/config/", "collector/workflow/", "collector/causes/", "web/panel/"],
+    "jansson.h": ["collector/causes/", "collector/event/", "collector/correlate/",
+                  "collector/intake/",
                   "collector/track/", "collector/workflow/", "collector/desk/",
                   "web/", "tests/"],
-    "xxhash.h": ["collector/store/", "collector/correlate/", "collector/event/",
+    "xxhash.h": ["collector/causes/", "collector/store/", "collector/correlate/",
+                 "collector/event/",
                  "collector/track/", "collector/workflow/", "tests/"],
     "glib.h": ["collector/track/calendar.c"],
     "cmocka.h": ["tests/"],

@@ -199,7 +199,8 @@ tests_unit_test_sources_LDADD = collector/libcorrelate.a collector/libstore.a \
     collector/libcore.a $(CMOCKA_LIBS) -lm
 
 # What a test of the whole pipeline links.
-PIPELINE_LIBS = tests/support/liblab.a collector/libintake.a collector/libcorrelate.a \
+PIPELINE_LIBS = tests/support/liblab.a collector/libintake.a collector/libcauses.a \
+    collector/libcorrelate.a \
     collector/libevent.a collector/libstore.a collector/libtrack.a collector/libworkflow.a \
     collector/libconfig.a collector/libcore.a $(SQLITE_LIBS) $(JANSSON_LIBS) $(ZSTD_LIBS) \
     $(YAML_LIBS) $(XXHASH_LIBS) $(GLIB_LIBS) -lm -lpthread
@@ -367,7 +368,8 @@ retail_sim_LDADD = tests/simulator/libsim.a client/libtillwatch.a collector/libc
 noinst_PROGRAMS += tower-play
 tower_play_SOURCES = tests/support/play.c tests/support/lab.c tests/support/lab.h
 tower_play_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
-tower_play_LDADD = collector/libintake.a collector/libcorrelate.a collector/libevent.a \
+tower_play_LDADD = collector/libintake.a collector/libcauses.a collector/libcorrelate.a \
+    collector/libevent.a \
     collector/libstore.a collector/libtrack.a collector/libworkflow.a collector/libconfig.a \
     collector/libcore.a $(SQLITE_LIBS) $(JANSSON_LIBS) $(ZSTD_LIBS) $(YAML_LIBS) $(XXHASH_LIBS) \
     $(GLIB_LIBS) -lm -lpthread
@@ -428,7 +430,7 @@ tests_bench_bench_store_LDADD = collector/libstore.a collector/libcore.a $(SQLIT
     $(ZSTD_LIBS) $(XXHASH_LIBS)
 # The web half. What its library needs of the collector: the reading side of the store.
 if HAVE_CMOCKA
-WEB_LIBS = web/libweb.a collector/libstore.a collector/libtrack.a collector/libevent.a \
+WEB_LIBS = web/libweb.a collector/libcauses.a collector/libstore.a collector/libtrack.a collector/libevent.a \
     collector/libworkflow.a collector/libconfig.a collector/libcore.a $(MHD_LIBS) $(SQLITE_LIBS) \
     $(JANSSON_LIBS) $(ZSTD_LIBS) $(ZLIB_LIBS) $(YAML_LIBS) $(XXHASH_LIBS) $(GLIB_LIBS) -lm -lpthread
 check_PROGRAMS += tests/unit/test_guard tests/unit/test_http tests/unit/test_mask \
@@ -646,3 +648,23 @@ check_PROGRAMS += tests/fuzz/fuzz_plot
 tests_fuzz_fuzz_plot_SOURCES += tests/fuzz/replay_main.c
 endif
 EXTRA_DIST += tests/fuzz/seeds/plot
+
+# Rules for causes.
+CAUSES_LIBS = collector/libcauses.a collector/libevent.a collector/libtrack.a \
+    collector/libconfig.a collector/libcore.a $(YAML_LIBS) $(JANSSON_LIBS) $(XXHASH_LIBS)
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/test_causes
+tests_unit_test_causes_SOURCES = tests/unit/test_causes.c $(ALLOC_KIT)
+tests_unit_test_causes_LDFLAGS = $(AM_LDFLAGS) $(ALLOC_WRAPS)
+tests_unit_test_causes_LDADD = $(CAUSES_LIBS) $(CMOCKA_LIBS)
+endif
+tests_fuzz_fuzz_causes_SOURCES = tests/fuzz/fuzz_causes.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_causes_LDADD = $(CAUSES_LIBS)
+if FUZZING
+noinst_PROGRAMS += tests/fuzz/fuzz_causes
+tests_fuzz_fuzz_causes_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+else
+check_PROGRAMS += tests/fuzz/fuzz_causes
+tests_fuzz_fuzz_causes_SOURCES += tests/fuzz/replay_main.c
+endif
+EXTRA_DIST += tests/fuzz/seeds/causes

@@ -8,6 +8,7 @@
 
 #include <pthread.h>
 
+#include "causes/causes.h"
 #include "config/config.h"
 #include "core/arena.h"
 #include "core/clock.h"
@@ -69,6 +70,7 @@ struct tw_web_state {
     tw_mono_t summary_until;                /* it is read again after */
     const struct tw_workflows *workflows;   /* in force; a reference */
     const struct tw_dashboards *dashboards; /* likewise */
+    const struct tw_causes *causes;         /* likewise; NULL: no rules */
 };
 
 struct tw_call {
@@ -80,6 +82,7 @@ struct tw_call {
     struct tw_lease *lease;               /* which the two above are of */
     const struct tw_workflows *workflows; /* in force when the call began; never NULL in handlers */
     const struct tw_dashboards *dashboards; /* likewise */
+    const struct tw_causes *causes;         /* likewise; NULL: no rules */
     tw_wall_t now;
     tw_mono_t deadline;
     struct tw_diag diag; /* says what a returned error is about */

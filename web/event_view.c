@@ -236,18 +236,31 @@ json_t *tw_event_objects(struct tw_call *call, const struct tw_record *record,
     return objects;
 }
 
-static json_t *error_of(const struct tw_event_view *view)
+/* The cause as it was decided when the event came; before that was kept, what the event names. */
+static json_t *cause_of(const struct tw_record *record, struct tw_str class)
+{
+    enum tw_cause cause =
+        record->cause < TW_CAUSE_COUNT ? (enum tw_cause)record->cause : TW_CAUSE_UNKNOWN;
+    if (cause == TW_CAUSE_NONE) {
+        cause = tw_cause_find(class);
+    }
+    return cause == TW_CAUSE_NONE ? json_null() : json_string(tw_cause_name(cause));
+}
+
+static json_t *error_of(const struct tw_record *record, const struct tw_event_view *view)
 {
     struct tw_str code = tw_event_view_attribute(view, "errorcode");
     struct tw_str message = tw_event_view_attribute(view, "errormessage");
     struct tw_str cause = tw_event_view_attribute(view, "errorclass");
-    if (code.ptr == NULL && message.ptr == NULL && cause.ptr == NULL) {
+    if (code.ptr == NULL && message.ptr == NULL && cause.ptr == NULL &&
+        record->cause == TW_CAUSE_NONE) {
         return json_null();
     }
     json_t *error = json_object();
     tw_out_set(error, "code", tw_out_text(code));
     tw_out_set(error, "message", tw_out_text(message));
     tw_out_set(error, "class", tw_out_text(cause));
+    tw_out_set(error, "cause", cause_of(record, cause));
     return error;
 }
 
@@ -303,7 +316,7 @@ json_t *tw_event_row(struct tw_call *call, const struct tw_stored *stored,
     tw_out_set(row, "tracked_time",
                tw_out_time(tw_skew_apply(record->clock_ns, record->received, record->time)));
     tw_out_set(row, "outcome", tw_out_text(view->outcome));
-    tw_out_set(row, "error", error_of(view));
+    tw_out_set(row, "error", error_of(record, view));
     tw_out_set(row, "amount", tw_out_text(tw_event_view_attribute(view, "amount")));
     tw_out_set(row, "currency", tw_out_text(tw_event_view_attribute(view, "currency")));
     tw_out_set(row, "objects", tw_event_objects(call, record, view));

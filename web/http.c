@@ -9,7 +9,7 @@
 
 enum tw_method tw_http_method(const char *text)
 {
-    static const char *const names[] = {"GET", "HEAD", "POST"};
+    static const char *const names[] = {"GET", "HEAD", "POST", "PUT"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (strcmp(text, names[i]) == 0) {
             return (enum tw_method)i;

@@ -22,7 +22,7 @@
 #define TW_HTTP_MAX_HEAD    16384 /* bytes of all names and values */
 #define TW_HTTP_MAX_PARAMS  32    /* in the query */
 
-enum tw_method { TW_METHOD_GET, TW_METHOD_HEAD, TW_METHOD_POST, TW_METHOD_OTHER };
+enum tw_method { TW_METHOD_GET, TW_METHOD_HEAD, TW_METHOD_POST, TW_METHOD_PUT, TW_METHOD_OTHER };
 
 struct tw_param {
     struct tw_str name; /* decoded */

@@ -220,7 +220,8 @@ static int take_event(struct evaluation *self, const struct tw_record *record)
             .time = tw_skew_apply(record->clock_ns, record->received, record->time),
             .step = entry->step,
             .role = entry->role,
-            .cause = match.cause,
+            .cause = match.cause != TW_CAUSE_NONE && record->cause != TW_CAUSE_NONE ? record->cause
+                                                                                    : match.cause,
             .present = entry->present,
         };
         if (has_fan_out(candidate->workflow)) {

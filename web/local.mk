@@ -2,6 +2,8 @@
 noinst_LIBRARIES += web/libweb.a
 web_libweb_a_SOURCES = \
     web/api.h \
+    web/api_causes.c \
+    web/api_causes_test.c \
     web/api_dashboards.c \
     web/api_events.c \
     web/api_journeys.c \
@@ -21,6 +23,7 @@ web_libweb_a_SOURCES = \
     web/api_taps.c \
     web/api_workflows.c \
     web/call.c web/call.h \
+    web/causes.h \
     web/event_view.c \
     web/guard.c web/guard.h \
     web/gzip.c web/gzip.h \

@@ -17,12 +17,14 @@
     X(RIGHTS, 403, "not-allowed", "This needs a right that you do not have")                \
     X(NOT_FOUND, 404, "not-found", "There is nothing here")                                 \
     X(METHOD, 405, "method-not-allowed", "This call has other methods")                     \
+    X(CHANGED, 409, "changed-since", "What this was made from is not what is there now")    \
     X(LENGTH, 411, "length-required", "A body is read only with Content-Length")            \
     X(TOO_LARGE, 413, "body-too-large", "The body is larger than this call reads")          \
     X(URL, 414, "url-too-long", "The URL is too long")                                      \
     X(MEDIA, 415, "media-type", "The body must be application/json")                        \
     X(HOST, 421, "foreign-host", "This server does not answer for that host name")          \
     X(PANEL, 422, "panel-fault", "The definition of this panel has a fault")                \
+    X(RULES, 422, "faulty-rules", "These rules have faults")                                \
     X(WAITING, 429, "too-many-requests", "Too many requests of operators are waiting")      \
     X(HEADERS, 431, "headers-too-large", "The header lines are too many or too long")       \
     X(INTERNAL, 500, "internal", "The request could not be answered")                       \

@@ -17,6 +17,9 @@ static const struct tw_route table[] = {
     {TW_METHOD_POST, API "/quarantine/retry", TW_ROUTE_NEEDS_STORE, tw_api_quarantine_retry},
     {TW_METHOD_GET, API "/quarantine/*", TW_ROUTE_NEEDS_STORE, tw_api_quarantine_entry},
     {TW_METHOD_GET, API "/requests/*", TW_ROUTE_NEEDS_STORE, tw_api_request},
+    {TW_METHOD_GET, API "/causes", TW_ROUTE_NO_STORE, tw_api_causes},
+    {TW_METHOD_PUT, API "/causes", TW_ROUTE_NEEDS_STORE, tw_api_causes_put},
+    {TW_METHOD_POST, API "/causes/test", TW_ROUTE_NEEDS_STORE, tw_api_causes_test},
     {TW_METHOD_GET, API "/overview", TW_ROUTE_KEPT, tw_api_overview},
     {TW_METHOD_GET, API "/runs", TW_ROUTE_NEEDS_STORE, tw_api_runs},
     {TW_METHOD_GET, API "/failures", TW_ROUTE_NEEDS_STORE, tw_api_failures},
@@ -59,6 +62,7 @@ static const struct tw_route table[] = {
     {TW_METHOD_GET, "/runs", TW_ROUTE_NO_STORE, tw_page_index},
     {TW_METHOD_GET, "/taps", TW_ROUTE_NO_STORE, tw_page_index},
     {TW_METHOD_GET, "/quarantine", TW_ROUTE_NO_STORE, tw_page_index},
+    {TW_METHOD_GET, "/causes", TW_ROUTE_NO_STORE, tw_page_index},
 };
 #define ROUTE_COUNT (sizeof table / sizeof table[0])
 
@@ -88,6 +92,11 @@ static bool method_fits(const struct tw_route *route, enum tw_method method)
     return route->method == method || (route->method == TW_METHOD_GET && method == TW_METHOD_HEAD);
 }
 
+static bool has_body(enum tw_method method)
+{
+    return method == TW_METHOD_POST || method == TW_METHOD_PUT;
+}
+
 /* The first row that fits path and method; *ret_other: the first that fits the path only. A path
  * that stands in the table as it is belongs to no '*' row. */
 static const struct tw_route *find(struct tw_str path, enum tw_method method,
@@ -99,33 +108,31 @@ static const struct tw_route *find(struct tw_str path, enum tw_method method,
         if (!matches(&table[i], path, &rest)) {
             continue;
         }
+        if (*ret_other != NULL && strcmp((*ret_other)->pattern, table[i].pattern) != 0) {
+            return NULL;
+        }
         if (method_fits(&table[i], method)) {
-            bool is_same =
-                *ret_other != NULL && strcmp((*ret_other)->pattern, table[i].pattern) == 0;
-            return *ret_other == NULL || is_same ? &table[i] : NULL;
+            return &table[i];
         }
         if (*ret_other == NULL) {
             *ret_other = &table[i];
-        }
-        if (rest.ptr == NULL) {
-            return NULL;
         }
     }
     return NULL;
 }
 
-/* The methods of a path, by the rows that have its pattern. */
-static const char *methods_of(const struct tw_route *route)
+/* The methods of this path, for people and programs: "GET, HEAD, PUT". */
+static void list_methods(const struct tw_route *first, char *text, size_t size)
 {
-    bool has_get = false;
-    bool has_post = false;
-    for (size_t i = 0; i < ROUTE_COUNT; i++) {
-        if (strcmp(table[i].pattern, route->pattern) == 0) {
-            has_get = has_get || table[i].method == TW_METHOD_GET;
-            has_post = has_post || table[i].method == TW_METHOD_POST;
+    static const char *const names[] = {
+        [TW_METHOD_GET] = "GET, HEAD", [TW_METHOD_POST] = "POST", [TW_METHOD_PUT] = "PUT"};
+    size_t used = 0;
+    for (const struct tw_route *row = first; row < table + ROUTE_COUNT; row++) {
+        if (strcmp(row->pattern, first->pattern) == 0) {
+            used += (size_t)snprintf(text + used, size - used, "%s%s", used == 0 ? "" : ", ",
+                                     names[row->method]); /* each method once: it fits */
         }
     }
-    return !has_post ? "GET, HEAD" : has_get ? "GET, HEAD, POST" : "POST";
 }
 
 static const struct tw_route *refuse(struct tw_response *response, enum tw_web_problem kind,
@@ -136,11 +143,11 @@ static const struct tw_route *refuse(struct tw_response *response, enum tw_web_p
      * told from it. */
     const struct tw_http_head *head = &request->head;
     response->must_close = response->must_close || head->status != 0 || head->length > 0 ||
-                           head->has_encoding || request->method == TW_METHOD_POST;
+                           head->has_encoding || has_body(request->method);
     return NULL;
 }
 
-/* What a POST must show, so that no page of another origin can send it. */
+/* What a POST or PUT must show, so that no page of another origin can send it. */
 static const struct tw_route *check_post(const struct tw_cfg *cfg, const struct tw_route *route,
                                          const struct tw_http_request *request,
                                          struct tw_response *response)
@@ -188,12 +195,13 @@ const struct tw_route *tw_router_accept(const struct tw_cfg *cfg,
         return refuse(response, TW_WEB_PROBLEM_NOT_FOUND, "no call has this path", request);
     }
     if (route == NULL) {
-        const char *allow = methods_of(other);
+        char allow[64] = "";
+        list_methods(other, allow, sizeof allow);
         (void)refuse(response, TW_WEB_PROBLEM_METHOD, NULL, request);
         (void)tw_response_header(response, "Allow", allow); /* a fixed text always fits */
         return NULL;
     }
-    if (route->method == TW_METHOD_POST) {
+    if (has_body(route->method)) {
         return check_post(cfg, route, request, response);
     }
     if (head->length > 0) {

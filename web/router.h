@@ -16,7 +16,7 @@ enum tw_route_store {
 };
 
 struct tw_route {
-    enum tw_method method; /* GET answers HEAD too; POST has a body */
+    enum tw_method method; /* GET answers HEAD too; POST and PUT have a body */
     const char *pattern;   /* a path; one that ends in '*' stands for everything behind it */
     enum tw_route_store store;
     tw_handler *handler;

@@ -336,6 +336,7 @@ static void take_sets(struct tw_web_state *state, struct tw_call *call)
     (void)pthread_mutex_lock(&state->mtx); /* cannot fail: a plain mutex, locked once */
     call->workflows = tw_workflows_ref(state->workflows);
     call->dashboards = tw_dashboards_ref(state->dashboards);
+    call->causes = state->causes == NULL ? NULL : tw_causes_ref(state->causes);
     (void)pthread_mutex_unlock(&state->mtx);
 }
 
@@ -343,6 +344,7 @@ static void give_sets(struct tw_call *call)
 {
     tw_workflows_unref(&call->workflows);
     tw_dashboards_unref(&call->dashboards);
+    tw_causes_unref(&call->causes);
 }
 
 static void resume(void *connection)
@@ -710,6 +712,16 @@ const struct tw_dashboards *tw_web_dashboards(struct tw_web *self)
     return dashboards;
 }
 
+void tw_web_set_causes(struct tw_web *self, const struct tw_causes *causes)
+{
+    const struct tw_causes *before = NULL;
+    (void)pthread_mutex_lock(&self->state.mtx); /* cannot fail: a plain mutex, locked once */
+    before = self->state.causes;
+    self->state.causes = tw_causes_ref(causes);
+    (void)pthread_mutex_unlock(&self->state.mtx);
+    tw_causes_unref(&before);
+}
+
 uint16_t tw_web_port(const struct tw_web *self)
 {
     return self->port;
@@ -739,6 +751,7 @@ int tw_web_destroy(struct tw_web **self_p)
     tw_static_destroy(&self->state.files);
     tw_workflows_unref(&self->state.workflows);
     tw_dashboards_unref(&self->state.dashboards);
+    tw_causes_unref(&self->state.causes);
     (void)pthread_mutex_destroy(&self->state.mtx); /* nobody holds it any more */
     free(self);
     *self_p = NULL;

@@ -10,6 +10,7 @@
 
 #include <stdint.h>
 
+#include "causes/causes.h"
 #include "config/config.h"
 #include "core/clock.h"
 #include "core/err.h"
@@ -26,6 +27,8 @@ int tw_web_new(const struct tw_cfg *cfg, const struct tw_workflows *workflows,
                struct tw_clock *clock, struct tw_web **ret_web, struct tw_diag *diag);
 /* Calls that begin from now on see these definitions; takes a reference. Any thread. */
 void tw_web_set_workflows(struct tw_web *self, const struct tw_workflows *workflows);
+/* The same for rules for causes; to begin with there are none. */
+void tw_web_set_causes(struct tw_web *self, const struct tw_causes *causes);
 /* The same for dashboards; those to begin with it reads itself. */
 void tw_web_set_dashboards(struct tw_web *self, const struct tw_dashboards *dashboards);
 /* Those in force, with a reference for the caller. */

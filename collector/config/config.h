@@ -162,6 +162,10 @@ struct tw_cfg {
         bool has_pack;              /* those that are built in */
         struct tw_cfg_strings dirs; /* whose *.yaml are read in order of name */
     } dashboards;
+    struct {
+        bool has_pack;              /* the retail rules that are built in */
+        struct tw_cfg_strings dirs; /* whose *.yaml are read in order of name */
+    } causes;
     struct tw_cfg_tap *taps;
     size_t tap_count;
     struct tw_cfg_object *objects;

@@ -180,6 +180,23 @@ static const struct tw_cfg_key dashboard_keys[] = {
              "One with a fault shows it; it is no reason not to start."},
 };
 
+static const struct tw_cfg_key cause_keys[] = {
+    {.name = "pack",
+     .type = TW_CFG_BOOL,
+     .is_reloadable = true,
+     .offset = IN_CFG(causes.has_pack),
+     .initial = true,
+     .help = "The retail rules that are built in; they are asked last."},
+    {.name = "dirs",
+     .type = TW_CFG_LIST,
+     .rule = TW_CFG_PATH,
+     .is_reloadable = true,
+     .offset = IN_CFG(causes.dirs),
+     .help = "Directories whose `*.yaml` are read in order of name: rules that map failures to "
+             "causes. Relative to the configuration file. They are asked in this order, behind "
+             "those of the operators (`causes.yaml` in `store.dir`)."},
+};
+
 static const struct tw_cfg_key track_keys[] = {
     INT_KEY(IN_CFG(track.linger_s), "linger-s", "s", 1, 86400, 600,
             "Objects and finished runs are remembered so long after their last event, so that late "
@@ -442,6 +459,8 @@ const struct tw_cfg_section tw_cfg_sections[TW_CFG_SECTION_COUNT] = {
     [TW_CFG_DASHBOARDS] =
         MAP_SECTION("dashboards", dashboard_keys,
                     "Where dashboards come from ([dashboards.md](dashboards.md))."),
+    [TW_CFG_CAUSES] = MAP_SECTION("causes", cause_keys,
+                                  "Where rules for causes come from ([causes.md](causes.md))."),
     [TW_CFG_TAPS] = LIST_SECTION("taps", tap_keys, struct tw_cfg_tap, taps, tap_count, 64,
                                  "ZeroMQ sockets on which the collector listens. A list given "
                                  "here takes the place of the built-in one."),

@@ -74,6 +74,7 @@ enum tw_cfg_section_id {
     TW_CFG_WEB,
     TW_CFG_WORKFLOWS,
     TW_CFG_DASHBOARDS,
+    TW_CFG_CAUSES,
     TW_CFG_TAPS,
     TW_CFG_OBJECTS,
     TW_CFG_SOURCES,

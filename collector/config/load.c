@@ -125,8 +125,8 @@ static int shipped_mappings(struct tw_parse *self)
                                            strlen(tw_builtin_adyen), true);
 }
 
-/* Directories of workflows and dashboards count from the configuration file. One that is not there
- * stays as it is written, for the fault. */
+/* Directories of workflows, dashboards and rules count from the configuration file. One that is not
+ * there stays as it is written, for the fault. */
 static int resolve_dirs(const struct tw_parse *self, struct tw_cfg_strings *dirs)
 {
     for (size_t i = 0; i < dirs->count && self->dir != NULL; i++) {
@@ -169,6 +169,7 @@ static int fill(struct tw_parse *self, const struct input *input)
     }
     rc = rc != TW_OK ? rc : resolve_dirs(self, &self->cfg->workflows.dirs);
     rc = rc != TW_OK ? rc : resolve_dirs(self, &self->cfg->dashboards.dirs);
+    rc = rc != TW_OK ? rc : resolve_dirs(self, &self->cfg->causes.dirs);
     rc = rc != TW_OK ? rc : tw_parse_mapping_files(self);
     rc = rc != TW_OK ? rc : shipped_mappings(self);
     if (rc != TW_OK) {

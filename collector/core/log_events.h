@@ -43,7 +43,8 @@
     X(ARCHIVE_REFUSED, ERROR, "archive_refused",                                                   \
       "series.db cannot be used; partitions keep their series")                                    \
     X(DESK_BEGINS_ANEW, WARN, "desk_begins_anew",                                                  \
-      "the desk is ahead of the store: all is followed again")
+      "the desk is ahead of the store: all is followed again")                                     \
+    X(CAUSES_IN_FORCE, INFO, "causes_in_force", "other rules for causes are in force")
 
 enum tw_log_event {
 #define TW_LOG_ENUM(name, level, text, help) TW_LOG_##name##_EVENT,

@@ -416,6 +416,7 @@ static void settle_repeat(struct tw_batch *batch, struct tw_record *record)
     batch->totals.v[is_duplicate ? TW_TOTAL_events_duplicate : TW_TOTAL_events_conflict]++;
     record->objects = NULL;
     record->object_count = 0;
+    record->cause = TW_CAUSE_NONE;
     if (is_duplicate) {
         record->json = TW_STR_NULL;
     }

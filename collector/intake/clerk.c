@@ -8,6 +8,7 @@
 
 #include "core/actor.h"
 #include "core/log.h"
+#include "intake/clerk_causes.h"
 #include "intake/intake.h"
 #include "store/request.h"
 
@@ -143,9 +144,6 @@ static int retry_all(struct tw_clerk *self, const json_t *body, struct tally *ta
 
 static int carry_out(struct tw_clerk *self, const struct tw_request *request, struct tally *tally)
 {
-    if (!tw_str_is(request->kind, "quarantine-retry")) {
-        return TW_EINVAL;
-    }
     json_t *body = json_loadb(request->body.ptr, request->body.len, 0, NULL);
     if (body == NULL) {
         return TW_ESYNTAX;
@@ -161,26 +159,40 @@ static int carry_out(struct tw_clerk *self, const struct tw_request *request, st
     return rc == TW_OK ? collected : rc;
 }
 
-static void handle(struct tw_clerk *self, const struct tw_request *request)
+static int retry(struct tw_clerk *self, const struct tw_request *request, json_t **ret_result)
 {
     struct tally tally = {0};
     int rc = carry_out(self, request, &tally);
-    json_t *result = json_pack("{s:I, s:I, s:I, s:I}", "tried", (json_int_t)tally.tried, "solved",
-                               (json_int_t)tally.solved, "failed", (json_int_t)tally.failed,
-                               "skipped", (json_int_t)tally.skipped);
-    if (result != NULL && rc != TW_OK) {
-        (void)json_object_set_new(result, "error", json_string(tw_err_text(rc)));
+    *ret_result = json_pack("{s:I, s:I, s:I, s:I}", "tried", (json_int_t)tally.tried, "solved",
+                            (json_int_t)tally.solved, "failed", (json_int_t)tally.failed, "skipped",
+                            (json_int_t)tally.skipped);
+    if (*ret_result != NULL && rc != TW_OK) {
+        (void)json_object_set_new(*ret_result, "error", json_string(tw_err_text(rc)));
+    }
+    return rc;
+}
+
+static void handle(struct tw_clerk *self, const struct tw_request *request)
+{
+    json_t *result = NULL;
+    int rc = TW_EINVAL;
+    if (tw_str_is(request->kind, "quarantine-retry")) {
+        rc = retry(self, request, &result);
+    } else if (tw_str_is(request->kind, "cause-rules")) {
+        rc = tw_clerk_cause_rules(self->cfg->store.dir, request->body, &result);
+    } else {
+        result = json_pack("{s:s}", "error", tw_err_text(rc));
     }
     char *text = result == NULL ? NULL : json_dumps(result, JSON_COMPACT);
+    struct tw_str told = text == NULL ? TW_STR_LIT("{}") : tw_str_of(text);
     struct tw_diag diag = {""};
-    int finished = tw_request_finish(self->cfg->store.dir, request->id,
-                                     rc == TW_OK ? TW_REQUEST_DONE : TW_REQUEST_FAILED,
-                                     text == NULL ? TW_STR_LIT("{}") : tw_str_of(text), &diag);
+    int finished =
+        tw_request_finish(self->cfg->store.dir, request->id,
+                          rc == TW_OK ? TW_REQUEST_DONE : TW_REQUEST_FAILED, told, &diag);
     tw_log(rc == TW_OK && finished == TW_OK ? TW_LOG_REQUEST_DONE_EVENT
                                             : TW_LOG_REQUEST_FAILED_EVENT,
            TW_F_INT("request", request->id), TW_F_STR("kind", request->kind),
-           TW_F_STR("actor", request->actor), TW_F_INT("tried", tally.tried),
-           TW_F_INT("solved", tally.solved),
+           TW_F_STR("actor", request->actor), TW_F_STR("told", told),
            TW_F_CSTR("result", tw_err_text(rc == TW_OK ? finished : rc)));
     free(text);
     json_decref(result);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The clerk carries out what operators ask for: it reads the requests that wait in the store and
  * passes them to the thread that can do them. Today: `quarantine-retry` with a body
- * {"ids":[1,2]} or {"all":true} or {"reason":"mapping"}.
+ * {"ids":[1,2]} or {"all":true} or {"reason":"mapping"}; `cause-rules` (clerk_causes.h).
  * Thread:  `clerk`, started and stopped by main. Blocks on the catalogue (at most 5 s) and on the
  *          intake. Looks for requests every 250 ms.
  * Limits:  TW_RETRIES_MAX entries under way, CLERK_ENTRIES_MAX entries a request.

@@ -68,6 +68,7 @@ struct tw_intake {
     struct tw_diag diag;  /* why the start failed; read after the actor reported */
     /* shared: from main to the intake thread, a reference moves along */
     _Atomic(const struct tw_workflows *) next_workflows;
+    _Atomic(const struct tw_causes *) next_causes;
     /* owned by the intake thread */
     struct tw_pipeline *pipeline;
     uint16_t *tap_codes;
@@ -385,6 +386,17 @@ static int take_workflows(struct tw_intake *self)
     return rc;
 }
 
+/* As above. */
+static void take_causes(struct tw_intake *self)
+{
+    const struct tw_causes *causes =
+        atomic_exchange_explicit(&self->next_causes, NULL, memory_order_acquire);
+    if (causes != NULL) {
+        tw_pipeline_set_causes(self->pipeline, causes);
+        tw_causes_unref(&causes);
+    }
+}
+
 static int turn(struct tw_intake *self, bool may_wait, size_t *ret_received)
 {
     struct tw_clock *clock = self->options.clock;
@@ -410,6 +422,7 @@ static int turn(struct tw_intake *self, bool may_wait, size_t *ret_received)
         rc = take_committed(self);
     }
     if (rc == TW_OK) {
+        take_causes(self);
         rc = take_workflows(self);
     }
     if (rc == TW_OK && may) {
@@ -470,6 +483,7 @@ static int start(struct tw_intake *self)
     int rc = tw_pipeline_new(cfg, self->options.store, self->options.workflows, &self->pipeline,
                              &self->diag);
     if (rc == TW_OK) {
+        tw_pipeline_set_causes(self->pipeline, self->options.causes);
         tw_log(TW_LOG_RECOVERED_EVENT, TW_F_INT("next_event", tw_pipeline_next_n(self->pipeline)),
                TW_F_INT("replayed", tw_pipeline_replayed(self->pipeline)),
                TW_F_INT("tracked", tw_pipeline_tracked(self->pipeline)),
@@ -571,6 +585,8 @@ int tw_intake_destroy(struct tw_intake **self_p)
     int rc = tw_actor_destroy(&self->actor);
     const struct tw_workflows *left = atomic_load(&self->next_workflows);
     tw_workflows_unref(&left);
+    const struct tw_causes *causes = atomic_load(&self->next_causes);
+    tw_causes_unref(&causes);
     free(self);
     return rc;
 }
@@ -586,4 +602,11 @@ void tw_intake_reload(struct tw_intake *self, const struct tw_workflows *workflo
     next = atomic_exchange_explicit(&self->next_workflows, next, memory_order_acq_rel);
     tw_workflows_unref(&next); /* one that was not taken in time */
     tw_taps_reload_clients(self->taps);
+}
+
+void tw_intake_set_causes(struct tw_intake *self, const struct tw_causes *causes)
+{
+    const struct tw_causes *next = tw_causes_ref(causes);
+    next = atomic_exchange_explicit(&self->next_causes, next, memory_order_acq_rel);
+    tw_causes_unref(&next); /* one that was not taken in time */
 }

@@ -13,6 +13,7 @@
 #ifndef TW_INTAKE_INTAKE_H
 #define TW_INTAKE_INTAKE_H
 
+#include "causes/causes.h"
 #include "core/chan.h"
 #include "core/clock.h"
 #include "store/reader.h"
@@ -36,6 +37,7 @@ void tw_retry_destroy(struct tw_retry **self_p);
 struct tw_intake_options {
     const struct tw_cfg *cfg;
     const struct tw_workflows *workflows; /* to begin with; borrowed until ready */
+    const struct tw_causes *causes;       /* likewise; NULL: no rules */
     struct tw_clock *clock;
     struct tw_store *store;
     struct tw_chan *to_writer;   /* capacity >= intake.batches */
@@ -55,5 +57,7 @@ int tw_intake_destroy(struct tw_intake **self_p);
 bool tw_intake_has_failed(const struct tw_intake *self);
 /* Put these workflows in force and read the client keys again. Takes a reference. Any thread. */
 void tw_intake_reload(struct tw_intake *self, const struct tw_workflows *workflows);
+/* Decide causes by these rules from the next message on. Takes a reference. Any thread. */
+void tw_intake_set_causes(struct tw_intake *self, const struct tw_causes *causes);
 
 #endif

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "causes/causes.h"
 #include "core/log.h"
 #include "correlate/correlate.h"
 #include "event/decode.h"
@@ -52,6 +53,7 @@ struct tw_pipeline {
     size_t tap_count;
     struct tw_str replay_sequence; /* sinks of the replay */
     struct tw_str replay_store;
+    const struct tw_causes *causes; /* a reference; NULL: no rules */
     /* tracking; NULL: there is none */
     struct tw_tracker *tracker;
     bool has_workflows;                      /* the set that it began with has some */
@@ -322,6 +324,7 @@ void tw_pipeline_destroy(struct tw_pipeline **self_p)
         return;
     }
     tw_tracker_destroy(&self->tracker);
+    tw_causes_unref(&self->causes);
     tw_reader_close(&self->reader);
     tw_decoder_destroy(&self->decoder);
     tw_correlator_destroy(&self->correlator);
@@ -376,6 +379,29 @@ static struct tw_tap_state *tap_of(struct tw_pipeline *self, uint16_t code)
     return NULL;
 }
 
+static bool says_failure(struct tw_str outcome)
+{
+    return outcome.ptr != NULL && (tw_str_is(outcome, "failed") || tw_str_is(outcome, "retrying") ||
+                                   tw_str_is(outcome, "deadletter"));
+}
+
+/* Why it failed is decided here, once, and is stored with the record: whoever reads it takes the
+ * same, whatever the rules are by then. */
+static void decide_cause(struct tw_pipeline *self, const struct tw_event *event,
+                         const struct tw_track_note *note)
+{
+    struct tw_failure_facts facts;
+    struct tw_cause_verdict verdict;
+    if (!says_failure(event->attr[TW_ATTR_OUTCOME]) &&
+        tw_tracker_note_cause(note) == TW_CAUSE_NONE) {
+        return;
+    }
+    tw_causes_facts(event, &facts);
+    tw_causes_classify(self->causes, &facts, &verdict);
+    tw_causes_count(self->causes, verdict.index);
+    self->batch->records[self->batch->record_count - 1].cause = (uint8_t)verdict.cause;
+}
+
 static void on_event(void *context, const struct tw_event *event)
 {
     struct tw_pipeline *self = context;
@@ -399,6 +425,9 @@ static void on_event(void *context, const struct tw_event *event)
     }
     if (now->rc == TW_OK) {
         now->rc = tw_correlate_add(self->correlator, self->batch, now->message, event, note);
+    }
+    if (now->rc == TW_OK) {
+        decide_cause(self, event, note);
     }
 }
 
@@ -598,6 +627,16 @@ void tw_pipeline_taps_empty(struct tw_pipeline *self, tw_wall_t now)
 int tw_pipeline_reload(struct tw_pipeline *self, const struct tw_workflows *workflows)
 {
     return self->tracker == NULL ? TW_OK : tw_tracker_reload(self->tracker, workflows);
+}
+
+void tw_pipeline_set_causes(struct tw_pipeline *self, const struct tw_causes *causes)
+{
+    const struct tw_causes *before = self->causes;
+    self->causes = causes == NULL ? NULL : tw_causes_ref(causes);
+    if (causes != NULL) {
+        tw_causes_start_count(causes);
+    }
+    tw_causes_unref(&before);
 }
 
 void tw_pipeline_finish(struct tw_pipeline *self)

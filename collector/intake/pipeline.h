@@ -10,6 +10,7 @@
 #ifndef TW_INTAKE_PIPELINE_H
 #define TW_INTAKE_PIPELINE_H
 
+#include "causes/causes.h"
 #include "core/clock.h"
 #include "event/event.h"
 #include "store/reader.h"
@@ -59,6 +60,9 @@ void tw_pipeline_taps_empty(struct tw_pipeline *self, tw_wall_t now);
 /* Definitions of workflows from now on; runs that are open keep theirs. TW_OK, TW_ENOMEM, TW_ELIMIT
  * (more versions than can be known at a time: nothing was changed). */
 int tw_pipeline_reload(struct tw_pipeline *self, const struct tw_workflows *workflows);
+/* Rules by which the causes of failures are decided from now on; takes a reference. NULL, and until
+ * the first call: what events name themselves. */
+void tw_pipeline_set_causes(struct tw_pipeline *self, const struct tw_causes *causes);
 /* The batch that is closed next is the last one: the state of tracking goes with it. */
 void tw_pipeline_finish(struct tw_pipeline *self);
 /* The oldest closed batch is in the store (or never will be). */

@@ -43,6 +43,10 @@ struct tw_record {
      * ahead; 0: right, or nobody knows. Decided once, by tracking (track/skew.h), so that whoever
      * reads the event takes the same for its true time. */
     int64_t clock_ns;
+    /* Why it failed, decided once, by the rules in force when it came (causes/causes.h). NONE: it
+     * did not fail, or it was stored before version 4 of partitions and its `errorclass` says it.
+     */
+    uint8_t cause; /* enum tw_cause */
     uint16_t tap;
     uint32_t source;    /* number of the source (tw_source_state.number) */
     struct tw_str peer; /* at most 255 bytes */

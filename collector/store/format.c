@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Stored forms. A raw record is: a flag byte; tap and source where they differ from the record
- * before; received as difference to the record before; event time likewise, in its own unit, with
- * the offset of the source's clock in front where there is one; `of` and `effect_of` as distances
- * back; peer where it differs; json; objects. An object whose id lies inside the json (the usual
- * case) is stored as a position there.
+ * Stored forms. A raw record is: the cause of a failure, where it is one; a flag byte; tap and
+ * source where they differ from the record before; received as difference to the record before;
+ * event time likewise, in its own unit, with the offset of the source's clock in front where there
+ * is one; `of` and `effect_of` as distances back; peer where it differs; json; objects. An object
+ * whose id lies inside the json (the usual case) is stored as a position there.
  */
 #include "config.h"
 #include "store/format.h"
@@ -23,7 +23,7 @@
 #define BLOCK_OBJECTS_MAX (512u * 1024u * 1024u) /* bytes of decoded objects of one block */
 #define BLOCK_HEAD_MAX    18                     /* checksum and a varint */
 #define VARINT_MAX        10
-#define RECORD_FIXED_MAX  (1 + 10 * VARINT_MAX)
+#define RECORD_FIXED_MAX  (2 + 10 * VARINT_MAX)
 #define OBJECT_FIXED_MAX  (3 * VARINT_MAX)
 
 enum record_flag {
@@ -35,6 +35,11 @@ enum record_flag {
     RECORD_HAS_JSON = 0x40,
     RECORD_HAS_PEER = 0x80,
 };
+
+/* In front of the flags, a byte of kind 0, which no record has: what failed, and why (enum
+ * tw_cause). Since version 4 of partitions. */
+#define CAUSE_SHIFT 2
+#define CAUSE_MAX   15
 
 /* Objects: type << OBJECT_SHIFT with these. */
 enum object_flag { OBJECT_IN_JSON = 1, OBJECT_HAS_SCOPE = 2, OBJECT_SCOPE_IN_JSON = 4 };
@@ -240,6 +245,9 @@ static uint8_t *put_record(uint8_t *to, const struct tw_record *record,
     flags |= record->effect_of != 0 ? RECORD_HAS_EFFECT : 0u;
     flags |= record->json.ptr != NULL ? RECORD_HAS_JSON : 0u;
     flags |= record->peer.ptr != NULL ? RECORD_HAS_PEER : 0u;
+    if (record->cause != 0) {
+        *to++ = (uint8_t)(record->cause << CAUSE_SHIFT);
+    }
     *to++ = (uint8_t)flags;
     to = put_varint(to, time_delta(record->received, before->received));
     if (record->has_time && record->clock_ns != 0) {
@@ -277,7 +285,8 @@ static size_t record_max_bytes(const struct tw_record *record)
 
 int tw_block_add(struct tw_block_writer *self, const struct tw_record *record)
 {
-    TW_ASSERT(record->kind >= TW_RECORD_EVENT && record->kind <= TW_RECORD_CONFLICT);
+    TW_ASSERT(record->kind >= TW_RECORD_EVENT && record->kind <= TW_RECORD_CONFLICT &&
+              record->cause <= CAUSE_MAX);
     if (record->peer.len > sizeof self->peer || record->json.len > BLOCK_RAW_MAX) {
         return TW_ELIMIT;
     }
@@ -497,6 +506,19 @@ static void get_peer(struct tw_cursor *cursor, unsigned flags, struct record_bef
     }
 }
 
+/* The flags of a record; what stands in front of them goes into it. 0: damaged. */
+static unsigned get_flags(struct tw_cursor *cursor, struct tw_record *record)
+{
+    unsigned flags = tw_cursor_byte(cursor);
+    if ((flags & RECORD_KIND) == 0) {
+        unsigned cause = flags >> CAUSE_SHIFT;
+        record->cause = (uint8_t)cause;
+        flags = cause == 0 || cause >= TW_CAUSE_COUNT ? 0 : tw_cursor_byte(cursor);
+    }
+    record->kind = (enum tw_record_kind)(flags & RECORD_KIND);
+    return flags;
+}
+
 /* The references to earlier records; distances beyond the first record are damage. */
 static int get_references(struct tw_cursor *cursor, unsigned flags, struct tw_record *record)
 {
@@ -519,8 +541,8 @@ int tw_block_next(struct tw_block_reader *self, struct tw_record *ret_record)
     if (cursor->p == cursor->end) {
         return TW_ENOTFOUND;
     }
-    unsigned flags = tw_cursor_byte(cursor);
-    struct tw_record record = {.n = self->next_n, .kind = (enum tw_record_kind)(flags & 3u)};
+    struct tw_record record = {.n = self->next_n};
+    unsigned flags = get_flags(cursor, &record);
     record.received = time_add(before->received, get_varint(cursor));
     record.time = record.received;
     record.has_time = (flags & RECORD_HAS_TIME) != 0;

@@ -43,7 +43,9 @@ struct tw_match_entry {
 /* What tracking wants of an event. Texts are borrowed from it; absent: not there. */
 struct tw_match {
     uint32_t id;   /* of the match set; 0: it matches nothing */
-    uint8_t cause; /* enum tw_cause; NONE unless it says that something failed */
+    /* enum tw_cause; NONE unless it says that something failed. What the event itself names; the
+     * record may know better (tw_record.cause). */
+    uint8_t cause;
     bool has_amount;
     char currency[4];
     int64_t amount_minor; /* in the currency's minor unit: cents, yen, fils */

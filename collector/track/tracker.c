@@ -353,7 +353,10 @@ static int see(struct tw_tracker *self, const struct tw_record *record,
     *ret_seen = (struct tw_seen){.n = record->n,
                                  .time = record->received,
                                  .match = note->match.id,
-                                 .cause = note->match.cause,
+                                 .cause = note->match.cause != TW_CAUSE_NONE &&
+                                                  record->cause != TW_CAUSE_NONE
+                                              ? record->cause
+                                              : note->match.cause,
                                  .record = record,
                                  .said = &note->match};
     if (record->has_time) {
@@ -477,6 +480,11 @@ static size_t carried_by(const struct tw_tracker *self, const struct tw_record *
         }
     }
     return count;
+}
+
+enum tw_cause tw_tracker_note_cause(const struct tw_track_note *note)
+{
+    return note == NULL ? TW_CAUSE_NONE : (enum tw_cause)note->match.cause;
 }
 
 const unsigned tw_tracker_ahead_at[TW_TRACK_AHEAD_STAGES] = {TW_TRACK_AHEAD, 16, 8, 4};

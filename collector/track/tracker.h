@@ -50,6 +50,9 @@ void tw_tracker_destroy(struct tw_tracker **self_p);
  * carries no link. TW_OK or TW_ENOMEM. */
 int tw_tracker_note(struct tw_tracker *self, const struct tw_event *event, struct tw_arena *arena,
                     const struct tw_track_note **ret_note);
+/* NONE: as far as workflows know nothing failed; else the cause that the event itself names, which
+ * counts where the record has none (tw_record.cause). NULL: NONE. */
+enum tw_cause tw_tracker_note_cause(const struct tw_track_note *note);
 /* To hide memory latency: say what will be applied soon, first TW_TRACK_AHEAD records before it,
  * then with each of the lesser distances of tw_tracker_ahead_at[]. Changes nothing. */
 #define TW_TRACK_AHEAD        24
@@ -57,7 +60,7 @@ int tw_tracker_note(struct tw_tracker *self, const struct tw_event *event, struc
 extern const unsigned tw_tracker_ahead_at[TW_TRACK_AHEAD_STAGES]; /* records, descending */
 void tw_tracker_ahead(struct tw_tracker *self, const struct tw_record *record,
                       const struct tw_track_note *note, unsigned stage);
-/* One first-seen event; sets record->clock_ns, with which it is stored. */
+/* One first-seen event, its cause decided; sets record->clock_ns, with which it is stored. */
 int tw_tracker_apply(struct tw_tracker *self, struct tw_record *record,
                      const struct tw_track_note *note);
 /* One that is stored: it is taken as it was then. */

@@ -124,6 +124,8 @@ static void add_record(struct kit *self, uint64_t n)
             ? (record->received.ns / 1000000 - (int64_t)kit_rnd(self, 100000)) * 1000000
             : record->received.ns;
     record->clock_ns = record->has_time && n % 4 == 0 ? (int64_t)(n % 1000) * 997 - 500000 : 0;
+    record->cause =
+        (uint8_t)(record->kind == TW_RECORD_EVENT && n % 7 == 0 ? n % TW_CAUSE_COUNT : 0);
     record->tap = (uint16_t)(1 + kit_rnd(self, KIT_TAPS));
     record->source = (uint32_t)kit_rnd(self, KIT_SOURCES);
     record->peer = kit_rnd(self, 2) == 0 ? TW_STR_NULL : TW_STR_LIT("store-7");
@@ -303,7 +305,7 @@ void kit_check_record(const struct tw_record *a, const struct tw_record *b)
 {
     assert_true(a->n == b->n && a->kind == b->kind && a->of == b->of);
     assert_true(a->effect_of == b->effect_of && a->has_time == b->has_time);
-    assert_true(a->clock_ns == b->clock_ns);
+    assert_true(a->clock_ns == b->clock_ns && a->cause == b->cause);
     assert_true(a->received.ns == b->received.ns && a->time.ns == b->time.ns);
     assert_true(a->tap == b->tap && a->source == b->source);
     assert_true(tw_str_equal(a->peer, b->peer));

@@ -76,6 +76,7 @@ static struct tw_record rnd_record(struct tw_arena *arena, uint64_t n)
     if (record.has_time && rnd(3) == 0) {
         record.clock_ns = rnd(9) == 0 ? INT64_MIN : (int64_t)rnd(200) * TW_NS_PER_S - 100;
     }
+    record.cause = (uint8_t)(rnd(4) == 0 ? rnd(TW_CAUSE_COUNT) : TW_CAUSE_NONE);
     record.tap = (uint16_t)rnd(3);
     record.source = (uint32_t)(rnd(10) == 0 ? UINT32_MAX : rnd(3));
     record.peer = rnd(3) == 0 ? TW_STR_NULL : rnd_text(arena, 0, rnd(10) == 0 ? 255 : 1);
@@ -96,7 +97,7 @@ static void check_record(const struct tw_record *a, const struct tw_record *b)
     assert_true(a->n == b->n && a->kind == b->kind && a->of == b->of);
     assert_true(a->effect_of == b->effect_of && a->has_time == b->has_time);
     assert_true(a->received.ns == b->received.ns && a->time.ns == b->time.ns);
-    assert_true(a->clock_ns == b->clock_ns);
+    assert_true(a->clock_ns == b->clock_ns && a->cause == b->cause);
     assert_true(a->tap == b->tap && a->source == b->source);
     check_text(a->peer, b->peer);
     check_text(a->json, b->json);
@@ -106,6 +107,45 @@ static void check_record(const struct tw_record *a, const struct tw_record *b)
         check_text(a->objects[i].id, b->objects[i].id);
         check_text(a->objects[i].scope, b->objects[i].scope);
     }
+}
+
+/* Raw bytes of one record with this cause; what reading it says. */
+static size_t with_cause(unsigned cause, int *ret_rc, struct tw_record *ret_record)
+{
+    struct tw_buf out;
+    struct tw_block_writer *writer = NULL;
+    struct tw_block_reader *reader = NULL;
+    const struct tw_record record = {
+        .n = 1, .kind = TW_RECORD_EVENT, .json = TW_STR_LIT("{}"), .cause = (uint8_t)cause};
+    tw_buf_init(&out, 1u << 20);
+    assert_int_equal(tw_block_writer_new(1, &writer), TW_OK);
+    assert_int_equal(tw_block_reader_new(&reader), TW_OK);
+    assert_int_equal(tw_block_add(writer, &record), TW_OK);
+    size_t bytes = tw_block_bytes(writer);
+    assert_int_equal(tw_block_finish(writer, &out), TW_OK);
+    assert_int_equal(tw_block_open(reader, 1, out.data, out.len), TW_OK);
+    *ret_rc = tw_block_next(reader, ret_record);
+    tw_block_reader_destroy(&reader);
+    tw_block_writer_destroy(&writer);
+    tw_buf_fini(&out);
+    return bytes;
+}
+
+static void block__causes__take_a_byte_where_something_failed(void **state)
+{
+    (void)state;
+    struct tw_record back;
+    int rc = TW_OK;
+    size_t plain = with_cause(TW_CAUSE_NONE, &rc, &back);
+    assert_int_equal(rc, TW_OK);
+    assert_int_equal(back.cause, TW_CAUSE_NONE);
+    for (unsigned cause = TW_CAUSE_NONE + 1; cause < TW_CAUSE_COUNT; cause++) {
+        assert_int_equal(with_cause(cause, &rc, &back), plain + 1);
+        assert_int_equal(rc, TW_OK);
+        assert_int_equal(back.cause, cause);
+    }
+    (void)with_cause(TW_CAUSE_COUNT, &rc, &back); /* of a later program, or damage */
+    assert_int_equal(rc, TW_EDAMAGED);
 }
 
 static void block__random_records__come_back_whole(void **state)
@@ -531,6 +571,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(block__random_records__come_back_whole),
+        cmocka_unit_test(block__causes__take_a_byte_where_something_failed),
         cmocka_unit_test(block__peer_over_its_bound__refused_and_the_rest_stays),
         cmocka_unit_test(block__any_byte_changed_or_cut__is_damage),
         cmocka_unit_test(block__forged_content__never_read_outside),

@@ -586,6 +586,36 @@ static void open__version_2__gets_the_troubles_of_runs(void **state)
     assert_int_equal(count_runs("posted", false), 3);
 }
 
+/* The step from 3: no record says why it failed; those that come now may. */
+static void open__version_3__records_have_no_cause_until_now(void **state)
+{
+    (void)state;
+    become_today();
+    must_open();
+    kit_commit(&kit, 6, false); /* none of these has one */
+    kit_close(&kit);
+    (void)kit_number(&kit, "part-000001.db", "DROP TABLE setback");
+    (void)kit_number(&kit, "part-000001.db", "PRAGMA user_version = 3");
+    must_open();
+    assert_int_equal(version_of("part-000001.db"), tw_part_schema()->version);
+    kit_commit(&kit, 60, false);
+    check_all_there();
+    struct tw_reader *reader = NULL;
+    struct tw_arena arena;
+    unsigned with_cause = 0;
+    tw_arena_init(&arena, 1u << 20);
+    assert_int_equal(tw_reader_open(kit.dir, &reader, &kit.diag), TW_OK);
+    for (uint64_t n = 1; n <= 66; n++) {
+        struct tw_stored stored;
+        assert_int_equal(tw_reader_record(reader, &arena, n, &stored), TW_OK);
+        assert_true(n > 6 || stored.record.cause == TW_CAUSE_NONE);
+        with_cause += stored.record.cause != TW_CAUSE_NONE ? 1 : 0;
+    }
+    assert_true(with_cause > 3);
+    tw_reader_close(&reader);
+    tw_arena_fini(&arena);
+}
+
 /* Sealed files of older versions stay as they are until their payload expires: then they are
  * written anew, as one of today. */
 static void strip__sealed_by_an_older_version__is_made_one_of_today(void **state)
@@ -675,6 +705,7 @@ int main(void)
         TEST(reader__store_not_yet_migrated__says_who_does_it),
         TEST(open__version_1__gets_the_tables_of_tracking),
         TEST(open__version_2__gets_the_troubles_of_runs),
+        TEST(open__version_3__records_have_no_cause_until_now),
         TEST(strip__sealed_by_an_older_version__is_made_one_of_today),
         TEST(open__version_4__sources_get_a_store_with_their_next_state),
         TEST(migrate_file__no_file__is_not_found),
