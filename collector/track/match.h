@@ -42,7 +42,7 @@ struct tw_match_entry {
 
 /* What tracking wants of an event. Texts are borrowed from it; absent: not there. */
 struct tw_match {
-    uint32_t id;   /* of the match set; 0: it matches nothing */
+    uint32_t id; /* of the match set; 0: it matches nothing */
     /* enum tw_cause; NONE unless it says that something failed. What the event itself names; the
      * record may know better (tw_record.cause). */
     uint8_t cause;
