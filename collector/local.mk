@@ -258,8 +258,8 @@ tillwatch_SOURCES = \
     collector/import_lines.c collector/import_lines.h \
     collector/import_progress.c collector/import_progress.h \
     collector/main.c
-tillwatch_LDADD = web/libweb.a collector/libdesk.a collector/libintake.a collector/libcorrelate.a \
-tillwatch_LDADD = web/libweb.a collector/libintake.a collector/libcauses.a collector/libcorrelate.a \
+tillwatch_LDADD = web/libweb.a collector/libdesk.a collector/libintake.a \
+    collector/libcauses.a collector/libcorrelate.a \
     collector/libevent.a collector/libtap.a collector/libstore.a collector/libtrack.a \
     collector/libworkflow.a \
     collector/libconfig.a \
