@@ -529,6 +529,7 @@ EXTRA_DIST += tests/system/test_plots.py tests/bench/bench_plots.py tests/bench/
 EXTRA_DIST += tests/system/test_prometheus.py tests/system/test_stream.py tests/system/test_track_web.py tests/system/test_web.py tests/browser/fill.py tests/browser/package-lock.json \
     tests/browser/package.json tests/browser/test_pages.mjs tests/browser/test_tabs.mjs \
     tests/browser/kit.mjs tests/browser/test_flows.mjs tests/browser/test_graphs.mjs tests/browser/test_live.mjs
+    tests/browser/kit.mjs tests/browser/test_data.mjs tests/browser/test_flows.mjs tests/browser/test_live.mjs
 tests_fuzz_fuzz_web_SOURCES = tests/fuzz/fuzz_web.c tests/fuzz/fuzz.h
 tests_fuzz_fuzz_web_LDADD = web/libweb.a collector/libcore.a $(JANSSON_LIBS)
 if FUZZING

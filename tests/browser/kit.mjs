@@ -134,6 +134,20 @@ export async function api(path) {
   return answer.json();
 }
 
+export async function untilApi(path, condition, ms = WAIT_MS) {
+  for (const deadline = Date.now() + ms; ; await sleep(100)) {
+    const answer = await api(path);
+    if (condition(answer)) return answer;
+    if (Date.now() > deadline) throw new Error("waited in vain for " + path + " " + condition);
+  }
+}
+
+// The estate of fill.py, and all that the collector says of it first.
+export async function fillEstate() {
+  fill("estate");
+  await untilApi("/stores/0042", (answer) => answer.status !== 404);
+}
+
 // --- the browser
 
 const faults = []; // of pages: scripts that ran, policies that were broken, errors, dialogs, strangers
@@ -227,6 +241,8 @@ export async function open(page, path) {
 // Within the tower: the page that is open shows another one.
 export async function move(page, path) {
   await page.evaluate((to) => {
+    if (location.pathname !== to.split("?")[0])
+      document.querySelector("main > *").className = "old";
     const link = document.createElement("a");
     link.href = to;
     document.body.append(link);

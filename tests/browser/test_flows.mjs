@@ -1,19 +1,18 @@
 #!/usr/bin/env node
 // SPDX-License-Identifier: Apache-2.0
 // What the pages do, in a real Chromium over a real tower: finding an order with the keyboard alone,
-// following it, plots, tables, ranges of time.
+// following it, and reaching everything on every page with the keyboard.
 // TAP. Pictures of some moments are left beside those of test_pages.mjs.
 import {
-  api,
   fill,
+  fillEstate,
   ok,
   open,
+  PAGES,
   picture,
   query,
   run,
-  same,
   settled,
-  sleep,
   startTower,
   takeFaults,
   textOf,
@@ -239,9 +238,165 @@ async function tryAgain(page) {
   ok(true, "an entry is tried again with the keyboard, and the page says what came of it");
 }
 
-function estate() {
+// --- everything by the keyboard
+
+// The element that has the focus: which one it is, whether its outline is seen, and whether something
+// lies over it.
+function focused(page) {
+  return page.evaluate(() => {
+    const one = document.activeElement;
+    if (!one || one === document.body) return null;
+    one.seenBy ??= ++window.numbered;
+    const box = one.getClientRects()[0]; // of its first line
+    const style = getComputedStyle(one);
+    const x = Math.min(innerWidth - 1, Math.max(0, box.left + Math.min(box.width / 2, 20)));
+    const y = Math.min(innerHeight - 1, Math.max(0, box.top + Math.min(box.height / 2, 10)));
+    const over = document.elementFromPoint(x, y);
+    return {
+      number: one.seenBy,
+      html: one.outerHTML.slice(0, 120),
+      isOutlined: style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2,
+      isInView: box.bottom > 0 && box.top < innerHeight && box.right > 0 && box.left < innerWidth,
+      isCovered: Boolean(over) && !one.contains(over) && !over.contains(one),
+    };
+  });
+}
+
+// What a keyboard must reach, and is not reached yet.
+function unreached(page) {
+  return page.evaluate(() =>
+    [...document.querySelectorAll("a[href], button, input, select, summary, [tabindex='0']")]
+      .filter((one) => one.checkVisibility() && !one.disabled && !one.seenBy)
+      .map((one) => one.outerHTML.slice(0, 120)),
+  );
+}
+
+const KEYED = PAGES.filter(
+  ([name]) => !["nothing", "wall", "runs", "taps", "objectives", "systems"].includes(name),
+);
+const TABS_MAX = 400;
+
+// Tab from the beginning of the page to its end: everything is reached, seen and not covered, and the
+// focus leaves the page again.
+async function tabThrough(page) {
+  const bad = [];
+  let reached = 0;
+  for (const [name, path] of KEYED) {
+    await open(page, path);
+    // Paused: what comes in meanwhile would not have been there to be reached.
+    await page.locator("#live").click();
+    await page.evaluate(() => {
+      window.numbered = 0;
+      document.activeElement.blur();
+      getSelection().removeAllRanges();
+      window.scrollTo(0, 0);
+    });
+    await page.locator("body").evaluate((body) => body.focus());
+    await page.keyboard.press("Tab");
+    // A press on Live has left the place there: begin at the top.
+    await page.evaluate(() => document.querySelector(".skip").focus());
+    let last = 0;
+    for (let n = 0; ; n++) {
+      const at = await focused(page);
+      if (at === null || (at.number === 1 && n > 0) || n > TABS_MAX) {
+        if (n > TABS_MAX) bad.push(name + ": the focus does not leave");
+        break;
+      }
+      if (at.number === last) {
+        bad.push(name + ": trapped in " + at.html);
+        break;
+      }
+      last = at.number;
+      reached++;
+      if (!at.isOutlined) bad.push(name + ": no outline at " + at.html);
+      if (!at.isInView || at.isCovered) bad.push(name + ": not seen " + at.html);
+      await page.keyboard.press("Tab");
+    }
+    for (const one of await unreached(page)) bad.push(name + ": not reached " + one);
+  }
+  ok(
+    bad.length === 0 && reached > 300,
+    "Tab reaches everything on every page, seen and not covered, and leaves (" +
+      reached +
+      " stops)",
+    bad.slice(0, 30).join("\n"),
+  );
+  // Backwards from the end: the head that stays at the top covers nothing.
+  await open(page, "/workflows/sale-posting");
+  await page.locator("#live").click();
+  await page.locator("details.panel summary").focus();
+  const hidden = [];
+  for (let n = 0; n < 60; n++) {
+    await page.keyboard.press("Shift+Tab");
+    const at = await focused(page);
+    if (at === null) break;
+    if (!at.isInView || at.isCovered) hidden.push(at.html);
+  }
+  ok(hidden.length === 0, "backwards too, under the head that stays", hidden.join("\n"));
+}
+
+async function skipLink(page) {
+  await open(page, "/workflows");
+  await page.keyboard.press("Tab");
+  ok(
+    (await page.evaluate(() => document.activeElement.matches(".skip"))) &&
+      (await page.locator(".skip").boundingBox()).x >= 0,
+    "the first Tab shows the way past the head",
+  );
+  await picture(page, "flow-skip");
+  await page.keyboard.press("Enter");
+  await page.keyboard.press("Tab");
+  ok(
+    await page.evaluate(() => document.querySelector("main").contains(document.activeElement)),
+    "which leads to the content",
+  );
+}
+
+// From the search box to an event and back, by the keys alone.
+async function onlyKeys(page) {
+  await open(page, "/taps");
+  await page.keyboard.press("/");
+  await page.keyboard.type("W-1001");
+  await page.waitForSelector("a.hit");
+  await page.keyboard.press("ArrowDown");
+  await page.keyboard.press("ArrowUp");
+  ok(
+    (await page.evaluate(() => document.activeElement.id)) === "q",
+    "up from the first is the box",
+  );
+  await page.keyboard.press("ArrowDown");
+  await page.keyboard.press("Enter");
+  await page.waitForSelector(".timeline .event");
+  await page.keyboard.press("ArrowDown");
+  await page.keyboard.press("Enter");
+  await page.waitForSelector(".detail .json");
+  const link = page.locator(".detail .facts a").first();
+  for (let n = 0; n < 20 && !(await link.evaluate((one) => one === document.activeElement)); n++)
+    await page.keyboard.press("Tab");
+  await page.keyboard.press("Enter");
+  await page.waitForURL("**/event/*");
+  await settled(page);
+  ok(/^Event \d+/.test(await page.locator("h1").innerText()), "search, journey, event");
+  await page.goBack();
+  await page.waitForSelector(".timeline .event");
+  await page.goBack();
+  await page.waitForSelector("a.hit");
+  ok(query(page).q === "W-1001", "and back the same way");
+  await page.keyboard.press("/");
+  await page.keyboard.press("Escape");
+  ok(await page.evaluate(() => document.activeElement === document.body), "Esc leaves a field");
+  await page.locator("#theme").focus();
+  await page.keyboard.press("Enter");
+  ok(
+    (await page.evaluate(() => document.documentElement.dataset.theme)) === "light" &&
+      (await page.evaluate(() => document.activeElement.id)) === "theme",
+    "the theme is changed with the keys",
+  );
+}
+
+async function estate() {
   startTower("estate");
-  fill("estate");
+  await fillEstate();
 }
 
 function noComplaint() {
@@ -249,4 +404,15 @@ function noComplaint() {
   ok(what === "", "no page complained", what);
 }
 
-await run(estate, findByKeyboard, readJourney, readWorkflows, judgeAlone, tryAgain, noComplaint);
+await run(
+  estate,
+  findByKeyboard,
+  readJourney,
+  readWorkflows,
+  judgeAlone,
+  tryAgain,
+  skipLink,
+  onlyKeys,
+  tabThrough,
+  noComplaint,
+);

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import {
   api,
   fill,
+  fillEstate,
   HERE,
   ok,
   open,
@@ -259,7 +260,7 @@ async function hostileText(page) {
 
 function estate() {
   startTower("estate");
-  fill("estate");
+  return fillEstate();
 }
 
 function everyPage(page) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which page is shown, the search box and the keys. A page is a module that is loaded when it is first
 // shown, and exports `page` (page.js).
+import { Unreachable } from "./api.js";
 import { startClock } from "./clock.js";
 import * as live from "./live.js";
 import { render } from "./lit.js";
@@ -28,6 +29,7 @@ const ROUTES = [
   [/^\/taps$/, "taps"],
   [/^\/quarantine$/, "quarantine"],
 ];
+const RETRY_MS = 5000;
 const view = document.getElementById("view");
 const box = document.getElementById("q");
 let shown = null; // {path, change(), draw(), reload(), end()}: the page
@@ -75,7 +77,10 @@ async function open() {
   } catch (error) {
     if (number !== opened) return;
     view.replaceChildren(root);
-    render(failed(error), root);
+    // A TypeError: the module of the page did not come.
+    const isAway = error instanceof TypeError;
+    render(isAway ? failed(new Unreachable(), open) : failed(error), root);
+    if (isAway) setTimeout(() => number === opened && open(), RETRY_MS);
   }
 }
 
@@ -178,7 +183,7 @@ startTheme(document.getElementById("theme"), () => shown && shown.draw());
 startPause(
   document.getElementById("live"),
   document.getElementById("paused"),
-  () => !isPaused() && shown && shown.reload(),
+  () => shown && (isPaused() ? shown.draw() : shown.reload()),
 );
 startClock();
 live.start();

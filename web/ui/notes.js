@@ -31,7 +31,7 @@ export function failed(error, retry) {
 // The last facts stay where they are; this says how old they are.
 export function stale(error, at, retry) {
   return html`<div class="note warn" role="status">
-    <strong>As of ${ago(new Date(at).toISOString())}.</strong>
+    <strong>As of ${ago(new Date(at).toISOString())} ago.</strong>
     What follows may have changed: ${error.detail || error.message}. It is asked again every few
     seconds.
     <button type="button" @click=${() => retry()}>Try now</button>

@@ -49,7 +49,7 @@ function valueText(value, unit) {
 }
 
 function nameOf(series) {
-  return series.legend || Object.values(series.labels || {}).join(" ");
+  return series.title || Object.values(series.labels || {}).join(" ");
 }
 
 let made = 0;
@@ -66,10 +66,11 @@ class Plot {
     this.fault = "";
     this.values = null; // {t, series, plot: its area}
     this.valuesOf = "";
-    this.share = null; // 0 to 1: where the pointer is
+    this.coming = null; // the promise of them
+    this.x = null; // 0 to 1 of the picture's width: where the pointer is
     this.time = null; // ms since 1970: where the keys are
-    this.anchor = null; // ms: where a choice of time began, by either
-    this.isDragged = false;
+    this.anchor = null; // ms: where a choice of time began, by the keys
+    this.pressed = null; // as x: where the pointer was pressed
     this.hasFocus = false;
   }
 
@@ -114,10 +115,16 @@ class Plot {
     this.context.update();
   }
 
-  async loadValues() {
-    const wanted = this.wanted;
-    if (this.valuesOf === wanted) return;
-    this.valuesOf = wanted;
+  // The numbers of the picture that is wanted now; the same promise for all who wait.
+  loadValues() {
+    if (this.valuesOf !== this.wanted) {
+      this.valuesOf = this.wanted;
+      this.coming = this.askValues(this.wanted);
+    }
+    return this.coming;
+  }
+
+  async askValues(wanted) {
     const { panel, width, height } = this.spec;
     try {
       const values = await get(
@@ -133,14 +140,10 @@ class Plot {
     }
   }
 
-  // --- places: a share of the plot's own area, a time, a point
+  // --- places: in the picture, in time, at a point
 
   area() {
     return (this.values && this.values.plot) || WHOLE;
-  }
-
-  timeOf(share) {
-    return this.span.from + share * (this.span.to - this.span.from);
   }
 
   // In percent of the picture's width; what lies outside stands at the edge.
@@ -150,16 +153,16 @@ class Plot {
     return 100 * (area.left + Math.max(0, Math.min(1, share)) * (area.right - area.left));
   }
 
-  shareOf(event) {
-    const box = event.currentTarget.getBoundingClientRect();
+  // The time at x of the picture. (Before the values have come the area is not known.)
+  timeOf(x) {
     const area = this.area();
-    const share = (event.clientX - box.left) / box.width;
-    return Math.max(0, Math.min(1, (share - area.left) / (area.right - area.left)));
+    const share = Math.max(0, Math.min(1, (x - area.left) / (area.right - area.left)));
+    return this.span.from + share * (this.span.to - this.span.from);
   }
 
   // Where the crosshair is, as a time; null: nowhere. The pointer goes before the keys.
   cursor() {
-    if (this.share !== null) return this.timeOf(this.share);
+    if (this.x !== null) return this.timeOf(this.x);
     return this.hasFocus ? this.time : null;
   }
 
@@ -201,44 +204,44 @@ class Plot {
 
   // --- the pointer
 
+  follow(event) {
+    const box = event.currentTarget.getBoundingClientRect();
+    this.x = (event.clientX - box.left) / box.width;
+  }
+
   move(event) {
     this.loadValues();
-    this.share = this.shareOf(event);
+    this.follow(event);
     this.context.update();
   }
 
   press(event) {
     if (event.button !== 0) return;
-    this.isDragged = true;
-    this.share = this.shareOf(event);
-    this.anchor = this.timeOf(this.share);
+    this.follow(event);
+    this.pressed = this.x;
     event.currentTarget.setPointerCapture(event.pointerId);
     event.preventDefault();
   }
 
-  release(event) {
-    const from = this.anchor;
-    const wasDragged = this.isDragged;
-    this.isDragged = false;
-    this.anchor = null;
-    if (!wasDragged || from === null) return;
-    const to = this.timeOf(this.shareOf(event));
-    const px =
-      (Math.abs(to - from) / (this.span.to - this.span.from)) * event.currentTarget.clientWidth;
-    if (px >= DRAG_MIN_PX) this.zoom(from, to);
-    else this.openRuns(to);
+  async release(event) {
+    if (this.pressed === null) return;
+    this.follow(event);
+    const [from, to] = [this.pressed, this.x];
+    const px = Math.abs(to - from) * event.currentTarget.clientWidth;
+    this.pressed = null;
+    await this.loadValues();
+    if (px >= DRAG_MIN_PX) this.zoom(this.timeOf(from), this.timeOf(to));
+    else this.openRuns(this.timeOf(to));
   }
 
   leave() {
-    if (this.isDragged) return; // the pointer is captured, and comes back or is released
-    this.share = null;
-    this.context.update();
+    if (this.pressed !== null) return; // it is captured, and comes back or is released
+    this.cancel();
   }
 
   cancel() {
-    this.isDragged = false;
-    this.anchor = null;
-    this.share = null;
+    this.pressed = null;
+    this.x = null;
     this.context.update();
   }
 
@@ -355,7 +358,8 @@ class Plot {
 
   lines(time, i) {
     if (time === null) return nothing;
-    const from = this.anchor === null ? null : this.percentOf(this.anchor);
+    const begun = this.pressed === null ? this.anchor : this.timeOf(this.pressed);
+    const from = begun === null ? null : this.percentOf(begun);
     const to = this.percentOf(time);
     return html`<i
         class="cross"
