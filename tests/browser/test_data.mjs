@@ -594,7 +594,7 @@ async function behind(page, time, name) {
     workflow === "sale-posting" &&
       off < 6000 &&
       shown.length === Math.min(50, wanted.length) &&
-      shown.length > 0 &&
+      wanted.length > 0 &&
       /\d\d:\d\d:\d\d – \d\d:\d\d:\d\d/.test(await page.locator(".filters").innerText()),
     name,
     off + " " + shown.length + " " + wanted.length + " " + page.url(),
@@ -682,12 +682,12 @@ async function plotByKeys(page) {
   await untilSpan(page, 180);
   await slider.focus();
   await page.keyboard.press("End");
-  await page.keyboard.press("PageUp");
+  await page.keyboard.press("ArrowLeft");
   await page.keyboard.press("Enter");
   await page.waitForURL("**/runs?*");
   await behind(
     page,
-    Date.parse(values.t[last - 10]) + 1000 * (values.offset || 0),
+    Date.parse(values.t[last - 1]) + 1000 * (values.offset || 0),
     "Enter shows the runs behind the point",
   );
 }
