@@ -4,12 +4,11 @@ import { html, nothing } from "./lit.js";
 import { count } from "./format.js";
 import { duration } from "./time.js";
 
-const SILENT_S = 900;
-
-// "bad": something failed; "warn": overdue, missing numbers, or silent; "ok"; "unknown": never heard.
+// "bad": something failed; "warn": overdue, missing numbers, or silent (the tower says from when on);
+// "ok"; "unknown": never heard.
 export function storeState(store) {
   if (store.failed > 0) return "bad";
-  if (store.overdue > 0 || store.missing > 0 || store.silent_seconds > SILENT_S) return "warn";
+  if (store.overdue > 0 || store.missing > 0 || store.is_silent) return "warn";
   return store.last_received ? "ok" : "unknown";
 }
 
@@ -18,8 +17,20 @@ export function storeWords(store) {
   if (store.failed > 0) words.push(count(store.failed) + " failed");
   if (store.overdue > 0) words.push(count(store.overdue) + " overdue");
   if (store.missing > 0) words.push(count(store.missing) + " missing");
-  if (store.silent_seconds > SILENT_S) words.push("silent for " + duration(store.silent_seconds));
+  if (store.is_silent) words.push("silent for " + duration(store.silent_seconds));
   return words.join(", ") || (store.last_received ? "well" : "never heard of");
+}
+
+// How long a store may say nothing, as a setting is written: "15 minutes".
+export function limitWords(seconds) {
+  if (seconds % 60 !== 0 || seconds >= 7200) return duration(seconds);
+  return count(seconds / 60) + (seconds === 60 ? " minute" : " minutes");
+}
+
+// A clock that is wrong is put right; it says so where it is off by more than a second.
+export function clockWords(seconds) {
+  if (!(Math.abs(seconds || 0) > 1)) return "";
+  return duration(Math.abs(seconds)) + (seconds > 0 ? " behind" : " ahead");
 }
 
 const SHAPES = { bad: "✕", warn: "▲", ok: "", unknown: "?" };

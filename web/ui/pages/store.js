@@ -3,18 +3,24 @@
 import { get } from "../api.js";
 import { count } from "../format.js";
 import { html, nothing } from "../lit.js";
-import { ago, badge, fact, link, runsPath, time } from "../parts.js";
+import { ago, badge, breakable, fact, link, percent, runsPath, time } from "../parts.js";
 import { plot } from "../plot.js";
 import { rangeBar } from "../range.js";
 import { money, runColumns } from "../runlist.js";
-import { storeState, storeWords } from "../storegrid.js";
+import { clockWords, limitWords, storeState, storeWords } from "../storegrid.js";
 import { table } from "../table.js";
-import { duration } from "../time.js";
+import { duration, secondsBetween } from "../time.js";
+
+// Of one that is not over, until now.
+function lasted({ from, until }) {
+  return secondsBetween(from, until || new Date().toISOString());
+}
 
 const spendColumns = [
   {
     name: "objective",
     title: "Objective",
+    className: "wrap",
     value: (row) => row.title,
     cell: (row) => link("/objectives/" + encodeURIComponent(row.objective), row.title),
   },
@@ -25,14 +31,74 @@ const spendColumns = [
     value: (row) => row.bad,
     cell: (row) => count(row.bad),
   },
+  {
+    name: "share",
+    title: "Of all bad",
+    className: "num",
+    hint: "Its share of what all stores have spent in the window",
+    value: (row) => (row.bad_of_all > 0 ? row.bad / row.bad_of_all : null),
+    cell: (row) => (row.bad_of_all > 0 ? percent(row.bad / row.bad_of_all, 1) : "–"),
+  },
+  {
+    name: "left",
+    title: "Budget left",
+    className: "num wide",
+    hint: "Of all stores together",
+    value: (row) => row.budget_remaining,
+    cell: (row) => percent(row.budget_remaining, 1),
+  },
+  {
+    name: "since",
+    title: "Since",
+    className: "num wide",
+    hint: "The window of the objective",
+    value: (row) => row.since,
+    cell: (row) => time(row.since),
+  },
+];
+
+const silenceColumns = [
+  {
+    name: "from",
+    title: "From",
+    value: (row) => row.from,
+    cell: (row) => time(row.from),
+  },
+  {
+    name: "until",
+    title: "Until",
+    value: (row) => row.until || "now", // behind every time
+    cell: (row) => (row.until ? time(row.until) : badge("warn", "now")),
+  },
+  {
+    name: "lasted",
+    title: "Lasted",
+    className: "num",
+    value: (row) => lasted(row),
+    cell: (row) => duration(lasted(row)),
+  },
+  {
+    name: "expected",
+    title: "Expected within",
+    className: "num wide",
+    hint: "track.store-silent-s when it was judged",
+    value: (row) => row.expected_seconds,
+    cell: (row) => limitWords(row.expected_seconds),
+  },
 ];
 
 const sourceColumns = [
-  { name: "source", title: "Source", className: "wrap", value: (source) => source.name },
+  {
+    name: "source",
+    title: "Source",
+    className: "wrap",
+    value: (source) => source.name,
+    cell: (source) => breakable(source.name),
+  },
   {
     name: "events",
     title: "Events",
-    className: "num",
+    className: "num wide",
     value: (source) => source.events,
     cell: (source) => count(source.events),
   },
@@ -48,18 +114,31 @@ const sourceColumns = [
     title: "Missing",
     className: "num",
     value: (source) => (source.is_sequenced ? source.missing : null),
-    cell: (source) => (source.is_sequenced ? count(source.missing) : "–"),
+    cell: (source) =>
+      !source.is_sequenced ? "–" : source.missing > 0 ? badge("warn", count(source.missing)) : "0",
+  },
+  {
+    name: "rewinds",
+    title: "Began anew",
+    className: "num wide",
+    hint: "How often it began to count again",
+    value: (source) => source.rewinds,
+    cell: (source) => count(source.rewinds),
+  },
+  {
+    name: "repeats",
+    title: "Repeats",
+    className: "num wide",
+    hint: "Duplicates, and events with the identity of another but not its content",
+    value: (source) => source.duplicates + source.conflicts,
+    cell: (source) => count(source.duplicates + source.conflicts),
   },
   {
     name: "clock",
     title: "Clock",
     className: "num",
     value: (source) => source.clock_behind_seconds,
-    cell: (source) =>
-      Math.abs(source.clock_behind_seconds || 0) > 1
-        ? duration(Math.abs(source.clock_behind_seconds)) +
-          (source.clock_behind_seconds > 0 ? " behind" : " ahead")
-        : "right",
+    cell: (source) => clockWords(source.clock_behind_seconds) || "right",
   },
 ];
 
@@ -83,9 +162,11 @@ export const page = {
         ${badge(storeState(store), storeWords(store))}
       </div>
       <dl class="facts line">
-        ${fact("Last heard", ago(store.last_received))}${fact("Latest event", time(store.last_event))}
+        ${fact("Last heard", ago(store.last_own_received))}${fact("Latest event", time(store.last_own_event))}
         ${fact("Waiting", count(store.waiting))}${fact("Overdue", count(store.overdue))}${fact("Failed", count(store.failed))}
         ${fact("Oldest", store.oldest_age === null ? "–" : duration(store.oldest_age))}
+        ${store.missing > 0 ? fact("Missing", count(store.missing)) : nothing}
+        ${clockWords(store.clock_behind_seconds) ? fact("Clock", clockWords(store.clock_behind_seconds)) : nothing}
         ${store.event_lag > 2 ? fact("Backlog", duration(store.event_lag)) : nothing}${sum ? fact("Worth", sum) : nothing}
       </dl>
       ${rangeBar(context)}
@@ -118,24 +199,55 @@ export const page = {
           ${table(context, {
             name: "sources",
             caption: "Sources of this store",
+            className: "runs",
             columns: sourceColumns,
-            rows: store.sources || [],
+            rows: store.sources,
             key: (source) => source.name,
             empty: "No source speaks for this store alone.",
           })}
+          ${
+            store.source_count > store.sources.length
+              ? html`<p class="dim">
+                  The first ${count(store.sources.length)} of ${count(store.source_count)} are
+                  shown.
+                </p>`
+              : nothing
+          }
         </section>
-        <section class="panel" aria-label="Objectives">
-          <h2>Budgets it spends</h2>
+        <section class="panel" aria-label="Silences">
+          <h2>When it was silent</h2>
           ${table(context, {
-            name: "spend",
-            caption: "Objectives",
-            columns: spendColumns,
-            rows: store.objectives || [],
-            key: (row) => row.objective,
-            sort: ["bad", "desc"],
-            empty: "It has spent nothing.",
+            name: "silences",
+            caption: "Silences",
+            className: "runs",
+            columns: silenceColumns,
+            rows: store.silences,
+            key: (row) => row.from,
+            sort: ["from", "desc"],
+            empty: "Never longer than " + limitWords(store.silent_after_seconds) + ".",
           })}
+          <p class="dim">
+            By the times of its own events: what it delivers later takes a silence back.
+            ${
+              store.silences_forgotten > 0
+                ? html`The last ones; ${count(store.silences_forgotten)} before are no longer kept.`
+                : nothing
+            }
+          </p>
         </section>
-      </div>`;
+      </div>
+      <section class="panel" aria-label="Objectives">
+        <h2>Budgets it spends</h2>
+        ${table(context, {
+          name: "spend",
+          caption: "Objectives",
+          className: "runs",
+          columns: spendColumns,
+          rows: store.objectives,
+          key: (row) => row.objective,
+          sort: ["bad", "desc"],
+          empty: "It has spent nothing.",
+        })}
+      </section>`;
   },
 };

@@ -4,9 +4,13 @@ import { get } from "../api.js";
 import { count } from "../format.js";
 import { html } from "../lit.js";
 import { ago, badge, countLink, runsPath, storeLink } from "../parts.js";
-import { storeGrid, storeState, storeWords } from "../storegrid.js";
+import { clockWords, limitWords, storeGrid, storeState, storeWords } from "../storegrid.js";
 import { table } from "../table.js";
 import { duration } from "../time.js";
+
+function gapWords({ missing, gaps }) {
+  return count(missing) + (gaps > 1 ? " in " + count(gaps) + " gaps" : "");
+}
 
 const RANK = ["bad", "warn", "unknown", "ok"];
 
@@ -26,7 +30,7 @@ export const storeColumns = [
   {
     name: "failed",
     title: "Failed",
-    className: "num",
+    className: "num wide",
     value: (store) => store.failed,
     cell: (store) =>
       countLink(
@@ -39,7 +43,7 @@ export const storeColumns = [
   {
     name: "overdue",
     title: "Overdue",
-    className: "num",
+    className: "num wide",
     value: (store) => store.overdue,
     cell: (store) =>
       countLink(
@@ -52,14 +56,14 @@ export const storeColumns = [
   {
     name: "waiting",
     title: "Waiting",
-    className: "num",
+    className: "num wide",
     value: (store) => store.waiting,
     cell: (store) => count(store.waiting),
   },
   {
     name: "oldest",
     title: "Oldest",
-    className: "num",
+    className: "num wide",
     value: (store) => store.oldest_age,
     cell: (store) => (store.oldest_age === null ? "–" : duration(store.oldest_age)),
   },
@@ -68,7 +72,11 @@ export const storeColumns = [
     title: "Silent for",
     className: "num",
     value: (store) => store.silent_seconds,
-    cell: (store) => ago(store.last_received),
+    hint: "Since its own tills and systems said something; what others say of it does not count",
+    cell: (store) =>
+      store.is_silent
+        ? badge("warn", duration(store.silent_seconds))
+        : ago(store.last_own_received),
   },
   {
     name: "backlog",
@@ -82,25 +90,21 @@ export const storeColumns = [
     name: "missing",
     title: "Missing",
     className: "num wide",
-    hint: "Sequence numbers that did not arrive",
+    hint: "Sequence numbers that did not arrive, and in how many gaps",
     value: (store) => store.missing,
     cell: (store) =>
-      store.missing > 0 ? badge("warn", count(store.missing)) : store.missing === 0 ? "0" : "–",
+      store.missing > 0 ? badge("warn", gapWords(store)) : store.missing === 0 ? "0" : "–",
   },
   {
     name: "clock",
     title: "Clock",
     className: "num wide",
-    hint: "Behind the tower's; corrected",
+    hint: "The one of its sources that is off most; put right when lag and deadlines are judged",
     value: (store) => store.clock_behind_seconds,
-    cell: (store) =>
-      Math.abs(store.clock_behind_seconds || 0) > 1
-        ? badge(
-            "warn",
-            duration(Math.abs(store.clock_behind_seconds)) +
-              (store.clock_behind_seconds > 0 ? " behind" : " ahead"),
-          )
-        : "–",
+    cell: (store) => {
+      const words = clockWords(store.clock_behind_seconds);
+      return words ? badge("warn", words) : "–";
+    },
   },
 ];
 
@@ -116,7 +120,11 @@ export const page = {
         ${storeGrid(answer.items)}
         <p class="legend dim">
           ${badge("ok", "well")}
-          ${badge("warn", "overdue, missing numbers, or silent for 15 minutes")}
+          ${badge(
+            "warn",
+            "overdue, missing numbers, or silent for more than " +
+              limitWords(answer.silent_after_seconds),
+          )}
           ${badge("bad", "failed")}
         </p>
       </section>
@@ -124,6 +132,7 @@ export const page = {
         ${table(context, {
           name: "stores",
           caption: "Stores",
+          className: "runs",
           columns: storeColumns,
           rows: answer.items,
           key: (store) => store.store,
