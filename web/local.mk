@@ -93,6 +93,7 @@ dist_ui_DATA = \
     web/ui/circle.js \
     web/ui/clock.js \
     web/ui/feed.js \
+    web/ui/failurelist.js \
     web/ui/format.js \
     web/ui/graph.js \
     web/ui/icon.svg \
@@ -121,6 +122,8 @@ dist_uipages_DATA = \
     web/ui/pages/dashboard.js \
     web/ui/pages/dashboards.js \
     web/ui/pages/event.js \
+    web/ui/pages/failure.js \
+    web/ui/pages/failures.js \
     web/ui/pages/journey.js \
     web/ui/pages/objective.js \
     web/ui/pages/objectives.js \

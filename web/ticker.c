@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 #include "core/actor.h"
-#include "web/api.h"
+#include "web/api_failures.h"
 #include "web/stream.h"
 
 #define PERIOD_NS TW_NS_PER_S
@@ -33,6 +33,7 @@ struct tw_ticker {
     uint64_t taps;
     uint64_t quarantine;
     uint64_t runs;
+    uint64_t failures;          /* revision of the desk */
     struct document *documents; /* in the order of their keys */
     size_t document_count;
 };
@@ -124,6 +125,20 @@ static int look_at_documents(struct tw_ticker *self, struct tw_call *call)
     return TW_OK;
 }
 
+/* The desk is behind the commits, and is changed by operators: it is asked each second. While there
+ * is none, or it cannot be read, its own calls say so. */
+static void look_at_failures(struct tw_ticker *self, struct tw_call *call)
+{
+    struct tw_desk_reader *desk = NULL;
+    uint64_t revision = 0;
+    bool is_read =
+        tw_api_desk(call, &desk) == TW_OK && tw_desk_reader_revision(desk, &revision) == TW_OK;
+    if (is_read && revision != self->failures) {
+        self->failures = revision;
+        tw_streams_changed(self->web->streams, "failures");
+    }
+}
+
 /* ---- a tick */
 
 static json_t *tick_json(const struct tw_call *call, const struct tw_store_status *status,
@@ -161,6 +176,7 @@ static int tick(struct tw_ticker *self, struct tw_call *call)
         return rc;
     }
     look_at_status(self, &status);
+    look_at_failures(self, call);
     bool has_committed = !self->has_before || status.last_commit.ns != self->last_commit.ns;
     if (has_committed) {
         self->has_before = true;

@@ -21,6 +21,8 @@ const ROUTES = [
   [/^\/objectives$/, "objectives"],
   [/^\/objectives\/(.+)$/, "objective"],
   [/^\/runs$/, "runs"],
+  [/^\/failures$/, "failures"],
+  [/^\/failures\/(.+)$/, "failure"],
   [/^\/stores$/, "stores"],
   [/^\/stores\/(.+)$/, "store"],
   [/^\/systems$/, "systems"],
