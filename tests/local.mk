@@ -387,7 +387,8 @@ tests_unit_test_sim_agent_LDADD = tests/simulator/libsim.a collector/libcore.a $
 endif
 EXTRA_DIST += docs/simulator.md tests/simulator/check_ledger.py tests/system/compare_ledger.py \
     tests/system/compare_runs.py tests/system/fault_table.py tests/system/test_ledger.py \
-    tests/system/test_dashboards.py tests/system/test_regions.py tests/system/test_runs.py tests/system/test_verdicts.py \
+    tests/system/test_dashboards.py tests/system/test_failures.py \
+    tests/system/test_regions.py tests/system/test_runs.py tests/system/test_verdicts.py \
     tests/system/test_simulator.sh tests/system/test_tail.py
 
 bench_programs += tests/bench/bench_graph
@@ -458,6 +459,10 @@ tests_unit_test_web_LDADD = $(WEB_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/test_kept
 tests_unit_test_kept_SOURCES = tests/unit/test_kept.c tests/unit/store_model.h
 tests_unit_test_kept_LDADD = $(WEB_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/test_web_failures
+tests_unit_test_web_failures_SOURCES = tests/unit/test_web_failures.c tests/unit/web_world.h \
+    tests/unit/store_model.h
+tests_unit_test_web_failures_LDADD = collector/libdesk.a $(WEB_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/test_web_stores
 tests_unit_test_web_stores_SOURCES = tests/unit/test_web_stores.c tests/unit/web_world.h \
     tests/unit/store_model.h
@@ -537,6 +542,10 @@ EXTRA_DIST += tests/browser/test_graphs.mjs
 EXTRA_DIST += tests/browser/test_live.mjs
 EXTRA_DIST += tests/browser/test_pages.mjs
 EXTRA_DIST += tests/browser/test_tabs.mjs
+EXTRA_DIST += tests/system/test_prometheus.py tests/system/test_stream.py tests/system/test_track_web.py tests/system/test_web.py tests/browser/fill.py tests/browser/package-lock.json \
+    tests/browser/package.json tests/browser/test_pages.mjs tests/browser/test_tabs.mjs \
+    tests/browser/kit.mjs tests/browser/test_failures.mjs tests/browser/test_flows.mjs \
+    tests/browser/test_live.mjs
 tests_fuzz_fuzz_web_SOURCES = tests/fuzz/fuzz_web.c tests/fuzz/fuzz.h
 tests_fuzz_fuzz_web_LDADD = web/libweb.a collector/libcore.a $(JANSSON_LIBS)
 if FUZZING

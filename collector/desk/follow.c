@@ -174,12 +174,15 @@ static int read_event(struct tw_follow *self, struct tw_failure *failure)
 
 /* ---- failures ---- */
 
-static enum tw_failure_state state_of(const struct told *told)
+/* A step of a run that was taken back, or whose trouble is another run's, is no failure: the run's
+ * own state says so. */
+static enum tw_failure_state state_of(const struct tw_run_row *row, const struct told *told)
 {
+    bool is_in_trouble = row->state == TW_RUN_IS_FAILED || row->state == TW_RUN_IS_OVERDUE;
     switch (told->state) {
     case TW_STEP_FAILED:
     case TW_STEP_OVERDUE:
-        return TW_FAILURE_OPEN;
+        return is_in_trouble ? TW_FAILURE_OPEN : TW_FAILURE_CLOSED;
     case TW_STEP_DONE:
         return TW_FAILURE_RECOVERED;
     case TW_STEP_WAITING:
@@ -202,7 +205,7 @@ static void classify(struct tw_failure *failure, const struct told *told)
 static int take_step(struct tw_follow *self, const struct tw_run_row *row, const struct told *told,
                      const struct tw_failure *known, tw_wall_t now, struct tw_diag *diag)
 {
-    enum tw_failure_state state = state_of(told);
+    enum tw_failure_state state = state_of(row, told);
     if (known == NULL && state != TW_FAILURE_OPEN && told->failed_n == 0) {
         return TW_OK; /* done late, and nobody was told that it was overdue */
     }

@@ -194,7 +194,8 @@ static int archive_named(sqlite3 *db, const struct tw_desk_command *command, boo
         uint64_t changes = 0;
         const struct bound values[] = {NUMBER(ids[i]), NUMBER(command->group), NUMBER(is_archived)};
         rc = run(db,
-                 "UPDATE failure SET archived = ?3 WHERE id = ?1 AND grp = ?2 AND archived <> ?3",
+                 "UPDATE failure SET archived = ?3 WHERE id = ?1 AND grp = ?2 AND archived <> ?3"
+                 " AND (state = 0 OR ?3 = 0)",
                  values, 3, &changes, diag);
         *ret_changed += rc == TW_OK ? changes : 0;
     }
@@ -219,7 +220,7 @@ int tw_desk_archive(const struct tw_desk_command *command, bool is_archived, con
                                        NUMBER(up_to.ns)};
         rc = run(db,
                  "UPDATE failure SET archived = ?2 WHERE grp = ?1 AND archived <> ?2"
-                 " AND last <= ?3",
+                 " AND last <= ?3 AND (state = 0 OR ?2 = 0)",
                  values, 3, &changed, diag);
     }
     rc = finish(&db, rc, diag);

@@ -27,6 +27,8 @@ export const PAGES = [
   ["objectives", "/objectives"],
   ["objective", "/objectives/sale-posted-in-time"],
   ["runs", "/runs"],
+  ["failures", "/failures"],
+  ["failure", "/failures/1"],
   ["stores", "/stores"],
   ["store", "/stores/0042"],
   ["systems", "/systems"],

@@ -14,10 +14,12 @@ static struct kit kit;
 static struct tw_follow *follow;
 static struct tw_desk_reader *desk;
 static struct tw_arena arena;
+static enum tw_run_state run_state; /* of what is committed */
 
 static int set_up(void **state)
 {
     (void)state;
+    run_state = TW_RUN_IS_FAILED;
     kit_init(&kit, 8015);
     assert_int_equal(kit_open(&kit), TW_OK);
     kit_commit(&kit, 1, true);
@@ -65,6 +67,7 @@ static void commit_run(const struct said *said, bool starts_partition)
         .object_type = 2,
         .object_id = tw_str_of(said->id),
         .step = TW_STR_LIT("posted"),
+        .state = run_state,
         .store = tw_str_of(said->store),
         .region = TW_STR_LIT("north"),
         .updated = {1000 * TW_NS_PER_S},
@@ -271,6 +274,24 @@ static void follow__no_longer_told__is_closed(void **state)
     follow_all();
     read_groups(0);
     assert_int_equal(read_failures(group, 1)->state, TW_FAILURE_CLOSED);
+}
+
+/* What failed was compensated, or is the failure of another workflow's run: nobody has to act. */
+static void follow__run_not_in_trouble__has_no_open_failure(void **state)
+{
+    (void)state;
+    static const enum tw_run_state none[] = {TW_RUN_IS_COMPENSATED, TW_RUN_IS_RUNNING};
+    for (size_t i = 0; i < 2; i++) {
+        run_state = TW_RUN_IS_FAILED;
+        post_fails("o1", "0001", 1050, 1000 + (int64_t)i * 10);
+        follow_all();
+        uint64_t group = read_groups(1)->id;
+        run_state = none[i];
+        post_fails("o1", "0001", 1050, 1005 + (int64_t)i * 10);
+        follow_all();
+        read_groups(0);
+        assert_int_equal(read_failures(group, 1)->state, TW_FAILURE_CLOSED);
+    }
 }
 
 static void follow__repeated_effect__is_a_group_of_its_own(void **state)
@@ -600,6 +621,7 @@ int main(void)
         TEST(follow__overdue_then_done__was_missing_and_recovered),
         TEST(follow__another_cause__moves_the_failure),
         TEST(follow__no_longer_told__is_closed),
+        TEST(follow__run_not_in_trouble__has_no_open_failure),
         TEST(follow__repeated_effect__is_a_group_of_its_own),
         TEST(follow__garbage__is_passed_over),
         TEST(follow__long_texts__are_cut_at_whole_characters),

@@ -134,24 +134,42 @@ function putAssignee(context, group) {
   };
 }
 
-// All that were there when the page was loaded: what fails after that is not put away with them.
-function archiveAll(context, group, loadedAt) {
-  const n = group.states.open;
-  if (
-    !confirm(
-      "Put away " +
-        plural(n, "failure") +
-        " of this group? They are not repaired by it; what fails again is listed again.",
-    )
-  )
-    return undefined;
+// All that were there when the question was put: what fails after that is not put away with them.
+function archiveAll(context, group) {
+  const { upTo } = context.state.asks;
+  context.state.asks = null;
   return act(
     context,
     group,
     "archive",
-    { up_to: loadedAt, reason: "archived on the page of the group" },
+    { up_to: upTo, reason: "put away on the page of the group" },
     (answer) => "Put away: " + count(answer.changed) + ".",
   );
+}
+
+function archiveButton(context, group, loadedAt) {
+  const { state } = context;
+  const ask = (asks) => () => {
+    state.asks = asks;
+    context.update();
+  };
+  if (!state.asks) {
+    return html`<button
+      type="button"
+      class="chip"
+      id="put-away"
+      ?disabled=${state.isActing || group.states.open === 0}
+      @click=${ask({ upTo: loadedAt, count: group.states.open })}
+    >
+      Put all away …
+    </button>`;
+  }
+  return html`<span class="ask" role="group" aria-label="Put all away?"
+    >Put away ${plural(state.asks.count, "failure")}? That repairs none of them; what fails again is
+    listed again.
+    <button type="button" @click=${() => archiveAll(context, group)}>Put away</button>
+    <button type="button" class="chip" @click=${ask(null)}>Keep them</button></span
+  >`;
 }
 
 function parts(title, list, cell) {
@@ -273,14 +291,7 @@ function actions(context, group, loadedAt) {
                   </button>`,
               )}`
       }
-      <button
-        type="button"
-        class="chip"
-        ?disabled=${state.isActing || group.states.open === 0}
-        @click=${() => archiveAll(context, group, loadedAt)}
-      >
-        Put all away …
-      </button>
+      ${archiveButton(context, group, loadedAt)}
     </p>
     <p role="status" class=${state.said && !state.said.ok ? "error-note" : "dim"}>
       ${state.said ? state.said.words : nothing}
