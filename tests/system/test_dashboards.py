@@ -28,6 +28,8 @@ steps:
   - {name: begun, system: pos, event: com.example.begun}
   - {name: ended, system: erp, event: com.example.ended, failure: com.example.refused, after: begun,
      within: 1h, destination: true}
+objectives:
+  - {name: errands, kind: completion, target: 60%, window: 1d}
 """
 TABLES = """name: tables
 panels:
@@ -48,6 +50,10 @@ panels:
     kind: table
     unit: count
     series: [{metric: region_overdue, where: {workflow: errand}, by: region, legend: late}]
+  - name: wrong
+    kind: burndown
+    unit: share
+    series: [{metric: objective_burn, where: {objective: errands}}]
 """
 PLAIN = "name: mine\ntitle: %s\npanels:\n  - {name: good, unit: count, series: [{metric: %s}]}\n"
 REGIONS = {"north": (3, 1), "south": (1, 4), "west": (0, 2)}  # failed, completed
@@ -138,6 +144,47 @@ def check_tables(tap, tower):
            "tillwatch plot shows it as text", lines)
 
 
+def check_burndown(tap, tower):
+    """From a whole budget at the begin of the window down to what is left now."""
+    sender = Acked(tower.router)
+    for number in range(2):  # an hour too late
+        for i, (word, ago) in enumerate((("begun", 7200), ("ended", 0))):
+            at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - ago))
+            sender.send(body(event("/pos/2", 2 * number + i, type="com.example." + word, time=at,
+                                   orderid="L%d" % number, storeid=None, transactionid=None)))
+    sender.flush()
+    sender.close()
+
+    def settled():
+        objective = tower.get("/api/v1/objectives/errands")
+        is_all = objective["good"] == sum(row[1] for row in REGIONS.values())
+        return is_all and objective["bad"] == 2 and objective
+    objective = wait_until(settled, "what was decided", 60)
+    window = objective["window"]
+
+    def drawn():
+        query = urllib.parse.urlencode({
+            "panel": "objective.burndown", "objective": "errands", "since": window["from"],
+            "until": window["until"]})
+        lines = {line["title"]: line["v"] for line in
+                 tower.get("/api/v1/series?" + query)["series"]}
+        left = [value for value in lines["budget left"] if value is not None]
+        return left and abs(left[-1] - objective["budget_remaining"]) < 1e-6 and lines
+    lines = wait_until(drawn, "the same as the objective says", 60, 1)
+    left, evenly = lines["budget left"], lines["spent evenly"]
+    tap.ok(None in left[:-5], "a burn-down is drawn; where the tower did not run is a gap", left)
+    tap.ok(0 < min(value for value in left if value is not None) < 0.9, "what is spent is gone",
+           left)
+    known = [value for value in evenly if value is not None]
+    tap.ok(len(known) == len(evenly) and known[0] > 0.98 and known[-1] < 0.02 and
+           known == sorted(known, reverse=True), "even spending leads from all to nothing", known)
+    status, picture = tower.request("/plots/objective.burndown.svg?objective=errands&since=-1d")
+    tap.ok(status == 200 and b"spent evenly" in picture.replace(b"\xc2\xa0", b" "),
+           "and it is drawn", status)
+    tap.ok(tower.request("/plots/tables.wrong.svg")[0] == 422,
+           "a burn-down of anything but a budget is a fault")
+
+
 def check_reload(tap, tower, path):
     """SIGHUP: good, bad, good again, one faulty panel."""
     def write(text):
@@ -194,6 +241,7 @@ def main():
             check_zero(tap, tower, started)
             send(tower)
             check_tables(tap, tower)
+            check_burndown(tap, tower)
             check_reload(tap, tower, os.path.join(boards, "mine.yaml"))
             tap.equal(tower.stop(), 0, "the tower stops")
 

@@ -222,6 +222,13 @@ static void check_series(struct tw_panel_load *self, const yaml_node_t *at,
     } else if (text->quantile != NULL && !metric->is_sketch) {
         tw_parse_fault(&self->parse, at, "series.quantile: \"%s\" is no sketch", metric->name);
     }
+    bool is_budget = strcmp(metric->name, "objective_budget_remaining") == 0 &&
+                     series->where_count == 1 && strcmp(series->where[0].label, "objective") == 0;
+    if (panel->kind == TW_PANEL_BURNDOWN && (!is_budget || panel->unit != TW_UNIT_SHARE)) {
+        tw_parse_fault(&self->parse, at,
+                       "series: kind burndown has one, objective_budget_remaining where objective "
+                       "is one, and unit share");
+    }
     if (series->per_s != 0 && !metric->is_count) {
         tw_parse_fault(&self->parse, at, "series.per: \"%s\" is no count, it has no rate",
                        metric->name);
@@ -270,7 +277,8 @@ static void read_series(struct tw_panel_load *self, yaml_node_t *node, struct tw
 
 static void read_all_series(struct tw_panel_load *self, yaml_node_t *list, struct tw_panel *panel)
 {
-    size_t most = panel->kind == TW_PANEL_PERCENTILES ? 1 : TW_PANEL_SERIES_MAX;
+    bool is_one = panel->kind == TW_PANEL_PERCENTILES || panel->kind == TW_PANEL_BURNDOWN;
+    size_t most = is_one ? 1 : TW_PANEL_SERIES_MAX;
     if (!check_list(self, list, "panels.series", most)) {
         return;
     }

@@ -45,10 +45,12 @@ static const struct tw_cfg_key panel_keys[] = {
              "Unique in the dashboard; the panel is called `DASHBOARD.NAME`."),
     TEXT_KEY(IN_PANEL(title), "title", TW_CFG_ANY, false,
              "What people read above it. Not given: its name."),
-    CHOICE_KEY(IN_PANEL(kind), "kind", "line|area|stack|bars|percentiles|number|table", false,
+    CHOICE_KEY(IN_PANEL(kind), "kind", "line|area|stack|bars|percentiles|number|burndown|table",
+               false,
                "How it is drawn. `stack` lays the values on one another; `percentiles` draws p50, "
                "p95 and p99 of one sketch; `number` shows the last value, large, over its line; "
-               "`table` has no picture: rows of the newest values, the worst first."),
+               "`burndown` shows what is left of the budget of an objective since its window "
+               "began; `table` has no picture: rows of the newest values, the worst first."),
     CHOICE_KEY(IN_PANEL(unit), "unit", "count|seconds|per-second|per-minute|per-hour|share|burn",
                true, "Of the values: all series of a panel have the same. `share`: 1 is 100 %."),
     {.name = "parameters",

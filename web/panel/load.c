@@ -20,8 +20,8 @@ struct holder {
 
 const char *tw_panel_kind_name(enum tw_panel_kind kind)
 {
-    static const char *const names[] = {"line",        "area",   "stack", "bars",
-                                        "percentiles", "number", "table"};
+    static const char *const names[] = {"line",        "area",   "stack",    "bars",
+                                        "percentiles", "number", "burndown", "table"};
     return names[kind];
 }
 

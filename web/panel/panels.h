@@ -32,6 +32,7 @@ enum tw_panel_kind {
     TW_PANEL_BARS,
     TW_PANEL_PERCENTILES, /* p50, p95 and p99 of a sketch */
     TW_PANEL_NUMBER,      /* the last value, large */
+    TW_PANEL_BURNDOWN,    /* of the budget of one objective, over its window */
     TW_PANEL_TABLE,       /* the newest values as rows, the worst first: no picture */
 };
 enum tw_panel_unit {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config.h"
-#include "web/panel/query.h"
+#include "web/panel/query_internal.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -12,18 +12,6 @@
 
 #define NOTHING    (-1e300) /* lower than all that is known */
 #define QUIET_FROM 4        /* with so many lines or less all are shown, also those that lie at 0 */
-
-/* One query under way. */
-struct query {
-    struct tw_reader *reader;
-    struct tw_arena *arena;
-    const struct tw_plot_ask *ask;
-    struct tw_plot_data data;
-    bool *alive; /* of each bucket; NULL: not asked yet */
-    size_t room; /* of data.lines */
-    /* Entries of which nothing written means 0 while the tower ran. */
-    bool may_be_zero[TW_PANEL_SERIES_MAX];
-};
 
 /* ---- buckets ---- */
 
@@ -52,7 +40,7 @@ static int64_t choose_step(const struct tw_plot_ask *ask)
 }
 
 /* The first reading says which buckets there are; all others must agree. */
-static int agree(struct query *self, const struct tw_series_result *result)
+static int agree(struct tw_query *self, const struct tw_series_result *result)
 {
     struct tw_plot_data *data = &self->data;
     data->is_cut = data->is_cut || result->is_cut;
@@ -68,7 +56,7 @@ static int agree(struct query *self, const struct tw_series_result *result)
                : TW_EAGAIN;
 }
 
-static int read_series(struct query *self, struct tw_str metric, const struct tw_str *names,
+static int read_series(struct tw_query *self, struct tw_str metric, const struct tw_str *names,
                        const struct tw_str *values, size_t count,
                        struct tw_series_result *ret_result)
 {
@@ -85,34 +73,35 @@ static int read_series(struct query *self, struct tw_str metric, const struct tw
     return rc == TW_OK ? agree(self, ret_result) : rc;
 }
 
-/* The buckets in which the tower ran: some value of its own was written. */
-static int find_alive(struct query *self)
+int tw_query_alive(struct tw_query *self)
 {
     static const char *const pulses[] = {"open_runs", "watermark_lag"};
+    bool *alive = NULL;
     int rc = TW_OK;
     if (self->alive != NULL) {
         return TW_OK;
     }
-    self->alive = tw_arena_zalloc(self->arena, self->data.count + 1);
-    if (self->alive == NULL) {
-        return TW_ENOMEM;
-    }
     for (size_t k = 0; k < 2 && rc == TW_OK; k++) {
         struct tw_series_result result = {0};
         rc = read_series(self, tw_str_of(pulses[k]), NULL, NULL, 0, &result);
+        if (rc == TW_OK && alive == NULL) { /* from the first reading on it is known how many */
+            alive = tw_arena_zalloc(self->arena, self->data.count + 1);
+            rc = alive == NULL ? TW_ENOMEM : TW_OK;
+        }
         for (size_t i = 0; rc == TW_OK && i < result.series_count; i++) {
             for (size_t p = 0; p < result.point_count; p++) {
-                self->alive[p] = self->alive[p] || result.series[i].known[p];
+                alive[p] = alive[p] || result.series[i].known[p];
             }
         }
     }
+    self->alive = alive;
     return rc;
 }
 
 /* ---- lines ---- */
 
-static int add_line(struct query *self, struct tw_str name, unsigned tone,
-                    struct tw_plot_line **ret_line)
+int tw_query_line(struct tw_query *self, struct tw_str name, unsigned tone,
+                  struct tw_plot_line **ret_line)
 {
     struct tw_plot_data *data = &self->data;
     if (data->line_count == self->room) {
@@ -142,7 +131,7 @@ static int add_line(struct query *self, struct tw_str name, unsigned tone,
 }
 
 /* The line of a group, from `first` on; a new one when there is none. */
-static int group_line(struct query *self, size_t first, struct tw_str name, unsigned tone,
+static int group_line(struct tw_query *self, size_t first, struct tw_str name, unsigned tone,
                       struct tw_plot_line **ret_line)
 {
     for (size_t i = first; i < self->data.line_count; i++) {
@@ -151,7 +140,7 @@ static int group_line(struct query *self, size_t first, struct tw_str name, unsi
             return TW_OK;
         }
     }
-    return add_line(self, name, tone, ret_line);
+    return tw_query_line(self, name, tone, ret_line);
 }
 
 static void join_value(struct tw_plot_line *line, size_t at, enum tw_panel_join join, double value)
@@ -170,7 +159,7 @@ static void join_value(struct tw_plot_line *line, size_t at, enum tw_panel_join 
 }
 
 /* The value of a label, copied; absent when the series has no such label. */
-static int label_of(struct query *self, struct tw_str labels, const char *name,
+static int label_of(struct tw_query *self, struct tw_str labels, const char *name,
                     struct tw_str *ret_value)
 {
     json_t *json = json_loadb(labels.ptr, labels.len, 0, NULL);
@@ -186,8 +175,8 @@ static int label_of(struct query *self, struct tw_str labels, const char *name,
     return rc;
 }
 
-static int name_of(struct query *self, const struct tw_panel_series *series, struct tw_str labels,
-                   struct tw_str *ret_name)
+static int name_of(struct tw_query *self, const struct tw_panel_series *series,
+                   struct tw_str labels, struct tw_str *ret_name)
 {
     *ret_name = tw_str_of(series->legend != NULL ? series->legend : series->metric->name);
     return series->by == NULL ? TW_OK : label_of(self, labels, series->by, ret_name);
@@ -196,9 +185,9 @@ static int name_of(struct query *self, const struct tw_panel_series *series, str
 /* ---- values and counts ---- */
 
 /* What nobody wrote because there was nothing to write. */
-static int fill_silence(struct query *self, size_t first)
+static int fill_silence(struct tw_query *self, size_t first)
 {
-    int rc = find_alive(self);
+    int rc = tw_query_alive(self);
     for (size_t i = first; rc == TW_OK && i < self->data.line_count; i++) {
         struct tw_plot_line *line = &self->data.lines[i];
         for (size_t p = 0; p < self->data.count; p++) {
@@ -208,7 +197,7 @@ static int fill_silence(struct query *self, size_t first)
     return rc;
 }
 
-static void make_rates(struct query *self, const struct tw_panel_series *series, size_t first)
+static void make_rates(struct tw_query *self, const struct tw_panel_series *series, size_t first)
 {
     const struct tw_plot_data *data = &self->data;
     for (size_t i = first; series->per_s > 0 && i < data->line_count; i++) {
@@ -223,15 +212,15 @@ static void make_rates(struct query *self, const struct tw_panel_series *series,
 
 /* The one line of an entry that has a line for each value of a label, where there is none: none of
  * them ever was anything else than 0. */
-static int add_every(struct query *self, const struct tw_panel_series *series,
+static int add_every(struct tw_query *self, const struct tw_panel_series *series,
                      struct tw_plot_line **ret_line)
 {
     char every[64];
     (void)snprintf(every, sizeof every, "every %.40s", series->by);
-    return add_line(self, tw_str_of(every), series->tone, ret_line);
+    return tw_query_line(self, tw_str_of(every), series->tone, ret_line);
 }
 
-static int join_plain(struct query *self, const struct tw_panel_series *series,
+static int join_plain(struct tw_query *self, const struct tw_panel_series *series,
                       const struct tw_series_result *result, bool may_be_zero)
 {
     size_t first = self->data.line_count;
@@ -240,7 +229,7 @@ static int join_plain(struct query *self, const struct tw_panel_series *series,
     if (series->by == NULL) {
         struct tw_str name;
         rc = name_of(self, series, TW_STR_NULL, &name);
-        rc = rc == TW_OK ? add_line(self, name, series->tone, &line) : rc;
+        rc = rc == TW_OK ? tw_query_line(self, name, series->tone, &line) : rc;
     } else if (result->series_count == 0 && may_be_zero &&
                self->ask->panel->kind != TW_PANEL_TABLE) {
         rc = add_every(self, series, &line);
@@ -268,7 +257,7 @@ static int join_plain(struct query *self, const struct tw_panel_series *series,
 /* ---- sketches ---- */
 
 /* All sketches of the series with these labels into those of the buckets. */
-static int merge_sketches(struct query *self, const struct tw_panel_series *series,
+static int merge_sketches(struct tw_query *self, const struct tw_panel_series *series,
                           struct tw_str labels, struct tw_sketch *buckets)
 {
     const struct tw_plot_data *data = &self->data;
@@ -291,7 +280,7 @@ static int merge_sketches(struct query *self, const struct tw_panel_series *seri
     return rc;
 }
 
-static void set_quantile(const struct query *self, const struct tw_sketch *buckets, uint32_t ppm,
+static void set_quantile(const struct tw_query *self, const struct tw_sketch *buckets, uint32_t ppm,
                          struct tw_plot_line *line)
 {
     for (size_t p = 0; p < self->data.count; p++) {
@@ -301,7 +290,7 @@ static void set_quantile(const struct query *self, const struct tw_sketch *bucke
     }
 }
 
-static int sketch_lines(struct query *self, const struct tw_panel_series *series,
+static int sketch_lines(struct tw_query *self, const struct tw_panel_series *series,
                         const struct tw_sketch *buckets, struct tw_str name)
 {
     static const struct {
@@ -314,14 +303,14 @@ static int sketch_lines(struct query *self, const struct tw_panel_series *series
     struct tw_plot_line *line = NULL;
     int rc = TW_OK;
     if (series->ppm != 0) {
-        rc = add_line(self, name, series->tone, &line);
+        rc = tw_query_line(self, name, series->tone, &line);
         if (rc == TW_OK) {
             set_quantile(self, buckets, series->ppm, line);
         }
         return rc;
     }
     for (size_t i = 0; i < 3 && rc == TW_OK; i++) {
-        rc = add_line(self, tw_str_of(three[i].name), three[i].tone, &line);
+        rc = tw_query_line(self, tw_str_of(three[i].name), three[i].tone, &line);
         if (rc == TW_OK) {
             set_quantile(self, buckets, three[i].ppm, line);
         }
@@ -346,7 +335,7 @@ static bool is_among(const struct tw_str *names, size_t count, struct tw_str nam
 }
 
 /* The series from `first` on that have its name. */
-static int join_group(struct query *self, const struct tw_panel_series *series,
+static int join_group(struct tw_query *self, const struct tw_panel_series *series,
                       const struct tw_series_result *result, const struct tw_str *names,
                       size_t first, struct tw_sketch *buckets)
 {
@@ -361,7 +350,7 @@ static int join_group(struct query *self, const struct tw_panel_series *series,
 }
 
 /* Group by group, each with its buckets: the series of a group are those of the same name. */
-static int join_sketches(struct query *self, const struct tw_panel_series *series,
+static int join_sketches(struct tw_query *self, const struct tw_panel_series *series,
                          const struct tw_series_result *result)
 {
     size_t count = self->data.count;
@@ -391,7 +380,7 @@ static int join_sketches(struct query *self, const struct tw_panel_series *serie
 
 /* ---- one entry ---- */
 
-static int ask_series(struct query *self, const struct tw_panel_series *series,
+static int ask_series(struct tw_query *self, const struct tw_panel_series *series,
                       bool *ret_may_be_zero)
 {
     struct tw_str names[TW_PANEL_WHERE_MAX];
@@ -422,7 +411,7 @@ static int ask_series(struct query *self, const struct tw_panel_series *series,
 
 /* ---- tables ---- */
 
-static bool has_line(const struct query *self, struct tw_str name, size_t column)
+static bool has_line(const struct tw_query *self, struct tw_str name, size_t column)
 {
     for (size_t i = 0; i < self->data.line_count; i++) {
         const struct tw_plot_line *line = &self->data.lines[i];
@@ -433,7 +422,7 @@ static bool has_line(const struct query *self, struct tw_str name, size_t column
     return false;
 }
 
-static void find_newest(struct query *self, size_t entry, size_t first)
+static void find_newest(struct tw_query *self, size_t entry, size_t first)
 {
     const struct tw_panel_series *series = &self->ask->panel->series[entry];
     const struct tw_plot_data *data = &self->data;
@@ -478,7 +467,7 @@ static int by_worst(const void *left, const void *right)
 }
 
 /* Rows in order: how bad a row is, its first column says; of join `min` the lowest is worst. */
-static void rank_rows(struct query *self)
+static void rank_rows(struct tw_query *self)
 {
     struct tw_plot_data *data = &self->data;
     bool is_low_worst = self->ask->panel->series[0].join == TW_JOIN_MIN;
@@ -509,7 +498,7 @@ static void rank_rows(struct query *self)
 }
 
 /* Cells of rows that are shown, and of which nothing was written, are 0 where that is known. */
-static int fill_cells(struct query *self)
+static int fill_cells(struct tw_query *self)
 {
     const struct tw_panel *panel = self->ask->panel;
     size_t count = self->data.line_count;
@@ -524,7 +513,7 @@ static int fill_cells(struct query *self)
                 has_line(self, name, column)) {
                 continue;
             }
-            rc = add_line(self, name, panel->series[column].tone, &line);
+            rc = tw_query_line(self, name, panel->series[column].tone, &line);
             rc = rc == TW_OK ? fill_silence(self, first) : rc;
             if (rc == TW_OK) {
                 find_newest(self, column, first);
@@ -535,7 +524,7 @@ static int fill_cells(struct query *self)
     return rc;
 }
 
-static int make_table(struct query *self)
+static int make_table(struct tw_query *self)
 {
     const struct tw_panel *panel = self->ask->panel;
     struct tw_plot_line *line = NULL;
@@ -623,11 +612,13 @@ static int check_params(const struct tw_plot_ask *ask, struct tw_diag *diag)
 int tw_panel_query(struct tw_reader *reader, struct tw_arena *arena, const struct tw_plot_ask *ask,
                    struct tw_plot_data *ret_data, struct tw_diag *diag)
 {
-    struct query self = {.reader = reader, .arena = arena, .ask = ask};
+    struct tw_query self = {.reader = reader, .arena = arena, .ask = ask};
     self.data.since_s = ask->since_s;
     self.data.until_s = ask->until_s;
     int rc = check_params(ask, diag);
-    for (size_t i = 0; rc == TW_OK && i < ask->panel->series_count; i++) {
+    bool is_burndown = ask->panel->kind == TW_PANEL_BURNDOWN;
+    rc = rc == TW_OK && is_burndown ? tw_query_burndown(&self) : rc;
+    for (size_t i = 0; rc == TW_OK && !is_burndown && i < ask->panel->series_count; i++) {
         size_t first = self.data.line_count;
         rc = ask_series(&self, &ask->panel->series[i], &self.may_be_zero[i]);
         if (rc == TW_OK && ask->panel->kind == TW_PANEL_TABLE) {

@@ -96,6 +96,50 @@ function number(value) {
   return typeof value === "number" ? value.toFixed(2).replace(/\.?0+$/, "") : "–";
 }
 
+// The objective's own window, and behind it room for how it goes on: up to the end of the budget, at most
+// half a window. In steps, so that the picture is not drawn anew each second.
+function windowRange(objective) {
+  const from = Date.parse(objective.window.from);
+  const until = Date.parse(objective.window.until);
+  const length = until - from;
+  const step = Math.max(60000, length / 200);
+  const now = Date.parse(objective.at);
+  const spent = objective.exhaustion > 0 ? now + 1000 * objective.exhaustion : now;
+  const end = Math.max(until, Math.min(spent + length / 50, now + length / 2));
+  return {
+    isLive: false,
+    from: new Date(Math.floor(from / step) * step),
+    to: new Date(Math.ceil(end / step) * step),
+  };
+}
+
+function burndown(objective, context) {
+  const isSpent = objective.budget_remaining !== null && objective.budget_remaining <= 0;
+  const words = isSpent
+    ? "The budget is spent."
+    : objective.exhaustion > 0
+      ? "If it goes on as in the last hour, it is spent in " + duration(objective.exhaustion) + "."
+      : "Nothing burns.";
+  return html`<section class="panel" aria-label="Burn-down">
+    ${
+      objective.window.from && objective.at
+        ? plot(context, "burndown", {
+            panel: "objective.burndown",
+            title: "Burn-down over its window",
+            params: { objective: objective.name },
+            range: windowRange(objective),
+            width: 1540,
+            height: 260,
+          })
+        : html`<h2>Burn-down over its window</h2>
+            <p class="dim">Nothing was counted yet.</p>`
+    }
+    <p class="dim">
+      ${objective.total > 0 ? words : "Nothing was decided yet."} A gap: the tower did not watch.
+    </p>
+  </section>`;
+}
+
 export const page = {
   what: "the objective",
   views: ["objective/"],
@@ -119,7 +163,7 @@ export const page = {
         ${fact("Spent in", objective.exhaustion === null || objective.exhaustion === undefined ? "–" : duration(objective.exhaustion))}
         ${objective.within ? fact("Within", duration(objective.within)) : nothing}
       </dl>
-      ${rangeBar(context)}
+      ${burndown(objective, context)} ${rangeBar(context)}
       <div class="plots">
         <section class="panel" aria-label="Budget">
           ${plot(context, "budget", { panel: "objective.budget", title: "Budget remaining", params, width: 760, height: 240 })}
