@@ -120,6 +120,7 @@ dist_ui_DATA = \
     web/ui/worker.js
 uipagesdir = $(uidir)/pages
 dist_uipages_DATA = \
+    web/ui/pages/causes.js \
     web/ui/pages/dashboard.js \
     web/ui/pages/dashboards.js \
     web/ui/pages/event.js \

@@ -61,10 +61,18 @@ export function get(path, params, signal) {
   return call(path + (text ? "?" + text : ""), { signal });
 }
 
-export function post(path, body) {
+function send(method, path, body) {
   return call(path, {
-    method: "POST",
+    method,
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify(body),
   });
+}
+
+export function post(path, body) {
+  return send("POST", path, body);
+}
+
+export function put(path, body) {
+  return send("PUT", path, body);
 }

@@ -30,6 +30,7 @@ const ROUTES = [
   [/^\/dashboards\/(.+)$/, "dashboard"],
   [/^\/taps$/, "taps"],
   [/^\/quarantine$/, "quarantine"],
+  [/^\/causes$/, "causes"],
 ];
 const RETRY_MS = 5000;
 const view = document.getElementById("view");

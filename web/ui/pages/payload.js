@@ -80,11 +80,22 @@ function facts(event) {
   </dl>`;
 }
 
-function errorNote(error) {
+// The page of rules, with one begun from this failure.
+function rulePath(event) {
+  const { code, message, class: said } = event.error;
+  const given = { system: event.system, code, message, class: said };
+  const query = new URLSearchParams(Object.entries(given).filter(([, value]) => value));
+  return "/causes?" + query;
+}
+
+function errorNote(event) {
+  const { error } = event;
   return error
     ? html`<p class="error-note">
-        ${badge("bad", error.class || "error")}
+        ${badge("bad", error.cause || error.class || "error")}
         ${error.code ? html`<code>${error.code}</code>` : nothing} ${error.message || ""}
+        ${error.class && error.class !== error.cause ? html`<span class="dim">(${error.class})</span>` : nothing}
+        ${error.cause ? link(rulePath(event), "Make a rule of it", "make-rule") : nothing}
       </p>`
     : nothing;
 }
@@ -112,7 +123,7 @@ export function payload(context, n) {
   const again = (params) => load(context, n, params);
   if (error) return failed(error, () => again({}));
   if (!event) return loading("event " + n);
-  return html`${errorNote(event.error)}${facts(event)}
+  return html`${errorNote(event)}${facts(event)}
   ${event.journeys.length ? html`<div class="objects">${event.journeys.map((id) => journeyLink(id))}</div>` : nothing}
   ${body(event, again)}`;
 }
