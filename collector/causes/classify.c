@@ -79,7 +79,8 @@ static bool fits(struct tw_str pattern, struct tw_str text)
 bool tw_causes_glob(struct tw_str pattern, struct tw_str text)
 {
     char folded[TW_CAUSES_MESSAGE_MAX];
-    return fits(pattern, (struct tw_str){folded, tw_cause_fold(text, folded, sizeof folded)});
+    size_t len = tw_cause_fold(text, folded, sizeof folded);
+    return fits(pattern, (struct tw_str){folded, len});
 }
 
 /* ---- statuses ---- */

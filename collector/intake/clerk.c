@@ -159,7 +159,7 @@ static int carry_out(struct tw_clerk *self, const struct tw_request *request, st
     return rc == TW_OK ? collected : rc;
 }
 
-static int retry(struct tw_clerk *self, const struct tw_request *request, json_t **ret_result)
+static int try_again(struct tw_clerk *self, const struct tw_request *request, json_t **ret_result)
 {
     struct tally tally = {0};
     int rc = carry_out(self, request, &tally);
@@ -177,7 +177,7 @@ static void handle(struct tw_clerk *self, const struct tw_request *request)
     json_t *result = NULL;
     int rc = TW_EINVAL;
     if (tw_str_is(request->kind, "quarantine-retry")) {
-        rc = retry(self, request, &result);
+        rc = try_again(self, request, &result);
     } else if (tw_str_is(request->kind, "cause-rules")) {
         rc = tw_clerk_cause_rules(self->cfg->store.dir, request->body, &result);
     } else {
