@@ -667,6 +667,8 @@ endif
 EXTRA_DIST += tests/fuzz/seeds/plot
 
 # Rules for causes.
+EXTRA_DIST += tests/system/test_causes.py
+EXTRA_DIST += tests/browser/test_causes.mjs
 CAUSES_LIBS = collector/libcauses.a collector/libevent.a collector/libtrack.a \
     collector/libconfig.a collector/libcore.a $(YAML_LIBS) $(JANSSON_LIBS) $(XXHASH_LIBS)
 if HAVE_CMOCKA
