@@ -13,11 +13,13 @@
 
 #include "web/gzip.h"
 
-#define QUICK 1 /* level of packing: see web/gzip.c */
+#define HEAD_BYTES 256 /* of the overview: the time it was written is within its first 40 */
+#define QUICK      1   /* level of packing: see web/gzip.c */
 
 /* What an answer depends on beside the clock. */
 struct basis {
     struct tw_store_stamp stamp;
+    uint64_t documents; /* which writing of the collector's documents; 0: by the stamp */
     const struct tw_workflows *workflows; /* in force; an entry has a reference */
 };
 
@@ -139,9 +141,13 @@ static bool is_current(const struct entry *entry, const struct basis *basis, tw_
 {
     const struct tw_store_stamp *has = &entry->basis.stamp;
     const struct tw_store_stamp *wants = &basis->stamp;
-    return entry->plain != NULL && now.ns < entry->until.ns && has->file == wants->file &&
-           has->number == wants->number && has->oldest == wants->oldest &&
-           has->commits >= wants->commits && entry->basis.workflows == basis->workflows;
+    if (entry->plain == NULL || now.ns >= entry->until.ns ||
+        entry->basis.workflows != basis->workflows || entry->basis.documents != basis->documents) {
+        return false;
+    }
+    return basis->documents != 0 ||
+           (has->file == wants->file && has->number == wants->number &&
+            has->oldest == wants->oldest && has->commits >= wants->commits);
 }
 
 /* Wait until something has changed; false: the call has used up its time. */
@@ -274,6 +280,26 @@ static void add_packed(struct tw_kept *self, struct entry *entry)
     (void)pthread_cond_broadcast(&self->changed);
 }
 
+/* What the answer is to hold: all that was committed by now. The collector writes its documents
+ * together, "overview" among them each time: it begins with when. */
+static int read_basis(struct tw_call *call, enum tw_kept_by by, struct basis *basis)
+{
+    struct tw_str text = TW_STR_NULL;
+    *basis = (struct basis){.workflows = call->workflows};
+    int rc = by == TW_KEPT_BY_COMMIT
+                 ? TW_ENOTFOUND
+                 : tw_reader_live(call->reader, call->arena, TW_STR_LIT("overview"), &text);
+    if (rc != TW_OK && rc != TW_ENOTFOUND) {
+        return rc;
+    }
+    if (rc == TW_OK && text.len > 0) {
+        size_t len = text.len < HEAD_BYTES ? text.len : HEAD_BYTES;
+        basis->documents = tw_static_hash(text.ptr, len) | 1;
+        return TW_OK;
+    }
+    return tw_reader_stamp(call->reader, &basis->stamp);
+}
+
 /* The answer that is kept, or the place for it (busy, its maker is the caller); neither: TW_OK
  * with NULL, all places are busy. The mutex is held. */
 static int look(struct tw_kept *self, struct tw_call *call, struct tw_str target,
@@ -299,18 +325,18 @@ static int look(struct tw_kept *self, struct tw_call *call, struct tw_str target
     return TW_OK;
 }
 
-int tw_kept_run(struct tw_call *call, struct tw_str target, tw_handler *handler)
+int tw_kept_run(struct tw_call *call, struct tw_str target, enum tw_kept_by by, tw_handler *handler)
 {
     struct tw_kept *self = call->web->kept;
     struct tw_clock *clock = call->web->clock;
     struct entry *entry = NULL;
     struct entry made;
-    struct basis basis = {.workflows = call->workflows};
+    struct basis basis;
     enum tw_gzip_wish wish = tw_gzip_wish(call->request->head.accept_encoding);
     if (self == NULL || target.len >= TW_KEPT_TARGET_BYTES) {
         return handler(call);
     }
-    int rc = tw_reader_stamp(call->reader, &basis.stamp);
+    int rc = read_basis(call, by, &basis);
     if (rc != TW_OK) {
         return rc;
     }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Answers that are kept until the collector commits again: the documents that every page asks for
- * each second. They are rendered, hashed and packed once for each commit, however many ask.
+ * Answers that are kept until the collector commits again, or writes its documents again: what
+ * every page asks for each second. They are rendered, hashed and packed once, however many ask.
  * What is kept is never older than the newest commit at the time of the request, which is looked
  * up for each: whoever was told of a commit (web/ticker.h) finds it. What depends on the clock
  * ("now", ages) is at most TW_KEPT_MS old, and no answer is kept longer than that.
@@ -31,6 +31,12 @@ struct tw_kept_counts {
     uint64_t made;  /* rendered */
 };
 
+/* What changes an answer. */
+enum tw_kept_by {
+    TW_KEPT_BY_COMMIT,   /* any commit: up to fifty a second */
+    TW_KEPT_BY_DOCUMENTS /* one in which the collector wrote its documents: each second */
+};
+
 /* TW_OK, TW_ENOMEM. */
 int tw_kept_new(struct tw_kept **ret_kept);
 /* After the last web thread has ended. Accepts NULL. */
@@ -39,7 +45,8 @@ void tw_kept_destroy(struct tw_kept **self_p);
 /* Answer `target` (path and query as sent) with what is kept or what `handler` makes: with an
  * entity tag, packed where that is asked for, and 304 for who has it. As `handler` returns, or
  * TW_ETIMEOUT. */
-int tw_kept_run(struct tw_call *call, struct tw_str target, tw_handler *handler);
+int tw_kept_run(struct tw_call *call, struct tw_str target, enum tw_kept_by by,
+                tw_handler *handler);
 void tw_kept_count(struct tw_kept *self, struct tw_kept_counts *ret_counts);
 
 #endif

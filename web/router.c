@@ -25,11 +25,11 @@ static const struct tw_route table[] = {
     {TW_METHOD_GET, API "/failures", TW_ROUTE_NEEDS_STORE, tw_api_failures},
     {TW_METHOD_GET, API "/failures/*", TW_ROUTE_NEEDS_STORE, tw_api_failure},
     {TW_METHOD_POST, API "/failures/*", TW_ROUTE_NEEDS_STORE, tw_api_failure_act},
-    {TW_METHOD_GET, API "/workflows", TW_ROUTE_KEPT, tw_api_workflows},
+    {TW_METHOD_GET, API "/workflows", TW_ROUTE_KEPT_LONGER, tw_api_workflows},
     {TW_METHOD_GET, API "/workflows/*", TW_ROUTE_NEEDS_STORE, tw_api_workflow},
-    {TW_METHOD_GET, API "/objectives", TW_ROUTE_KEPT, tw_api_objectives},
+    {TW_METHOD_GET, API "/objectives", TW_ROUTE_KEPT_LONGER, tw_api_objectives},
     {TW_METHOD_GET, API "/objectives/*", TW_ROUTE_NEEDS_STORE, tw_api_objective},
-    {TW_METHOD_GET, API "/stores", TW_ROUTE_KEPT, tw_api_stores},
+    {TW_METHOD_GET, API "/stores", TW_ROUTE_KEPT_LONGER, tw_api_stores},
     {TW_METHOD_GET, API "/stores/*", TW_ROUTE_NEEDS_STORE, tw_api_store},
     {TW_METHOD_GET, API "/series", TW_ROUTE_NEEDS_STORE, tw_api_series},
     {TW_METHOD_GET, API "/dashboards", TW_ROUTE_NO_STORE, tw_api_dashboards},
@@ -227,9 +227,14 @@ static bool is_open(const struct tw_route *route)
            route->handler == tw_api_metrics;
 }
 
+static bool is_kept(const struct tw_route *route)
+{
+    return route->store == TW_ROUTE_KEPT || route->store == TW_ROUTE_KEPT_LONGER;
+}
+
 static bool needs_store(const struct tw_route *route)
 {
-    return route->store == TW_ROUTE_NEEDS_STORE || route->store == TW_ROUTE_KEPT;
+    return route->store == TW_ROUTE_NEEDS_STORE || is_kept(route);
 }
 
 void tw_router_run(const struct tw_route *route, struct tw_str target,
@@ -261,8 +266,9 @@ void tw_router_run(const struct tw_route *route, struct tw_str target,
         }
     }
     if (rc == TW_OK) {
-        rc = route->store == TW_ROUTE_KEPT ? tw_kept_run(call, target, route->handler)
-                                           : route->handler(call);
+        enum tw_kept_by by =
+            route->store == TW_ROUTE_KEPT ? TW_KEPT_BY_COMMIT : TW_KEPT_BY_DOCUMENTS;
+        rc = is_kept(route) ? tw_kept_run(call, target, by, route->handler) : route->handler(call);
     }
     if (rc != TW_OK) {
         fill_error(call, rc);

@@ -12,7 +12,8 @@ enum tw_route_store {
     TW_ROUTE_NO_STORE,    /* answers without one */
     TW_ROUTE_MAY_STORE,   /* call->reader is NULL where there is none */
     TW_ROUTE_NEEDS_STORE, /* 503 where there is none */
-    TW_ROUTE_KEPT         /* likewise, and until the next commit the same for all: web/kept.h */
+    TW_ROUTE_KEPT,        /* likewise, and until the next commit the same for all: web/kept.h */
+    TW_ROUTE_KEPT_LONGER  /* until the collector's documents are written again */
 };
 
 struct tw_route {

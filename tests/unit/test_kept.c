@@ -98,6 +98,7 @@ struct asked {
     const struct tw_workflows *workflows;
     struct tw_reader *reader;
     int64_t deadline_ns; /* from now */
+    enum tw_kept_by by;
     struct tw_response *response;
 };
 
@@ -114,8 +115,13 @@ static int ask_as(const struct asked *asked)
         .workflows = asked->workflows == NULL ? w.web.workflows : asked->workflows,
         .deadline = {atomic_load(&mono_ns) +
                      (asked->deadline_ns == 0 ? TW_NS_PER_S : asked->deadline_ns)}};
+    struct tw_arena arena;
+    tw_arena_init(&arena, (size_t)1 << 20);
+    call.arena = &arena;
     tw_response_init(&call.response);
-    int rc = tw_kept_run(&call, tw_str_of(asked->target == NULL ? TARGET : asked->target), handler);
+    int rc = tw_kept_run(&call, tw_str_of(asked->target == NULL ? TARGET : asked->target),
+                         asked->by, handler);
+    tw_arena_fini(&arena);
     *asked->response = call.response;
     return rc;
 }
@@ -123,7 +129,7 @@ static int ask_as(const struct asked *asked)
 /* The number of the answer that is given. */
 static unsigned number_of(struct asked asked)
 {
-    struct tw_response response;
+    struct tw_response response = {.status = 0};
     asked.response = &response;
     assert_int_equal(ask_as(&asked), TW_OK);
     assert_int_equal(response.status, w.status);
@@ -176,6 +182,33 @@ static void kept__commit_while_it_is_made__is_made_again(void **state)
     w.commits = false;
     assert_int_equal(ask(), 2);
     assert_int_equal(ask(), 2);
+}
+
+static void write_documents(const char *overview)
+{
+    const struct tw_live live = {TW_STR_LIT("overview"), tw_str_of(overview)};
+    const struct tw_track_changes changes = {.live = &live, .live_count = 1};
+    w.model->track = &changes;
+    commit();
+    w.model->track = NULL;
+}
+
+/* What is made of the documents alone does not change with every commit. */
+static void kept__by_documents__until_they_are_written_again(void **state)
+{
+    (void)state;
+    const struct asked asked = {.target = TARGET, .by = TW_KEPT_BY_DOCUMENTS};
+    assert_int_equal(number_of(asked), 1); /* there are none yet: by the commit */
+    commit();
+    assert_int_equal(number_of(asked), 2);
+    write_documents("{\"at\":\"2026-11-21T19:00:17.004211Z\"}");
+    assert_int_equal(number_of(asked), 3);
+    commit();
+    assert_int_equal(number_of(asked), 3);
+    write_documents("{\"at\":\"2026-11-21T19:00:18.004211Z\"}");
+    assert_int_equal(number_of(asked), 4);
+    (void)atomic_fetch_add(&mono_ns, TW_KEPT_MS * TW_NS_PER_MS);
+    assert_int_equal(number_of(asked), 5);
 }
 
 /* Clocks and ages in it go on while nothing is committed. */
@@ -245,7 +278,7 @@ static void kept__target_and_body__are_bounded(void **state)
 static void kept__errors_and_other_answers__are_not(void **state)
 {
     (void)state;
-    struct tw_response response;
+    struct tw_response response = {.status = 0};
     const struct asked asked = {.response = &response};
     w.rc = TW_ETIMEOUT;
     for (unsigned i = 1; i < 3; i++) {
@@ -265,7 +298,7 @@ static void kept__errors_and_other_answers__are_not(void **state)
 static void kept__who_has_it__gets_304(void **state)
 {
     (void)state;
-    struct tw_response response;
+    struct tw_response response = {.status = 0};
     char tag[32];
     assert_int_equal(ask_as(&(struct asked){.response = &response}), TW_OK);
     (void)snprintf(tag, sizeof tag, "%s", header_of(&response, "ETag"));
@@ -287,8 +320,8 @@ static void kept__who_has_it__gets_304(void **state)
 static void kept__packed__has_a_tag_of_its_own(void **state)
 {
     (void)state;
-    struct tw_response plain;
-    struct tw_response packed;
+    struct tw_response plain = {.status = 0};
+    struct tw_response packed = {.status = 0};
     assert_int_equal(ask_as(&(struct asked){.response = &plain}), TW_OK);
     for (int i = 0; i < 2; i++) { /* packed late, and packed already */
         const struct asked asked = {.response = &packed, .encoding = "gzip"};
@@ -327,7 +360,7 @@ struct asker {
 static void *ask_in_thread(void *arg)
 {
     struct asker *self = arg;
-    struct tw_response response;
+    struct tw_response response = {.status = 0};
     self->rc = ask_as(&(struct asked){
         .response = &response, .reader = self->reader, .deadline_ns = self->deadline_ns});
     self->number = self->rc == TW_OK && response.shared != NULL
@@ -379,7 +412,7 @@ static void kept__made_for_longer_than_a_deadline__says_so(void **state)
 {
     (void)state;
     struct asker askers[ASKERS];
-    struct tw_response response;
+    struct tw_response response = {.status = 0};
     atomic_store(&w.is_held, true);
     start(askers, ASKERS - 1, 0);
     while (atomic_load(&w.made) == 0) {
@@ -410,7 +443,7 @@ static void stamp__nothing_committed__stays_and_errors_are_told(void **state)
     assert_int_equal(second.commits, first.commits + 1);
     tw_reader_set_deadline(w.reader, (tw_mono_t){1});
     assert_int_equal(tw_reader_stamp(w.reader, &second), TW_ETIMEOUT);
-    struct tw_response response;
+    struct tw_response response = {.status = 0};
     assert_int_equal(ask_as(&(struct asked){.response = &response}), TW_ETIMEOUT);
     tw_response_fini(&response);
     assert_int_equal(atomic_load(&w.made), 0);
@@ -423,6 +456,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(kept__until_the_next_commit__is_made_once),
         CASE(kept__commit_while_it_is_made__is_made_again),
+        CASE(kept__by_documents__until_they_are_written_again),
         CASE(kept__a_second_later__is_made_again),
         CASE(kept__another_caller_query_or_set__has_its_own),
         CASE(kept__more_than_there_is_room_for__the_oldest_goes),
