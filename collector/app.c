@@ -206,6 +206,9 @@ static int stop_clerk(struct app *self)
 static int start_follower(struct app *self, struct tw_diag *diag)
 {
     int rc = tw_follower_new(self->options->cfg, self->options->clock, &self->follower);
+    if (rc == TW_OK) {
+        tw_follower_set_causes(self->follower, self->options->causes);
+    }
     return rc == TW_OK ? rc : tw_diag_set(diag, rc, "it cannot start: %s", tw_err_text(rc));
 }
 
@@ -418,6 +421,7 @@ static void put_causes(struct app *self, const struct tw_causes **causes_p)
 {
     if (self->options->has_collector) {
         tw_intake_set_causes(self->intake, *causes_p);
+        tw_follower_set_causes(self->follower, *causes_p);
     }
     if (self->options->has_web) {
         tw_web_set_causes(self->web, *causes_p);

@@ -35,7 +35,7 @@ MAY_INCLUDE = {
                           "store/", "track/tracker.h", "workflow/workflow.h",
                           "causes/causes.h", "causes/rules.h"],
     # Follows what tracking committed, and keeps what failed.
-    "collector/desk/": ["core/", "config/config.h", "store/desk.h", "desk/"],
+    "collector/desk/": ["core/", "config/config.h", "causes/causes.h", "store/desk.h", "desk/"],
     # The web half: core, configuration, and the reading and request side of the store.
     "web/": ["core/", "config/config.h", "store/reader.h", "store/journey.h", "store/request.h",
              "store/batch.h", "store/tracks.h", "store/desk_read.h",

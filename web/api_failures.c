@@ -111,6 +111,33 @@ static void set_definition(struct tw_call *call, const struct tw_failure_kind *k
     tw_out_set(json, "financial", json_boolean(workflow != NULL && workflow->is_financial));
 }
 
+/* The rule that gave the label, by its words: of those in force. */
+static const struct tw_cause_rule *rule_of(const struct tw_call *call,
+                                           const struct tw_failure_kind *kind)
+{
+    for (size_t i = 0; call->causes != NULL && kind->label.len > 0 && i < call->causes->count;
+         i++) {
+        const struct tw_cause_rule *rule = &call->causes->items[i];
+        if (rule->cause == kind->cause && tw_str_is(kind->label, rule->label)) {
+            return rule;
+        }
+    }
+    return NULL;
+}
+
+/* What a rule says of owner and runbook goes before what the workflow says. */
+static void set_rule(struct tw_call *call, const struct tw_failure_kind *kind, json_t *json)
+{
+    const struct tw_cause_rule *rule = rule_of(call, kind);
+    if (rule != NULL && rule->owner != NULL) {
+        tw_out_set(json, "owner", json_string(rule->owner));
+    }
+    if (rule != NULL && rule->runbook != NULL) {
+        tw_out_set(json, "runbook", json_string(rule->runbook));
+    }
+    tw_out_set(json, "rule", rule == NULL ? json_null() : json_string(rule->name));
+}
+
 static json_t *group_json(struct tw_call *call, const struct tw_group *group)
 {
     bool is_snoozed = group->snoozed_until.ns > call->now.ns;
@@ -129,6 +156,7 @@ static json_t *group_json(struct tw_call *call, const struct tw_group *group)
     tw_out_set(json, "cause", json_string(tw_cause_name(group->kind.cause)));
     tw_out_set(json, "label", word_json(group->kind.label));
     set_definition(call, &group->kind, json);
+    set_rule(call, &group->kind, json);
     tw_out_set(json, "count", tw_out_count(group->open));
     tw_out_set(json, "amount",
                is_one ? amount_json(only->amount_minor, only->currency) : json_null());

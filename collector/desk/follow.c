@@ -15,6 +15,9 @@ struct tw_follow {
     struct tw_reader *reader;
     struct tw_desk *desk;
     struct tw_arena arena;
+    const struct tw_causes *causes; /* a reference; NULL: no rules */
+    bool is_reviewing;              /* what is open, since the rules are others */
+    uint64_t reviewed;              /* failures up to this number */
 };
 
 /* What a run says of one of its steps (tw_run_row.setbacks). */
@@ -84,6 +87,7 @@ void tw_follow_close(struct tw_follow **self_p)
     }
     tw_desk_close(&self->desk);
     tw_reader_close(&self->reader);
+    tw_causes_unref(&self->causes);
     tw_arena_fini(&self->arena);
     free(self);
 }
@@ -192,13 +196,34 @@ static enum tw_failure_state state_of(const struct tw_run_row *row, const struct
     }
 }
 
+/* Why, by the rules of today: the cause that tracking knows was decided when the event came, and
+ * remains where no rule takes the failure. */
+static void apply_rules(const struct tw_follow *self, struct tw_failure *failure)
+{
+    const struct tw_failure_facts facts = {
+        .system = failure->kind.system,
+        .type = failure->type,
+        .code = failure->code,
+        .status = failure->http_status != 0 ? failure->http_status
+                                            : tw_causes_status_of_code(failure->code),
+        .message = failure->message,
+        .errorclass = failure->error_class,
+    };
+    struct tw_cause_verdict verdict;
+    tw_causes_classify(self->causes, &facts, &verdict);
+    failure->kind.cause = verdict.index >= 0 ? verdict.cause : failure->kind.cause;
+    failure->kind.label = cut(verdict.label, TW_FAILURE_LABEL_MAX);
+}
+
 /* Its kind: the step that failed, and why. */
-static void classify(struct tw_failure *failure, const struct told *told)
+static void classify(const struct tw_follow *self, struct tw_failure *failure,
+                     const struct told *told)
 {
     failure->kind.cause = told->cause == TW_CAUSE_NONE ? TW_CAUSE_UNKNOWN : told->cause;
-    failure->kind.label = failure->failed_n == 0 || failure->code.ptr == NULL
-                              ? TW_STR_LIT("")
-                              : cut(failure->code, TW_FAILURE_LABEL_MAX);
+    failure->kind.label = TW_STR_LIT("");
+    if (failure->failed_n != 0) {
+        apply_rules(self, failure);
+    }
 }
 
 /* One step of one run as it is now. `known`: as it was, or NULL. */
@@ -244,7 +269,7 @@ static int take_step(struct tw_follow *self, const struct tw_run_row *row, const
     }
     /* what is over keeps the kind that it had */
     if (state == TW_FAILURE_OPEN || known == NULL) {
-        classify(&failure, told);
+        classify(self, &failure, told);
     }
     return rc == TW_OK ? tw_desk_put(self->desk, &failure, is_news, now, diag) : rc;
 }
@@ -315,6 +340,51 @@ static int take_portion(struct tw_follow *self, const struct tw_setback *setback
     return rc;
 }
 
+/* ---- other rules ---- */
+
+void tw_follow_set_causes(struct tw_follow *self, const struct tw_causes *causes)
+{
+    const struct tw_causes *before = self->causes;
+    self->causes = causes == NULL ? NULL : tw_causes_ref(causes);
+    tw_causes_unref(&before);
+    self->is_reviewing = true;
+    self->reviewed = 0;
+}
+
+static int review(struct tw_follow *self, struct tw_failure *items, size_t count,
+                  struct tw_diag *diag)
+{
+    tw_wall_t now = self->clock->wall(self->clock);
+    int rc = tw_desk_begin(self->desk, diag);
+    for (size_t i = 0; i < count && rc == TW_OK; i++) {
+        struct tw_failure_kind before = items[i].kind;
+        apply_rules(self, &items[i]);
+        bool is_same =
+            before.cause == items[i].kind.cause && tw_str_equal(before.label, items[i].kind.label);
+        rc = is_same ? TW_OK : tw_desk_put(self->desk, &items[i], false, now, diag);
+    }
+    rc = rc == TW_OK ? tw_desk_end(self->desk, tw_desk_place(self->desk), diag) : rc;
+    if (rc != TW_OK) {
+        tw_desk_abandon(self->desk);
+    }
+    return rc;
+}
+
+static int review_portion(struct tw_follow *self, size_t *ret_count, struct tw_diag *diag)
+{
+    struct tw_failure *items = NULL;
+    size_t count = 0;
+    int rc = tw_desk_open_ones(self->desk, &self->arena, self->reviewed, TW_FOLLOW_PORTION, &items,
+                               &count, diag);
+    rc = rc == TW_OK && count > 0 ? review(self, items, count, diag) : rc;
+    if (rc == TW_OK) {
+        self->is_reviewing = count > 0;
+        self->reviewed = count > 0 ? items[count - 1].id : 0;
+        *ret_count = count;
+    }
+    return rc;
+}
+
 int tw_follow_once(struct tw_follow *self, size_t *ret_count, struct tw_diag *diag)
 {
     const struct tw_setback *setbacks = NULL;
@@ -328,6 +398,8 @@ int tw_follow_once(struct tw_follow *self, size_t *ret_count, struct tw_diag *di
     }
     if (count > 0) {
         rc = take_portion(self, setbacks, count, &place, diag);
+    } else if (self->is_reviewing) {
+        rc = review_portion(self, &count, diag);
     }
     if (rc == TW_OK) {
         *ret_count = count;

@@ -9,6 +9,7 @@
 #ifndef TW_DESK_FOLLOW_H
 #define TW_DESK_FOLLOW_H
 
+#include "causes/causes.h"
 #include "core/clock.h"
 #include "core/err.h"
 #include "config/config.h"
@@ -20,7 +21,11 @@ struct tw_follow;
 int tw_follow_open(const struct tw_cfg *cfg, struct tw_clock *clock, struct tw_follow **ret_follow,
                    struct tw_diag *diag);
 void tw_follow_close(struct tw_follow **self_p); /* accepts NULL */
-/* The next portion; *ret_count: how many runs it had, 0: there was nothing. */
+/* Rules for causes from now on (takes a reference; NULL: none): what is open already is looked at
+ * again, portion by portion, and goes to the group that it would be in today. */
+void tw_follow_set_causes(struct tw_follow *self, const struct tw_causes *causes);
+/* The next portion; *ret_count: how many runs it had or failures were looked at again, 0: there was
+ * nothing to do. */
 int tw_follow_once(struct tw_follow *self, size_t *ret_count, struct tw_diag *diag);
 
 #endif

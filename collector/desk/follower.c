@@ -2,6 +2,7 @@
 #include "config.h"
 #include "desk/follower.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,6 +18,10 @@ struct tw_follower {
     const struct tw_cfg *cfg;
     struct tw_clock *clock;
     struct tw_actor *actor;
+    /* guarded by mtx */
+    pthread_mutex_t mtx;
+    const struct tw_causes *causes; /* a reference; NULL: none yet */
+    bool has_news;                  /* the thread has not taken them */
     /* owned by the thread */
     struct tw_follow *follow;
     struct tw_diag last_error;
@@ -32,14 +37,37 @@ static void complain(struct tw_follower *self, const struct tw_diag *diag)
     }
 }
 
+static void take_causes(struct tw_follower *self, bool is_new)
+{
+    (void)pthread_mutex_lock(&self->mtx); /* cannot fail: locked once */
+    if (self->has_news || is_new) {
+        self->has_news = false;
+        tw_follow_set_causes(self->follow, self->causes);
+    }
+    (void)pthread_mutex_unlock(&self->mtx);
+}
+
+void tw_follower_set_causes(struct tw_follower *self, const struct tw_causes *causes)
+{
+    (void)pthread_mutex_lock(&self->mtx); /* cannot fail: locked once */
+    const struct tw_causes *before = self->causes;
+    self->causes = causes == NULL ? NULL : tw_causes_ref(causes);
+    self->has_news = true;
+    (void)pthread_mutex_unlock(&self->mtx);
+    tw_causes_unref(&before);
+}
+
 /* Milliseconds until the next look. */
 static int look(struct tw_follower *self)
 {
     struct tw_diag diag = {""};
     size_t count = 0;
-    int rc =
-        self->follow == NULL ? tw_follow_open(self->cfg, self->clock, &self->follow, &diag) : TW_OK;
-    rc = rc == TW_OK ? tw_follow_once(self->follow, &count, &diag) : rc;
+    bool is_new = self->follow == NULL;
+    int rc = is_new ? tw_follow_open(self->cfg, self->clock, &self->follow, &diag) : TW_OK;
+    if (rc == TW_OK) {
+        take_causes(self, is_new);
+        rc = tw_follow_once(self->follow, &count, &diag);
+    }
     if (rc != TW_OK) {
         complain(self, &diag);
         tw_follow_close(&self->follow);
@@ -72,8 +100,10 @@ int tw_follower_new(const struct tw_cfg *cfg, struct tw_clock *clock,
     }
     self->cfg = cfg;
     self->clock = clock;
+    (void)pthread_mutex_init(&self->mtx, NULL); /* a default mutex cannot fail on Linux */
     int rc = tw_actor_new("desk", follower_main, self, &self->actor);
     if (rc != TW_OK) {
+        (void)pthread_mutex_destroy(&self->mtx); /* nobody holds it any more */
         free(self);
         return rc;
     }
@@ -89,6 +119,8 @@ int tw_follower_destroy(struct tw_follower **self_p)
         return TW_OK;
     }
     int rc = tw_actor_destroy(&self->actor);
+    tw_causes_unref(&self->causes);
+    (void)pthread_mutex_destroy(&self->mtx); /* nobody holds it any more */
     free(self);
     return rc;
 }

@@ -6,12 +6,15 @@
 #ifndef TW_DESK_FOLLOWER_H
 #define TW_DESK_FOLLOWER_H
 
+#include "causes/causes.h"
 #include "config/config.h"
 #include "core/clock.h"
 
 struct tw_follower;
 int tw_follower_new(const struct tw_cfg *cfg, struct tw_clock *clock,
                     struct tw_follower **ret_follower);
+/* Other rules for causes, in force with the next look. Any thread. */
+void tw_follower_set_causes(struct tw_follower *self, const struct tw_causes *causes);
 /* Joins the thread. Accepts NULL. */
 int tw_follower_destroy(struct tw_follower **self_p);
 

@@ -15,6 +15,7 @@
 enum statement {
     STMT_PLACE,
     STMT_OF_RUN,
+    STMT_OPEN_ONES,
     STMT_GROUP_FIND,
     STMT_GROUP_ADD,
     STMT_INSERT,
@@ -29,6 +30,9 @@ static const char *const statements[STMT_COUNT] = {
     [STMT_OF_RUN] = "SELECT " TW_FAILURE_COLUMNS " FROM failure AS f JOIN failure_group AS g"
                     " ON g.id = f.grp WHERE f.workflow = ?1 AND f.object_type = ?2"
                     " AND f.object_scope = ?3 AND f.object_id = ?4 ORDER BY f.step",
+    [STMT_OPEN_ONES] = "SELECT " TW_FAILURE_COLUMNS " FROM failure AS f JOIN failure_group AS g"
+                       " ON g.id = f.grp WHERE f.id > ?1 AND f.state = 0 AND f.failed_n > 0"
+                       " ORDER BY f.id LIMIT ?2",
     [STMT_GROUP_FIND] = "SELECT id FROM failure_group WHERE workflow = ?1 AND step = ?2"
                         " AND destination = ?4 AND cause = ?5 AND label = ?6",
     [STMT_GROUP_ADD] = "INSERT INTO failure_group(workflow, step, system, destination, cause,"
@@ -331,18 +335,13 @@ int tw_desk_take_failure(sqlite3_stmt *stmt, struct tw_arena *arena, struct tw_f
     return rc;
 }
 
-int tw_desk_of_run(struct tw_desk *self, struct tw_arena *arena, const struct tw_run_row *run,
-                   struct tw_failure **ret_items, size_t *ret_count, struct tw_diag *diag)
+/* The rows of a statement that is bound, at most `most`. */
+static int take_all(sqlite3_stmt *stmt, struct tw_arena *arena, size_t most,
+                    struct tw_failure **ret_items, size_t *ret_count, struct tw_diag *diag)
 {
-    sqlite3_stmt *stmt = self->stmts[STMT_OF_RUN];
-    const size_t most = TW_DESK_OF_RUN_MAX;
     size_t count = 0;
     struct tw_failure *items = tw_arena_zalloc(arena, (most + 1) * sizeof *items);
-    int rc = items == NULL ? TW_ENOMEM : TW_OK;
-    if (rc == TW_OK) {
-        tw_desk_bind_run(stmt, run->workflow, run->object_type, run->object_scope, run->object_id);
-        rc = tw_db_row(stmt, diag);
-    }
+    int rc = items == NULL ? TW_ENOMEM : tw_db_row(stmt, diag);
     while (rc == TW_OK && count < most) {
         rc = tw_desk_take_failure(stmt, arena, &items[count]);
         count += rc == TW_OK ? 1 : 0;
@@ -355,6 +354,24 @@ int tw_desk_of_run(struct tw_desk *self, struct tw_arena *arena, const struct tw
     *ret_items = items;
     *ret_count = count;
     return TW_OK;
+}
+
+int tw_desk_of_run(struct tw_desk *self, struct tw_arena *arena, const struct tw_run_row *run,
+                   struct tw_failure **ret_items, size_t *ret_count, struct tw_diag *diag)
+{
+    sqlite3_stmt *stmt = self->stmts[STMT_OF_RUN];
+    tw_desk_bind_run(stmt, run->workflow, run->object_type, run->object_scope, run->object_id);
+    return take_all(stmt, arena, TW_DESK_OF_RUN_MAX, ret_items, ret_count, diag);
+}
+
+int tw_desk_open_ones(struct tw_desk *self, struct tw_arena *arena, uint64_t after, size_t limit,
+                      struct tw_failure **ret_items, size_t *ret_count, struct tw_diag *diag)
+{
+    sqlite3_stmt *stmt = self->stmts[STMT_OPEN_ONES];
+    size_t most = limit > TW_DESK_PORTION_MAX ? TW_DESK_PORTION_MAX : limit;
+    tw_db_bind_int(stmt, 1, (int64_t)after);
+    tw_db_bind_int(stmt, 2, (int64_t)most);
+    return take_all(stmt, arena, most, ret_items, ret_count, diag);
 }
 
 void tw_desk_bind_run(sqlite3_stmt *stmt, struct tw_str workflow, uint16_t type,

@@ -87,6 +87,9 @@ void tw_desk_abandon(struct tw_desk *self);
 /* All failures of one run, any state, by step; in the arena. */
 int tw_desk_of_run(struct tw_desk *self, struct tw_arena *arena, const struct tw_run_row *run,
                    struct tw_failure **ret_items, size_t *ret_count, struct tw_diag *diag);
+/* Open failures of events by number, those behind `after`; at most limit (1 to 1,000). */
+int tw_desk_open_ones(struct tw_desk *self, struct tw_arena *arena, uint64_t after, size_t limit,
+                      struct tw_failure **ret_items, size_t *ret_count, struct tw_diag *diag);
 /* Store one, new (id 0) or changed: it goes to the group of its kind, which is made with `now`.
  * `is_news`: a failure that was not known before, for the trend. Sets id and group. */
 int tw_desk_put(struct tw_desk *self, struct tw_failure *failure, bool is_news, tw_wall_t now,

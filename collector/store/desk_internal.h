@@ -8,7 +8,8 @@
 #include "store/desk.h"
 #include "store/reader_internal.h"
 
-#define TW_DESK_OF_RUN_MAX 64 /* steps of one run: TW_WF_STEPS_MAX, those of former definitions */
+#define TW_DESK_OF_RUN_MAX  64 /* steps of one run: TW_WF_STEPS_MAX, those of former definitions */
+#define TW_DESK_PORTION_MAX 1000
 
 /* Of `failure AS f JOIN failure_group AS g`, in the order in which they are read. */
 #define TW_FAILURE_COLUMNS                                                                       \

@@ -176,7 +176,7 @@
  * that groups are added up from. `trend`: failures that were news, by hour. */
 #define TW_SQL_DESK_1                                                                         \
     "CREATE TABLE meta(id INTEGER PRIMARY KEY CHECK(id = 1), store_id BLOB NOT NULL,"         \
-    " revision INTEGER NOT NULL DEFAULT 0, rules INTEGER NOT NULL DEFAULT 0,"                 \
+    " revision INTEGER NOT NULL DEFAULT 0,"                 \
     " part INTEGER NOT NULL DEFAULT 0, changed INTEGER NOT NULL DEFAULT 0,"                   \
     " workflow BLOB NOT NULL DEFAULT x'', object_type INTEGER NOT NULL DEFAULT 0,"            \
     " object_scope BLOB NOT NULL DEFAULT x'', object_id BLOB NOT NULL DEFAULT x'');"          \

@@ -385,6 +385,73 @@ static void open__desk_of_another_store__is_refused(void **state)
     assert_non_null(strstr(kit.diag.text, "belongs to another store"));
 }
 
+/* ---- rules ---- */
+
+static void use_rules(const char *yaml)
+{
+    const struct tw_causes *set = NULL;
+    assert_int_equal(tw_causes_parse("causes.yaml", tw_str_of(yaml), TW_CAUSES_OPERATORS, stderr,
+                                     &set),
+                     TW_OK);
+    tw_follow_set_causes(follow, set);
+    tw_causes_unref(&set);
+}
+
+static void rules__new_ones__are_applied_to_what_is_open(void **state)
+{
+    (void)state;
+    const struct said missing = {"o9", step_text(TW_STEP_OVERDUE, TW_CAUSE_MISSING, 0, 0, 0),
+                                 "0001", 0};
+    uint64_t n = post_fails("o1", "0001", 1050, 1000);
+    post_fails("o2", "0001", 1050, 1000);
+    commit_run(&missing, false);
+    follow_all();
+    uint64_t old = read_groups(2)->id;
+    struct tw_desk_command note = {.dir = kit.dir, .group = old, .actor = TW_STR_LIT("local")};
+    assert_int_equal(tw_desk_add_note(&note, TW_STR_LIT("stays"), &kit.diag), TW_OK);
+    const struct said done = {
+        "o2", step_text(TW_STEP_DONE, TW_CAUSE_MASTER_DATA, n, n + 1, 1200), "0001", 1050};
+    commit_run(&done, false);
+    follow_all();
+    use_rules("rules:\n  - name: no-article\n    when: {message: \"material * not found\"}\n"
+              "    cause: master-data\n    label: Article unknown\n");
+    follow_all();
+    const struct tw_group *groups = read_groups(2);
+    const struct tw_group *moved = groups[0].kind.cause == TW_CAUSE_MISSING ? &groups[1] : groups;
+    assert_true(tw_str_is(moved->kind.label, "Article unknown"));
+    assert_true(moved->id != old);
+    assert_int_equal(moved->open, 1);
+    /* what is over stays where it was, with its notes */
+    assert_int_equal(read_failures(old, 1)->state, TW_FAILURE_RECOVERED);
+    const struct tw_desk_note *notes = NULL;
+    size_t count = 0;
+    assert_int_equal(tw_desk_notes(desk, &arena, old, 10, &notes, &count), TW_OK);
+    assert_int_equal(count, 1);
+    /* without the rule they are of the code again */
+    tw_follow_set_causes(follow, NULL);
+    follow_all();
+    groups = read_groups(2);
+    assert_true(groups[0].id == old || groups[1].id == old);
+}
+
+static void rules__more_than_a_portion__are_all_looked_at(void **state)
+{
+    (void)state;
+    char id[8];
+    for (int i = 0; i < TW_FOLLOW_PORTION + 10; i++) {
+        (void)snprintf(id, sizeof id, "o%d", i);
+        post_fails(id, "0001", 1, 1000);
+    }
+    follow_all();
+    read_groups(1);
+    use_rules("rules:\n  - name: any\n    when: {code: MAT-404}\n    cause: rejected\n"
+              "    label: All of them\n");
+    follow_all();
+    const struct tw_group *group = read_groups(1);
+    assert_true(tw_str_is(group->kind.label, "All of them"));
+    assert_int_equal(group->open, TW_FOLLOW_PORTION + 10);
+}
+
 /* ---- reading ---- */
 
 static void groups__filters__choose(void **state)
@@ -627,6 +694,8 @@ int main(void)
         TEST(follow__long_texts__are_cut_at_whole_characters),
         TEST(follow__desk_ahead_of_the_store__begins_anew),
         TEST(open__desk_of_another_store__is_refused),
+        TEST(rules__new_ones__are_applied_to_what_is_open),
+        TEST(rules__more_than_a_portion__are_all_looked_at),
         TEST(groups__filters__choose),
         TEST(failures__pages__have_all_once),
         TEST(parts__of_a_group__are_counted),
