@@ -245,6 +245,17 @@ function people(context, group) {
   </section>`;
 }
 
+// What no rule takes: an operator makes one of it.
+function rulePath(group) {
+  const first = (list) => (list.length && list[0].what) || "";
+  const query = new URLSearchParams({
+    system: group.system || "",
+    code: first(group.by_code),
+    message: first(group.by_message),
+  });
+  return "/causes?" + query;
+}
+
 function actions(context, group, loadedAt) {
   const { state } = context;
   return html`<section class="panel" aria-label="What to do">
@@ -253,6 +264,14 @@ function actions(context, group, loadedAt) {
       ${fact("Owner", group.owner || "–")}
       ${fact("Whose word is final", group.authority ? systemMark(group.authority) : "–")}
       ${fact("Runbook", group.runbook ? html`<code>${group.runbook}</code>` : "none named")}
+      ${
+        group.cause === "missing" || group.cause === "duplicate"
+          ? nothing
+          : fact(
+              "Rule",
+              group.rule ? link("/causes", group.rule) : link(rulePath(group), "Make a rule"),
+            )
+      }
     </dl>
     <form class="row-form" @submit=${putAssignee(context, group)}>
       <label class="check"
