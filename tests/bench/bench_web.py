@@ -117,27 +117,44 @@ def measure(tower, name, paths):
     say("web_%s_events" % name, statistics.median(rates), "events/s")
 
 
-def streams(tower):
-    """The tower with and without clients of the stream, in turn."""
-    port = tower.url.rsplit(":", 1)[1]
+def spent(tower, seconds, clients):
+    """Processor time (cores) and growth (bytes) of the tower over `seconds`, with that many clients
+    of the stream; and what they say of its ticks."""
     pid = tower.pid()
-    without, beside, lateness = [], [], []
-    memory = rss_bytes(pid)
-    with Paced(tower, (SECONDS * 2 + 3) * ROUNDS):
+    before, memory, begun = cpu_seconds(pid), rss_bytes(pid), time.monotonic()
+    asker = None
+    if clients > 0:
+        asker = subprocess.Popen([os.path.join(PROGRAMS, "http_load"), "stream",
+                                  tower.url.rsplit(":", 1)[1], str(clients), str(seconds + 1)],
+                                 stdout=subprocess.PIPE, text=True)
+    time.sleep(seconds)  # the clients stay a second longer: their memory is seen
+    cores = (cpu_seconds(pid) - before) / (time.monotonic() - begun)
+    grown = rss_bytes(pid) - memory
+    said = {}
+    if asker is not None:
+        lines = asker.communicate()[0].splitlines()
+        said = {line.split()[0]: float(line.split()[1]) for line in lines}
+        if asker.returncode != 0:
+            raise RuntimeError("a stream was ended")
+    return cores, grown, said
+
+
+def streams(tower):
+    """The tower with and without clients of the stream, in turn: while events come in, and idle."""
+    rows = []
+    with Paced(tower, (SECONDS * 2 + 4) * ROUNDS):
         for _ in range(ROUNDS):
-            before, begun = cpu_seconds(pid), time.monotonic()
-            time.sleep(SECONDS)
-            without.append((cpu_seconds(pid) - before) / (time.monotonic() - begun))
-            before, begun = cpu_seconds(pid), time.monotonic()
-            lateness.append(load("stream", port, CLIENTS, SECONDS))
-            beside.append((cpu_seconds(pid) - before) / (time.monotonic() - begun))
+            rows.append((spent(tower, SECONDS, 0), spent(tower, SECONDS, CLIENTS)))
     say("web_stream_clients", CLIENTS, "clients")
-    say("web_stream_ticks", statistics.median(r["rate"] for r in lateness), "1/s")
-    say("web_stream_late_p50", statistics.median(r["p50"] for r in lateness), "ms")
-    say("web_stream_late_p99", statistics.median(r["p99"] for r in lateness), "ms")
-    say("web_stream_cpu_without", statistics.median(without), "cores")
-    say("web_stream_cpu_with", statistics.median(beside), "cores")
-    say("web_stream_memory_more", (rss_bytes(pid) - memory) / 2**20, "MiB")
+    for figure, unit in (("rate", "1/s"), ("p50", "ms"), ("p99", "ms")):
+        say("web_stream_%s" % {"rate": "ticks"}.get(figure, "late_" + figure),
+            statistics.median(row[1][2][figure] for row in rows), unit)
+    say("web_stream_cpu_without", statistics.median(row[0][0] for row in rows), "cores")
+    say("web_stream_cpu_with", statistics.median(row[1][0] for row in rows), "cores")
+    say("web_stream_memory_more",
+        statistics.median(row[1][1] - row[0][1] for row in rows) / 2**20, "MiB")
+    idle = [spent(tower, SECONDS, CLIENTS)[0] - spent(tower, SECONDS, 0)[0] for _ in range(ROUNDS)]
+    say("web_stream_cpu_client", statistics.median(idle) / CLIENTS * 1e6, "us/s")
 
 
 def first_page(tower):
