@@ -63,6 +63,7 @@ void tw_response_share(struct tw_response *self, int status, const char *content
     *body_p = NULL;
 }
 
+// NOLINTNEXTLINE(readability-non-const-parameter): they are taken, and freed in the end
 struct tw_body *tw_body_new(char *bytes, size_t len)
 {
     struct tw_body *self = malloc(sizeof *self);
