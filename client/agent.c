@@ -681,26 +681,25 @@ static struct task *await_task(tillwatch_agent *self, int timeout_ms)
     return task;
 }
 
-/* Give a task to the program; the mutex is held before and after, not meanwhile. */
-static int give(tillwatch_agent *self, struct task *task, char *reason)
+/* Give a task to the program, as a replay; the mutex is held before and after, not meanwhile. */
+static int give(tillwatch_agent *self, struct task *task, struct tillwatch_replay *replay)
 {
     const struct tillwatch_agent_options *options = &self->options;
-    struct tillwatch_replay replay = {.replayid = task->verdict.replayid,
-                                      .attempt = task->verdict.attempt,
-                                      .idempotencykey = task->verdict.key,
-                                      .destination = task->destination,
-                                      .deadline = task->deadline,
-                                      .event = task->event,
-                                      .event_len = task->event_len,
-                                      .reason = reason};
+    replay->replayid = task->verdict.replayid;
+    replay->attempt = task->verdict.attempt;
+    replay->idempotencykey = task->verdict.key;
+    replay->destination = task->destination;
+    replay->deadline = task->deadline;
+    replay->event = task->event;
+    replay->event_len = task->event_len;
     bool is_done_before = task->is_done_before;
     int verdict = TILLWATCH_DONE;
     task->is_in_call = true;
     (void)pthread_mutex_unlock(&self->mutex);
     if (!is_done_before) {
-        verdict = options->carry_out(options->context, &replay);
+        verdict = options->carry_out(options->context, replay);
     } else if (options->done_before != NULL) {
-        options->done_before(options->context, &replay);
+        options->done_before(options->context, replay);
     }
     (void)pthread_mutex_lock(&self->mutex);
     task->is_in_call = false;
@@ -710,6 +709,7 @@ static int give(tillwatch_agent *self, struct task *task, char *reason)
 int tillwatch_agent_work(tillwatch_agent *self, int timeout_ms)
 {
     char reason[TILLWATCH_REASON_BYTES] = "";
+    struct tillwatch_replay replay = {.reason = reason};
     (void)pthread_mutex_lock(&self->mutex);
     struct task *task = await_task(self, timeout_ms);
     bool is_there = task != NULL;
@@ -720,7 +720,7 @@ int tillwatch_agent_work(tillwatch_agent *self, int timeout_ms)
         if (!task->is_done_before && clock_ms(CLOCK_REALTIME) >= task->deadline_ms) {
             decide(self, task, TILLWATCH_REFUSE, "its deadline has passed");
         } else {
-            int verdict = give(self, task, reason);
+            int verdict = give(self, task, &replay);
             reason[sizeof reason - 1] = 0; /* whatever was written there */
             if (task->state == STATE_DECIDED) {
                 wake(self); /* it was answered meanwhile, and may be sent now */

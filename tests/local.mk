@@ -303,6 +303,11 @@ tests_unit_test_agent_SOURCES = tests/unit/test_agent.c tests/unit/fake_tower.c 
     tests/unit/fake_tower.h
 tests_unit_test_agent_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
 tests_unit_test_agent_LDADD = client/libtillwatch.a $(ZMQ_LIBS) $(CMOCKA_LIBS) -lpthread
+check_PROGRAMS += tests/unit/test_agent_faults
+tests_unit_test_agent_faults_SOURCES = tests/unit/test_agent_faults.c $(ALLOC_KIT)
+tests_unit_test_agent_faults_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
+tests_unit_test_agent_faults_LDFLAGS = $(AM_LDFLAGS) $(ALLOC_WRAPS)
+tests_unit_test_agent_faults_LDADD = client/libtillwatch.a $(ZMQ_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_agent_memory_SOURCES = tests/unit/test_agent_memory.c
 tests_unit_test_agent_memory_LDADD = client/libtillwatch.a $(ZMQ_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_agent_message_SOURCES = tests/unit/test_agent_message.c

@@ -15,7 +15,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const char *text = (const char *)data;
     struct twc_message message;
     char answer[TWC_ANSWER_BYTES];
-    char reason[TILLWATCH_REASON_BYTES];
+    char cleaned[TILLWATCH_REASON_BYTES];
     char line[512];
     twc_message_read(text, size, &message);
     if (message.op == TWC_OP_REPLAY) {
@@ -35,12 +35,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t line_len = size < sizeof line - 1 ? size : sizeof line - 1;
     memcpy(line, data, line_len);
     line[line_len] = 0;
-    twc_reason_copy(reason, line);
-    size_t len = twc_answer_write(answer, "rp", 1, TILLWATCH_REFUSE, reason);
+    twc_reason_copy(cleaned, line);
+    size_t len = twc_answer_write(answer, "rp", 1, TILLWATCH_REFUSE, cleaned);
     TW_ASSERT(len < sizeof answer && twc_json_is_valid(answer, len));
     struct twc_json value = {NULL, 0};
     char back[TILLWATCH_REASON_BYTES];
     TW_ASSERT(twc_json_member((struct twc_json){answer, len}, "reason", &value) &&
-              twc_json_string(value, back, sizeof back) && strcmp(back, reason) == 0);
+              twc_json_string(value, back, sizeof back) && strcmp(back, cleaned) == 0);
     return 0;
 }

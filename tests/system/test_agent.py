@@ -65,6 +65,44 @@ def check_all(tap):
                    "agent %s: %s" % (name, case.split(" - ", 1)[1]))
 
 
+# Agents that are wrong in one thing, and what agent_check must say of them.
+WRONG = {
+    "forgets": ("if key not in verdicts:", "if True:", "without another effect"),
+    "never pings": ('say({"op": "ping"})', "pass", "it pings at the interval"),
+    "never gives up": ("min(heard, said) + 3 * interval", "heard + 3600",
+                       "silent for three intervals"),
+    "takes everything": ('replay["destination"] not in SYSTEMS.split(",")', "False",
+                         "not its own is refused"),
+    "dies of nonsense": ("except (KeyError, TypeError, ValueError, RecursionError):",
+                         "except ZeroDivisionError:", "unknown members is accepted"),
+    "minds no deadline": ('if "deadline" in replay and', "if False and",
+                          "whose deadline has passed is refused"),
+    "babbles": ('say({"op": "ping"})', 'say({"op": "pong"}); say({"op": "ping"})',
+                "nothing was said that the protocol does not have"),
+}
+
+
+def check_the_check(tap):
+    """agent_check finds what is wrong with agents that are."""
+    with open(PYTHON_AGENT, encoding="utf-8") as f:
+        program = f.read()
+    with tempfile.TemporaryDirectory() as place:
+        running = {}
+        for name, (old, new, _) in WRONG.items():
+            path = os.path.join(place, name.replace(" ", "-"))
+            with open(path, "w", encoding="utf-8") as f:
+                f.write(program.replace(old, new))
+            tap.equal(program.count(old), 1, "an agent that %s can be made" % name)
+            running[name] = subprocess.Popen(
+                [PYTHON, CHECK, "--patience", "5", "--", PYTHON, path, "{tower}", "mw-1", "erp",
+                 "{effects}"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        for name, process in running.items():
+            said = process.communicate(timeout=240)[0].decode().split("\n")
+            found = [line for line in said if line.startswith("not ok")]
+            tap.ok(any(WRONG[name][2] in line for line in found) and process.returncode == 1,
+                   "agent_check finds an agent that %s" % name, "\n".join(said))
+
+
 class Commanded:
     """The example in C that runs a command, with a memory that survives it."""
 
@@ -441,6 +479,7 @@ def main():
     with Tap() as tap:
         check_page(tap)
         check_all(tap)
+        check_the_check(tap)
         check_killed_agent(tap)
         check_killed_tower(tap, "C", [EXAMPLE, "{tower}", "mw-1", "erp", "run", "/bin/true"])
         check_killed_tower(tap, "Python", [PYTHON, PYTHON_AGENT, "{tower}", "mw-1", "erp",
