@@ -19,7 +19,7 @@ void tw_silences_fini(struct tw_silences *self)
 static int make_room(struct tw_silences *self)
 {
     if (self->items == NULL) {
-        self->items = malloc(TW_SILENCES_MAX * sizeof *self->items);
+        self->items = calloc(TW_SILENCES_MAX, sizeof *self->items);
     }
     return self->items == NULL ? TW_ENOMEM : TW_OK;
 }

@@ -478,6 +478,77 @@ static void documents__objective__shows_every_rule_and_its_guards(void **unused)
     kt_close(&self);
 }
 
+/* --- when they were heard ----------------------------------------------------------------------
+ */
+
+static int64_t at_ns(int64_t seconds)
+{
+    return (NOW_S + seconds) * TW_NS_PER_S;
+}
+
+/* An event of this source that names a store, received as it happened. */
+static void heard(struct kit_tracker *self, uint32_t source, uint32_t word, int64_t ns)
+{
+    const struct tw_record record = {.source = source, .received = {ns}, .time = {ns}};
+    assert_int_equal(tw_heard_time(self->tracker, ns), TW_OK);
+    assert_int_equal(tw_heard_event(self->tracker, &record, word, (tw_wall_t){ns}), TW_OK);
+}
+
+static void heard__sources_of_its_own__count_alone(void **unused)
+{
+    (void)unused;
+    struct kit_tracker self;
+    kt_open(&self, ", store-silent-s: 40", definition);
+    heard(&self, 1, 1, at_ns(0));
+    heard(&self, 9, 1, at_ns(1)); /* it has named this store only, so far */
+    assert_int_equal(self.tracker->heard[0].own_sources, 2);
+    heard(&self, 9, 2,
+          at_ns(2)); /* of several: what it said counted as long as that was not known */
+    assert_int_equal(self.tracker->heard[0].own_sources, 1);
+    assert_int_equal(self.tracker->heard[1].own_sources, 0);
+    assert_true(self.tracker->heard[0].event_ns == at_ns(1));
+    assert_true(self.tracker->heard[1].event_ns == at_ns(2)); /* there is no other to count */
+    heard(&self, 9, 1, at_ns(30));
+    assert_true(self.tracker->heard[0].received_ns == at_ns(1));
+    heard(&self, 2, 2, at_ns(31));
+    heard(&self, 9, 2, at_ns(32)); /* it has one of its own now */
+    assert_true(self.tracker->heard[1].received_ns == at_ns(31));
+    heard(&self, 1, 1, at_ns(42));
+    assert_int_equal(self.tracker->heard[0].silences.count, 1);
+    assert_true(self.tracker->heard[0].silences.items[0].from_ns == at_ns(1));
+    kt_close(&self);
+}
+
+static void heard__tower_not_there__at_the_edge(void **unused)
+{
+    (void)unused;
+    struct kit_tracker self;
+    kt_open(&self, ", store-silent-s: 40", definition);
+    heard(&self, 1, 1, at_ns(0));
+    heard(&self, 1, 1, at_ns(0) + TW_DEAF_NS); /* just as long: it listened */
+    assert_int_equal(self.tracker->heard[0].silences.count, 1);
+    assert_true(self.tracker->listening_ns == 0);
+    heard(&self, 1, 1, at_ns(1) + 2 * TW_DEAF_NS);
+    assert_int_equal(self.tracker->heard[0].silences.count, 1);
+    assert_true(self.tracker->listening_ns == at_ns(1) + 2 * TW_DEAF_NS);
+    kt_close(&self);
+}
+
+static void heard__stores_beyond_the_limit__are_not_judged(void **unused)
+{
+    (void)unused;
+    struct kit_tracker self;
+    kt_open(&self, "", definition);
+    heard(&self, 1, TW_TRACK_STORES_MAX, at_ns(0));
+    assert_int_equal(self.tracker->heard_count, TW_TRACK_STORES_MAX);
+    assert_int_equal(self.tracker->heard[TW_TRACK_STORES_MAX - 1].own_sources, 1);
+    heard(&self, 2, TW_TRACK_STORES_MAX + 1, at_ns(1));
+    heard(&self, 2, 0, at_ns(1)); /* names none */
+    assert_int_equal(self.tracker->heard_count, TW_TRACK_STORES_MAX);
+    assert_true(self.tracker->said_count <= 2 || self.tracker->said[2].store == 0);
+    kt_close(&self);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -495,6 +566,9 @@ int main(void)
         cmocka_unit_test(clocks__those_that_are_wrong__are_told_with_the_number_of_their_source),
         cmocka_unit_test(documents__lag__has_exact_counts_that_outlive_a_restart),
         cmocka_unit_test(documents__objective__shows_every_rule_and_its_guards),
+        cmocka_unit_test(heard__sources_of_its_own__count_alone),
+        cmocka_unit_test(heard__tower_not_there__at_the_edge),
+        cmocka_unit_test(heard__stores_beyond_the_limit__are_not_judged),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
