@@ -211,6 +211,7 @@ static int emit_objective(struct emission *self, struct tw_objective_stats *row)
         rc = add_last(self, &row->remaining_last, &title, scaled(view.remaining));
     }
     for (size_t i = 0; i < TW_BURN_WINDOW_COUNT && rc == TW_OK; i++) {
+        row->burn_last[i].is_known = row->burn_last[i].is_known || view.has_data;
         title.metric = "objective_burn";
         title.name[0] = "objective";
         title.name[1] = "window";

@@ -13,7 +13,12 @@ void tw_places_fini(struct tw_places *self)
 {
     free(self->items);
     free(self->slots);
-    *self = (struct tw_places){0};
+    self->items = NULL;
+    self->slots = NULL;
+    self->count = 0;
+    self->capacity = 0;
+    self->slot_count = 0;
+    self->refused = 0;
 }
 
 /* The slot where the place stands, or the free one where it would. There is a free one. */
@@ -87,7 +92,8 @@ int tw_places_add(struct tw_places *self, struct tw_place place, uint32_t *ret_n
 
 struct tw_place tw_places_at(const struct tw_places *self, uint32_t number)
 {
-    return number == 0 || number > self->count ? (struct tw_place){0} : self->items[number - 1];
+    const struct tw_place nothing = {0, 0};
+    return number == 0 || number > self->count ? nothing : self->items[number - 1];
 }
 
 size_t tw_places_bytes(const struct tw_places *self)

@@ -171,7 +171,7 @@ static struct tw_flow_stats *stats_of(const struct tw_tracker *self, const struc
     return &self->stats[self->flows[run->version].stats];
 }
 
-static void count(struct tw_region_stats *row, unsigned says, bool is_more)
+static void book(struct tw_region_stats *row, unsigned says, bool is_more)
 {
     uint64_t one = is_more ? 1 : UINT64_MAX; /* wraps around: one less */
     int64_t step = is_more ? 1 : -1;
@@ -192,8 +192,8 @@ void tw_regions_change(struct tw_tracker *self, const struct tw_open_run *run, u
     }
     struct tw_flow_stats *stats = stats_of(self, run);
     struct tw_region_stats *row = row_of(stats, tw_regions_of(self, run));
-    count(row, said, false);
-    count(row, says, true);
+    book(row, said, false);
+    book(row, says, true);
     stats->is_changed = true;
 }
 
@@ -204,7 +204,7 @@ static void count_in(struct tw_tracker *self, const struct tw_open_run *run, uin
     struct tw_flow_stats *stats = stats_of(self, run);
     unsigned says = tw_regions_says(run);
     if (says != 0) {
-        count(row_of(stats, region), says, is_more);
+        book(row_of(stats, region), says, is_more);
         stats->is_changed = true;
     }
 }
@@ -383,6 +383,28 @@ static bool is_open_state(int state)
     return state == TW_RUN_IS_RUNNING || state == TW_RUN_IS_FAILED || state == TW_RUN_IS_OVERDUE;
 }
 
+/* The regions that have rows, each once; NULL: read and left. */
+static int read_flow_words(const struct tw_tracker *self, struct tw_flow_stats *stats,
+                           struct tw_cursor *cursor, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        uint64_t word = tw_cursor_varint(cursor);
+        if (cursor->failed || word == 0 || word > self->regions.count) {
+            return TW_EDAMAGED;
+        }
+        if (stats == NULL) {
+            continue;
+        }
+        for (uint32_t k = 0; k < i; k++) {
+            if (stats->region_words[k] == word) {
+                return TW_EDAMAGED;
+            }
+        }
+        stats->region_words[i] = (uint16_t)word;
+    }
+    return TW_OK;
+}
+
 int tw_regions_read_flow(const struct tw_tracker *self, struct tw_flow_stats *stats,
                          struct tw_cursor *cursor)
 {
@@ -390,25 +412,15 @@ int tw_regions_read_flow(const struct tw_tracker *self, struct tw_flow_stats *st
     if (cursor->failed || known > TW_TRACK_REGIONS_MAX) {
         return TW_EDAMAGED;
     }
-    for (uint64_t i = 0; i < known; i++) {
-        uint64_t word = tw_cursor_varint(cursor);
-        if (cursor->failed || word == 0 || word > self->regions.count) {
-            return TW_EDAMAGED;
-        }
-        for (uint64_t k = 0; stats != NULL && k < i; k++) {
-            if (stats->region_words[k] == word) {
-                return TW_EDAMAGED;
-            }
-        }
-        if (stats != NULL) {
-            stats->region_words[i] = (uint16_t)word;
-        }
+    int rc = read_flow_words(self, stats, cursor, (uint32_t)known);
+    if (rc == TW_OK && stats != NULL) {
+        rc = grow_rows(stats, TW_TRACK_REGION_FIRST + (uint32_t)known);
     }
-    if (stats != NULL && grow_rows(stats, TW_TRACK_REGION_FIRST + (uint32_t)known) != TW_OK) {
-        return TW_ENOMEM;
+    if (rc != TW_OK) {
+        return rc;
     }
     for (uint64_t i = 0; i < TW_TRACK_REGION_FIRST + known; i++) {
-        struct tw_region_stats nobody;
+        struct tw_region_stats nobody = {0};
         struct tw_region_stats *row = stats == NULL ? &nobody : &stats->regions[i];
         for (int k = TW_RUN_IS_RUNNING; k <= TW_RUN_IS_COMPENSATED; k++) {
             uint64_t value = tw_cursor_varint(cursor);
