@@ -517,9 +517,9 @@ static void make_version_2(const char *name)
         "DROP TABLE setback",
         "DROP INDEX tracked_run_open",
         "ALTER TABLE tracked_run DROP COLUMN troubles",
-        "CREATE INDEX tracked_run_open ON tracked_run(workflow, since, object_type,"
-        " object_scope, object_id, state, cause, step, system, store, region, started, finished)"
-        " WHERE finished IS NULL",
+        ("CREATE INDEX tracked_run_open ON tracked_run(workflow, since, object_type,"
+         " object_scope, object_id, state, cause, step, system, store, region, started, finished)"
+         " WHERE finished IS NULL"),
         "PRAGMA user_version = 2",
     };
     for (size_t i = 0; i < sizeof undo / sizeof undo[0]; i++) {
