@@ -229,7 +229,7 @@ def compare_sources(ledger, api):
     for name in sorted(set(found) & set(ledger.sources)):
         fact, row = ledger.sources[name], found[name]
         missing = sum(last - first + 1 for first, last in fact["missing"])
-        for key, value in (("events", fact["events"]), ("sequence_highest", fact["last"]),
+        for key, value in (("events", fact["events"]), ("sequence_highest", fact["last"] or None),
                            ("filled", fact["filled"]), ("rewinds", fact["rewinds"]),
                            ("missing", missing), ("forgotten", 0), ("unreadable", 0)):
             if row[key] != value:

@@ -13,8 +13,9 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from agent_check import Effects, FakeTower  # noqa: E402
+from compare_ledger import Api, Ledger, compare  # noqa: E402
 from tap import Tap  # noqa: E402
-from tower import ROOT, program_path  # noqa: E402
+from tower import ROOT, Tower, program_path  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PYTHON = "/usr/bin/python3"
@@ -465,6 +466,35 @@ def check_estate(tap, state):
         tap.equal(sources, finished["accepted"], "and so do its sources")
 
 
+def check_real_tower(tap, state):
+    """What the agent says is what a real tower waits for: the step is done, once."""
+    ledger = os.path.join(state, "ledger")
+    with Tower() as tower, FakeTower() as orders:
+        with subprocess.Popen(
+                [SIMULATOR, "--agent", "--stores", "20", "--rate", "300", "--duration", "6",
+                 "--ledger", ledger, "--quiet", "--endpoint-agents", orders.endpoint],
+                env=tower.environment()) as simulator:
+            orders.await_(lambda: orders.hellos, PATIENCE)
+            replays = [orders.replay(d) for d in ("erp", "loyalty", "crm", "cdp", "wms")]
+            replays.append(orders.replay("erp", replayid=replays[0]["replayid"], attempt=2))
+            for replay in replays:
+                orders.say(replay)
+                orders.await_(lambda r=replay: orders.answers_to(r), PATIENCE)
+            tap.ok(orders.await_(lambda: simulator.poll() is not None, PATIENCE),
+                   "an estate at work with a real tower ends in time")
+        tap.equal(list(compare(Ledger(ledger), Api(tower.url), 50)), [],
+                  "the tower counts what its agent said as the ledger does")
+        name = "transaction:0042/" + replays[0]["event"]["transactionid"]
+        journey = json.loads(tower.request("/api/v1/journeys/" + name)[1])
+        steps = [step for run in journey["runs"] for step in run["steps"]
+                 if step["name"] == "posted"]
+        tap.equal([(step["state"], step["attempts"]) for step in steps], [("done", 1)],
+                  "the awaited step is done")
+        tap.equal((journey["event_count"], journey["duplicates"], journey["conflicts"],
+                   journey["duplicate_effects"]), (1, 1, 0, 0),
+                  "a proof that is said again is the same event, and no second effect")
+
+
 def check_page(tap):
     """The agent in Python of the page is the one that is tested."""
     with open(os.path.join(ROOT, "docs", "agents.md"), encoding="utf-8") as f:
@@ -486,7 +516,8 @@ def main():
                                            "tcp://127.0.0.1:9"])
         check_killed_tower(tap, "retail-sim", [SIMULATOR, "--agent-only", "--tap", "pull",
                                                "--endpoint-agents", "{tower}"])
-        for check in (check_misbehaviour, check_faults, check_crash, check_lateness, check_estate):
+        for check in (check_misbehaviour, check_faults, check_crash, check_lateness, check_estate,
+                      check_real_tower):
             with tempfile.TemporaryDirectory() as state:
                 check(tap, state)
 
