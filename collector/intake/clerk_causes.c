@@ -13,7 +13,10 @@
 /* "" where there is none. */
 static void version_text(uint64_t version, char text[20])
 {
-    (void)snprintf(text, 20, version == 0 ? "" : "%016" PRIx64, version);
+    text[0] = '\0';
+    if (version != 0) {
+        (void)snprintf(text, 20, "%016" PRIx64, version); /* always fits */
+    }
 }
 
 /* The file that these rules were made from is still the one that is there. */
