@@ -87,7 +87,7 @@ static int archive_or_restore(struct tw_call *call, const struct tw_desk_command
             return TW_ENOMEM;
         }
     }
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count && ids != NULL; i++) {
         const json_t *id = json_array_get(list, i);
         if (!json_is_integer(id) || json_integer_value(id) < 1) {
             return bad_body(call, "'ids' is an array of numbers of failures");
@@ -178,7 +178,7 @@ int tw_api_failure_act(struct tw_call *call)
 {
     static const char *const names[] = {NULL};
     uint64_t group = 0;
-    struct tw_str rest;
+    struct tw_str rest = TW_STR_NULL;
     json_error_t error;
     int rc = tw_call_allow(call, names);
     rc = rc == TW_OK ? tw_api_failure_path(call, &group, &rest) : rc;

@@ -479,7 +479,7 @@ static int answer_items(struct tw_call *call, uint64_t group)
 int tw_api_failure(struct tw_call *call)
 {
     uint64_t group = 0;
-    struct tw_str rest;
+    struct tw_str rest = TW_STR_NULL;
     int rc = tw_api_failure_path(call, &group, &rest);
     if (rc != TW_OK) {
         return rc;

@@ -237,7 +237,10 @@ static int take_step(struct tw_follow *self, const struct tw_run_row *row, const
     bool is_other = known == NULL || known->failed_n != told->failed_n;
     bool is_again = known != NULL && known->state != TW_FAILURE_OPEN && state == TW_FAILURE_OPEN;
     bool is_news = is_other || is_again;
-    struct tw_failure failure = known == NULL ? (struct tw_failure){.id = 0} : *known;
+    struct tw_failure failure = {.id = 0};
+    if (known != NULL) {
+        failure = *known;
+    }
     failure.kind.workflow = row->workflow;
     failure.kind.step = told->step;
     failure.kind.system = told->system;
