@@ -116,7 +116,7 @@ async function fromExample(page) {
   await page.locator("input[name=reason]").focus();
   await page.keyboard.type("they ask for it");
   await page.keyboard.press("Enter");
-  await until(page, () => /Kept/.test(document.querySelector("main").textContent));
+  await until(page, () => /Kept: they decide/.test(document.querySelector("main").textContent));
   const rules = await api("/causes");
   same(
     [rules.operators, rules.items[0].name, rules.items[0].label],

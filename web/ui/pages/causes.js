@@ -199,7 +199,7 @@ async function keep(context, submit) {
     const body = { rules: state.rules, version: state.version, reason };
     const isDone = await follow(context, (await put("/causes", body)).request);
     state.said = isDone
-      ? "Kept: failures that come from now on are put down by these rules."
+      ? "Kept: they decide from now on, and open failures are grouped by them."
       : "Handed over, but not in force yet: the log of the collector may say why.";
     state.isChanged = !isDone;
     state.preview = isDone ? null : state.preview;
@@ -382,7 +382,8 @@ function preview({ preview: told }) {
       ${told.rules.map(effect)}
     </ol>
     <p class="dim">
-      What came before keeps the cause that was decided then; kept rules count for what comes.
+      Kept rules count for what comes, and put open failures into their groups anew. Events, runs
+      and journeys of before keep the cause that was decided then.
     </p>
   </section>`;
 }
