@@ -83,6 +83,41 @@ def check_decided(tap, tower, sender):
               "there are no rules of operators to begin with")
 
 
+def run_causes(tower):
+    """The cause of the failed sale, as the list of runs and as its journey has it."""
+    rows = wait_until(lambda: tower.get("/api/v1/runs?workflow=sale-posting&state=failed")["items"],
+                      "the run")
+    journey = tower.get("/api/v1/journeys/transaction:0042/S77")
+    run = [r for r in journey["runs"] if r["workflow"] == "sale-posting"][0]
+    steps = [s["cause"] for s in run["steps"] if s["cause"] is not None]
+    return rows[0]["cause"], steps
+
+
+def check_runs(tap, tower):
+    """The tracker and journeys take the same, also after a kill, whatever the rules are then."""
+    sender = Acked(tower.router)
+    for number, kind in enumerate(["pos.sale.completed", "middleware.sale.received",
+                                   "erp.sale.rejected"]):
+        system = kind.split(".", maxsplit=1)[0]
+        sender.send(body(event("/%s/main" % system, 7000 + number, transactionid="S77",
+                               type="com.tillwatch." + kind,
+                               **({"errormessage": "Read timed out"} if number == 2 else {}))))
+    sender.flush()
+    sender.close()
+    tap.equal(run_causes(tower), ("timeout", ["timeout"]),
+              "a step's failure event needs no outcome; runs and journeys have its cause")
+    own = os.path.join(tower.state, "causes.yaml")
+    tower.kill()
+    with open(own, "w", encoding="utf-8") as f:
+        f.write("rules:\n- {name: all, when: {message: '*'}, cause: auth, label: all}\n")
+    tower.start()
+    tap.equal(run_causes(tower), ("timeout", ["timeout"]),
+              "after a kill and under other rules they have the same")
+    tower.stop()
+    os.unlink(own)
+    tower.start()
+
+
 def check_preview(tap, tower):
     """What a rule would do to the past."""
     status, raw = tower.request("/api/v1/causes/test", body={"rules": [OWN]})
@@ -205,6 +240,7 @@ def main():
             check_preview(tap, tower)
             check_operators(tap, tower, sender)
             check_files(tap, tower, sender, rules)
+            check_runs(tap, tower)
 
 
 if __name__ == "__main__":
