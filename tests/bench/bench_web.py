@@ -89,7 +89,8 @@ class Paced:
 def bare_beside(size, seconds):
     """A bare handler of that many bytes."""
     program = subprocess.Popen([os.path.join(PROGRAMS, "bare_http"), str(THREADS), str(int(size))],
-                               stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+                               stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                               start_new_session=True)  # as a tower: the kernel shares by session
     try:
         return load("get", int(program.stdout.readline()), CONNECTIONS, seconds, "/")
     finally:
@@ -141,6 +142,11 @@ def spent(tower, seconds, clients):
 
 def streams(tower):
     """The tower with and without clients of the stream, in turn: while events come in, and idle."""
+    idle = [(spent(tower, SECONDS, 0), spent(tower, SECONDS, CLIENTS)) for _ in range(ROUNDS)]
+    say("web_stream_cpu_client",
+        statistics.median(row[1][0] - row[0][0] for row in idle) / CLIENTS * 1e6, "us/s")
+    # What was freed is kept for the next: the first clients tell.
+    say("web_stream_memory_more", idle[0][1][1] / 2**20, "MiB")
     rows = []
     with Paced(tower, (SECONDS * 2 + 4) * ROUNDS):
         for _ in range(ROUNDS):
@@ -151,10 +157,6 @@ def streams(tower):
             statistics.median(row[1][2][figure] for row in rows), unit)
     say("web_stream_cpu_without", statistics.median(row[0][0] for row in rows), "cores")
     say("web_stream_cpu_with", statistics.median(row[1][0] for row in rows), "cores")
-    say("web_stream_memory_more",
-        statistics.median(row[1][1] - row[0][1] for row in rows) / 2**20, "MiB")
-    idle = [spent(tower, SECONDS, CLIENTS)[0] - spent(tower, SECONDS, 0)[0] for _ in range(ROUNDS)]
-    say("web_stream_cpu_client", statistics.median(idle) / CLIENTS * 1e6, "us/s")
 
 
 def first_page(tower):
