@@ -159,7 +159,7 @@ export const page = {
         ${fact("Target", percent(objective.target))}${fact("Kept", isKnown ? percent(objective.ratio) : "–")}
         ${fact("Good", count(objective.good))}${fact("Bad", link(runsPath({ workflow: objective.workflow }), count(objective.bad)))}
         ${fact("Undecided", count(objective.undecided))}${objective.excluded ? fact("In maintenance", count(objective.excluded)) : nothing}
-        ${fact("Over", windowText(objective.window))}${fact("From", time(objective.window.from))}
+        ${fact("Over", windowText(objective.window))}${fact("From", Date.parse(objective.window.from) > 0 ? time(objective.window.from) : "–")}
         ${fact("Spent in", objective.exhaustion === null || objective.exhaustion === undefined ? "–" : duration(objective.exhaustion))}
         ${objective.within ? fact("Within", duration(objective.within)) : nothing}
       </dl>

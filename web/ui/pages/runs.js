@@ -146,7 +146,10 @@ export const page = {
           key: (run) => run.workflow + run.object,
           sort: ["since", "desc"],
           empty:
-            "No run fits this filter. Runs are listed when they fail, are overdue, or have waited long; others are seen in the journey of their object.",
+            (Object.values(filter).some(Boolean)
+              ? "No run fits this filter."
+              : "No run is in trouble.") +
+            " Runs are listed when they fail, are overdue, or have waited long; others are seen in the journey of their object.",
           more: answer.next && {
             total: answer.total,
             canLoad: limitOf(context, "runs", PAGE, PAGE_MAX) < PAGE_MAX,
