@@ -15,6 +15,8 @@ const EVERY_MS = 10000; // a bucket of the finest series
 const SPAN_MIN_MS = 60000; // zoomed in further there would be no line, only points
 const NAMED = 8; // series in the readout
 const PAGE_STEPS = 10;
+const PHONE_PX = 700; // as in the style sheet
+const PHONE_SIZE = [360, 200];
 const WHOLE = { left: 0, right: 1, top: 0, bottom: 1 };
 const ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone;
 
@@ -403,8 +405,10 @@ class Plot {
 // `name` makes it the same plot from one drawing of the page to the next.
 export function plot(context, name, spec) {
   const plots = context.state.plots || (context.state.plots = {});
-  const width = spec.width || 800;
-  const height = spec.height || 240;
+  // On a phone a picture of its own size: one that is made smaller has words that nobody can read.
+  const isSmall = !spec.isPlain && window.innerWidth <= PHONE_PX;
+  const width = isSmall ? PHONE_SIZE[0] : spec.width || 800;
+  const height = isSmall ? PHONE_SIZE[1] : spec.height || 240;
   const key = name + JSON.stringify(spec.params || {});
   const one = plots[key] || (plots[key] = new Plot(context, spec));
   one.context = context;

@@ -64,7 +64,7 @@ function tile(context, { workflow, objectives, trouble }) {
         >${runs.overdue ? link(runsPath({ workflow: workflow.name, state: "overdue", open: "1" }), count(runs.overdue) + " overdue", "count warn") : "0 overdue"}</span
       >
       <span class="dim"
-        >${worst ? percent(worst.budget_remaining, 0) + " budget" : "no budget data"}</span
+        >${worst ? (worst.budget_remaining < 0 ? "budget overspent" : percent(worst.budget_remaining, 0) + " budget") : "no budget data"}</span
       >
     </p>
   </li>`;
