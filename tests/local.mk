@@ -544,15 +544,12 @@ EXTRA_DIST += tests/browser/package.json tests/browser/package-lock.json
 EXTRA_DIST += tests/browser/fill.py
 EXTRA_DIST += tests/browser/kit.mjs
 EXTRA_DIST += tests/browser/test_data.mjs
+EXTRA_DIST += tests/browser/test_failures.mjs
 EXTRA_DIST += tests/browser/test_flows.mjs
 EXTRA_DIST += tests/browser/test_graphs.mjs
 EXTRA_DIST += tests/browser/test_live.mjs
 EXTRA_DIST += tests/browser/test_pages.mjs
 EXTRA_DIST += tests/browser/test_tabs.mjs
-EXTRA_DIST += tests/system/test_prometheus.py tests/system/test_stream.py tests/system/test_track_web.py tests/system/test_web.py tests/browser/fill.py tests/browser/package-lock.json \
-    tests/browser/package.json tests/browser/test_pages.mjs tests/browser/test_tabs.mjs \
-    tests/browser/kit.mjs tests/browser/test_failures.mjs tests/browser/test_flows.mjs \
-    tests/browser/test_live.mjs
 tests_fuzz_fuzz_web_SOURCES = tests/fuzz/fuzz_web.c tests/fuzz/fuzz.h
 tests_fuzz_fuzz_web_LDADD = web/libweb.a collector/libcore.a $(JANSSON_LIBS)
 if FUZZING
