@@ -599,9 +599,9 @@ async function behind(page, time, name) {
   );
 }
 
-async function plotByKeys(page) {
-  const values = await plotPage(page);
-  const slider = figure(page).getByRole("slider");
+// The focus on the plot, with the values of what it shows.
+async function focusPlot(page, slider) {
+  await slider.evaluate((one) => one.blur());
   await slider.focus();
   await until(
     page,
@@ -611,6 +611,12 @@ async function plotByKeys(page) {
     },
     PANEL,
   );
+}
+
+async function plotByKeys(page) {
+  const values = await plotPage(page);
+  const slider = figure(page).getByRole("slider");
+  await focusPlot(page, slider);
   const last = values.t.length - 1;
   const spoken = async () =>
     (await slider.getAttribute("aria-valuetext")).replaceAll(/^.*?(?=\d\d:)/g, "");
@@ -678,7 +684,7 @@ async function plotByKeys(page) {
   await page.goBack();
   await page.goBack();
   await untilSpan(page, 180);
-  await slider.focus();
+  await focusPlot(page, slider);
   await page.keyboard.press("End");
   await page.keyboard.press("ArrowLeft");
   await page.keyboard.press("Enter");

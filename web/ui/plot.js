@@ -85,8 +85,18 @@ class Plot {
       encodeURIComponent(panel) +
       ".svg?" +
       query(this.spec, span, { width, height, theme: themeNow(), tz: ZONE });
+    const before = this.span || span;
     this.span = span;
     if (wanted === this.wanted) return;
+    // Values of another time are none of this picture; those of ten seconds ago are, until new ones come.
+    if (
+      Math.abs(span.from - before.from) > 2 * EVERY_MS ||
+      Math.abs(span.to - before.to) > 2 * EVERY_MS
+    ) {
+      this.values = null;
+      this.valuesOf = "";
+      if (this.time !== null) this.time = Math.max(span.from, Math.min(span.to, this.time));
+    }
     this.wanted = wanted;
     if (this.cursor() !== null) this.loadValues();
     const picture = new Image();
