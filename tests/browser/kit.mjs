@@ -28,6 +28,8 @@ export const PAGES = [
   ["objective", "/objectives/sale-posted-in-time"],
   ["runs", "/runs"],
   ["failures", "/failures"],
+  ["causes", "/causes"],
+  ["failures", "/failures"],
   ["failure", "/failures/1"],
   ["stores", "/stores"],
   ["store", "/stores/0042"],

@@ -191,6 +191,7 @@ export const page = {
           key: (run) => run.workflow + run.object,
           sort: ["since", "desc"],
           empty: "No run of this store is in trouble.",
+          more: runs.next && { total: runs.total },
         })}
       </section>
       <div class="columns">
