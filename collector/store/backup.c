@@ -235,6 +235,17 @@ static int copy_archive(const struct backup *self, bool *ret_fits, struct tw_dia
     return rc;
 }
 
+/* The operators' rules for causes: replaced by renaming, so a copy is one state of them. */
+static int copy_rules(const struct backup *self, struct tw_diag *diag)
+{
+    char source[TW_PATH_MAX];
+    char target[TW_PATH_MAX];
+    int rc = tw_path_join(self->dir, TW_RULES_NAME, source);
+    rc = rc == TW_OK ? tw_path_join(self->draft, TW_RULES_NAME, target) : rc;
+    rc = rc == TW_OK ? copy_file(source, target, diag) : rc;
+    return rc == TW_ENOTFOUND ? TW_OK : rc; /* nobody has made any */
+}
+
 /* Before the partitions: what follows failures must not be ahead of what it follows. */
 static int copy_desk(const struct backup *self, struct tw_diag *diag)
 {
@@ -269,6 +280,7 @@ static int copy_all(struct backup *self, struct tw_diag *diag)
     if (rc == TW_ENOTFOUND) {
         return tw_diag_set(diag, rc, "%s: there is no store", self->dir);
     }
+    rc = rc == TW_OK ? copy_rules(self, diag) : rc;
     rc = rc == TW_OK ? copy_desk(self, diag) : rc;
     bool is_complete = false;
     for (int i = 0; rc == TW_OK && !is_complete && i < ROUNDS_MAX; i++) {
@@ -297,7 +309,8 @@ static void remove_draft(const struct backup *self)
             }
         }
     }
-    static const char *const names[] = {TW_CATALOGUE_NAME, TW_ARCHIVE_NAME, TW_DESK_NAME};
+    static const char *const names[] = {TW_CATALOGUE_NAME, TW_ARCHIVE_NAME, TW_DESK_NAME,
+                                        TW_RULES_NAME};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (tw_path_join(self->draft, names[i], path) == TW_OK) {
             (void)unlink(path); /* it may not have come to that */

@@ -19,8 +19,9 @@
 #define TW_ARCHIVE_NAME      "series.db" /* the archive of series, see archive.h */
 #define TW_ARCHIVE_APP_ID    0x54575372  /* "TWSr" */
 #define TW_ARCHIVE_VERSION   1
-#define TW_DESK_NAME         "desk.db"  /* failures and what is done about them, see desk.h */
-#define TW_DESK_APP_ID       0x5457446b /* "TWDk" */
+#define TW_RULES_NAME        "causes.yaml" /* of operators (causes/causes.h): only copied here */
+#define TW_DESK_NAME         "desk.db"     /* failures and what is done about them, see desk.h */
+#define TW_DESK_APP_ID       0x5457446b    /* "TWDk" */
 #define TW_DESK_VERSION      1
 #define TW_DB_PAGE_SIZE      16384
 #define TW_EXTENT_BYTES      65536u /* stored bytes of blocks in one row, before the one over it */
@@ -176,7 +177,7 @@
  * that groups are added up from. `trend`: failures that were news, by hour. */
 #define TW_SQL_DESK_1                                                                         \
     "CREATE TABLE meta(id INTEGER PRIMARY KEY CHECK(id = 1), store_id BLOB NOT NULL,"         \
-    " revision INTEGER NOT NULL DEFAULT 0,"                 \
+    " revision INTEGER NOT NULL DEFAULT 0,"                                                   \
     " part INTEGER NOT NULL DEFAULT 0, changed INTEGER NOT NULL DEFAULT 0,"                   \
     " workflow BLOB NOT NULL DEFAULT x'', object_type INTEGER NOT NULL DEFAULT 0,"            \
     " object_scope BLOB NOT NULL DEFAULT x'', object_id BLOB NOT NULL DEFAULT x'');"          \

@@ -390,9 +390,8 @@ static void open__desk_of_another_store__is_refused(void **state)
 static void use_rules(const char *yaml)
 {
     const struct tw_causes *set = NULL;
-    assert_int_equal(tw_causes_parse("causes.yaml", tw_str_of(yaml), TW_CAUSES_OPERATORS, stderr,
-                                     &set),
-                     TW_OK);
+    assert_int_equal(
+        tw_causes_parse("causes.yaml", tw_str_of(yaml), TW_CAUSES_OPERATORS, stderr, &set), TW_OK);
     tw_follow_set_causes(follow, set);
     tw_causes_unref(&set);
 }
@@ -409,8 +408,8 @@ static void rules__new_ones__are_applied_to_what_is_open(void **state)
     uint64_t old = read_groups(2)->id;
     struct tw_desk_command note = {.dir = kit.dir, .group = old, .actor = TW_STR_LIT("local")};
     assert_int_equal(tw_desk_add_note(&note, TW_STR_LIT("stays"), &kit.diag), TW_OK);
-    const struct said done = {
-        "o2", step_text(TW_STEP_DONE, TW_CAUSE_MASTER_DATA, n, n + 1, 1200), "0001", 1050};
+    const struct said done = {"o2", step_text(TW_STEP_DONE, TW_CAUSE_MASTER_DATA, n, n + 1, 1200),
+                              "0001", 1050};
     commit_run(&done, false);
     follow_all();
     use_rules("rules:\n  - name: no-article\n    when: {message: \"material * not found\"}\n"
@@ -665,15 +664,22 @@ static void backup__with_a_desk__has_it(void **state)
 {
     (void)state;
     char target[160];
+    char copied[192];
     struct tw_desk_reader *copy = NULL;
     post_fails("o1", "0001", 1, 1000);
     follow_all();
+    FILE *rules = fopen(kit_path(&kit, "causes.yaml"), "w");
+    assert_non_null(rules);
+    assert_true(fputs("rules: []\n", rules) >= 0);
+    assert_int_equal(fclose(rules), 0);
     (void)snprintf(target, sizeof target, "%s-copy", kit.dir);
     assert_int_equal(tw_store_backup(kit.dir, target, &kit.diag), TW_OK);
     assert_int_equal(tw_desk_reader_open(target, &copy, &kit.diag), TW_OK);
     tw_desk_reader_close(&desk);
     desk = copy;
     assert_int_equal(read_groups(1)->open, 1);
+    (void)snprintf(copied, sizeof copied, "%s/causes.yaml", target);
+    assert_int_equal(access(copied, R_OK), 0);
     kit_remove_tree(target);
 }
 
