@@ -8,6 +8,7 @@
 
 #include "core/clock.h"
 
+struct tw_silences; /* track/silence.h */
 struct tw_tracker;
 
 /* jansson takes no NULL and no NAN: what is not known is null. */
