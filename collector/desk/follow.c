@@ -264,8 +264,10 @@ static int take_step(struct tw_follow *self, const struct tw_run_row *row, const
         failure.first = known == NULL ? at : failure.first;
         failure.last = at;
     }
-    failure.ended = state == TW_FAILURE_OPEN ? (tw_wall_t){0} : told->time;
-    failure.ended = state != TW_FAILURE_OPEN && told->time.ns == 0 ? row->updated : failure.ended;
+    failure.ended.ns = 0;
+    if (state != TW_FAILURE_OPEN) {
+        failure.ended = told->time.ns == 0 ? row->updated : told->time;
+    }
     int rc = TW_OK;
     if (is_other && told->failed_n != 0) {
         rc = read_event(self, &failure);

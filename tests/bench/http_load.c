@@ -28,6 +28,7 @@ struct client {
     double since;   /* of the request under way */
     size_t used;    /* bytes of the head that came */
     size_t missing; /* bytes of the body still to come; SIZE_MAX: the head is not whole */
+    bool has_begun; /* the first tick came, which is as old as it happens to be */
     char *buf;
 };
 
@@ -142,7 +143,10 @@ static void take_ticks(struct client *client)
         if (rest == NULL) {
             die("a tick without its time");
         }
-        add_sample(now - ((double)timegm(&tm) + strtod(rest, NULL)));
+        if (client->has_begun) {
+            add_sample(now - ((double)timegm(&tm) + strtod(rest, NULL)));
+        }
+        client->has_begun = true;
         from = strstr(at, "\n\n");
     }
     size_t left = client->used - (size_t)(from - client->buf);

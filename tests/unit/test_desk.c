@@ -321,7 +321,7 @@ static void follow__garbage__is_passed_over(void **state)
         "[{\"step\":5,\"state\":\"x\",\"cause\":2,\"failed\":\"n\"}]",
         "[{\"step\":\"a\",\"state\":2,\"cause\":1,\"failed\":99999999}]",
     };
-    char id[8];
+    char id[16];
     for (size_t i = 0; i < sizeof garbage / sizeof garbage[0]; i++) {
         (void)snprintf(id, sizeof id, "g%zu", i);
         const struct said said = {id, garbage[i], NULL, 0};
@@ -436,7 +436,7 @@ static void rules__new_ones__are_applied_to_what_is_open(void **state)
 static void rules__more_than_a_portion__are_all_looked_at(void **state)
 {
     (void)state;
-    char id[8];
+    char id[16];
     for (int i = 0; i < TW_FOLLOW_PORTION + 10; i++) {
         (void)snprintf(id, sizeof id, "o%d", i);
         post_fails(id, "0001", 1, 1000);
@@ -487,7 +487,7 @@ static void groups__filters__choose(void **state)
 static void failures__pages__have_all_once(void **state)
 {
     (void)state;
-    char id[8];
+    char id[16];
     for (int i = 0; i < 25; i++) {
         (void)snprintf(id, sizeof id, "o%02d", i);
         post_fails(id, "0001", 1, 1000 + i / 10); /* many of one time */

@@ -14,7 +14,7 @@
 /* A store with failed sales, and a desk that has followed it. */
 static void init(struct world *world, size_t sales)
 {
-    static char ids[64][8];
+    static char ids[64][24];
     static struct tw_run_row rows[64];
     char text[512];
     struct tw_follow *follow = NULL;
