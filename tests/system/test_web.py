@@ -485,8 +485,8 @@ def check_api(tap, tower, web):
               "the journey has its events in order")
     tap.equal([journey["duplicates"], journey["events"][1]["duplicates"]], [1, 1],
               "and counts duplicates")
-    tap.equal(journey["events"][2]["error"], {"code": XSS, "message": "no stock", "class": None},
-              "and errors as they are")
+    tap.equal(journey["events"][2]["error"], {"code": XSS, "message": "no stock", "class": None,
+                                              "cause": "unknown"}, "and errors as they are")
     tap.equal(sorted(o["id"] for o in journey["related"]),
               ["order:W-2", "payment:P%2F1", "shipment:S%3A1%25"],
               "and linked objects, encoded")
