@@ -17,6 +17,9 @@ const NAMED = 8; // series in the readout
 const PAGE_STEPS = 10;
 const PHONE_PX = 700; // as in the style sheet
 const PHONE_SIZE = [360, 200];
+// Up to this width of the window pictures are drawn smaller, so that they need not be made smaller.
+const DESK_PX = 1500;
+const DESK_SHARE = 0.8;
 const WHOLE = { left: 0, right: 1, top: 0, bottom: 1 };
 const ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone;
 
@@ -417,8 +420,9 @@ export function plot(context, name, spec) {
   const plots = context.state.plots || (context.state.plots = {});
   // On a phone a picture of its own size: one that is made smaller has words that nobody can read.
   const isSmall = !spec.isPlain && window.innerWidth <= PHONE_PX;
-  const width = isSmall ? PHONE_SIZE[0] : spec.width || 800;
-  const height = isSmall ? PHONE_SIZE[1] : spec.height || 240;
+  const share = !spec.isPlain && window.innerWidth <= DESK_PX ? DESK_SHARE : 1;
+  const width = isSmall ? PHONE_SIZE[0] : Math.round(share * (spec.width || 800));
+  const height = isSmall ? PHONE_SIZE[1] : Math.round(share * (spec.height || 240));
   const key = name + JSON.stringify(spec.params || {});
   const one = plots[key] || (plots[key] = new Plot(context, spec));
   one.context = context;
