@@ -111,7 +111,13 @@ def check_zero(tap, tower, started):
     status, picture = tower.request("/plots/tables.overdue.svg?since=%s&until=%s" % tuple(before))
     tap.ok(status == 200 and b"nothing is known" in picture.replace(b"\xc2\xa0", b" "),
            "and the picture says so", picture[-1500:])
-    rows = wait_until(lambda: series_of(tower, "tables.late")["rows"], "the row")
+
+    def late():
+        """What is written once a minute is not known before a minute is over."""
+        rows = series_of(tower, "tables.late")["rows"]
+        return rows and rows[0]["v"] != [None] and rows
+
+    rows = wait_until(late, "the row, when a minute is over", timeout=90, interval=1)
     tap.equal([(row["title"], row["v"]) for row in rows], [("every region", [0.0])],
               "a table of which nothing ever was says 0, too")
 

@@ -184,14 +184,19 @@ static int name_of(struct tw_query *self, const struct tw_panel_series *series,
 
 /* ---- values and counts ---- */
 
-/* What nobody wrote because there was nothing to write. */
-static int fill_silence(struct tw_query *self, size_t first)
+/* What nobody wrote because there was nothing to write. What is written less often than the tower
+ * shows that it runs is not known before its bucket is over and that was committed. */
+static int fill_silence(struct tw_query *self, const struct tw_panel_series *series, size_t first)
 {
+    const struct tw_plot_data *data = &self->data;
+    bool is_rare = series->metric->step_s > TW_SERIES_BUCKET_S;
     int rc = tw_query_alive(self);
     for (size_t i = first; rc == TW_OK && i < self->data.line_count; i++) {
         struct tw_plot_line *line = &self->data.lines[i];
-        for (size_t p = 0; p < self->data.count; p++) {
-            line->known[p] = line->known[p] || self->alive[p];
+        for (size_t p = 0; p < data->count; p++) {
+            int64_t end_s = data->first_s + (int64_t)(p + 1) * data->step_s;
+            bool is_over = !is_rare || end_s + TW_SERIES_BUCKET_S <= self->ask->now_s;
+            line->known[p] = line->known[p] || (self->alive[p] && is_over);
         }
     }
     return rc;
@@ -248,7 +253,7 @@ static int join_plain(struct tw_query *self, const struct tw_panel_series *serie
     }
     bool is_filled = series->metric->is_zero_when_silent;
     if (rc == TW_OK && is_filled && (result->series_count > 0 || may_be_zero)) {
-        rc = fill_silence(self, first);
+        rc = fill_silence(self, series, first);
     }
     make_rates(self, series, first);
     return rc;
@@ -514,7 +519,7 @@ static int fill_cells(struct tw_query *self)
                 continue;
             }
             rc = tw_query_line(self, name, panel->series[column].tone, &line);
-            rc = rc == TW_OK ? fill_silence(self, first) : rc;
+            rc = rc == TW_OK ? fill_silence(self, &panel->series[column], first) : rc;
             if (rc == TW_OK) {
                 find_newest(self, column, first);
                 line->peak = peak;
@@ -531,7 +536,7 @@ static int make_table(struct tw_query *self)
     int rc = TW_OK;
     if (self->data.line_count == 0 && self->may_be_zero[0] && panel->series[0].by != NULL) {
         rc = add_every(self, &panel->series[0], &line);
-        rc = rc == TW_OK ? fill_silence(self, 0) : rc;
+        rc = rc == TW_OK ? fill_silence(self, &panel->series[0], 0) : rc;
         if (rc == TW_OK) {
             find_newest(self, 0, 0);
         }
