@@ -296,10 +296,13 @@ static void put_thresholds(struct script *self)
             "dt (7,4) lc rgb \"%s\"\n",
             line->value, line->value, color);
         if (line->title != NULL && !is_bare(self)) {
+            /* over its line, or under one at the top, where legend and time zone are */
+            bool is_at_top = line->value > layout->y_min + 0.9 * (layout->y_max - layout->y_min);
             put(self,
-                "set label $T[%zu] at graph 1, first %.10g right front offset 0,0.55 "
+                "set label $T[%zu] at graph 1, first %.10g right front offset 0,%s "
                 "tc rgb \"%s\"\n",
-                TEXT_LEGEND + self->data->line_count + i, line->value, color);
+                TEXT_LEGEND + self->data->line_count + i, line->value, is_at_top ? "-0.6" : "0.55",
+                color);
         }
     }
 }
