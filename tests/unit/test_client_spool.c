@@ -274,6 +274,9 @@ static void kill_cycle(struct kill_test *self, const struct place *place, unsign
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_true(WIFSIGNALED(status));
     read_promises(self, promises[0]);
+    /* libzmq must see that the peer is gone before it is told to end: in the middle of a message it
+     * may wait for the rest for ever (4.3.4, once in some thousand times) */
+    (void)zmq_poll(NULL, 0, 50);
     fake_tower_stop(&tower);
     for (int i = 0; i < 2; i++) {
         assert_int_equal(close(orders[i]), 0);
