@@ -335,7 +335,9 @@ static int read_groups(struct tw_desk_reader *self, const struct tw_group_filter
         }
     }
     groups->count = rc == TW_OK ? kept : 0;
-    qsort(groups->items, groups->count, sizeof *groups->items, by_count);
+    if (groups->count > 1) {
+        qsort(groups->items, groups->count, sizeof *groups->items, by_count);
+    }
     for (size_t i = 0; i < groups->count && i < TW_GROUPS_MAX && rc == TW_OK; i++) {
         rc = read_note(self, groups->arena, &groups->items[i]);
         rc = rc == TW_OK ? read_trend(self, filter->now, &groups->items[i]) : rc;
