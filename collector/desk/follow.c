@@ -8,13 +8,16 @@
 #include "core/log.h"
 #include "store/desk.h"
 
-#define ARENA_BYTES ((size_t)128 << 20) /* a portion with its failed events, each at most 1 MiB */
+#define ARENA_BYTES \
+    ((size_t)128 << 20) /* a portion: rows, failures, what is kept of their events */
+#define EVENT_BYTES ((size_t)1100 << 20) /* one event: taps.max-message-bytes is 1 GiB at most */
 
 struct tw_follow {
     struct tw_clock *clock;
     struct tw_reader *reader;
     struct tw_desk *desk;
     struct tw_arena arena;
+    struct tw_arena event;          /* the one that is looked at */
     const struct tw_causes *causes; /* a reference; NULL: no rules */
     bool is_reviewing;              /* what is open, since the rules are others */
     uint64_t reviewed;              /* failures up to this number */
@@ -67,6 +70,7 @@ int tw_follow_open(const struct tw_cfg *cfg, struct tw_clock *clock, struct tw_f
     }
     self->clock = clock;
     tw_arena_init(&self->arena, ARENA_BYTES);
+    tw_arena_init(&self->event, EVENT_BYTES);
     int rc = tw_reader_open(cfg->store.dir, &self->reader, diag);
     rc = rc == TW_OK ? tw_desk_open(cfg->store.dir, &self->desk, diag) : rc;
     rc = rc == TW_OK ? check_place(self, diag) : rc;
@@ -89,6 +93,7 @@ void tw_follow_close(struct tw_follow **self_p)
     tw_reader_close(&self->reader);
     tw_causes_unref(&self->causes);
     tw_arena_fini(&self->arena);
+    tw_arena_fini(&self->event);
     free(self);
 }
 
@@ -153,13 +158,15 @@ static int keep(struct tw_follow *self, const json_t *event, const char *key, si
     return text.len > 0 && ret_text->ptr == NULL ? TW_ENOMEM : TW_OK;
 }
 
-/* What the sender says of the failure. One that is not there any more changes nothing. */
+/* What the sender says of the failure. An event that is not there any more, or cannot be read,
+ * changes nothing: one damaged block must not hold up what failed since. */
 static int read_event(struct tw_follow *self, struct tw_failure *failure)
 {
     struct tw_stored stored;
-    int rc = tw_reader_record(self->reader, &self->arena, failure->failed_n, &stored);
+    tw_arena_reset(&self->event);
+    int rc = tw_reader_record(self->reader, &self->event, failure->failed_n, &stored);
     if (rc != TW_OK) {
-        return rc == TW_ENOTFOUND ? TW_OK : rc;
+        return rc == TW_ENOTFOUND || rc == TW_EDAMAGED ? TW_OK : rc;
     }
     json_t *event = json_loadb(stored.record.json.ptr, stored.record.json.len, 0, NULL);
     if (event == NULL) {

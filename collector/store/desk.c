@@ -87,7 +87,9 @@ static int read_store_id(const char *dir, uint8_t *ret_id, struct tw_diag *diag)
     if (rc == TW_OK) {
         struct tw_str id = tw_db_column_bytes(stmt, 0);
         rc = id.len == TW_STORE_ID_BYTES ? TW_OK : TW_EDAMAGED;
-        memcpy(ret_id, id.ptr, rc == TW_OK ? TW_STORE_ID_BYTES : 0);
+        if (rc == TW_OK) {
+            memcpy(ret_id, id.ptr, TW_STORE_ID_BYTES);
+        }
     }
     (void)sqlite3_finalize(stmt); /* repeats the error of the step */
     tw_db_close(&db);

@@ -15,7 +15,9 @@
 #define ITEMS_MAX      1000
 #define HOUR_S         3600
 
-#define OPEN_ONES " FROM failure INDEXED BY failure_open WHERE state = 0 AND archived = 0"
+/* Exact below 2^53; amounts that nobody has must not end the question, as an overflow would. */
+#define SUM_OF_AMOUNTS "CAST(min(max(total(amount_minor), -9.2e18), 9.2e18) AS INTEGER)"
+#define OPEN_ONES      " FROM failure INDEXED BY failure_open WHERE state = 0 AND archived = 0"
 #define OPEN_FILTER                                                \
     " AND (?1 IS NULL OR grp = ?1) AND (?2 IS NULL OR store = ?2)" \
     " AND (?3 IS NULL OR region = ?3)"
@@ -44,9 +46,8 @@ enum statement {
 
 static const char *const statements[STMT_COUNT] = {
     [STMT_REVISION] = "SELECT revision FROM meta",
-    [STMT_SUMS] =
-        "SELECT grp, currency, count(*), sum(amount_minor), min(first), max(last)" OPEN_ONES
-            OPEN_FILTER " GROUP BY grp, currency",
+    [STMT_SUMS] = "SELECT grp, currency, count(*), " SUM_OF_AMOUNTS
+                  ", min(first), max(last)" OPEN_ONES OPEN_FILTER " GROUP BY grp, currency",
     [STMT_PLACES] =
         "SELECT grp, count(DISTINCT store), count(DISTINCT region)" OPEN_ONES OPEN_FILTER
         " GROUP BY grp",

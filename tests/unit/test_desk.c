@@ -363,6 +363,44 @@ static void follow__long_texts__are_cut_at_whole_characters(void **state)
     assert_int_equal(failure->code.len, 255);
 }
 
+/* Amounts that nobody has: the others are told all the same. */
+static void groups__amounts_beyond_all_bounds__are_told_as_the_most(void **state)
+{
+    (void)state;
+    post_fails("o1", "0001", INT64_MAX, 1000);
+    post_fails("o2", "0001", INT64_MAX, 1000);
+    follow_all();
+    const struct tw_group *group = read_groups(1);
+    assert_int_equal(group->open, 2);
+    assert_true(group->amounts[0].amount_minor == INT64_C(9200000000000000000));
+}
+
+/* Portions of large events: each is looked at alone. */
+static void follow__large_events__fit(void **state)
+{
+    (void)state;
+    const size_t len = (size_t)1 << 20;
+    char id[16];
+    char *json = malloc(len + 1);
+    assert_non_null(json);
+    memset(json, ' ', len);
+    memcpy(json, "{\"errorcode\":\"BIG\"", 18);
+    json[len - 1] = '}';
+    json[len] = 0;
+    for (int i = 0; i < 150; i++) {
+        uint64_t n = commit_event(json);
+        (void)snprintf(id, sizeof id, "o%d", i);
+        const struct said said = {id, step_text(TW_STEP_FAILED, TW_CAUSE_UNKNOWN, n, 0, 5), NULL,
+                                  0};
+        commit_run(&said, false);
+    }
+    free(json);
+    follow_all();
+    const struct tw_group *group = read_groups(1);
+    assert_true(tw_str_is(group->kind.label, "BIG"));
+    assert_int_equal(group->open, 150);
+}
+
 static void follow__desk_ahead_of_the_store__begins_anew(void **state)
 {
     (void)state;
@@ -698,6 +736,8 @@ int main(void)
         TEST(follow__repeated_effect__is_a_group_of_its_own),
         TEST(follow__garbage__is_passed_over),
         TEST(follow__long_texts__are_cut_at_whole_characters),
+        TEST(groups__amounts_beyond_all_bounds__are_told_as_the_most),
+        TEST(follow__large_events__fit),
         TEST(follow__desk_ahead_of_the_store__begins_anew),
         TEST(open__desk_of_another_store__is_refused),
         TEST(rules__new_ones__are_applied_to_what_is_open),
