@@ -90,6 +90,8 @@ struct tw_api_words {
     size_t used;
 };
 void tw_api_add_word(struct tw_api_words *self, const char *word);
+/* The parameter `cause`, in `cause`; NULL: none was given. TW_EINVAL with a diag. */
+int tw_api_cause(struct tw_call *call, enum tw_cause *cause, const enum tw_cause **ret_cause);
 
 struct tw_event_views;
 /* The runs of a journey that was read with these limits, as an array (owned): workflow, object,

@@ -178,23 +178,6 @@ static json_t *group_json(struct tw_call *call, const struct tw_group *group)
     return json;
 }
 
-static int read_cause(struct tw_call *call, enum tw_cause *cause, struct tw_group_filter *filter)
-{
-    struct tw_str text = tw_http_param(call->request, "cause");
-    struct tw_api_words words = {.used = 0};
-    for (int i = TW_CAUSE_NONE + 1; i < TW_CAUSE_COUNT && text.ptr != NULL; i++) {
-        const char *word = tw_cause_name((enum tw_cause)i);
-        tw_api_add_word(&words, word);
-        if (tw_str_is(text, word)) {
-            *cause = (enum tw_cause)i;
-            filter->cause = cause;
-        }
-    }
-    return text.ptr == NULL || filter->cause != NULL
-               ? TW_OK
-               : tw_diag_set(&call->diag, TW_EINVAL, "'cause' is one of: %s", words.text);
-}
-
 /* "open" (those nobody has put aside, as without it), "snoozed" or "all". */
 static int read_state(struct tw_call *call, bool *ret_open, bool *ret_snoozed)
 {
@@ -224,7 +207,7 @@ int tw_api_failures(struct tw_call *call)
     bool wants_snoozed = false;
     bool has_more = false;
     int rc = tw_call_allow(call, names);
-    rc = rc == TW_OK ? read_cause(call, &cause, &filter) : rc;
+    rc = rc == TW_OK ? tw_api_cause(call, &cause, &filter.cause) : rc;
     rc = rc == TW_OK ? read_state(call, &wants_open, &wants_snoozed) : rc;
     rc = rc == TW_OK ? tw_api_desk(call, &desk) : rc;
     rc = rc == TW_OK ? tw_desk_groups(desk, call->arena, &filter, &groups, &count, &has_more) : rc;

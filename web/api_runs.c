@@ -109,19 +109,20 @@ static int read_state(struct tw_call *call, enum tw_run_state *state, struct tw_
                : tw_diag_set(&call->diag, TW_EINVAL, "'state' is one of: %s", words.text);
 }
 
-static int read_cause(struct tw_call *call, enum tw_cause *cause, struct tw_run_filter *filter)
+int tw_api_cause(struct tw_call *call, enum tw_cause *cause, const enum tw_cause **ret_cause)
 {
     struct tw_str text = tw_http_param(call->request, "cause");
     struct tw_api_words words = {.used = 0};
+    *ret_cause = NULL;
     for (int i = TW_CAUSE_NONE + 1; i < TW_CAUSE_COUNT && text.ptr != NULL; i++) {
         const char *word = tw_cause_name((enum tw_cause)i);
         tw_api_add_word(&words, word);
         if (tw_str_is(text, word)) {
             *cause = (enum tw_cause)i;
-            filter->cause = cause;
+            *ret_cause = cause;
         }
     }
-    return text.ptr == NULL || filter->cause != NULL
+    return text.ptr == NULL || *ret_cause != NULL
                ? TW_OK
                : tw_diag_set(&call->diag, TW_EINVAL, "'cause' is one of: %s", words.text);
 }
@@ -197,7 +198,7 @@ int tw_api_runs(struct tw_call *call)
     rc = rc == TW_OK ? tw_call_page(call, &page) : rc;
     rc = rc == TW_OK ? read_filter(call, &page, &filter) : rc;
     rc = rc == TW_OK ? read_state(call, &state, &filter) : rc;
-    rc = rc == TW_OK ? read_cause(call, &cause, &filter) : rc;
+    rc = rc == TW_OK ? tw_api_cause(call, &cause, &filter.cause) : rc;
     if (rc == TW_OK) {
         rc = tw_reader_runs(call->reader, call->arena, &filter, &hits, &count, &has_more, &total);
         if (rc == TW_EINVAL || rc == TW_ESYNTAX) {

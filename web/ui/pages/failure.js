@@ -24,7 +24,7 @@ const STATES = {
 };
 const SNOOZES = [
   ["1 hour", 3600],
-  ["until tomorrow", 86400],
+  ["a day", 86400],
   ["a week", 7 * 86400],
 ];
 
