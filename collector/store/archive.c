@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "core/log.h"
 #include "store/chunk.h"
@@ -71,30 +70,6 @@ struct tw_archive {
 
 /* ---- life ---- */
 
-static int create(const char *dir, const char *path, const uint8_t *store_id, struct tw_diag *diag)
-{
-    char draft[TW_PATH_MAX];
-    sqlite3 *db = NULL;
-    sqlite3_stmt *stmt = NULL;
-    if (tw_path_join(dir, "new-series.tmp", draft) != TW_OK) {
-        return tw_diag_set(diag, TW_ELIMIT, "%s: path too long", dir);
-    }
-    (void)unlink(draft); /* of an attempt that was cut off */
-    int rc = tw_db_open(draft, TW_DB_CREATE, PART_CACHE_KIB, &db, diag);
-    rc = rc == TW_OK ? tw_schema_make(db, tw_archive_schema(), diag) : rc;
-    rc = rc == TW_OK
-             ? tw_db_prepare(db, "INSERT INTO meta(id, store_id) VALUES(1, ?1)", &stmt, diag)
-             : rc;
-    if (rc == TW_OK) {
-        tw_db_bind_bytes(stmt, 1, (struct tw_str){(const char *)store_id, TW_STORE_ID_BYTES});
-        rc = tw_db_run(stmt, diag);
-    }
-    (void)sqlite3_finalize(stmt); /* repeats the error of the step */
-    rc = rc == TW_OK ? tw_db_exec(db, "COMMIT", diag) : rc;
-    tw_db_close(&db);
-    return tw_file_publish(rc, dir, draft, path, diag);
-}
-
 static int check(struct tw_archive *self, const char *path, const uint8_t *store_id,
                  uint32_t newest, struct tw_diag *diag)
 {
@@ -132,7 +107,7 @@ static int open_file(struct tw_archive *self, const uint8_t *store_id, uint32_t 
         return tw_diag_set(diag, rc, "%s: path too long", self->dir);
     }
     rc = tw_file_check(path, schema->app_id, schema->version, diag);
-    rc = rc == TW_ENOTFOUND ? create(self->dir, path, store_id, diag) : rc;
+    rc = rc == TW_ENOTFOUND ? tw_schema_create(self->dir, path, schema, store_id, diag) : rc;
     rc = rc == TW_OK ? tw_db_open(path, TW_DB_WRITE, ARCHIVE_CACHE_KIB, &self->db, diag) : rc;
     rc = rc == TW_OK ? tw_schema_migrate(self->db, schema, diag) : rc;
     rc = rc == TW_OK ? check(self, path, store_id, newest, diag) : rc;

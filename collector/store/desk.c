@@ -3,7 +3,6 @@
 #include "store/desk.h"
 
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "store/desk_internal.h"
 #include "store/migrate.h"
@@ -98,30 +97,6 @@ static int read_store_id(const char *dir, uint8_t *ret_id, struct tw_diag *diag)
                : rc;
 }
 
-static int create(const char *dir, const char *path, const uint8_t *store_id, struct tw_diag *diag)
-{
-    char draft[TW_PATH_MAX];
-    sqlite3 *db = NULL;
-    sqlite3_stmt *stmt = NULL;
-    if (tw_path_join(dir, "new-desk.tmp", draft) != TW_OK) {
-        return tw_diag_set(diag, TW_ELIMIT, "%s: path too long", dir);
-    }
-    (void)unlink(draft); /* of an attempt that was cut off */
-    int rc = tw_db_open(draft, TW_DB_CREATE, DESK_CACHE_KIB, &db, diag);
-    rc = rc == TW_OK ? tw_schema_make(db, tw_desk_schema(), diag) : rc;
-    rc = rc == TW_OK
-             ? tw_db_prepare(db, "INSERT INTO meta(id, store_id) VALUES(1, ?1)", &stmt, diag)
-             : rc;
-    if (rc == TW_OK) {
-        tw_db_bind_bytes(stmt, 1, (struct tw_str){(const char *)store_id, TW_STORE_ID_BYTES});
-        rc = tw_db_run(stmt, diag);
-    }
-    (void)sqlite3_finalize(stmt); /* repeats the error of the step */
-    rc = rc == TW_OK ? tw_db_exec(db, "COMMIT", diag) : rc;
-    tw_db_close(&db);
-    return tw_file_publish(rc, dir, draft, path, diag);
-}
-
 static int keep_place(struct tw_desk *self, const struct tw_setback_place *place)
 {
     struct tw_setback_place kept = *place; /* its texts may lie in what is reset now */
@@ -191,7 +166,7 @@ static int open_file(struct tw_desk *self, struct tw_diag *diag)
     }
     rc = read_store_id(self->dir, store_id, diag);
     rc = rc == TW_OK ? tw_file_check(path, schema->app_id, schema->version, diag) : rc;
-    rc = rc == TW_ENOTFOUND ? create(self->dir, path, store_id, diag) : rc;
+    rc = rc == TW_ENOTFOUND ? tw_schema_create(self->dir, path, schema, store_id, diag) : rc;
     rc = rc == TW_OK ? tw_db_open(path, TW_DB_WRITE, DESK_CACHE_KIB, &self->db, diag) : rc;
     rc = rc == TW_OK ? tw_schema_migrate(self->db, schema, diag) : rc;
     rc = rc == TW_OK ? read_head(self, path, store_id, diag) : rc;

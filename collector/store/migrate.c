@@ -3,6 +3,7 @@
 #include "store/migrate.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 #include "core/log.h"
 
@@ -110,4 +111,29 @@ int tw_schema_migrate_file(const char *path, const struct tw_schema *schema, str
     rc = rc == TW_OK ? tw_schema_migrate(db, schema, diag) : rc;
     tw_db_close(&db);
     return rc;
+}
+
+int tw_schema_create(const char *dir, const char *path, const struct tw_schema *schema,
+                     const uint8_t *store_id, struct tw_diag *diag)
+{
+    char draft[TW_PATH_MAX];
+    sqlite3 *db = NULL;
+    sqlite3_stmt *stmt = NULL;
+    if (snprintf(draft, sizeof draft, "%s.tmp", path) >= (int)sizeof draft) {
+        return tw_diag_set(diag, TW_ELIMIT, "%s: path too long", dir);
+    }
+    (void)unlink(draft); /* of an attempt that was cut off */
+    int rc = tw_db_open(draft, TW_DB_CREATE, MIGRATE_CACHE_KIB, &db, diag);
+    rc = rc == TW_OK ? tw_schema_make(db, schema, diag) : rc;
+    rc = rc == TW_OK
+             ? tw_db_prepare(db, "INSERT INTO meta(id, store_id) VALUES(1, ?1)", &stmt, diag)
+             : rc;
+    if (rc == TW_OK) {
+        tw_db_bind_bytes(stmt, 1, (struct tw_str){(const char *)store_id, TW_STORE_ID_BYTES});
+        rc = tw_db_run(stmt, diag);
+    }
+    (void)sqlite3_finalize(stmt); /* repeats the error of the step */
+    rc = rc == TW_OK ? tw_db_exec(db, "COMMIT", diag) : rc;
+    tw_db_close(&db);
+    return tw_file_publish(rc, dir, draft, path, diag);
 }

@@ -35,4 +35,9 @@ int tw_schema_migrate(sqlite3 *db, const struct tw_schema *schema, struct tw_dia
 /* The same for a file that nobody has open for writing. */
 int tw_schema_migrate_file(const char *path, const struct tw_schema *schema, struct tw_diag *diag);
 
+/* A new file of this kind beside the partitions, whose table `meta` has one row that names the
+ * store (16 bytes); whole or not at all. */
+int tw_schema_create(const char *dir, const char *path, const struct tw_schema *schema,
+                     const uint8_t *store_id, struct tw_diag *diag);
+
 #endif
