@@ -13,6 +13,8 @@
 /* The wheel reaches so much further than linger_s: what lies between two calls of
  * tw_graph_forget(), which are a second apart, or a batch of an import. */
 #define WHEEL_SLACK_S 64
+_Static_assert(TW_GRAPH_LINGER_S_MAX + WHEEL_SLACK_S < UINT32_MAX - TW_GRAPH_SECOND_MAX,
+               "a turn of the wheel from the last second on has numbers");
 /* Bundles of a list that are looked at before the exact way is gone. */
 #define GLANCE_MAX 4
 
@@ -245,9 +247,7 @@ static int find_objects(struct addition *self, const struct tw_graph_object *obj
         object->touch = graph->now_s; /* which keeps it from being evicted for another */
         self->ids[self->count++] = index;
     }
-    uint32_t turn = graph->now_s > UINT32_MAX - graph->options.linger_s
-                        ? UINT32_MAX
-                        : graph->now_s + graph->options.linger_s;
+    uint32_t turn = graph->now_s + graph->options.linger_s;
     for (uint32_t i = 0; i < self->count && self->has_new; i++) {
         if ((object_at(graph, self->ids[i])->flags & OBJECT_NEW) != 0) {
             tw_graph_wheel_insert(graph, self->ids[i], turn);
@@ -552,10 +552,7 @@ static bool is_linking(const struct addition *self)
 static void begin(struct tw_graph *self, tw_wall_t now)
 {
     tw_graph_settle(self);
-    int64_t s = now.ns / TW_NS_PER_S;
-    if (s > self->now_s) {
-        self->now_s = s < UINT32_MAX - 1 ? (uint32_t)s : UINT32_MAX - 1;
-    }
+    tw_graph_pass_time(self, now);
     if (self->stats.objects == 0 && self->turn < self->now_s) {
         self->turn = self->now_s;
         self->earliest = self->turn;

@@ -231,6 +231,8 @@ int tw_graph_grow(struct tw_graph *self, void **array_p, size_t count, size_t *c
                   size_t size);
 
 /* graph_wheel.c: when objects are forgotten. */
+/* It is so late, unless it was later already. */
+void tw_graph_pass_time(struct tw_graph *self, tw_wall_t now);
 void tw_graph_wheel_insert(struct tw_graph *self, uint32_t index, uint32_t due_s);
 /* Make room for one object. TW_OK, TW_ELIMIT. */
 int tw_graph_evict(struct tw_graph *self);

@@ -231,7 +231,7 @@ static bool check_objects(struct restore *self)
             continue;
         }
         if ((flags & OBJECT_LIVE) == 0 || (flags & ~(uint32_t)OBJECT_FLAGS_SAVED) != 0 ||
-            is_hub != ((flags & OBJECT_SETTLED) != 0)) {
+            is_hub != ((flags & OBJECT_SETTLED) != 0) || object->touch > self->saved.now_s) {
             return false;
         }
         graph->stats.objects++;
@@ -435,7 +435,7 @@ static int restore(struct restore *self, struct tw_cursor *cursor)
     struct tw_graph *graph = self->graph;
     if (!read_bytes(cursor, &self->saved, sizeof self->saved) || self->saved.magic != MAGIC ||
         self->saved.objects > TW_GRAPH_OBJECTS_MAX || self->saved.events > INDEX_MAX ||
-        self->saved.turn > (uint64_t)self->saved.now_s + 1) {
+        self->saved.now_s > TW_GRAPH_SECOND_MAX || self->saved.turn > self->saved.now_s + 1) {
         return TW_EDAMAGED;
     }
     int err = read_pool(graph, cursor, &graph->objects, self->saved.objects, OBJECT_CHUNK,

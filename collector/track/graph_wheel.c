@@ -10,6 +10,14 @@
 /* Objects looked at to make room for one. */
 #define EVICT_TRIES 64
 
+void tw_graph_pass_time(struct tw_graph *self, tw_wall_t now)
+{
+    int64_t s = now.ns / TW_NS_PER_S;
+    if (s > self->now_s) {
+        self->now_s = s < TW_GRAPH_SECOND_MAX ? (uint32_t)s : TW_GRAPH_SECOND_MAX;
+    }
+}
+
 /* `due_s` later than the wheel reaches comes earlier, and then goes on. */
 void tw_graph_wheel_insert(struct tw_graph *self, uint32_t index, uint32_t due_s)
 {
@@ -117,22 +125,17 @@ static bool is_needed(struct tw_graph *self, uint32_t index)
                                                  : tw_graph_is_held_through(self, index);
 }
 
-static uint32_t after(uint32_t second, uint32_t seconds)
-{
-    return second > UINT32_MAX - seconds ? UINT32_MAX : second + seconds;
-}
-
 /* An object whose turn it is. False: it was forgotten. */
 static bool keep(struct tw_graph *self, uint32_t index, bool is_evicting)
 {
     const struct object *object = object_at(self, index);
-    uint32_t due = after(object->touch, self->options.linger_s);
+    uint32_t due = object->touch + self->options.linger_s;
     if (due > self->now_s && !is_evicting) {
         tw_graph_wheel_insert(self, index, due);
         return true;
     }
     if (object->touch == self->now_s || is_needed(self, index)) {
-        tw_graph_wheel_insert(self, index, after(self->now_s, self->options.linger_s));
+        tw_graph_wheel_insert(self, index, self->now_s + self->options.linger_s);
         return true;
     }
     tw_graph_drop(self, index);
@@ -173,10 +176,7 @@ static void work_off(struct tw_graph *self, uint32_t head)
 void tw_graph_forget(struct tw_graph *self, tw_wall_t now)
 {
     tw_graph_settle(self);
-    int64_t s = now.ns / TW_NS_PER_S;
-    if (s > self->now_s) {
-        self->now_s = s < UINT32_MAX - 1 ? (uint32_t)s : UINT32_MAX - 1;
-    }
+    tw_graph_pass_time(self, now);
     if (self->now_s < self->turn) {
         return;
     }
@@ -215,7 +215,7 @@ int tw_graph_evict(struct tw_graph *self)
         uint32_t second = self->earliest;
         uint32_t index = wheel_pop(self, second);
         /* touched since it was put there: its turn is later */
-        uint32_t due = after(object_at(self, index)->touch, self->options.linger_s);
+        uint32_t due = object_at(self, index)->touch + self->options.linger_s;
         if (due > second && due - self->turn < self->wheel_size) {
             tw_graph_wheel_insert(self, index, due);
         } else if (!keep(self, index, true)) {

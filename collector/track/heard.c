@@ -106,6 +106,7 @@ int tw_heard_event(struct tw_tracker *self, const struct tw_record *record, uint
 int tw_heard_time(struct tw_tracker *self, int64_t now_ns)
 {
     int rc = TW_OK;
+    now_ns = now_ns > TW_TRACK_NOW_MAX_NS ? TW_TRACK_NOW_MAX_NS : now_ns;
     if (now_ns <= self->now_ns) {
         return rc;
     }

@@ -46,8 +46,8 @@ static struct tw_str get_text(struct reading *self)
     return tw_cursor_bytes(&self->cursor, tw_cursor_varint(&self->cursor));
 }
 
-/* Minutes since 1970 of which the nanoseconds are a number. */
-#define MINUTES_MAX (INT64_MAX / (60 * TW_NS_PER_S))
+/* Minutes since 1970 of which the nanoseconds are a number are below this. */
+#define MINUTES_MAX ((uint64_t)(INT64_MAX / (60 * TW_NS_PER_S)) + 1)
 
 /* A number that must be below a bound; else the input is damaged. */
 static uint32_t get_below(struct reading *self, uint64_t bound)
@@ -611,7 +611,8 @@ static int read_all(struct reading *self, uint64_t *ret_n)
     tracker->minute = get_signed(self);
     tracker->evicted = get(self);
     tracker->late = get(self);
-    int rc = state_of(self);
+    bool is_time = tracker->now_ns >= 0 && tracker->now_ns <= TW_TRACK_NOW_MAX_NS;
+    int rc = is_time ? state_of(self) : TW_EDAMAGED;
     rc = rc == TW_OK ? read_versions(self) : rc;
     rc = rc == TW_OK ? read_words(self) : rc;
     rc = rc == TW_OK ? tw_tracker_define(tracker) : rc; /* expected stores, systems: by word */

@@ -155,6 +155,59 @@ static void graph_restore__too_many_objects_or_unknown_matches__is_refused(void 
     tw_graph_destroy(&graph);
 }
 
+/* Objects in as many buckets as there are, of a graph at its last second or before it. */
+static void graph_save__around_the_last_second__is_restored(void **state)
+{
+    (void)state;
+    const uint32_t linger_s[] = {1, 60, TW_GRAPH_LINGER_S_MAX};
+    const int64_t times_s[] = {TW_GRAPH_SECOND_MAX - 1, TW_GRAPH_SECOND_MAX,
+                               (int64_t)TW_GRAPH_SECOND_MAX + 1, UINT32_MAX,
+                               INT64_MAX / TW_NS_PER_S};
+    for (size_t i = 0; i < 3 * 5; i++) {
+        struct tw_graph_options options = options_of(2, 10, 100);
+        options.linger_s = linger_s[i / 5];
+        struct tw_graph *graph = new_graph(&options);
+        (void)add_now(graph, 1, (const unsigned[]){ORDER_A, PARCEL_A}, 2, times_s[i % 5] - 2000);
+        (void)add_now(graph, 2, (const unsigned[]){ORDER_B}, 1, times_s[i % 5] - 1);
+        tw_graph_forget(graph, at_s(times_s[i % 5]));
+        (void)add_now(graph, 3, (const unsigned[]){TRACE_A}, 1, times_s[i % 5]);
+        assert_true(stat_objects(graph) >= 1);
+        swap_graph(&graph, &options);
+        assert_int_equal(count_events(graph, TRACE_A), 1);
+        tw_graph_forget(graph, at_s(times_s[i % 5]));
+        swap_graph(&graph, &options);
+        tw_graph_destroy(&graph);
+    }
+}
+
+static void graph_restore__a_second_that_there_is_not__is_refused(void **state)
+{
+    (void)state;
+    const uint32_t now_s = 7654321; /* no other number is this one */
+    const uint32_t later_s = TW_GRAPH_SECOND_MAX + 1;
+    struct tw_graph_options options = options_of(2, 10, 100);
+    struct tw_graph *graph = new_graph(&options);
+    (void)add_now(graph, 1, (const unsigned[]){ORDER_A}, 1, now_s);
+    struct tw_buf buf;
+    save(graph, &buf);
+    tw_graph_destroy(&graph);
+    size_t found = 0;
+    for (size_t at = 0; at + sizeof now_s <= buf.len; at++) {
+        if (memcmp(buf.data + at, &now_s, sizeof now_s) != 0) {
+            continue;
+        }
+        memcpy(buf.data + at, &later_s, sizeof later_s);
+        graph = new_graph(&options);
+        struct tw_cursor cursor = tw_cursor_of(buf.data, buf.len);
+        assert_int_equal(tw_graph_restore(graph, &cursor, 2), TW_EDAMAGED);
+        tw_graph_destroy(&graph);
+        memcpy(buf.data + at, &now_s, sizeof now_s);
+        found++;
+    }
+    assert_int_equal(found, 3); /* now, the turn of the wheel, the last touch of the object */
+    tw_buf_fini(&buf);
+}
+
 /* ---- memory --------------------------------------------------------------------------------- */
 
 static int short_life(struct tw_graph **ret_graph)
@@ -244,6 +297,8 @@ int main(void)
         cmocka_unit_test(graph_restore__in_the_midst_of_a_life__ends_as_if_it_had_not_been),
         cmocka_unit_test(graph_restore__any_damage__is_refused_or_harmless),
         cmocka_unit_test(graph_restore__too_many_objects_or_unknown_matches__is_refused),
+        cmocka_unit_test(graph_save__around_the_last_second__is_restored),
+        cmocka_unit_test(graph_restore__a_second_that_there_is_not__is_refused),
         cmocka_unit_test(graph__allocation_fails__says_so_and_leaks_nothing),
         cmocka_unit_test(graph_restore__allocation_fails__leaves_it_empty),
         cmocka_unit_test(graph_stats__bytes_of_a_sale__are_fewer_than_300),

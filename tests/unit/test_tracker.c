@@ -312,6 +312,40 @@ static void tracker__saved_state__is_the_same_after_a_restore(void **unused)
     close_fixture(&self);
 }
 
+/* A clock that stands at the end of all times, or behind it. */
+static void tracker__around_the_last_second__what_is_saved_is_restored(void **unused)
+{
+    (void)unused;
+    const int64_t last_s = TW_TRACK_NOW_MAX_NS / TW_NS_PER_S;
+    const int64_t times_s[] = {last_s - 1, last_s, last_s + 1, UINT32_MAX, INT64_MAX / TW_NS_PER_S};
+    for (size_t i = 0; i < sizeof times_s / sizeof times_s[0]; i++) {
+        struct fixture self;
+        open_fixture(&self, "");
+        fill(&self);
+        assert_int_equal(tick(&self, times_s[i] - NOW_S), TW_OK);
+        assert_int_equal(apply(&self, "sold", "5", times_s[i] - NOW_S), TW_OK);
+        assert_int_equal(apply(&self, "sold", "6", times_s[i] - NOW_S), TW_OK);
+        void *bytes = NULL;
+        size_t len = 0;
+        uint64_t n = 0;
+        assert_int_equal(tw_tracker_save(self.tracker, self.n, &bytes, &len), TW_OK);
+        const struct tw_tracker_options options = options_of(&self);
+        struct tw_tracker *copy = NULL;
+        assert_int_equal(tw_tracker_new(&options, &copy), TW_OK);
+        assert_int_equal(tw_tracker_restore(copy, bytes, len, &n), TW_OK);
+        assert_int_equal(n, self.n);
+        struct tw_tracker_stats before = stats_of(&self);
+        struct tw_tracker_stats after;
+        tw_tracker_stats(copy, &after);
+        assert_int_equal(after.open_runs, before.open_runs);
+        assert_int_equal(after.objects, before.objects);
+        assert_true(after.objects >= 2);
+        free(bytes);
+        tw_tracker_destroy(&copy);
+        close_fixture(&self);
+    }
+}
+
 /* Whatever the bytes are: refused, or taken and then usable. */
 static void tracker__damaged_state__is_refused_or_harmless(void **unused)
 {
@@ -552,6 +586,7 @@ int main(void)
         cmocka_unit_test(tracker__finished_run__is_forgotten_after_linger),
         cmocka_unit_test(tracker__reload__retires_versions_without_runs),
         cmocka_unit_test(tracker__saved_state__is_the_same_after_a_restore),
+        cmocka_unit_test(tracker__around_the_last_second__what_is_saved_is_restored),
         cmocka_unit_test(tracker__damaged_state__is_refused_or_harmless),
         cmocka_unit_test(tracker__state_of_other_types__is_refused),
         cmocka_unit_test(tracker__lost_memory__is_told_and_nothing_leaks),
