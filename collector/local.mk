@@ -45,6 +45,8 @@ collector_libstore_a_SOURCES = \
     collector/store/reader_archive.c \
     collector/store/records.c \
     collector/store/recover.c \
+    collector/store/replays.c collector/store/replays.h \
+    collector/store/replay_items.c collector/store/replay_items.h \
     collector/store/request.c collector/store/request.h \
     collector/store/retain.c collector/store/retain.h \
     collector/store/schemas.c \

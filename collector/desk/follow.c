@@ -35,6 +35,7 @@ struct told {
     uint64_t input_n;
     uint32_t attempts;
     tw_wall_t time;
+    tw_wall_t since;
     tw_wall_t due;
 };
 
@@ -131,6 +132,7 @@ static bool read_told(const json_t *json, struct told *ret_told)
         .input_n = (uint64_t)number_member(json, "input"),
         .attempts = (uint32_t)number_member(json, "attempts"),
         .time = {number_member(json, "time")},
+        .since = {number_member(json, "since")},
         .due = {number_member(json, "due")},
     };
     return true;
@@ -264,6 +266,7 @@ static int take_step(struct tw_follow *self, const struct tw_run_row *row, const
     failure.input_n = told->input_n;
     failure.done_n = told->done_n;
     failure.attempts = told->attempts;
+    failure.since = told->since;
     if (is_news) {
         tw_wall_t at = told->failed_n != 0 && state == TW_FAILURE_OPEN ? told->time : told->due;
         at = at.ns == 0 ? row->updated : at;

@@ -36,17 +36,19 @@ static const char *const statements[STMT_COUNT] = {
                         " AND destination = ?4 AND cause = ?5 AND label = ?6",
     [STMT_GROUP_ADD] = "INSERT INTO failure_group(workflow, step, system, destination, cause,"
                        " label, created) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-    [STMT_INSERT] = "INSERT INTO failure(grp, workflow, object_type, object_scope, object_id, step,"
-                    " state, archived, store, region, type, code, message, error_class,"
-                    " http_status, amount_minor, currency, failed_n, input_n, done_n, attempts,"
-                    " first, last, ended) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12,"
-                    " ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24)",
+    [STMT_INSERT] =
+        "INSERT INTO failure(grp, workflow, object_type, object_scope, object_id, step,"
+        " state, archived, store, region, type, code, message, error_class,"
+        " http_status, amount_minor, currency, failed_n, input_n, done_n, attempts,"
+        " first, last, ended, since) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12,"
+        " ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24,"
+        " ?26)",
     [STMT_UPDATE] = "UPDATE failure SET grp = ?1, workflow = ?2, object_type = ?3,"
                     " object_scope = ?4, object_id = ?5, step = ?6, state = ?7, archived = ?8,"
                     " store = ?9, region = ?10, type = ?11, code = ?12, message = ?13,"
                     " error_class = ?14, http_status = ?15, amount_minor = ?16, currency = ?17,"
                     " failed_n = ?18, input_n = ?19, done_n = ?20, attempts = ?21, first = ?22,"
-                    " last = ?23, ended = ?24 WHERE id = ?25",
+                    " last = ?23, ended = ?24, since = ?26 WHERE id = ?25",
     [STMT_TREND] = "INSERT INTO trend(hour, grp, news) VALUES(?1, ?2, 1)"
                    " ON CONFLICT DO UPDATE SET news = news + 1",
 };
@@ -302,6 +304,7 @@ int tw_desk_take_failure(sqlite3_stmt *stmt, struct tw_arena *arena, struct tw_f
         .first = {sqlite3_column_int64(stmt, 26)},
         .last = {sqlite3_column_int64(stmt, 27)},
         .ended = {sqlite3_column_int64(stmt, 28)}, /* NULL: 0 */
+        .since = {sqlite3_column_int64(stmt, 29)},
     };
     memcpy(failure.currency, currency.ptr == NULL ? "" : currency.ptr,
            currency.len < sizeof failure.currency ? currency.len : sizeof failure.currency - 1);
@@ -422,6 +425,7 @@ static void bind_failure(sqlite3_stmt *stmt, const struct tw_failure *failure)
         {18, (int64_t)failure->failed_n}, {19, (int64_t)failure->input_n},
         {20, (int64_t)failure->done_n},   {21, failure->attempts},
         {22, failure->first.ns},          {23, failure->last.ns},
+        {26, failure->since.ns},
     };
     bind_key(stmt, 2, failure->kind.workflow);
     bind_key(stmt, 4, failure->object_scope);

@@ -65,6 +65,7 @@ struct tw_failure {
     uint64_t input_n;  /* what a replay would send again; 0: none was seen */
     uint64_t done_n;   /* the proof; 0: not done */
     uint32_t attempts;
+    tw_wall_t since; /* when the step began to wait: what replays are ordered by; 0: not known */
     tw_wall_t first; /* event time of the first failure that was followed, or when it was due */
     tw_wall_t last;
     tw_wall_t ended; /* 0: open */

@@ -16,7 +16,7 @@
     "f.id, f.grp, g.workflow, g.step, g.system, g.destination, g.cause, g.label, f.object_type," \
     " f.object_scope, f.object_id, f.state, f.archived, f.store, f.region, f.type, f.code,"      \
     " f.message, f.error_class, f.http_status, f.amount_minor, f.currency, f.failed_n,"          \
-    " f.input_n, f.done_n, f.attempts, f.first, f.last, f.ended"
+    " f.input_n, f.done_n, f.attempts, f.first, f.last, f.ended, f.since"
 
 #define TW_DESK_SUBJECT_MAX 32
 /* "group:7", as the audit names it, in `buf`. */

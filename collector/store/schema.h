@@ -22,7 +22,7 @@
 #define TW_RULES_NAME        "causes.yaml" /* of operators (causes/causes.h): only copied here */
 #define TW_DESK_NAME         "desk.db"     /* failures and what is done about them, see desk.h */
 #define TW_DESK_APP_ID       0x5457446b    /* "TWDk" */
-#define TW_DESK_VERSION      1
+#define TW_DESK_VERSION      2
 #define TW_DB_PAGE_SIZE      16384
 #define TW_EXTENT_BYTES      65536u /* stored bytes of blocks in one row, before the one over it */
 #define TW_QUARANTINE_SHIFT  32     /* id = partition number << 32 | counter from 1 */
@@ -206,6 +206,60 @@
     "CREATE TABLE audit(id INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL,"           \
     " actor BLOB NOT NULL, address BLOB, action BLOB NOT NULL, subject BLOB NOT NULL,"        \
     " detail BLOB, reason BLOB, outcome BLOB NOT NULL);"
+
+/* Version 2 of the desk: replays (store/replays.h says what the words mean). `since`: of failures,
+ * when the step began to wait; what order goes by. `is_ready`: the first of its object that is
+ * waiting, nothing of that object is under way. */
+#define TW_SQL_DESK_2                                                                          \
+    "ALTER TABLE failure ADD COLUMN since INTEGER NOT NULL DEFAULT 0;"                         \
+    "UPDATE failure SET since = first;"                                                        \
+    "CREATE INDEX failure_object ON failure(object_type, object_scope, object_id)"             \
+    " WHERE state = 0;"                                                                        \
+    "CREATE INDEX failure_event ON failure(failed_n) WHERE state = 0;"                         \
+    "CREATE INDEX failure_input ON failure(input_n) WHERE state = 0;"                          \
+    "CREATE INDEX audit_of ON audit(subject, id);"                                             \
+    "CREATE TABLE plan(id INTEGER PRIMARY KEY AUTOINCREMENT, token BLOB NOT NULL UNIQUE,"      \
+    " created INTEGER NOT NULL, expires INTEGER NOT NULL, actor BLOB NOT NULL,"                \
+    " destination BLOB NOT NULL, selection BLOB NOT NULL, override INTEGER NOT NULL);"         \
+    "CREATE TABLE plan_item(plan INTEGER NOT NULL, failure INTEGER NOT NULL,"                  \
+    " verdict INTEGER NOT NULL, seq INTEGER NOT NULL, is_asked INTEGER NOT NULL,"              \
+    " event_n INTEGER NOT NULL, failed_n INTEGER NOT NULL, is_financial INTEGER NOT NULL,"     \
+    " overridden INTEGER NOT NULL DEFAULT 0, PRIMARY KEY(plan, failure)) WITHOUT ROWID;"       \
+    "CREATE TABLE replay(id INTEGER PRIMARY KEY AUTOINCREMENT, token BLOB NOT NULL,"           \
+    " plan BLOB NOT NULL, created INTEGER NOT NULL, actor BLOB NOT NULL, address BLOB,"        \
+    " reason BLOB NOT NULL, override_reason BLOB, destination BLOB NOT NULL,"                  \
+    " selection BLOB NOT NULL, request_key BLOB NOT NULL, request_hash BLOB NOT NULL,"         \
+    " state INTEGER NOT NULL, why BLOB, changed INTEGER NOT NULL, rate INTEGER NOT NULL,"      \
+    " canary INTEGER NOT NULL, stop_failures INTEGER NOT NULL, stop_percent INTEGER NOT NULL," \
+    " proof_s INTEGER NOT NULL, begun INTEGER, full INTEGER, finished INTEGER, phase BLOB,"    \
+    " UNIQUE(actor, request_key));"                                                            \
+    "CREATE INDEX replay_open ON replay(id) WHERE finished IS NULL;"                           \
+    "CREATE TABLE replay_item(id INTEGER PRIMARY KEY AUTOINCREMENT, replay INTEGER NOT NULL,"  \
+    " seq INTEGER NOT NULL, replayid BLOB NOT NULL UNIQUE, failure INTEGER NOT NULL,"          \
+    " previous INTEGER, is_asked INTEGER NOT NULL, is_ready INTEGER NOT NULL,"                 \
+    " overridden INTEGER NOT NULL, is_financial INTEGER NOT NULL,"                             \
+    " object_type INTEGER NOT NULL, object_scope BLOB NOT NULL, object_id BLOB NOT NULL,"      \
+    " event_n INTEGER NOT NULL, failed_n INTEGER NOT NULL, store BLOB,"                        \
+    " amount_minor INTEGER NOT NULL, currency BLOB NOT NULL, state INTEGER NOT NULL,"          \
+    " attempt INTEGER NOT NULL DEFAULT 0, idempotency_key BLOB, agent BLOB, sent INTEGER,"     \
+    " answered INTEGER, deadline INTEGER, ended INTEGER, cause INTEGER NOT NULL DEFAULT 0,"    \
+    " outcome_n INTEGER, why BLOB, UNIQUE(replay, seq));"                                      \
+    "CREATE UNIQUE INDEX item_active ON replay_item(failure) WHERE state IN (0, 1);"           \
+    "CREATE INDEX item_failure ON replay_item(failure, state, cause);"                         \
+    "CREATE INDEX item_ready ON replay_item(replay, seq) WHERE state = 0 AND is_ready = 1;"    \
+    "CREATE INDEX item_state ON replay_item(replay, state, currency, amount_minor);"           \
+    "CREATE INDEX item_object ON replay_item(object_type, object_scope, object_id, seq)"       \
+    " WHERE state IN (0, 1);"                                                                  \
+    "CREATE INDEX item_sent ON replay_item(deadline) WHERE state = 1;"                         \
+    "CREATE TABLE item_event(id INTEGER PRIMARY KEY AUTOINCREMENT, item INTEGER NOT NULL,"     \
+    " at INTEGER NOT NULL, what INTEGER NOT NULL, attempt INTEGER NOT NULL, n INTEGER,"        \
+    " detail BLOB);"                                                                           \
+    "CREATE INDEX item_event_of ON item_event(item, id);"                                      \
+    "CREATE TABLE agent(name BLOB PRIMARY KEY, systems BLOB NOT NULL,"                         \
+    " capacity INTEGER NOT NULL, is_online INTEGER NOT NULL, since INTEGER NOT NULL,"          \
+    " heard INTEGER NOT NULL, address BLOB, hellos INTEGER NOT NULL DEFAULT 0,"                \
+    " ordered INTEGER NOT NULL DEFAULT 0, accepted INTEGER NOT NULL DEFAULT 0,"                \
+    " refused INTEGER NOT NULL DEFAULT 0, malformed INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;"
 
 /* Of a partition: what there is of series ?1 in [?2, ?3), minute by minute, without a look at those
  * of the other series in between. */
