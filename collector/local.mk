@@ -22,7 +22,8 @@ collector_libstore_a_SOURCES = \
     collector/store/chunk.c collector/store/chunk.h \
     collector/store/db.c \
     collector/store/desk.c collector/store/desk.h collector/store/desk_internal.h \
-    collector/store/desk_command.c collector/store/desk_read.c collector/store/desk_read.h \
+    collector/store/desk_command.c collector/store/desk_deed.c collector/store/desk_deed.h \
+    collector/store/desk_read.c collector/store/desk_read.h \
     collector/store/dictionary.c \
     collector/store/extent.c \
     collector/store/files.c \

@@ -19,8 +19,8 @@
     " f.input_n, f.done_n, f.attempts, f.first, f.last, f.ended, f.since"
 
 #define TW_DESK_SUBJECT_MAX 32
-/* "group:7", as the audit names it, in `buf`. */
-struct tw_str tw_desk_subject(uint64_t group, char *buf);
+/* "group:7", as the audit names it, in `buf`. what: "group" or "replay". */
+struct tw_str tw_desk_subject(const char *what, uint64_t number, char *buf);
 
 /* The row that such a statement is at. TW_ENOMEM, TW_EDAMAGED. */
 int tw_desk_take_failure(sqlite3_stmt *stmt, struct tw_arena *arena,

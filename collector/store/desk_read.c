@@ -519,7 +519,7 @@ int tw_desk_history(struct tw_desk_reader *self, struct tw_arena *arena, uint64_
     if (acts == NULL) {
         return TW_ENOMEM;
     }
-    tw_db_bind_bytes(stmt, 1, tw_desk_subject(group, subject));
+    tw_db_bind_bytes(stmt, 1, tw_desk_subject("group", group, subject));
     tw_db_bind_int(stmt, 2, (int64_t)most);
     int rc = tw_db_row(stmt, NULL);
     while (rc == TW_OK && count < most) {

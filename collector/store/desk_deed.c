@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+#include "store/desk_deed.h"
+
+#include "store/desk_read.h"
+#include "store/migrate.h"
+
+#define COMMAND_CACHE_KIB 512
+
+static int open_desk(const char *dir, sqlite3 **ret_db, struct tw_diag *diag)
+{
+    char path[TW_PATH_MAX];
+    const struct tw_schema *schema = tw_desk_schema();
+    int rc = tw_path_join(dir, TW_DESK_NAME, path);
+    rc = rc == TW_OK ? tw_file_check(path, schema->app_id, schema->version, diag) : rc;
+    if (rc == TW_ENOTFOUND) {
+        return tw_diag_set(diag, rc, "%s: there is no desk yet; start the collector first", dir);
+    }
+    return rc == TW_OK ? tw_db_open(path, TW_DB_WRITE, COMMAND_CACHE_KIB, ret_db, diag) : rc;
+}
+
+int tw_desk_deed_run(sqlite3 *db, const char *sql, const struct tw_desk_value *values, size_t count,
+                     uint64_t *ret_changes, struct tw_diag *diag)
+{
+    sqlite3_stmt *stmt = NULL;
+    int rc = tw_db_prepare(db, sql, &stmt, diag);
+    for (size_t i = 0; i < count && rc == TW_OK; i++) {
+        if (values[i].is_number) {
+            tw_db_bind_int(stmt, (int)i + 1, values[i].number);
+        } else {
+            tw_db_bind_bytes(stmt, (int)i + 1, values[i].bytes);
+        }
+    }
+    rc = rc == TW_OK ? tw_db_run(stmt, diag) : rc;
+    (void)sqlite3_finalize(stmt); /* repeats the error of the step */
+    if (rc == TW_OK) {
+        *ret_changes = (uint64_t)sqlite3_changes64(db);
+    }
+    return rc;
+}
+
+int tw_desk_deed_begin(const struct tw_desk_deed *deed, sqlite3 **ret_db, struct tw_diag *diag)
+{
+    uint64_t changes = 0;
+    sqlite3 *db = NULL;
+    if (deed->reason.len > TW_REASON_MAX) {
+        *ret_db = NULL;
+        return tw_diag_set(diag, TW_EINVAL, "reason: at most %d bytes", TW_REASON_MAX);
+    }
+    const struct tw_desk_value values[] = {
+        TW_DESK_NUMBER(deed->now.ns), TW_DESK_BYTES(deed->actor),   TW_DESK_BYTES(deed->address),
+        TW_DESK_BYTES(deed->action),  TW_DESK_BYTES(deed->subject), TW_DESK_BYTES(deed->detail),
+        TW_DESK_BYTES(deed->reason),
+    };
+    int rc = open_desk(deed->dir, &db, diag);
+    rc = rc == TW_OK ? tw_db_exec(db, "BEGIN IMMEDIATE", diag) : rc;
+    rc = rc == TW_OK ? tw_desk_deed_run(
+                           db,
+                           "INSERT INTO audit(at, actor, address, action, subject, detail, reason,"
+                           " outcome) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, CAST('done' AS BLOB))",
+                           values, sizeof values / sizeof values[0], &changes, diag)
+                     : rc;
+    *ret_db = db;
+    return rc;
+}
+
+int tw_desk_deed_finish(sqlite3 **db_p, int rc, struct tw_diag *diag)
+{
+    rc = rc == TW_OK ? tw_db_exec(*db_p, "UPDATE meta SET revision = revision + 1", diag) : rc;
+    rc = rc == TW_OK ? tw_db_exec(*db_p, "COMMIT", diag) : rc;
+    if (*db_p != NULL && sqlite3_get_autocommit(*db_p) == 0) {
+        (void)tw_db_exec(*db_p, "ROLLBACK", NULL); /* closing does it too */
+    }
+    tw_db_close(db_p);
+    return rc;
+}
