@@ -106,8 +106,16 @@ tests_unit_test_snapshot_SOURCES = tests/unit/test_snapshot.c tests/unit/store_k
 tests_unit_test_snapshot_LDADD = collector/libstore.a collector/libcore.a $(CMOCKA_LIBS) \
     $(SQLITE_LIBS) $(ZSTD_LIBS) $(XXHASH_LIBS) -lpthread
 check_PROGRAMS += tests/unit/test_desk
-tests_unit_test_desk_SOURCES = tests/unit/test_desk.c tests/unit/store_kit.c tests/unit/store_kit.h
+tests_unit_test_desk_SOURCES = tests/unit/test_desk.c tests/unit/desk_kit.c tests/unit/desk_kit.h
+tests_unit_test_desk_SOURCES += tests/unit/store_kit.c tests/unit/store_kit.h
 tests_unit_test_desk_LDADD = collector/libdesk.a collector/libcauses.a collector/libstore.a \
+    collector/libevent.a collector/libtrack.a collector/libconfig.a collector/libcore.a \
+    $(CMOCKA_LIBS) $(SQLITE_LIBS) $(ZSTD_LIBS) $(XXHASH_LIBS) $(JANSSON_LIBS) $(YAML_LIBS) \
+    $(GLIB_LIBS) -lm -lpthread
+check_PROGRAMS += tests/unit/test_desk_replays
+tests_unit_test_desk_replays_SOURCES = tests/unit/test_desk_replays.c tests/unit/desk_kit.c tests/unit/desk_kit.h
+tests_unit_test_desk_replays_SOURCES += tests/unit/store_kit.c tests/unit/store_kit.h
+tests_unit_test_desk_replays_LDADD = collector/libdesk.a collector/libcauses.a collector/libstore.a \
     collector/libevent.a collector/libtrack.a collector/libconfig.a collector/libcore.a \
     $(CMOCKA_LIBS) $(SQLITE_LIBS) $(ZSTD_LIBS) $(XXHASH_LIBS) $(JANSSON_LIBS) $(YAML_LIBS) \
     $(GLIB_LIBS) -lm -lpthread

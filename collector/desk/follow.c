@@ -160,9 +160,9 @@ static int keep(struct tw_follow *self, const json_t *event, const char *key, si
     return text.len > 0 && ret_text->ptr == NULL ? TW_ENOMEM : TW_OK;
 }
 
-/* What the sender says of the failure. An event that is not there any more, or cannot be read,
- * changes nothing: one damaged block must not hold up what failed since. */
-static int read_event(struct tw_follow *self, struct tw_failure *failure)
+/* What the sender says of the failure, and for which replay. An event that is not there any more,
+ * or cannot be read, changes nothing: one damaged block must not hold up what failed since. */
+static int read_event(struct tw_follow *self, struct tw_failure *failure, struct tw_seen *seen)
 {
     struct tw_stored stored;
     tw_arena_reset(&self->event);
@@ -174,6 +174,7 @@ static int read_event(struct tw_follow *self, struct tw_failure *failure)
     if (event == NULL) {
         return TW_OK; /* its payload may be gone; what tracking says of it remains */
     }
+    seen->received = stored.record.received;
     int64_t status = number_member(event, "httpstatus");
     failure->http_status = status >= 100 && status <= 599 ? (uint32_t)status : 0;
     rc = keep(self, event, "type", 255, &failure->type);
@@ -181,6 +182,7 @@ static int read_event(struct tw_follow *self, struct tw_failure *failure)
     rc = rc == TW_OK ? keep(self, event, "errormessage", TW_FAILURE_MESSAGE_MAX, &failure->message)
                      : rc;
     rc = rc == TW_OK ? keep(self, event, "errorclass", 64, &failure->error_class) : rc;
+    rc = rc == TW_OK ? keep(self, event, "replayid", 255, &seen->replayid) : rc;
     json_decref(event);
     return rc;
 }
@@ -279,14 +281,23 @@ static int take_step(struct tw_follow *self, const struct tw_run_row *row, const
         failure.ended = told->time.ns == 0 ? row->updated : told->time;
     }
     int rc = TW_OK;
+    struct tw_seen seen = {.what = TW_SEEN_FAILED, .n = told->failed_n, .received = told->time};
     if (is_other && told->failed_n != 0) {
-        rc = read_event(self, &failure);
+        rc = read_event(self, &failure, &seen);
     }
     /* what is over keeps the kind that it had */
     if (state == TW_FAILURE_OPEN || known == NULL) {
         classify(self, &failure, told);
     }
-    return rc == TW_OK ? tw_desk_put(self->desk, &failure, is_news, now, diag) : rc;
+    rc = rc == TW_OK ? tw_desk_put(self->desk, &failure, is_news, now, diag) : rc;
+    if (rc == TW_OK && state != TW_FAILURE_OPEN) {
+        bool is_done = state == TW_FAILURE_RECOVERED;
+        seen = (struct tw_seen){.what = is_done ? TW_SEEN_DONE : TW_SEEN_GONE, .n = told->done_n};
+    }
+    bool is_seen = state != TW_FAILURE_OPEN || (is_other && told->failed_n != 0);
+    return rc == TW_OK && is_seen && known != NULL
+               ? tw_desk_seen(self->desk, &failure, &seen, now, diag)
+               : rc;
 }
 
 static const struct tw_failure *find(const struct tw_failure *items, size_t count,
@@ -305,6 +316,8 @@ static int close_others(struct tw_follow *self, const struct tw_setback *setback
                         const json_t *steps, struct tw_failure *items, size_t count,
                         struct tw_diag *diag)
 {
+    static const struct tw_seen gone = {.what = TW_SEEN_GONE};
+    tw_wall_t now = self->clock->wall(self->clock);
     int rc = TW_OK;
     for (size_t k = 0; k < count && rc == TW_OK; k++) {
         bool is_told = items[k].state != TW_FAILURE_OPEN;
@@ -316,6 +329,7 @@ static int close_others(struct tw_follow *self, const struct tw_setback *setback
             items[k].state = TW_FAILURE_CLOSED;
             items[k].ended = setback->row.updated;
             rc = tw_desk_put(self->desk, &items[k], false, items[k].ended, diag);
+            rc = rc == TW_OK ? tw_desk_seen(self->desk, &items[k], &gone, now, diag) : rc;
         }
     }
     return rc;

@@ -6,6 +6,7 @@
 
 #include "store/desk_internal.h"
 #include "store/migrate.h"
+#include "store/replay_items.h"
 
 #define DESK_CACHE_KIB   8192
 #define CHECKPOINT_EVERY 200 /* transactions between two checkpoints of the journal */
@@ -57,6 +58,7 @@ struct tw_desk {
     char *dir;
     sqlite3 *db;
     sqlite3_stmt *stmts[STMT_COUNT];
+    struct tw_items items; /* of replays */
     struct tw_arena place_texts;
     struct tw_setback_place place;
     unsigned transactions; /* since the last checkpoint */
@@ -175,7 +177,7 @@ static int open_file(struct tw_desk *self, struct tw_diag *diag)
     for (size_t i = 0; rc == TW_OK && i < STMT_COUNT; i++) {
         rc = tw_db_prepare(self->db, statements[i], &self->stmts[i], diag);
     }
-    return rc;
+    return rc == TW_OK ? tw_items_init(&self->items, self->db, diag) : rc;
 }
 
 int tw_desk_open(const char *dir, struct tw_desk **ret_desk, struct tw_diag *diag)
@@ -205,6 +207,7 @@ void tw_desk_close(struct tw_desk **self_p)
     for (size_t i = 0; i < STMT_COUNT; i++) {
         (void)sqlite3_finalize(self->stmts[i]); /* repeats errors already seen */
     }
+    tw_items_fini(&self->items);
     tw_db_close(&self->db);
     tw_arena_fini(&self->place_texts);
     free(self->dir);
@@ -471,4 +474,83 @@ int tw_desk_put(struct tw_desk *self, struct tw_failure *failure, bool is_news, 
         failure->id = (uint64_t)sqlite3_last_insert_rowid(self->db);
     }
     return rc == TW_OK && is_news ? add_news(self, failure, diag) : rc;
+}
+
+/* ---- replays ---- */
+
+#define SEEN_ITEMS_MAX 32 /* of one failure that have no outcome yet: one active, some unproven */
+
+struct open_item {
+    uint64_t id;
+    enum tw_item_state state;
+    bool is_named; /* by the event's replayid */
+    tw_wall_t sent;
+};
+
+/* The latest first. */
+static int read_items(struct tw_desk *self, uint64_t failure, struct tw_str replayid,
+                      struct open_item *items, size_t *ret_count, struct tw_diag *diag)
+{
+    sqlite3_stmt *stmt = self->items.stmts[TW_ITEMS_OF_FAILURE];
+    size_t count = 0;
+    tw_db_bind_int(stmt, 1, (int64_t)failure);
+    int rc = tw_db_row(stmt, diag);
+    while (rc == TW_OK && count < SEEN_ITEMS_MAX) {
+        items[count++] = (struct open_item){
+            .id = (uint64_t)sqlite3_column_int64(stmt, 0),
+            .state = (enum tw_item_state)sqlite3_column_int64(stmt, 1),
+            .is_named = replayid.len > 0 && tw_str_equal(tw_db_column_bytes(stmt, 2), replayid),
+            .sent = {sqlite3_column_int64(stmt, 3)},
+        };
+        rc = tw_db_row(stmt, diag);
+    }
+    (void)sqlite3_reset(stmt); /* repeats the error of the step */
+    *ret_count = count;
+    return rc == TW_ENOTFOUND ? TW_OK : rc;
+}
+
+/* What this means for an item; false: nothing. */
+static bool judge(const struct open_item *item, const struct tw_seen *seen, struct tw_item_end *end)
+{
+    bool is_waiting = item->state == TW_ITEM_WAITING;
+    switch (seen->what) {
+    case TW_SEEN_DONE:
+        end->state = is_waiting ? TW_ITEM_CANCELLED : TW_ITEM_PROVEN;
+        end->why = is_waiting ? TW_STR_LIT("not sent: it was done without it") : TW_STR_NULL;
+        end->lets_next = true;
+        return true;
+    case TW_SEEN_FAILED:
+        end->state = TW_ITEM_FAILED_AGAIN;
+        end->lets_next = false;
+        return !is_waiting &&
+               (item->is_named || (seen->replayid.len == 0 && item->state == TW_ITEM_SENT &&
+                                   seen->received.ns > item->sent.ns));
+    case TW_SEEN_GONE:
+        end->state = TW_ITEM_CANCELLED;
+        end->why = TW_STR_LIT("not sent: nothing is expected there any more");
+        end->lets_next = true;
+        return is_waiting;
+    default:
+        return false;
+    }
+}
+
+int tw_desk_seen(struct tw_desk *self, const struct tw_failure *failure, const struct tw_seen *seen,
+                 tw_wall_t now, struct tw_diag *diag)
+{
+    struct open_item items[SEEN_ITEMS_MAX];
+    size_t count = 0;
+    int rc = read_items(self, failure->id, seen->replayid, items, &count, diag);
+    for (size_t i = 0; i < count && rc == TW_OK; i++) {
+        struct tw_item_end end = {.item = items[i].id, .n = seen->n, .at = now};
+        if (!judge(&items[i], seen, &end)) {
+            continue;
+        }
+        if (end.state == TW_ITEM_FAILED_AGAIN) {
+            end.cause = failure->kind.cause;
+            end.why = failure->message;
+        }
+        rc = tw_item_end(&self->items, &end, diag);
+    }
+    return rc;
 }

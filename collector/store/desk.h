@@ -96,4 +96,22 @@ int tw_desk_open_ones(struct tw_desk *self, struct tw_arena *arena, uint64_t aft
 int tw_desk_put(struct tw_desk *self, struct tw_failure *failure, bool is_news, tw_wall_t now,
                 struct tw_diag *diag);
 
+/* What was seen of a failure that is stored, for items of replays (decision 72). */
+enum tw_seen_what {
+    TW_SEEN_DONE,   /* the proof */
+    TW_SEEN_FAILED, /* another event that says that it failed */
+    TW_SEEN_GONE,   /* nothing is expected there any more */
+};
+struct tw_seen {
+    enum tw_seen_what what;
+    uint64_t n;             /* the event; 0: none */
+    struct tw_str replayid; /* that it carries; absent: none */
+    tw_wall_t received;     /* of the event */
+};
+/* Items of replays come to the end that this shows: what was sent is proven or has failed again;
+ * what still waits is not sent. A failure without a replayid counts when it came after the item was
+ * sent; one with the replayid of another item counts for that one alone. */
+int tw_desk_seen(struct tw_desk *self, const struct tw_failure *failure, const struct tw_seen *seen,
+                 tw_wall_t now, struct tw_diag *diag);
+
 #endif
