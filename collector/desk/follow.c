@@ -435,3 +435,14 @@ int tw_follow_once(struct tw_follow *self, size_t *ret_count, struct tw_diag *di
     }
     return rc;
 }
+
+int tw_follow_expire(struct tw_follow *self, size_t *ret_count, struct tw_diag *diag)
+{
+    struct tw_store_status status;
+    int rc = tw_reader_status(self->reader, &status);
+    *ret_count = 0;
+    if (rc != TW_OK || status.first_received.ns <= 0) {
+        return rc; /* nothing was received yet */
+    }
+    return tw_desk_expire(self->desk, status.first_received, TW_FOLLOW_PORTION, ret_count, diag);
+}

@@ -27,5 +27,8 @@ void tw_follow_set_causes(struct tw_follow *self, const struct tw_causes *causes
 /* The next portion; *ret_count: how many runs it had or failures were looked at again, 0: there was
  * nothing to do. */
 int tw_follow_once(struct tw_follow *self, size_t *ret_count, struct tw_diag *diag);
+/* Forget failures that were over before the oldest event that the store still has, a portion of
+ * them; *ret_count: how many. */
+int tw_follow_expire(struct tw_follow *self, size_t *ret_count, struct tw_diag *diag);
 
 #endif

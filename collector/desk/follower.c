@@ -12,6 +12,7 @@
 
 #define LOOK_MS  250
 #define AGAIN_MS 5000 /* after an error, which would be the same at once */
+#define EXPIRE_S 3600 /* between two times that what is over for long is forgotten */
 
 struct tw_follower {
     /* fixed after start */
@@ -24,6 +25,7 @@ struct tw_follower {
     bool has_news;                  /* the thread has not taken them */
     /* owned by the thread */
     struct tw_follow *follow;
+    tw_mono_t expire_at; /* the next time */
     struct tw_diag last_error;
 };
 
@@ -57,6 +59,20 @@ void tw_follower_set_causes(struct tw_follower *self, const struct tw_causes *ca
     tw_causes_unref(&before);
 }
 
+/* When nothing else is to be done, once an hour; portion by portion. */
+static int expire(struct tw_follower *self, size_t *ret_count, struct tw_diag *diag)
+{
+    tw_mono_t now = self->clock->mono(self->clock);
+    if (now.ns < self->expire_at.ns) {
+        return TW_OK;
+    }
+    int rc = tw_follow_expire(self->follow, ret_count, diag);
+    if (rc == TW_OK && *ret_count == 0) {
+        self->expire_at.ns = now.ns + (int64_t)EXPIRE_S * TW_NS_PER_S;
+    }
+    return rc;
+}
+
 /* Milliseconds until the next look. */
 static int look(struct tw_follower *self)
 {
@@ -67,6 +83,9 @@ static int look(struct tw_follower *self)
     if (rc == TW_OK) {
         take_causes(self, is_new);
         rc = tw_follow_once(self->follow, &count, &diag);
+    }
+    if (rc == TW_OK && count == 0) {
+        rc = expire(self, &count, &diag);
     }
     if (rc != TW_OK) {
         complain(self, &diag);

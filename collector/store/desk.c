@@ -21,6 +21,8 @@ enum statement {
     STMT_INSERT,
     STMT_UPDATE,
     STMT_TREND,
+    STMT_EXPIRE,
+    STMT_EXPIRE_TREND,
     STMT_COUNT
 };
 
@@ -52,6 +54,10 @@ static const char *const statements[STMT_COUNT] = {
                     " last = ?23, ended = ?24, since = ?26 WHERE id = ?25",
     [STMT_TREND] = "INSERT INTO trend(hour, grp, news) VALUES(?1, ?2, 1)"
                    " ON CONFLICT DO UPDATE SET news = news + 1",
+    [STMT_EXPIRE] = "DELETE FROM failure WHERE id IN (SELECT f.id FROM failure AS f"
+                    " WHERE f.state > 0 AND f.ended < ?1 AND NOT EXISTS (SELECT 1 FROM replay_item"
+                    " AS i WHERE i.failure = f.id) LIMIT ?2)",
+    [STMT_EXPIRE_TREND] = "DELETE FROM trend WHERE hour < ?1",
 };
 
 struct tw_desk {
@@ -474,6 +480,35 @@ int tw_desk_put(struct tw_desk *self, struct tw_failure *failure, bool is_news, 
         failure->id = (uint64_t)sqlite3_last_insert_rowid(self->db);
     }
     return rc == TW_OK && is_news ? add_news(self, failure, diag) : rc;
+}
+
+static int expire(struct tw_desk *self, tw_wall_t before, size_t limit, size_t *ret_count,
+                  struct tw_diag *diag)
+{
+    sqlite3_stmt *stmt = self->stmts[STMT_EXPIRE];
+    tw_db_bind_int(stmt, 1, before.ns);
+    tw_db_bind_int(stmt, 2, (int64_t)limit);
+    int rc = tw_db_run(stmt, diag);
+    if (rc == TW_OK) {
+        *ret_count = (size_t)sqlite3_changes64(self->db);
+        stmt = self->stmts[STMT_EXPIRE_TREND];
+        tw_db_bind_int(stmt, 1, before.ns / TW_NS_PER_S);
+        rc = tw_db_run(stmt, diag);
+    }
+    return rc;
+}
+
+int tw_desk_expire(struct tw_desk *self, tw_wall_t before, size_t limit, size_t *ret_count,
+                   struct tw_diag *diag)
+{
+    size_t most = limit > TW_DESK_PORTION_MAX ? TW_DESK_PORTION_MAX : limit;
+    int rc = tw_desk_begin(self, diag);
+    rc = rc == TW_OK ? expire(self, before, most, ret_count, diag) : rc;
+    rc = rc == TW_OK ? tw_db_exec(self->db, "COMMIT", diag) : rc;
+    if (rc != TW_OK) {
+        tw_desk_abandon(self);
+    }
+    return rc == TW_OK ? checkpoint(self, diag) : rc;
 }
 
 /* ---- replays ---- */

@@ -96,6 +96,12 @@ int tw_desk_open_ones(struct tw_desk *self, struct tw_arena *arena, uint64_t aft
 int tw_desk_put(struct tw_desk *self, struct tw_failure *failure, bool is_news, tw_wall_t now,
                 struct tw_diag *diag);
 
+/* Forget failures that were over before `before` and that no replay knows, at most limit (1 to
+ * 1,000); *ret_count: how many went. Hours of the trend before it go, too. A transaction of its
+ * own. Groups, notes, replays and the audit stay. */
+int tw_desk_expire(struct tw_desk *self, tw_wall_t before, size_t limit, size_t *ret_count,
+                   struct tw_diag *diag);
+
 /* What was seen of a failure that is stored, for items of replays (decision 72). */
 enum tw_seen_what {
     TW_SEEN_DONE,   /* the proof */

@@ -217,6 +217,7 @@
     " WHERE state = 0;"                                                                        \
     "CREATE INDEX failure_event ON failure(failed_n) WHERE state = 0;"                         \
     "CREATE INDEX failure_input ON failure(input_n) WHERE state = 0;"                          \
+    "CREATE INDEX failure_ended ON failure(ended) WHERE state > 0;"                            \
     "CREATE INDEX audit_of ON audit(subject, id);"                                             \
     "CREATE TABLE plan(id INTEGER PRIMARY KEY AUTOINCREMENT, token BLOB NOT NULL UNIQUE,"      \
     " created INTEGER NOT NULL, expires INTEGER NOT NULL, actor BLOB NOT NULL,"                \

@@ -584,6 +584,43 @@ static void snooze_assign__bounds__are_kept(void **state)
 
 /* ---- copies ---- */
 
+static void expire__over_and_older_than_the_store__is_forgotten(void **state)
+{
+    (void)state;
+    size_t count = 99;
+    uint64_t n = post_fails("o1", "0001", 1, 1000);
+    post_fails("o2", "0001", 1, 1000);
+    post_fails("o3", "0001", 1, 1000);
+    follow_all();
+    run_state = TW_RUN_IS_RECOVERED;
+    for (int i = 0; i < 2; i++) {
+        const struct said said = {i == 0 ? "o1" : "o3",
+                                  step_text(TW_STEP_DONE, TW_CAUSE_MASTER_DATA, n, 50, 1100), NULL,
+                                  0};
+        commit_run(&said, false);
+    }
+    follow_all();
+    (void)kit_number(&kit, "desk.db",
+                     "INSERT INTO replay_item(replay, seq, replayid, failure,"
+                     " is_asked, is_ready, overridden, is_financial, object_type,"
+                     " object_scope, object_id, event_n, failed_n, amount_minor,"
+                     " currency, state) SELECT 1, 1, x'00', id, 1, 0, 0, 0, 2,"
+                     " x'', object_id, 1, 1, 0, x'', 3 FROM failure"
+                     " WHERE object_id = CAST('o3' AS BLOB)");
+    assert_int_equal(tw_follow_expire(follow, &count, &kit.diag), TW_OK);
+    assert_int_equal(count, 1); /* o2 is open, and of o3 a replay tells */
+    assert_int_equal(kit_number(&kit, "desk.db",
+                                "SELECT count(*) FROM failure WHERE object_id IN"
+                                " (CAST('o2' AS BLOB), CAST('o3' AS BLOB))"),
+                     2);
+    assert_int_equal(tw_follow_expire(follow, &count, &kit.diag), TW_OK);
+    assert_int_equal(count, 0);
+    (void)kit_number(&kit, "desk.db",
+                     "UPDATE failure SET state = 1, ended = 4000000000000000000 WHERE id = 2");
+    assert_int_equal(tw_follow_expire(follow, &count, &kit.diag), TW_OK);
+    assert_int_equal(count, 0); /* its events are still there */
+}
+
 static void backup__with_a_desk__has_it(void **state)
 {
     (void)state;
@@ -635,6 +672,7 @@ int main(void)
         TEST(archive__all_up_to__leaves_what_failed_since),
         TEST(archive__too_many_ids__is_refused),
         TEST(snooze_assign__bounds__are_kept),
+        TEST(expire__over_and_older_than_the_store__is_forgotten),
         TEST(backup__with_a_desk__has_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
