@@ -22,6 +22,7 @@
 #include "desk/follower.h"
 #include "intake/clerk.h"
 #include "intake/intake.h"
+#include "replay/sender.h"
 #include "server.h"
 #include "store/snapshot.h"
 #include "store/store.h"
@@ -47,6 +48,7 @@ struct app {
     struct tw_intake *intake;
     struct tw_clerk *clerk;
     struct tw_follower *follower;
+    struct tw_sender *sender;
     struct tw_web *web;
     struct tw_cfg *reloaded;    /* of the last SIGHUP: where rules come from; NULL: none yet */
     struct stat operators_seen; /* their rules as looked at last; to begin with: not there */
@@ -217,6 +219,21 @@ static int stop_follower(struct app *self)
     return tw_follower_destroy(&self->follower);
 }
 
+static int start_sender(struct app *self, struct tw_diag *diag)
+{
+    const struct tw_cfg *cfg = self->options->cfg;
+    int rc = tw_sender_new(cfg, self->options->clock, &self->sender, diag);
+    for (size_t i = 0; rc == TW_OK && i < cfg->agents.bind.count; i++) {
+        tw_log(TW_LOG_AGENTS_BOUND_EVENT, TW_F_CSTR("bound", cfg->agents.bind.items[i]));
+    }
+    return rc;
+}
+
+static int stop_sender(struct app *self)
+{
+    return tw_sender_destroy(&self->sender);
+}
+
 static int start_web(struct app *self, struct tw_diag *diag)
 {
     int rc = tw_web_new(self->options->cfg, self->options->workflows, self->options->clock,
@@ -252,6 +269,7 @@ static const struct part parts[] = {
     {"intake", false, false, start_intake, stop_intake, has_intake_failed},
     {"clerk", false, true, start_clerk, stop_clerk, NULL},
     {"desk", false, true, start_follower, stop_follower, NULL},
+    {"replay", false, true, start_sender, stop_sender, NULL},
     {"web", true, true, start_web, stop_web, NULL},
 };
 #define PART_COUNT (sizeof(parts) / sizeof(parts[0]))

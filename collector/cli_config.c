@@ -33,6 +33,9 @@ static void print_plan(const struct tw_cfg *cfg)
         print_endpoints("connects to", &tap->connect);
         (void)printf("%s\n", tap->curve_server_key_file != NULL ? ", CURVE" : "");
     }
+    (void)printf("agents");
+    print_endpoints("bind", &cfg->agents.bind);
+    (void)printf("%s\n", cfg->agents.bind.count == 0 ? " none" : "");
     (void)printf("objects");
     for (size_t i = 0; i < cfg->object_count; i++) {
         (void)printf("%s %s%s", i == 0 ? "" : ",", cfg->objects[i].type,

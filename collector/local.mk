@@ -40,6 +40,7 @@ collector_libstore_a_SOURCES = \
     collector/store/merge.c \
     collector/store/meta.c \
     collector/store/migrate.c collector/store/migrate.h \
+    collector/store/outbox.c collector/store/outbox.h \
     collector/store/part.c collector/store/part.h \
     collector/store/payload.c \
     collector/store/reader.c collector/store/reader.h collector/store/reader_internal.h \
@@ -247,6 +248,14 @@ collector/causes/pack.c: $(causes_pack) $(srcdir)/collector/local.mk
 	        print "const size_t tw_causes_pack_count = sizeof(tw_causes_pack) / sizeof(tw_causes_pack[0]);" }' \
 	    $(causes_pack) >$@.tmp && mv $@.tmp $@
 
+# Carrying out replays. One line a module, so that lists merge.
+noinst_LIBRARIES += collector/libreplay.a
+collector_libreplay_a_SOURCES = collector/replay/agents.c collector/replay/agents.h
+collector_libreplay_a_SOURCES += collector/replay/message.c collector/replay/message.h
+collector_libreplay_a_SOURCES += collector/replay/roster.c collector/replay/roster.h
+collector_libreplay_a_SOURCES += collector/replay/sender.c collector/replay/sender.h
+collector_libreplay_a_SOURCES += collector/replay/socket.c collector/replay/socket.h
+
 bin_PROGRAMS += tillwatch
 tillwatch_SOURCES = \
     collector/app.c collector/app.h \
@@ -261,7 +270,7 @@ tillwatch_SOURCES = \
     collector/import_lines.c collector/import_lines.h \
     collector/import_progress.c collector/import_progress.h \
     collector/main.c
-tillwatch_LDADD = web/libweb.a collector/libdesk.a collector/libintake.a \
+tillwatch_LDADD = web/libweb.a collector/libreplay.a collector/libdesk.a collector/libintake.a \
     collector/libcauses.a collector/libcorrelate.a \
     collector/libevent.a collector/libtap.a collector/libstore.a collector/libtrack.a \
     collector/libworkflow.a \

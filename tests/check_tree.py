@@ -36,6 +36,10 @@ MAY_INCLUDE = {
                           "causes/causes.h", "causes/rules.h"],
     # Follows what tracking committed, and keeps what failed.
     "collector/desk/": ["core/", "config/config.h", "causes/causes.h", "store/desk.h", "desk/"],
+    # Carries out replays: what is in the outbox goes to agents.
+    "collector/replay/": ["core/", "config/config.h", "event/scan.h", "event/text.h",
+                          "store/outbox.h", "store/replays.h", "store/tracks.h",
+                          "store/reader.h", "replay/"],
     # The web half: core, configuration, and the reading and request side of the store.
     "web/": ["core/", "config/config.h", "store/reader.h", "store/journey.h", "store/request.h",
              "store/batch.h", "store/tracks.h", "store/desk_read.h",
@@ -49,7 +53,7 @@ MAY_INCLUDE = {
 }
 # Headers of libraries, and the only places that may know them.
 LIBRARIES = {
-    "zmq.h": ["collector/tap/", "client/", "tests/"],
+    "zmq.h": ["collector/tap/", "collector/replay/socket.c", "client/", "tests/"],
     "sqlite3.h": ["collector/store/", "tests/"],
     "zstd.h": ["collector/store/", "tests/"],
     "microhttpd.h": ["web/server.c", "web/router.c", "tests/"],
@@ -58,9 +62,10 @@ LIBRARIES = {
     "jansson.h": ["collector/causes/", "collector/event/", "collector/correlate/",
                   "collector/intake/",
                   "collector/track/", "collector/workflow/", "collector/desk/",
+                  "collector/replay/",
                   "web/", "tests/"],
     "xxhash.h": ["collector/causes/", "collector/store/", "collector/correlate/",
-                 "collector/event/",
+                 "collector/event/", "collector/replay/",
                  "collector/track/", "collector/workflow/", "tests/"],
     "glib.h": ["collector/track/calendar.c"],
     "cmocka.h": ["tests/"],

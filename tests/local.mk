@@ -112,6 +112,10 @@ tests_unit_test_desk_LDADD = collector/libdesk.a collector/libcauses.a collector
     collector/libevent.a collector/libtrack.a collector/libconfig.a collector/libcore.a \
     $(CMOCKA_LIBS) $(SQLITE_LIBS) $(ZSTD_LIBS) $(XXHASH_LIBS) $(JANSSON_LIBS) $(YAML_LIBS) \
     $(GLIB_LIBS) -lm -lpthread
+check_PROGRAMS += tests/unit/test_replay_agents
+tests_unit_test_replay_agents_SOURCES = tests/unit/test_replay_agents.c
+tests_unit_test_replay_agents_LDADD = collector/libreplay.a collector/libevent.a \
+    collector/libcore.a $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/test_desk_replays
 tests_unit_test_desk_replays_SOURCES = tests/unit/test_desk_replays.c tests/unit/desk_kit.c tests/unit/desk_kit.h
 tests_unit_test_desk_replays_SOURCES += tests/unit/store_kit.c tests/unit/store_kit.h

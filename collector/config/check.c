@@ -287,6 +287,22 @@ static void check_dirs(struct tw_parse *self, const char *key, struct tw_cfg_str
     dirs->count = kept;
 }
 
+/* Nobody else listens where agents are to connect. */
+static void check_agents(struct tw_parse *self)
+{
+    const struct tw_cfg_strings *bind = &self->cfg->agents.bind;
+    for (size_t i = 0; i < bind->count; i++) {
+        for (size_t k = 0; k < self->cfg->tap_count; k++) {
+            char shown[TW_SHOWN_SIZE];
+            if (!is_wild(bind->items[i]) && binds(&self->cfg->taps[k], bind->items[i])) {
+                tw_faults_add(&self->faults, self->file, 0,
+                              "agents.bind: %s is bound by a tap already",
+                              tw_shown(bind->items[i], shown));
+            }
+        }
+    }
+}
+
 static void check_values(struct tw_parse *self)
 {
     struct tw_cfg *cfg = self->cfg;
@@ -320,6 +336,7 @@ void tw_check(struct tw_parse *self)
         tw_faults_add(&self->faults, self->file, 0, "taps: at least one is needed");
     }
     check_values(self);
+    check_agents(self);
     check_unique(self, TW_CFG_TAPS, cfg->taps, cfg->tap_count, offsetof(struct tw_cfg_tap, name));
     for (size_t i = 0; i < cfg->tap_count; i++) {
         check_tap(self, i);

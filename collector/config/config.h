@@ -166,6 +166,18 @@ struct tw_cfg {
         bool has_pack;              /* the retail rules that are built in */
         struct tw_cfg_strings dirs; /* whose *.yaml are read in order of name */
     } causes;
+    struct {
+        struct tw_cfg_strings bind; /* ZeroMQ endpoints; none: no agent can connect */
+        int64_t heartbeat_s;
+    } agents;
+    struct {
+        int64_t rate;   /* items a second */
+        int64_t canary; /* items that go ahead */
+        int64_t stop_after_failures;
+        int64_t stop_percent;
+        int64_t proof_s;   /* an item that is not proven so long after it was sent is unproven */
+        int64_t under_way; /* items of one replay that are sent and have not ended */
+    } replay;              /* what is meant where a replay does not say */
     struct tw_cfg_tap *taps;
     size_t tap_count;
     struct tw_cfg_object *objects;
@@ -182,7 +194,7 @@ struct tw_cfg {
 
 /* A configuration from `file` (NULL: the built-in default with the retail pack), then the
  * environment overrides of docs/reference/configuration.md (TILLWATCH_STATE, _WEB, _TAP_PULL,
- * _TAP_ROUTER, _TAP_SUB). Faults go to `report`, one a line, all of them.
+ * _TAP_ROUTER, _TAP_SUB, _AGENTS). Faults go to `report`, one a line, all of them.
  * Returns owned through *ret_cfg; TW_OK, TW_ECONFIG or TW_ENOMEM. */
 int tw_cfg_load(const char *file, FILE *report, struct tw_cfg **ret_cfg);
 /* The same for a check that wants to go on: a configuration with faults is handed on as far as it

@@ -231,6 +231,35 @@ static const struct tw_cfg_key track_keys[] = {
              "seven days before it."},
 };
 
+static const struct tw_cfg_key agent_keys[] = {
+    {.name = "bind",
+     .type = TW_CFG_LIST,
+     .rule = TW_CFG_ENDPOINT,
+     .offset = IN_CFG(agents.bind),
+     .text = "tcp://127.0.0.1:8464",
+     .help = "ZeroMQ endpoints on which replay agents are listened to: `tcp://host:port` or "
+             "`ipc://path`. `[]`: none."},
+    INT_KEY(IN_CFG(agents.heartbeat_s), "heartbeat-s", "s", 1, 60, 2,
+            "Agents and the tower ping each other so often; who is silent for three times that is "
+            "offline."),
+};
+
+static const struct tw_cfg_key replay_keys[] = {
+    INT_KEY(IN_CFG(replay.rate), "rate", "items/s", 1, 10000, 50,
+            "So many items of a replay are sent in a second, at the most."),
+    INT_KEY(IN_CFG(replay.canary), "canary", "items", 0, 10000, 5,
+            "So many items go ahead; the others follow when all of these are proven."),
+    INT_KEY(IN_CFG(replay.stop_after_failures), "stop-after-failures", "items", 0, 1000000, 10,
+            "A replay stops when so many of its items failed again, were refused or are unproven; "
+            "0: never."),
+    INT_KEY(IN_CFG(replay.stop_percent), "stop-percent", "percent", 0, 100, 10,
+            "Likewise at this share of those that ended, as soon as 20 have; 0: never."),
+    INT_KEY(IN_CFG(replay.proof_s), "proof-s", "s", 1, 604800, 300,
+            "An item that is not proven so long after it was sent is unproven."),
+    INT_KEY(IN_CFG(replay.under_way), "under-way", "items", 1, 10000, 500,
+            "Items of one replay that are sent and have not ended, at the most."),
+};
+
 static const struct tw_cfg_key system_keys[] = {
     {.name = "name",
      .type = TW_CFG_TEXT,
@@ -461,6 +490,10 @@ const struct tw_cfg_section tw_cfg_sections[TW_CFG_SECTION_COUNT] = {
                     "Where dashboards come from ([dashboards.md](dashboards.md))."),
     [TW_CFG_CAUSES] = MAP_SECTION("causes", cause_keys,
                                   "Where rules for causes come from ([causes.md](causes.md))."),
+    [TW_CFG_AGENTS] =
+        MAP_SECTION("agents", agent_keys, "Replay agents ([agents.md](../agents.md))."),
+    [TW_CFG_REPLAY] = MAP_SECTION("replay", replay_keys,
+                                  "How replays are sent, where the operator does not say."),
     [TW_CFG_TAPS] = LIST_SECTION("taps", tap_keys, struct tw_cfg_tap, taps, tap_count, 64,
                                  "ZeroMQ sockets on which the collector listens. A list given "
                                  "here takes the place of the built-in one."),

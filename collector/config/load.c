@@ -69,6 +69,19 @@ static const char *override_of(struct tw_parse *self, const char *name, enum tw_
     return value;
 }
 
+/* The endpoint in place of what is in the list. */
+static int replace_endpoint(struct tw_cfg_strings *list, const char *value)
+{
+    tw_cfg_free_strings(list);
+    list->items = calloc(1, sizeof(list->items[0]));
+    if (list->items == NULL) {
+        return TW_ENOMEM;
+    }
+    int rc = replace_text(&list->items[0], value);
+    list->count = rc == TW_OK ? 1 : 0;
+    return rc;
+}
+
 /* The first tap of this kind gets the endpoint: where it binds, else where it connects. */
 static int override_tap(struct tw_parse *self, const char *name, enum tw_tap_kind kind)
 {
@@ -80,14 +93,7 @@ static int override_tap(struct tw_parse *self, const char *name, enum tw_tap_kin
         }
         struct tw_cfg_strings *list =
             cfg->taps[i].bind.count > 0 ? &cfg->taps[i].bind : &cfg->taps[i].connect;
-        tw_cfg_free_strings(list);
-        list->items = calloc(1, sizeof(list->items[0]));
-        if (list->items == NULL) {
-            return TW_ENOMEM;
-        }
-        int rc = replace_text(&list->items[0], value);
-        list->count = rc == TW_OK ? 1 : 0;
-        return rc;
+        return replace_endpoint(list, value);
     }
     return TW_OK;
 }
@@ -108,7 +114,9 @@ static int apply_environment(struct tw_parse *self)
     }
     rc = rc != TW_OK ? rc : override_tap(self, "TILLWATCH_TAP_PULL", TW_TAP_PULL);
     rc = rc != TW_OK ? rc : override_tap(self, "TILLWATCH_TAP_ROUTER", TW_TAP_ROUTER);
-    return rc != TW_OK ? rc : override_tap(self, "TILLWATCH_TAP_SUB", TW_TAP_SUB);
+    rc = rc != TW_OK ? rc : override_tap(self, "TILLWATCH_TAP_SUB", TW_TAP_SUB);
+    const char *agents = override_of(self, "TILLWATCH_AGENTS", TW_CFG_ENDPOINT);
+    return rc == TW_OK && agents != NULL ? replace_endpoint(&cfg->agents.bind, agents) : rc;
 }
 
 /* ---- putting it together ---- */

@@ -44,10 +44,10 @@ static const char environment[] =
     "| `TILLWATCH_WEB` | `web.listen` |\n"
     "| `TILLWATCH_TAP_PULL`, `TILLWATCH_TAP_ROUTER`, `TILLWATCH_TAP_SUB` | the endpoint of the "
     "first tap of that kind: what it binds, or connects to where it binds nothing |\n"
+    "| `TILLWATCH_AGENTS` | `agents.bind` |\n"
     "| `XDG_STATE_HOME`, `HOME` | where the store is when nothing else says so |\n"
     "\n"
-    "`TILLWATCH_AGENTS` and `TILLWATCH_ALERTS_PUB` are kept for replay agents and published "
-    "alerts; this version reads neither.\n";
+    "`TILLWATCH_ALERTS_PUB` is kept for published alerts; this version does not read it.\n";
 
 static void print_words(FILE *out, const char *words)
 {

@@ -44,7 +44,10 @@
       "series.db cannot be used; partitions keep their series")                                    \
     X(DESK_BEGINS_ANEW, WARN, "desk_begins_anew",                                                  \
       "the desk is ahead of the store: all is followed again")                                     \
-    X(CAUSES_IN_FORCE, INFO, "causes_in_force", "other rules for causes are in force")
+    X(CAUSES_IN_FORCE, INFO, "causes_in_force", "other rules for causes are in force")             \
+    X(AGENTS_BOUND, INFO, "agents_bound", "replay agents are listened to")                         \
+    X(AGENT_ONLINE, INFO, "agent_online", "a replay agent said hello")                             \
+    X(AGENT_OFFLINE, WARN, "agent_offline", "a replay agent is silent, or another has its place")
 
 enum tw_log_event {
 #define TW_LOG_ENUM(name, level, text, help) TW_LOG_##name##_EVENT,

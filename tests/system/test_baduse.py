@@ -90,7 +90,8 @@ def check_environment(tap):
         taken.listen()
         address = "127.0.0.1:%d" % taken.getsockname()[1]
         for name, value in (("TILLWATCH_WEB", address), ("TILLWATCH_TAP_PULL", "tcp://" + address),
-                            ("TILLWATCH_TAP_ROUTER", "tcp://" + address)):
+                            ("TILLWATCH_TAP_ROUTER", "tcp://" + address),
+                            ("TILLWATCH_AGENTS", "tcp://" + address)):
             tower = Tower()
             env = {**tower.env, name: value}
             complains(tap, name + " on a port that is taken", run("run", env=env), address)

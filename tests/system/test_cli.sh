@@ -15,6 +15,7 @@ cleanup() {
 }
 trap cleanup EXIT
 unset TILLWATCH_STATE TILLWATCH_WEB TILLWATCH_TAP_PULL TILLWATCH_TAP_ROUTER TILLWATCH_TAP_SUB
+unset TILLWATCH_AGENTS
 cd "$work" || exit 1
 
 count=0
@@ -145,14 +146,14 @@ is "keygen never overwrites" "$? $(wc -l <err)" "1 1"
 # Ports that nobody has just now.
 mapfile -t ports < <(python3 -c '
 import socket
-held = [socket.socket() for _ in range(4)]
+held = [socket.socket() for _ in range(5)]
 for s in held:
     s.bind(("127.0.0.1", 0))
     print(s.getsockname()[1])')
 export TILLWATCH_STATE=$work/state TILLWATCH_WEB=127.0.0.1:${ports[0]}
 export TILLWATCH_TAP_PULL=tcp://127.0.0.1:${ports[1]}
 export TILLWATCH_TAP_ROUTER=tcp://127.0.0.1:${ports[2]}
-export TILLWATCH_TAP_SUB=tcp://127.0.0.1:${ports[3]}
+export TILLWATCH_TAP_SUB=tcp://127.0.0.1:${ports[3]} TILLWATCH_AGENTS=tcp://127.0.0.1:${ports[4]}
 misuse "export without a store" 1 "$("$t" export 2>&1 >/dev/null)" "$t" export
 is "export without a store says which" "$("$t" export 2>&1 | grep -c "$work/state")" 1
 

@@ -7,7 +7,7 @@ root=$(cd "$(dirname "$0")/../.." && pwd)
 tillwatch=${TW_BUILD_DIR:-$root/build}/tillwatch
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-unset TILLWATCH_WEB TILLWATCH_TAP_PULL TILLWATCH_TAP_ROUTER TILLWATCH_TAP_SUB
+unset TILLWATCH_WEB TILLWATCH_TAP_PULL TILLWATCH_TAP_ROUTER TILLWATCH_TAP_SUB TILLWATCH_AGENTS
 export TILLWATCH_STATE=$work/state
 cd "$work" || exit 1
 

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The ROUTER socket to which replay agents connect, in a ZeroMQ context of its own.
+ * Thread:  made by whoever starts the thread that uses it and closes it.
+ * Limits:  a frame of an agent has at most TW_AGENT_HEARD_MAX bytes, else libzmq ends its
+ * connection. Source:  docs/agents.md; contracts section 4.
+ */
+#ifndef TW_REPLAY_SOCKET_H
+#define TW_REPLAY_SOCKET_H
+
+#include "config/config.h"
+#include "core/clock.h"
+#include "replay/agents.h"
+
+struct tw_agent_socket;
+/* Bind what `agents.bind` says. TW_OK; TW_EBUSY, TW_EPERM, TW_EINVAL, TW_ESYSTEM, TW_ENOMEM: the
+ * diag names the endpoint and what to do. */
+int tw_agent_socket_new(const struct tw_cfg *cfg, struct tw_agent_socket **ret_socket,
+                        struct tw_diag *diag);
+/* Accepts NULL. What was given to it lately still leaves, for at most a quarter of a second. */
+void tw_agent_socket_destroy(struct tw_agent_socket **self_p);
+
+/* Until there is a message, or fd is readable, at most timeout_ms. */
+void tw_agent_socket_wait(struct tw_agent_socket *self, int fd, int timeout_ms);
+/* The next message, without its time; its texts live until the next call. TW_ENOTFOUND: none. */
+int tw_agent_socket_receive(struct tw_agent_socket *self, struct tw_agents_heard *ret_heard);
+/* As tw_agents_io.send; context is the socket. */
+int tw_agent_socket_send(void *context, struct tw_str route, struct tw_str frame);
+
+#endif
