@@ -209,7 +209,9 @@
 
 /* Version 2 of the desk: replays (store/replays.h says what the words mean). `since`: of failures,
  * when the step began to wait; what order goes by. `is_ready`: the first of its object that is
- * waiting, nothing of that object is under way. */
+ * waiting, nothing of that object is under way. `live_waiting`: what waited in time for the
+ * destination when the replay began. `systems` of an agent: a JSON array. `strange`: answers of it
+ * to what it was never sent. */
 #define TW_SQL_DESK_2                                                                          \
     "ALTER TABLE failure ADD COLUMN since INTEGER NOT NULL DEFAULT 0;"                         \
     "UPDATE failure SET since = first;"                                                        \
@@ -233,7 +235,7 @@
     " state INTEGER NOT NULL, why BLOB, changed INTEGER NOT NULL, rate INTEGER NOT NULL,"      \
     " canary INTEGER NOT NULL, stop_failures INTEGER NOT NULL, stop_percent INTEGER NOT NULL," \
     " proof_s INTEGER NOT NULL, begun INTEGER, full INTEGER, finished INTEGER, phase BLOB,"    \
-    " UNIQUE(actor, request_key));"                                                            \
+    " phase_detail BLOB, live_waiting INTEGER, UNIQUE(actor, request_key));"                   \
     "CREATE INDEX replay_open ON replay(id) WHERE finished IS NULL;"                           \
     "CREATE TABLE replay_item(id INTEGER PRIMARY KEY AUTOINCREMENT, replay INTEGER NOT NULL,"  \
     " seq INTEGER NOT NULL, replayid BLOB NOT NULL UNIQUE, failure INTEGER NOT NULL,"          \
@@ -252,6 +254,7 @@
     "CREATE INDEX item_object ON replay_item(object_type, object_scope, object_id, seq)"       \
     " WHERE state IN (0, 1);"                                                                  \
     "CREATE INDEX item_sent ON replay_item(deadline) WHERE state = 1;"                         \
+    "CREATE INDEX item_agent ON replay_item(agent, answered, sent) WHERE state = 1;"           \
     "CREATE TABLE item_event(id INTEGER PRIMARY KEY AUTOINCREMENT, item INTEGER NOT NULL,"     \
     " at INTEGER NOT NULL, what INTEGER NOT NULL, attempt INTEGER NOT NULL, n INTEGER,"        \
     " detail BLOB);"                                                                           \
@@ -260,7 +263,8 @@
     " capacity INTEGER NOT NULL, is_online INTEGER NOT NULL, since INTEGER NOT NULL,"          \
     " heard INTEGER NOT NULL, address BLOB, hellos INTEGER NOT NULL DEFAULT 0,"                \
     " ordered INTEGER NOT NULL DEFAULT 0, accepted INTEGER NOT NULL DEFAULT 0,"                \
-    " refused INTEGER NOT NULL DEFAULT 0, malformed INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;"
+    " refused INTEGER NOT NULL DEFAULT 0, malformed INTEGER NOT NULL DEFAULT 0,"               \
+    " strange INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;"
 
 /* Of a partition: what there is of series ?1 in [?2, ?3), minute by minute, without a look at those
  * of the other series in between. */
