@@ -401,9 +401,8 @@ static int settle_event(struct tw_correlator *self, struct tw_batch *batch,
     totals[TW_TOTAL_objects_ignored] += pending->found.ignored;
     totals[TW_TOTAL_objects_unscoped] += pending->found.unscoped;
     totals[TW_TOTAL_objects_over_limit] += pending->found.over_limit;
-    int64_t ahead = record->time.ns - record->received.ns;
-    if (!record->has_time || record->time.ns < EARLIEST_NS ||
-        ahead > self->cfg->correlate.clock_suspect_s * TW_NS_PER_S) {
+    int64_t latest_ns = record->received.ns + self->cfg->correlate.clock_suspect_s * TW_NS_PER_S;
+    if (!record->has_time || record->time.ns < EARLIEST_NS || record->time.ns > latest_ns) {
         totals[TW_TOTAL_events_clock_suspect]++;
     }
     return settle_effects(self, batch, pending, record);

@@ -13,7 +13,7 @@
 /* The wheel reaches so much further than linger_s: what lies between two calls of
  * tw_graph_forget(), which are a second apart, or a batch of an import. */
 #define WHEEL_SLACK_S 64
-_Static_assert(TW_GRAPH_LINGER_S_MAX + WHEEL_SLACK_S < UINT32_MAX - TW_GRAPH_SECOND_MAX,
+_Static_assert(TW_GRAPH_LINGER_S_MAX + WHEEL_SLACK_S < UINT32_MAX - TW_TRACK_SECOND_MAX,
                "a turn of the wheel from the last second on has numbers");
 /* Bundles of a list that are looked at before the exact way is gone. */
 #define GLANCE_MAX 4
@@ -567,6 +567,7 @@ int tw_graph_add(struct tw_graph *self, const struct tw_graph_event *event,
 {
     TW_ASSERT(event->n > 0 && event->n < TW_GRAPH_N_MAX && count <= TW_GRAPH_CARRIED_MAX);
     TW_ASSERT(event->match < TW_GRAPH_MATCHES_MAX && event->place < TW_GRAPH_PLACES_MAX);
+    TW_ASSERT(tw_track_is_time(event->time.ns));
     struct addition add;
     begin(self, now);
     add.graph = self;

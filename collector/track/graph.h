@@ -53,13 +53,10 @@
 #define TW_GRAPH_EVENTS_MAX   1000000 /* upper bound of correlate.max-journey-events */
 #define TW_GRAPH_ROOTS_MAX    64      /* types that runs are keyed by */
 #define TW_GRAPH_LINGER_S_MAX 86400
-/* The last second since 1970 that there is, in February 2106: seconds have 32 bits, those in which
- * what is touched now will be forgotten too. Later times are taken for it. */
-#define TW_GRAPH_SECOND_MAX  (UINT32_MAX - 2 * TW_GRAPH_LINGER_S_MAX)
-#define TW_GRAPH_OBJECTS_MAX ((uint32_t)1 << 26)
-#define TW_GRAPH_N_MAX       (UINT64_C(1) << 44) /* event numbers are below it */
-#define TW_GRAPH_MATCHES_MAX 65536               /* so are ids of matches below this */
-#define TW_GRAPH_PLACES_MAX  65536
+#define TW_GRAPH_OBJECTS_MAX  ((uint32_t)1 << 26)
+#define TW_GRAPH_N_MAX        (UINT64_C(1) << 44) /* event numbers are below it */
+#define TW_GRAPH_MATCHES_MAX  65536               /* so are ids of matches below this */
+#define TW_GRAPH_PLACES_MAX   65536
 /* Objects and carried identifiers that one walk looks at; beyond it the walk is cut and counted.
  * Far beyond what max_links and max_hops leave of a journey that says anything. */
 #define TW_GRAPH_WALK_MAX 262144
@@ -82,7 +79,7 @@ struct tw_graph_object {
 /* An event as it is remembered. */
 struct tw_graph_event {
     uint64_t n;     /* 1 to TW_GRAPH_N_MAX - 1 */
-    tw_wall_t time; /* corrected */
+    tw_wall_t time; /* corrected; one that tracking knows */
     uint32_t match; /* tw_match.id; 0: matches nothing, its links are kept if they are new */
     uint32_t place; /* number, below TW_GRAPH_PLACES_MAX: where it was; 0: not said */
     uint8_t cause;  /* enum tw_cause */

@@ -291,7 +291,7 @@ static bool check_events(struct restore *self, uint32_t list)
         }
         const struct event *event = event_at(self->graph, list);
         if (event_n(event) == 0 || event->match == 0 || event->match >= self->match_count ||
-            event->cause >= TW_CAUSE_COUNT) {
+            event->cause >= TW_CAUSE_COUNT || !tw_track_is_time(event_time_ns(event))) {
             return false;
         }
         self->met_events[list / 8] |= (uint8_t)(1U << list % 8);
@@ -435,7 +435,7 @@ static int restore(struct restore *self, struct tw_cursor *cursor)
     struct tw_graph *graph = self->graph;
     if (!read_bytes(cursor, &self->saved, sizeof self->saved) || self->saved.magic != MAGIC ||
         self->saved.objects > TW_GRAPH_OBJECTS_MAX || self->saved.events > INDEX_MAX ||
-        self->saved.now_s > TW_GRAPH_SECOND_MAX || self->saved.turn > self->saved.now_s + 1) {
+        self->saved.now_s > TW_TRACK_SECOND_MAX || self->saved.turn > self->saved.now_s + 1) {
         return TW_EDAMAGED;
     }
     int err = read_pool(graph, cursor, &graph->objects, self->saved.objects, OBJECT_CHUNK,

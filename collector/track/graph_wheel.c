@@ -14,7 +14,7 @@ void tw_graph_pass_time(struct tw_graph *self, tw_wall_t now)
 {
     int64_t s = now.ns / TW_NS_PER_S;
     if (s > self->now_s) {
-        self->now_s = s < TW_GRAPH_SECOND_MAX ? (uint32_t)s : TW_GRAPH_SECOND_MAX;
+        self->now_s = s < TW_TRACK_SECOND_MAX ? (uint32_t)s : TW_TRACK_SECOND_MAX;
     }
 }
 

@@ -91,7 +91,10 @@ int tw_heard_event(struct tw_tracker *self, const struct tw_record *record, uint
     if (rc != TW_OK) {
         return rc;
     }
-    int64_t change_ns = said->store == 0 ? 0 : record->clock_ns - said->clock_ns;
+    int64_t change_ns = 0;
+    if (said->store != 0 && __builtin_sub_overflow(record->clock_ns, said->clock_ns, &change_ns)) {
+        change_ns = 0; /* no clock goes so wrong: it was never set */
+    }
     said->clock_ns = record->clock_ns;
     learn(self, said, word);
     if (said->store != word && heard->own_sources > 0) {
@@ -106,7 +109,7 @@ int tw_heard_event(struct tw_tracker *self, const struct tw_record *record, uint
 int tw_heard_time(struct tw_tracker *self, int64_t now_ns)
 {
     int rc = TW_OK;
-    now_ns = now_ns > TW_TRACK_NOW_MAX_NS ? TW_TRACK_NOW_MAX_NS : now_ns;
+    now_ns = tw_track_time((tw_wall_t){now_ns}).ns;
     if (now_ns <= self->now_ns) {
         return rc;
     }
@@ -177,7 +180,7 @@ static int decode_said(struct tw_tracker *self, struct tw_cursor *cursor)
 int tw_heard_decode(struct tw_tracker *self, struct tw_cursor *cursor)
 {
     self->listening_ns = tw_unzigzag(tw_cursor_varint(cursor));
-    int rc = decode_said(self, cursor);
+    int rc = tw_track_is_time(self->listening_ns) ? decode_said(self, cursor) : TW_EDAMAGED;
     if (rc != TW_OK) {
         return rc;
     }
@@ -193,7 +196,11 @@ int tw_heard_decode(struct tw_tracker *self, struct tw_cursor *cursor)
     for (uint64_t i = 0; i < count && rc == TW_OK; i++) {
         self->heard[i].received_ns = tw_unzigzag(tw_cursor_varint(cursor));
         self->heard[i].event_ns = tw_unzigzag(tw_cursor_varint(cursor));
-        rc = tw_silences_decode(&self->heard[i].silences, cursor);
+        bool is_good = tw_track_is_time(self->heard[i].received_ns) &&
+                       tw_track_is_time(self->heard[i].event_ns);
+        rc = is_good ? tw_silences_decode(&self->heard[i].silences, cursor) : TW_EDAMAGED;
+        is_good = tw_track_is_time(self->heard[i].silences.newest_ns);
+        rc = rc == TW_OK && !is_good ? TW_EDAMAGED : rc;
     }
     for (size_t i = 0; i < self->said_count && rc == TW_OK; i++) {
         uint32_t store = self->said[i].store;

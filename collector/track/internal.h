@@ -60,8 +60,6 @@
 #define TW_TRACK_PLACES_MAX 65534
 /* Minutes of lag that are remembered for the quantiles of the last hour. */
 #define TW_TRACK_LAG_MINUTES 60
-/* The last time there is: seconds of the graph, and of runs, have 32 bits. */
-#define TW_TRACK_NOW_MAX_NS ((int64_t)TW_GRAPH_SECOND_MAX * TW_NS_PER_S)
 
 /* --- words ------------------------------------------------------------------------------------ */
 
@@ -503,7 +501,7 @@ struct tw_tracker {
     uint64_t live_runs; /* remembered, open or not */
     uint64_t run_bytes;
     /* time */
-    int64_t now_ns; /* highest of receipt times and ticks; 0 to TW_TRACK_NOW_MAX_NS */
+    int64_t now_ns; /* highest of receipt times and ticks; 0 to TW_TRACK_TIME_MAX_NS */
     struct tw_track_tick tick;
     bool has_ticked; /* since the last emit */
     int64_t minute;  /* the one under way, minutes since 1970; 0: none */
@@ -737,7 +735,7 @@ int tw_regions_read_flow(const struct tw_tracker *self, struct tw_flow_stats *st
 /* An event that names a store (word), with its corrected time. TW_OK, TW_ENOMEM. */
 int tw_heard_event(struct tw_tracker *self, const struct tw_record *record, uint32_t word,
                    tw_wall_t time);
-/* It is at least so late: sets now_ns, at most to TW_TRACK_NOW_MAX_NS. What was before, for too
+/* It is at least so late: sets now_ns, at most to TW_TRACK_TIME_MAX_NS. What was before, for too
  * long, nobody could hear. */
 int tw_heard_time(struct tw_tracker *self, int64_t now_ns);
 uint64_t tw_heard_bytes(const struct tw_tracker *self);

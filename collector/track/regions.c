@@ -344,7 +344,8 @@ int tw_regions_read(struct tw_tracker *self, struct tw_cursor *cursor)
     self->moved_ns = tw_unzigzag(tw_cursor_varint(cursor));
     self->has_moved = tw_cursor_varint(cursor) != 0;
     uint64_t count = tw_cursor_varint(cursor);
-    if (cursor->failed || count > (uint64_t)(cursor->end - cursor->p)) {
+    if (cursor->failed || count > (uint64_t)(cursor->end - cursor->p) ||
+        !tw_track_is_time(self->moved_ns)) {
         return TW_EDAMAGED;
     }
     uint32_t least = count > self->stores.count ? (uint32_t)count : self->stores.count;

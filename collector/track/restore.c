@@ -41,13 +41,32 @@ static int64_t get_signed(struct reading *self)
     return tw_unzigzag(tw_cursor_varint(&self->cursor));
 }
 
+/* A time that tracking knows; 0: none. Else the input is damaged. */
+static int64_t get_time(struct reading *self)
+{
+    int64_t ns = get_signed(self);
+    self->cursor.failed = self->cursor.failed || !tw_track_is_time(ns);
+    return ns;
+}
+
+/* The same, or INT64_MIN: never. */
+static int64_t get_time_or_never(struct reading *self)
+{
+    int64_t ns = get_signed(self);
+    self->cursor.failed = self->cursor.failed || (ns != INT64_MIN && !tw_track_is_time(ns));
+    return ns;
+}
+
 static struct tw_str get_text(struct reading *self)
 {
     return tw_cursor_bytes(&self->cursor, tw_cursor_varint(&self->cursor));
 }
 
-/* Minutes since 1970 of which the nanoseconds are a number are below this. */
-#define MINUTES_MAX ((uint64_t)(INT64_MAX / (60 * TW_NS_PER_S)) + 1)
+/* Minutes since 1970 that tracking knows are below this. */
+#define MINUTES_MAX ((uint64_t)(TW_TRACK_TIME_MAX_NS / (60 * TW_NS_PER_S)) + 1)
+
+/* More decisions than anybody comes to; sums of them have a number. */
+#define COUNT_MAX (INT64_C(1) << 53)
 
 /* A number that must be below a bound; else the input is damaged. */
 static uint32_t get_below(struct reading *self, uint64_t bound)
@@ -58,6 +77,13 @@ static uint32_t get_below(struct reading *self, uint64_t bound)
         return 0;
     }
     return (uint32_t)value;
+}
+
+static int64_t get_minute(struct reading *self)
+{
+    int64_t minute = get_signed(self);
+    self->cursor.failed = self->cursor.failed || minute < 0 || (uint64_t)minute >= MINUTES_MAX;
+    return minute;
 }
 
 static int state_of(const struct reading *self)
@@ -188,8 +214,8 @@ static int read_seen(struct reading *self)
     }
     tracker->store_seen_count = count;
     for (uint64_t i = 0; i < count; i++) {
-        tracker->store_seen_ns[i] = get_signed(self);
-        tracker->store_event_ns[i] = get_signed(self);
+        tracker->store_seen_ns[i] = get_time_or_never(self);
+        tracker->store_event_ns[i] = get_time_or_never(self);
     }
     count = get(self);
     if (self->cursor.failed || count > left(self)) {
@@ -243,6 +269,17 @@ static int read_words(struct reading *self)
 
 /* --- counts ----------------------------------------------------------------------------------- */
 
+static bool is_ring(const struct tw_lag_ring *ring)
+{
+    bool is_good = ring->next < TW_LAG_POINTS && ring->count <= TW_LAG_POINTS &&
+                   tw_track_is_time(ring->heard_at.ns);
+    for (size_t i = 0; i < TW_LAG_POINTS; i++) {
+        is_good = is_good && tw_track_is_time(ring->points[i].at.ns) &&
+                  tw_track_is_time(ring->points[i].oldest_ns);
+    }
+    return is_good;
+}
+
 /* A step that is no longer defined is read and left. */
 static int read_step(struct reading *self, struct tw_flow_stats *stats)
 {
@@ -262,18 +299,18 @@ static int read_step(struct reading *self, struct tw_flow_stats *stats)
         step->lag_totals.counts[i] = get(self);
     }
     step->lag_totals.sum_us = get(self);
-    step->passed_ns = get_signed(self);
+    step->passed_ns = get_time(self);
     struct tw_str ring = tw_cursor_bytes(&self->cursor, sizeof step->ring);
     if (self->cursor.failed) {
         return TW_EDAMAGED;
     }
     memcpy(&step->ring, ring.ptr, sizeof step->ring);
-    if (step->ring.next >= TW_LAG_POINTS || step->ring.count > TW_LAG_POINTS) {
+    if (!is_ring(&step->ring)) {
         return TW_EDAMAGED;
     }
     int rc = TW_OK;
     for (size_t i = 0; i < TW_TRACK_LAG_MINUTES && rc == TW_OK; i++) {
-        step->minute_of[i] = get_signed(self);
+        step->minute_of[i] = get_minute(self);
         if (step->minute_of[i] != 0) {
             rc = tw_sketch_decode(step == &nobody ? &ignored : &step->minutes[i], &self->cursor);
         }
@@ -315,6 +352,7 @@ static int read_objective(struct reading *self)
         row = tw_str_is(name, tracker->objectives[i].name) ? &tracker->objectives[i] : row;
     }
     int64_t excluded = get_signed(self);
+    self->cursor.failed = self->cursor.failed || excluded > COUNT_MAX || excluded < -COUNT_MAX;
     uint64_t traffic = get(self);
     if (self->cursor.failed) {
         return TW_EDAMAGED;
@@ -386,7 +424,7 @@ static int read_rosters(struct reading *self)
         rc = read_roster(self, &self->rosters.items[self->rosters.count++]);
     }
     uint32_t latest = get_below(self, count + 1);
-    self->tracker->roster_ns = get_signed(self);
+    self->tracker->roster_ns = get_time(self);
     rc = rc == TW_OK ? state_of(self) : rc;
     if (rc == TW_OK && latest > 0) {
         self->tracker->roster = self->rosters.items[latest - 1];
@@ -418,7 +456,7 @@ static void read_contribution(struct reading *self, struct tw_contribution *what
     if (what->state == TW_DECIDED_NONE && !what->is_fired) {
         return;
     }
-    what->from_ns = get_signed(self);
+    what->from_ns = get_time(self);
     what->minute = get_below(self, MINUTES_MAX);
     what->good = get_below(self, UINT32_MAX);
     what->bad = get_below(self, UINT32_MAX);
@@ -435,12 +473,12 @@ static void read_head(struct reading *self, struct read_run *run)
     head->flags = (uint16_t)get_below(self, 256);
     head->state = tw_cursor_byte(&self->cursor);
     self->cursor.failed = self->cursor.failed || head->state > TW_RUN_IS_COMPENSATED;
-    head->touched_s = get_below(self, UINT32_MAX);
-    head->updated_s = get_below(self, UINT32_MAX);
+    head->touched_s = get_below(self, (uint64_t)TW_TRACK_SECOND_MAX + 1);
+    head->updated_s = get_below(self, (uint64_t)TW_TRACK_SECOND_MAX + 1);
     run->roster = get_below(self, (uint64_t)self->rosters.count + 1);
     head->done = get_below(self, UINT64_C(1) << 32);
     head->failed = get_below(self, UINT64_C(1) << 32);
-    head->started_ns = get_signed(self);
+    head->started_ns = get_time(self);
     head->has_amount = tw_cursor_byte(&self->cursor) != 0;
     head->amount_minor = get_signed(self);
     struct tw_str currency = tw_cursor_bytes(&self->cursor, sizeof head->currency);
@@ -449,7 +487,7 @@ static void read_head(struct reading *self, struct read_run *run)
         head->currency[sizeof head->currency - 1] = '\0';
     }
     head->last_n = get(self);
-    head->store_ns = get_signed(self);
+    head->store_ns = get_time(self);
     head->store = (uint16_t)get_below(self, (uint64_t)tracker->stores.count + 1);
     head->region = (uint16_t)get_below(self, (uint64_t)tracker->regions.count + 1);
     head->code = (uint16_t)get_below(self, (uint64_t)tracker->codes.count + 1);
@@ -467,7 +505,7 @@ static int parse_run(struct reading *self, uint32_t slots, struct read_run *run)
         uint8_t waits = tw_cursor_byte(&self->cursor);
         self->cursor.failed = self->cursor.failed || waits > TW_WAITS_LOST;
         run->waits[i] = (enum tw_waits)waits;
-        run->since_ns[i] = waits == TW_WAITS_NOT ? 0 : get_signed(self);
+        run->since_ns[i] = waits == TW_WAITS_NOT ? 0 : get_time(self);
         if (waits != TW_WAITS_NOT) {
             run->head.since_room++;
         }
@@ -605,14 +643,13 @@ static int read_all(struct reading *self, uint64_t *ret_n)
         return TW_EDAMAGED;
     }
     uint64_t last_n = get(self);
-    tracker->now_ns = get_signed(self);
-    tracker->tick.now.ns = get_signed(self);
-    tracker->tick.read_up_to.ns = get_signed(self);
-    tracker->minute = get_signed(self);
+    tracker->now_ns = get_time(self);
+    tracker->tick.now.ns = get_time(self);
+    tracker->tick.read_up_to.ns = get_time(self);
+    tracker->minute = get_minute(self);
     tracker->evicted = get(self);
     tracker->late = get(self);
-    bool is_time = tracker->now_ns >= 0 && tracker->now_ns <= TW_TRACK_NOW_MAX_NS;
-    int rc = is_time ? state_of(self) : TW_EDAMAGED;
+    int rc = state_of(self);
     rc = rc == TW_OK ? read_versions(self) : rc;
     rc = rc == TW_OK ? read_words(self) : rc;
     rc = rc == TW_OK ? tw_tracker_define(tracker) : rc; /* expected stores, systems: by word */

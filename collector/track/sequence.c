@@ -7,6 +7,10 @@
 #include <string.h>
 
 #include "core/err.h"
+#include "track/track.h"
+
+/* The last that tracking knows. */
+#define MINUTE_MAX (TW_TRACK_TIME_MAX_NS / (60 * TW_NS_PER_S))
 
 void tw_sequence_fini(struct tw_sequence *self)
 {
@@ -147,7 +151,7 @@ int tw_sequence_decode(struct tw_sequence *self, struct tw_cursor *cursor)
         gap.last = tw_cursor_varint(cursor);
         gap.minute = tw_unzigzag(tw_cursor_varint(cursor));
         is_good = !cursor->failed && gap.first > above && gap.first <= gap.last &&
-                  gap.last < self->highest;
+                  gap.last < self->highest && gap.minute >= 0 && gap.minute <= MINUTE_MAX;
         above = gap.last;
         self->gaps[self->gap_count++] = gap;
     }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/err.h"
+#include "track/track.h"
 
 void tw_skew_init(struct tw_skew *self)
 {
@@ -95,10 +96,10 @@ tw_wall_t tw_skew_apply(int64_t offset_ns, tw_wall_t received, tw_wall_t time)
 {
     int64_t transit_ns = sub(received.ns, time.ns);
     if (offset_ns == 0 && transit_ns >= 0) {
-        return time;
+        return tw_track_time(time);
     }
     int64_t left_ns = sub(transit_ns, offset_ns);
-    return left_ns <= 0 ? received : (tw_wall_t){sub(received.ns, left_ns)};
+    return tw_track_time(left_ns <= 0 ? received : (tw_wall_t){sub(received.ns, left_ns)});
 }
 
 int tw_skew_encode(const struct tw_skew *self, struct tw_buf *buf)

@@ -47,7 +47,8 @@ int64_t tw_skew_fold(struct tw_skew *self, tw_wall_t received, tw_wall_t time);
 /* Fold one event that is stored with the offset that was in force: it is so again, even where the
  * events before it are no longer there. */
 void tw_skew_refold(struct tw_skew *self, tw_wall_t received, tw_wall_t time, int64_t offset_ns);
-/* An event time put right: shifted by the offset, never later than `received`. */
+/* An event time put right: shifted by the offset, never later than `received`, and one that
+ * tracking knows (tw_track_time). */
 tw_wall_t tw_skew_apply(int64_t offset_ns, tw_wall_t received, tw_wall_t time);
 /* Append the state; read it back (TW_EDAMAGED: *self is as new). */
 int tw_skew_encode(const struct tw_skew *self, struct tw_buf *buf);

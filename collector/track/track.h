@@ -15,6 +15,24 @@
 #include "core/clock.h"
 #include "core/str.h"
 
+/* Times that tracking knows, in seconds since 1970: up to February 2106. They have 32 bits, those
+ * too in which what is touched now will be forgotten (two days); of nanoseconds the difference of
+ * two has a number. */
+#define TW_TRACK_SECOND_MAX  (UINT32_MAX - 2 * 86400)
+#define TW_TRACK_TIME_MAX_NS ((int64_t)TW_TRACK_SECOND_MAX * TW_NS_PER_S)
+
+static inline bool tw_track_is_time(int64_t ns)
+{
+    return ns >= 0 && ns <= TW_TRACK_TIME_MAX_NS;
+}
+
+/* The nearest of them; 0 stands for none. */
+static inline tw_wall_t tw_track_time(tw_wall_t at)
+{
+    return (tw_wall_t){at.ns < 1 ? 1
+                                 : (at.ns > TW_TRACK_TIME_MAX_NS ? TW_TRACK_TIME_MAX_NS : at.ns)};
+}
+
 /* X(enum, "word") in the order of the API's words. */
 #define TW_STEP_STATES(X) \
     X(WAITING, "waiting") \

@@ -351,7 +351,7 @@ static int see(struct tw_tracker *self, const struct tw_record *record,
 {
     int rc = tw_heard_time(self, record->received.ns);
     *ret_seen = (struct tw_seen){.n = record->n,
-                                 .time = record->received,
+                                 .time = tw_track_time(record->received),
                                  .match = note->match.id,
                                  .cause = note->match.cause != TW_CAUSE_NONE &&
                                                   record->cause != TW_CAUSE_NONE
@@ -614,9 +614,10 @@ int tw_tracker_tick(struct tw_tracker *self, const struct tw_track_tick *tick)
     if (tick->now.ns <= self->tick.now.ns) {
         return TW_OK; /* replayed: the snapshot has it */
     }
-    self->tick.now = tick->now;
-    if (tick->read_up_to.ns > self->tick.read_up_to.ns) {
-        self->tick.read_up_to = tick->read_up_to;
+    const tw_wall_t read_up_to = tw_track_time(tick->read_up_to);
+    self->tick.now = tw_track_time(tick->now);
+    if (read_up_to.ns > self->tick.read_up_to.ns) {
+        self->tick.read_up_to = read_up_to;
     }
     int rc = tw_heard_time(self, tick->now.ns);
     self->has_ticked = true;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/err.h"
+#include "track/track.h"
 
 /* Source numbers are dense; one above this is none of a store. */
 #define SOURCES_MAX UINT32_C(100000000)
@@ -241,7 +242,8 @@ static int decode_source(struct tw_watermark *self, uint32_t number, struct tw_c
     source.last_received_ns = read_time(cursor);
     uint64_t system = tw_cursor_varint(cursor);
     uint8_t is_behind = tw_cursor_byte(cursor);
-    if (cursor->failed || system >= TW_WATERMARK_SYSTEMS || is_behind > 1) {
+    if (cursor->failed || system >= TW_WATERMARK_SYSTEMS || is_behind > 1 ||
+        !tw_track_is_time(source.last_time_ns)) {
         return TW_EDAMAGED;
     }
     int rc = make_room(self, number);
@@ -258,12 +260,16 @@ int tw_watermark_decode(struct tw_watermark *self, struct tw_cursor *cursor)
     forget(self);
     int64_t limit_ns = read_time(cursor);
     uint64_t count = tw_cursor_varint(cursor);
-    int rc = cursor->failed || count > SOURCES_MAX ? TW_EDAMAGED : TW_OK;
+    bool is_limit = limit_ns == INT64_MIN || tw_track_is_time(limit_ns);
+    int rc = cursor->failed || count > SOURCES_MAX || !is_limit ? TW_EDAMAGED : TW_OK;
     for (uint64_t i = 0; rc == TW_OK && i < count; i++) {
         rc = decode_source(self, (uint32_t)i, cursor);
     }
     for (size_t i = 0; rc == TW_OK && i < TW_WATERMARK_SYSTEMS; i++) {
         self->system_ns[i] = read_time(cursor);
+        if (self->system_ns[i] != INT64_MAX && !tw_track_is_time(self->system_ns[i])) {
+            rc = TW_EDAMAGED;
+        }
     }
     self->limit_ns = limit_ns;
     rc = rc == TW_OK && cursor->failed ? TW_EDAMAGED : rc;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "core/err.h"
+#include "track/track.h"
 
 /* ---- snapshots, replay ---------------------------------------------------------------------- */
 
@@ -160,8 +161,8 @@ static void graph_save__around_the_last_second__is_restored(void **state)
 {
     (void)state;
     const uint32_t linger_s[] = {1, 60, TW_GRAPH_LINGER_S_MAX};
-    const int64_t times_s[] = {TW_GRAPH_SECOND_MAX - 1, TW_GRAPH_SECOND_MAX,
-                               (int64_t)TW_GRAPH_SECOND_MAX + 1, UINT32_MAX,
+    const int64_t times_s[] = {TW_TRACK_SECOND_MAX - 1, TW_TRACK_SECOND_MAX,
+                               (int64_t)TW_TRACK_SECOND_MAX + 1, UINT32_MAX,
                                INT64_MAX / TW_NS_PER_S};
     for (size_t i = 0; i < 3 * 5; i++) {
         struct tw_graph_options options = options_of(2, 10, 100);
@@ -184,7 +185,7 @@ static void graph_restore__a_second_that_there_is_not__is_refused(void **state)
 {
     (void)state;
     const uint32_t now_s = 7654321; /* no other number is this one */
-    const uint32_t later_s = TW_GRAPH_SECOND_MAX + 1;
+    const uint32_t later_s = TW_TRACK_SECOND_MAX + 1;
     struct tw_graph_options options = options_of(2, 10, 100);
     struct tw_graph *graph = new_graph(&options);
     (void)add_now(graph, 1, (const unsigned[]){ORDER_A}, 1, now_s);

@@ -316,7 +316,7 @@ static void tracker__saved_state__is_the_same_after_a_restore(void **unused)
 static void tracker__around_the_last_second__what_is_saved_is_restored(void **unused)
 {
     (void)unused;
-    const int64_t last_s = TW_TRACK_NOW_MAX_NS / TW_NS_PER_S;
+    const int64_t last_s = TW_TRACK_TIME_MAX_NS / TW_NS_PER_S;
     const int64_t times_s[] = {last_s - 1, last_s, last_s + 1, UINT32_MAX, INT64_MAX / TW_NS_PER_S};
     for (size_t i = 0; i < sizeof times_s / sizeof times_s[0]; i++) {
         struct fixture self;
@@ -341,6 +341,38 @@ static void tracker__around_the_last_second__what_is_saved_is_restored(void **un
         assert_int_equal(after.objects, before.objects);
         assert_true(after.objects >= 2);
         free(bytes);
+        tw_tracker_destroy(&copy);
+        close_fixture(&self);
+    }
+}
+
+/* Clocks that were never set, or to nonsense: ages of what they say have a number (seen by the
+ * sanitizer), and the state with them is read back. */
+static void tracker__events_of_any_year__are_folded_and_restored(void **unused)
+{
+    (void)unused;
+    const char *times[] = {"1678-01-01T00:00:00Z", "1969-12-31T23:59:59Z", "1970-01-01T00:00:00Z",
+                           "2106-02-05T00:00:00Z", "2261-12-31T23:59:59Z"};
+    for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) {
+        struct fixture self;
+        const struct tw_track_changes *changes = NULL;
+        tw_wall_t at = {0};
+        uint64_t n = 0;
+        open_fixture(&self, "");
+        assert_int_equal(tw_wall_parse(tw_str_of(times[i]), &at), TW_OK);
+        const int64_t at_s = at.ns / TW_NS_PER_S - NOW_S;
+        assert_int_equal(apply(&self, "sold", "1", 0), TW_OK);
+        assert_int_equal(apply(&self, "sold", "2", at_s), TW_OK);
+        assert_int_equal(apply(&self, "posted", "3", at_s), TW_OK);
+        assert_int_equal(tick(&self, 60), TW_OK);
+        assert_int_equal(emit(&self, true, &changes), TW_OK);
+        assert_true(stats_of(&self).open_runs >= 1);
+        const struct tw_tracker_options options = options_of(&self);
+        struct tw_tracker *copy = NULL;
+        assert_int_equal(tw_tracker_new(&options, &copy), TW_OK);
+        assert_int_equal(tw_tracker_restore(copy, changes->snapshot, changes->snapshot_len, &n),
+                         TW_OK);
+        free(changes->snapshot);
         tw_tracker_destroy(&copy);
         close_fixture(&self);
     }
@@ -587,6 +619,7 @@ int main(void)
         cmocka_unit_test(tracker__reload__retires_versions_without_runs),
         cmocka_unit_test(tracker__saved_state__is_the_same_after_a_restore),
         cmocka_unit_test(tracker__around_the_last_second__what_is_saved_is_restored),
+        cmocka_unit_test(tracker__events_of_any_year__are_folded_and_restored),
         cmocka_unit_test(tracker__damaged_state__is_refused_or_harmless),
         cmocka_unit_test(tracker__state_of_other_types__is_refused),
         cmocka_unit_test(tracker__lost_memory__is_told_and_nothing_leaks),
