@@ -48,6 +48,9 @@ collector_libstore_a_SOURCES = \
     collector/store/records.c \
     collector/store/recover.c \
     collector/store/replays.c collector/store/replays.h \
+    collector/store/replay_command.c collector/store/replay_read.c \
+    collector/store/replay_read.h collector/store/replay_read_internal.h \
+    collector/store/replay_read_items.c \
     collector/store/replay_items.c collector/store/replay_items.h \
     collector/store/request.c collector/store/request.h \
     collector/store/retain.c collector/store/retain.h \

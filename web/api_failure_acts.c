@@ -18,7 +18,7 @@ static int bad_body(struct tw_call *call, const char *what)
     return tw_diag_set(&call->diag, TW_EINVAL, "%s", what);
 }
 
-static struct tw_str text_of(const json_t *body, const char *key)
+struct tw_str tw_api_body_text(const json_t *body, const char *key)
 {
     const json_t *value = json_object_get(body, key);
     return json_is_string(value)
@@ -36,7 +36,7 @@ static int add_note(struct tw_call *call, const struct tw_desk_command *command,
                     json_t *answer)
 {
     (void)answer;
-    return tw_desk_add_note(command, text_of(body, "text"), &call->diag);
+    return tw_desk_add_note(command, tw_api_body_text(body, "text"), &call->diag);
 }
 
 static int assign(struct tw_call *call, const struct tw_desk_command *command, const json_t *body,
@@ -46,13 +46,13 @@ static int assign(struct tw_call *call, const struct tw_desk_command *command, c
     if (!is_text_or_null(body, "assignee")) {
         return bad_body(call, "'assignee' is a name, or null for nobody");
     }
-    return tw_desk_assign(command, text_of(body, "assignee"), &call->diag);
+    return tw_desk_assign(command, tw_api_body_text(body, "assignee"), &call->diag);
 }
 
 static int snooze(struct tw_call *call, const struct tw_desk_command *command, const json_t *body,
                   json_t *answer)
 {
-    struct tw_str text = text_of(body, "until");
+    struct tw_str text = tw_api_body_text(body, "until");
     tw_wall_t until = {0};
     (void)answer;
     if (!is_text_or_null(body, "until") ||
@@ -67,7 +67,7 @@ static int archive_or_restore(struct tw_call *call, const struct tw_desk_command
                               const json_t *body, json_t *answer, bool is_archived)
 {
     const json_t *list = json_object_get(body, "ids");
-    struct tw_str text = text_of(body, "up_to");
+    struct tw_str text = tw_api_body_text(body, "up_to");
     size_t count = json_array_size(list);
     uint64_t *ids = NULL;
     uint64_t changed = 0;
@@ -129,7 +129,7 @@ static const struct act *find_act(struct tw_str name)
 }
 
 /* Only what it knows: a misspelt key must not be taken for an absent one. */
-static int check_keys(struct tw_call *call, const struct act *act, json_t *body)
+static int check_keys(struct tw_call *call, const char *const *keys, json_t *body)
 {
     const char *key = NULL;
     json_t *value = NULL;
@@ -138,14 +138,30 @@ static int check_keys(struct tw_call *call, const struct act *act, json_t *body)
     }
     json_object_foreach (body, key, value) {
         bool is_known = strcmp(key, "reason") == 0;
-        for (size_t i = 0; act->keys[i] != NULL && !is_known; i++) {
-            is_known = strcmp(key, act->keys[i]) == 0;
+        for (size_t i = 0; keys[i] != NULL && !is_known; i++) {
+            is_known = strcmp(key, keys[i]) == 0;
         }
         if (!is_known) {
             return tw_diag_set(&call->diag, TW_EINVAL, "'%s' is no key of this body", key);
         }
     }
     return is_text_or_null(body, "reason") ? TW_OK : bad_body(call, "'reason' is a text");
+}
+
+json_t *tw_api_body(struct tw_call *call, const char *const *keys)
+{
+    json_error_t error;
+    struct tw_str text = call->request->body;
+    json_t *body =
+        text.len == 0 ? NULL : json_loadb(text.ptr, text.len, JSON_REJECT_DUPLICATES, &error);
+    if (body == NULL) {
+        (void)tw_call_problem(call, TW_WEB_PROBLEM_BODY, "the body is not well-formed JSON");
+    } else if (check_keys(call, keys, body) != TW_OK) {
+        (void)tw_call_problem(call, TW_WEB_PROBLEM_BODY, "%s", call->diag.text);
+        json_decref(body);
+        body = NULL;
+    }
+    return body;
 }
 
 static int run_act(struct tw_call *call, const struct act *act, uint64_t group, json_t *body)
@@ -155,11 +171,10 @@ static int run_act(struct tw_call *call, const struct act *act, uint64_t group, 
         .dir = call->web->cfg->store.dir,
         .group = group,
         .actor = tw_str_of(call->principal->name),
-        .reason = text_of(body, "reason"),
+        .reason = tw_api_body_text(body, "reason"),
         .now = call->now,
     };
-    int rc = check_keys(call, act, body);
-    rc = rc == TW_OK ? act->run(call, &command, body, answer) : rc;
+    int rc = act->run(call, &command, body, answer);
     if (rc == TW_OK) {
         return tw_response_json(&call->response, 200, answer);
     }
@@ -179,9 +194,8 @@ int tw_api_failure_act(struct tw_call *call)
     static const char *const names[] = {NULL};
     uint64_t group = 0;
     struct tw_str rest = TW_STR_NULL;
-    json_error_t error;
     int rc = tw_call_allow(call, names);
-    rc = rc == TW_OK ? tw_api_failure_path(call, &group, &rest) : rc;
+    rc = rc == TW_OK ? tw_api_numbered_path(call, "group", &group, &rest) : rc;
     if (rc != TW_OK) {
         return rc;
     }
@@ -194,12 +208,8 @@ int tw_api_failure_act(struct tw_call *call)
     if (!call->principal->may_operate) {
         return tw_call_problem(call, TW_WEB_PROBLEM_RIGHTS, "you may not change this group");
     }
-    struct tw_str text = call->request->body;
-    json_t *body =
-        text.len == 0 ? NULL : json_loadb(text.ptr, text.len, JSON_REJECT_DUPLICATES, &error);
-    rc = body == NULL
-             ? tw_call_problem(call, TW_WEB_PROBLEM_BODY, "the body is not well-formed JSON")
-             : run_act(call, act, group, body);
+    json_t *body = tw_api_body(call, act->keys);
+    rc = body == NULL ? TW_OK : run_act(call, act, group, body);
     json_decref(body);
     return rc;
 }

@@ -32,18 +32,17 @@ int tw_api_desk(struct tw_call *call, struct tw_desk_reader **ret_desk)
 
 /* ---- values ---- */
 
-static json_t *word_json(struct tw_str text)
+json_t *tw_api_word(struct tw_str text)
 {
     return text.len == 0 ? json_null() : tw_out_text(text);
 }
 
-static json_t *number_json(uint64_t n)
+json_t *tw_api_count_or_null(uint64_t n)
 {
     return n == 0 ? json_null() : tw_out_count(n);
 }
 
-/* 1230 of EUR: "12.30", a decimal as events have them; null without a currency. */
-static json_t *amount_json(int64_t minor, const char *currency)
+json_t *tw_api_amount(int64_t minor, const char *currency)
 {
     char text[AMOUNT_BYTES];
     unsigned digits = tw_currency_exponent(tw_str_of(currency));
@@ -73,7 +72,7 @@ static json_t *amounts_json(const struct tw_group *group)
         if (amount->currency[0] != '\0') {
             json_t *one = json_object();
             tw_out_set(one, "currency", json_string(amount->currency));
-            tw_out_set(one, "amount", amount_json(amount->amount_minor, amount->currency));
+            tw_out_set(one, "amount", tw_api_amount(amount->amount_minor, amount->currency));
             tw_out_set(one, "amount_minor", json_integer(amount->amount_minor));
             tw_out_set(one, "count", tw_out_count(amount->count));
             tw_out_add(list, one);
@@ -150,16 +149,16 @@ static json_t *group_json(struct tw_call *call, const struct tw_group *group)
     }
     tw_out_set(json, "id", tw_out_count(group->id));
     tw_out_set(json, "workflow", tw_out_text(group->kind.workflow));
-    tw_out_set(json, "step", word_json(group->kind.step));
-    tw_out_set(json, "system", word_json(group->kind.system));
-    tw_out_set(json, "destination", word_json(group->kind.destination));
+    tw_out_set(json, "step", tw_api_word(group->kind.step));
+    tw_out_set(json, "system", tw_api_word(group->kind.system));
+    tw_out_set(json, "destination", tw_api_word(group->kind.destination));
     tw_out_set(json, "cause", json_string(tw_cause_name(group->kind.cause)));
-    tw_out_set(json, "label", word_json(group->kind.label));
+    tw_out_set(json, "label", tw_api_word(group->kind.label));
     set_definition(call, &group->kind, json);
     set_rule(call, &group->kind, json);
     tw_out_set(json, "count", tw_out_count(group->open));
     tw_out_set(json, "amount",
-               is_one ? amount_json(only->amount_minor, only->currency) : json_null());
+               is_one ? tw_api_amount(only->amount_minor, only->currency) : json_null());
     tw_out_set(json, "currency",
                is_one && only->currency[0] != '\0' ? json_string(only->currency) : json_null());
     tw_out_set(json, "amounts", amounts_json(group));
@@ -172,8 +171,8 @@ static json_t *group_json(struct tw_call *call, const struct tw_group *group)
     tw_out_set(json, "new", json_boolean(call->now.ns - group->created.ns < NEW_NS));
     tw_out_set(json, "state", json_string(is_snoozed ? "snoozed" : "open"));
     tw_out_set(json, "snoozed_until", is_snoozed ? tw_out_time(group->snoozed_until) : json_null());
-    tw_out_set(json, "assignee", word_json(group->assignee));
-    tw_out_set(json, "note", word_json(group->note));
+    tw_out_set(json, "assignee", tw_api_word(group->assignee));
+    tw_out_set(json, "note", tw_api_word(group->note));
     tw_out_set(json, "trend", trend);
     return json;
 }
@@ -231,13 +230,14 @@ int tw_api_failures(struct tw_call *call)
 
 /* ---- one group ---- */
 
-int tw_api_failure_path(struct tw_call *call, uint64_t *ret_group, struct tw_str *ret_rest)
+int tw_api_numbered_path(struct tw_call *call, const char *what, uint64_t *ret_group,
+                         struct tw_str *ret_rest)
 {
     struct tw_str rest = call->request->rest;
     const char *slash = rest.len == 0 ? NULL : memchr(rest.ptr, '/', rest.len);
     struct tw_str number = {rest.ptr, slash == NULL ? rest.len : (size_t)(slash - rest.ptr)};
     if (tw_parse_number(number, ret_group) != TW_OK || *ret_group == 0 || *ret_group > INT64_MAX) {
-        return tw_diag_set(&call->diag, TW_ENOTFOUND, "a group is named by its number");
+        return tw_diag_set(&call->diag, TW_ENOTFOUND, "a %s is named by its number", what);
     }
     *ret_rest =
         slash == NULL ? TW_STR_LIT("") : (struct tw_str){slash + 1, rest.len - number.len - 1};
@@ -261,7 +261,7 @@ static int set_parts(struct tw_call *call, struct tw_desk_reader *desk, uint64_t
         rc = tw_desk_parts(desk, call->arena, group, (enum tw_group_by)i, &parts, &count);
         for (size_t k = 0; k < count && rc == TW_OK; k++) {
             json_t *one = json_object();
-            tw_out_set(one, "what", word_json(parts[k].what));
+            tw_out_set(one, "what", tw_api_word(parts[k].what));
             tw_out_set(one, "count", tw_out_count(parts[k].count));
             tw_out_add(list, one);
         }
@@ -310,8 +310,8 @@ static int set_people(struct tw_call *call, struct tw_desk_reader *desk, uint64_
         tw_out_set(one, "at", tw_out_time(acts[i].at));
         tw_out_set(one, "by", tw_out_text(acts[i].actor));
         tw_out_set(one, "action", tw_out_text(acts[i].action));
-        tw_out_set(one, "detail", word_json(acts[i].detail));
-        tw_out_set(one, "reason", word_json(acts[i].reason));
+        tw_out_set(one, "detail", tw_api_word(acts[i].detail));
+        tw_out_set(one, "reason", tw_api_word(acts[i].reason));
         tw_out_add(history, one);
     }
     tw_out_set(json, "notes", list);
@@ -363,23 +363,72 @@ static json_t *failure_json(struct tw_call *call, const struct tw_failure *failu
     tw_out_set(json, "identifier", tw_out_text(failure->object_id));
     tw_out_set(json, "state", json_string(tw_failure_state_name(failure->state)));
     tw_out_set(json, "archived", json_boolean(failure->is_archived));
-    tw_out_set(json, "store", word_json(failure->store));
-    tw_out_set(json, "region", word_json(failure->region));
-    tw_out_set(json, "event_type", word_json(failure->type));
-    tw_out_set(json, "code", word_json(failure->code));
-    tw_out_set(json, "message", word_json(failure->message));
-    tw_out_set(json, "http_status", number_json(failure->http_status));
-    tw_out_set(json, "amount", amount_json(failure->amount_minor, failure->currency));
+    tw_out_set(json, "store", tw_api_word(failure->store));
+    tw_out_set(json, "region", tw_api_word(failure->region));
+    tw_out_set(json, "event_type", tw_api_word(failure->type));
+    tw_out_set(json, "code", tw_api_word(failure->code));
+    tw_out_set(json, "message", tw_api_word(failure->message));
+    tw_out_set(json, "http_status", tw_api_count_or_null(failure->http_status));
+    tw_out_set(json, "amount", tw_api_amount(failure->amount_minor, failure->currency));
     tw_out_set(json, "currency",
                failure->currency[0] == '\0' ? json_null() : json_string(failure->currency));
-    tw_out_set(json, "failed_event", number_json(failure->failed_n));
-    tw_out_set(json, "input_event", number_json(failure->input_n));
-    tw_out_set(json, "proof_event", number_json(failure->done_n));
+    tw_out_set(json, "failed_event", tw_api_count_or_null(failure->failed_n));
+    tw_out_set(json, "input_event", tw_api_count_or_null(failure->input_n));
+    tw_out_set(json, "proof_event", tw_api_count_or_null(failure->done_n));
     tw_out_set(json, "attempts", json_integer(failure->attempts));
     tw_out_set(json, "first", tw_out_time(failure->first));
     tw_out_set(json, "last", tw_out_time(failure->last));
     tw_out_set(json, "ended", is_open ? json_null() : tw_out_time(failure->ended));
     return json;
+}
+
+json_t *tw_api_item_place(const struct tw_item_place *place)
+{
+    if (place->replay == 0) {
+        return json_null();
+    }
+    json_t *json = json_object();
+    tw_out_set(json, "replay", tw_out_count(place->replay));
+    tw_out_set(json, "item", tw_out_count(place->item));
+    tw_out_set(json, "state", json_string(tw_item_state_name(place->state)));
+    return json;
+}
+
+static int set_replay(struct tw_desk_reader *desk, uint64_t failure, json_t *json)
+{
+    struct tw_item_place place = {.replay = 0};
+    bool is_parked = false;
+    int rc = tw_replay_of_failure(desk, failure, &place, &is_parked);
+    tw_out_set(json, "replay", tw_api_item_place(&place));
+    tw_out_set(json, "parked", json_boolean(is_parked));
+    return rc;
+}
+
+int tw_api_failure_of(struct tw_call *call, struct tw_str workflow, const struct tw_object *object,
+                      struct tw_str step, json_t **ret_json)
+{
+    struct tw_desk_reader *desk = NULL;
+    struct tw_failure failure = {.id = 0};
+    json_t *json = NULL;
+    int rc = tw_api_desk(call, &desk);
+    if (rc == TW_EAGAIN) {
+        *ret_json = json_null();
+        return TW_OK;
+    }
+    rc = rc == TW_OK ? tw_desk_failure_of(desk, call->arena, workflow, object, step, &failure) : rc;
+    if (rc == TW_OK && failure.state == TW_FAILURE_OPEN) {
+        json = json_object();
+        tw_out_set(json, "id", tw_out_count(failure.id));
+        tw_out_set(json, "group", tw_out_count(failure.group));
+        tw_out_set(json, "archived", json_boolean(failure.is_archived));
+        rc = set_replay(desk, failure.id, json);
+    }
+    if (rc != TW_OK && rc != TW_ENOTFOUND) {
+        json_decref(json);
+        return rc;
+    }
+    *ret_json = json == NULL ? json_null() : json;
+    return TW_OK;
 }
 
 /* A cursor: the last one's time and number, 8 bytes each. */
@@ -448,8 +497,14 @@ static int answer_items(struct tw_call *call, uint64_t group)
     }
     json_t *items = json_array();
     struct tw_str next = TW_STR_NULL;
-    for (size_t i = 0; i < count; i++) {
-        tw_out_add(items, failure_json(call, &failures[i]));
+    for (size_t i = 0; i < count && rc == TW_OK; i++) {
+        json_t *one = failure_json(call, &failures[i]);
+        rc = set_replay(desk, failures[i].id, one);
+        tw_out_add(items, one);
+    }
+    if (rc != TW_OK) {
+        json_decref(items);
+        return rc;
     }
     if (has_more && count > 0) {
         memcpy(cursor, &failures[count - 1].last.ns, 8);
@@ -463,7 +518,7 @@ int tw_api_failure(struct tw_call *call)
 {
     uint64_t group = 0;
     struct tw_str rest = TW_STR_NULL;
-    int rc = tw_api_failure_path(call, &group, &rest);
+    int rc = tw_api_numbered_path(call, "group", &group, &rest);
     if (rc != TW_OK) {
         return rc;
     }

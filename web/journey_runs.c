@@ -6,7 +6,7 @@
  * A run belongs to the journey's own object, and to every object of another type that keys a
  * workflow: of those the journey is read too, since events reach them by ways of their own. */
 #include "config.h"
-#include "web/api.h"
+#include "web/api_failures.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -428,6 +428,21 @@ static json_t *step_json(const struct tw_call *call, const struct candidate *can
     return json;
 }
 
+/* What the desk has of a step that is in trouble: the way from here to its group, and to a replay.
+ * Without the desk the journey is told all the same. */
+static void set_failure(struct evaluation *self, const struct tw_object *object,
+                        const struct candidate *candidate, size_t i, json_t *json)
+{
+    enum tw_step_state state = candidate->steps[i].state;
+    json_t *failure = NULL;
+    int rc = TW_ENOTFOUND;
+    if (state == TW_STEP_FAILED || state == TW_STEP_OVERDUE) {
+        rc = tw_api_failure_of(self->call, tw_str_of(candidate->workflow->name), object,
+                               tw_str_of(candidate->workflow->steps[i].name), &failure);
+    }
+    tw_out_set(json, "failure", rc == TW_OK ? failure : json_null());
+}
+
 static json_t *run_json(struct evaluation *self, const struct tw_object *object,
                         const struct candidate *candidate)
 {
@@ -442,7 +457,9 @@ static json_t *run_json(struct evaluation *self, const struct tw_object *object,
     }
     json_t *steps = json_array();
     for (size_t i = 0; i < candidate->workflow->step_count; i++) {
-        tw_out_add(steps, step_json(self->call, candidate, i));
+        json_t *step = step_json(self->call, candidate, i);
+        set_failure(self, object, candidate, i, step);
+        tw_out_add(steps, step);
     }
     const char *title = candidate->workflow->title;
     tw_out_set(json, "title", title == NULL ? json_null() : json_string(title));

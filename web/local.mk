@@ -18,6 +18,9 @@ web_libweb_a_SOURCES = \
     web/api_status.c \
     web/api_failure_acts.c \
     web/api_failures.c web/api_failures.h \
+    web/api_replay_acts.c \
+    web/api_replay_items.c \
+    web/api_replays.c web/api_replays.h \
     web/api_stores.c \
     web/api_stream.c \
     web/api_taps.c \

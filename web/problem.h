@@ -18,6 +18,7 @@
     X(NOT_FOUND, 404, "not-found", "There is nothing here")                                 \
     X(METHOD, 405, "method-not-allowed", "This call has other methods")                     \
     X(CHANGED, 409, "changed-since", "What this was made from is not what is there now")    \
+    X(STATE, 409, "wrong-state", "It is in no state for this any more")                     \
     X(LENGTH, 411, "length-required", "A body is read only with Content-Length")            \
     X(TOO_LARGE, 413, "body-too-large", "The body is larger than this call reads")          \
     X(URL, 414, "url-too-long", "The URL is too long")                                      \

@@ -34,6 +34,7 @@ struct tw_ticker {
     uint64_t quarantine;
     uint64_t runs;
     uint64_t failures;          /* revision of the desk */
+    uint64_t replays;           /* and the mark of its replays */
     struct document *documents; /* in the order of their keys */
     size_t document_count;
 };
@@ -136,6 +137,10 @@ static void look_at_failures(struct tw_ticker *self, struct tw_call *call)
     if (is_read && revision != self->failures) {
         self->failures = revision;
         tw_streams_changed(self->web->streams, "failures");
+    }
+    if (is_read && tw_replays_mark(desk, &revision) == TW_OK && revision != self->replays) {
+        self->replays = revision;
+        tw_streams_changed(self->web->streams, "replays");
     }
 }
 

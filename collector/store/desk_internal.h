@@ -5,7 +5,7 @@
 #ifndef TW_STORE_DESK_INTERNAL_H
 #define TW_STORE_DESK_INTERNAL_H
 
-#include "store/desk.h"
+#include "store/desk_read.h"
 #include "store/reader_internal.h"
 
 #define TW_DESK_OF_RUN_MAX  64 /* steps of one run: TW_WF_STEPS_MAX, those of former definitions */
@@ -21,6 +21,22 @@
 #define TW_DESK_SUBJECT_MAX 32
 /* "group:7", as the audit names it, in `buf`. what: "group" or "replay". */
 struct tw_str tw_desk_subject(const char *what, uint64_t number, char *buf);
+
+#define TW_DESK_READS_MAX   24 /* statements of desk_read.c */
+#define TW_REPLAY_READS_MAX 24 /* of replay_read.c, each prepared when it is first used */
+struct tw_desk_reader {
+    sqlite3 *db;
+    sqlite3_stmt *stmts[TW_DESK_READS_MAX];
+    sqlite3_stmt *replay_stmts[TW_REPLAY_READS_MAX];
+    tw_mono_t deadline;
+    bool has_deadline;
+    /* tw_replays_mark: as it was when the file was this old */
+    int64_t data_version;
+    uint64_t mark;
+};
+/* The history of one subject of the audit. */
+int tw_desk_history_of(struct tw_desk_reader *self, struct tw_arena *arena, struct tw_str subject,
+                       size_t limit, const struct tw_desk_act **ret_acts, size_t *ret_count);
 
 /* The row that such a statement is at. TW_ENOMEM, TW_EDAMAGED. */
 int tw_desk_take_failure(sqlite3_stmt *stmt, struct tw_arena *arena,

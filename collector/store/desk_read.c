@@ -39,6 +39,7 @@ enum statement {
     STMT_STATES,
     STMT_LIST,
     STMT_ONE,
+    STMT_OF_STEP,
     STMT_NOTES,
     STMT_HISTORY,
     STMT_COUNT
@@ -68,17 +69,15 @@ static const char *const statements[STMT_COUNT] = {
                   " ORDER BY f.last DESC, f.id DESC LIMIT ?7",
     [STMT_ONE] = "SELECT " TW_FAILURE_COLUMNS " FROM failure AS f JOIN failure_group AS g"
                  " ON g.id = f.grp WHERE f.id = ?1",
+    [STMT_OF_STEP] = "SELECT " TW_FAILURE_COLUMNS " FROM failure AS f JOIN failure_group AS g"
+                     " ON g.id = f.grp WHERE f.workflow = ?1 AND f.object_type = ?2"
+                     " AND f.object_scope = ?3 AND f.object_id = ?4 AND f.step = ?5",
     [STMT_NOTES] = "SELECT id, at, actor, text FROM note WHERE grp = ?1 ORDER BY id DESC LIMIT ?2",
     [STMT_HISTORY] = "SELECT at, actor, action, detail, reason FROM audit WHERE subject = ?1"
                      " ORDER BY id DESC LIMIT ?2",
 };
 
-struct tw_desk_reader {
-    sqlite3 *db;
-    sqlite3_stmt *stmts[STMT_COUNT];
-    tw_mono_t deadline;
-    bool has_deadline;
-};
+_Static_assert(STMT_COUNT <= TW_DESK_READS_MAX, "there is room for each");
 
 /* ---- life ---- */
 
@@ -118,6 +117,9 @@ void tw_desk_reader_close(struct tw_desk_reader **self_p)
     }
     for (size_t i = 0; i < STMT_COUNT; i++) {
         (void)sqlite3_finalize(self->stmts[i]); /* repeats errors already seen */
+    }
+    for (size_t i = 0; i < TW_REPLAY_READS_MAX; i++) {
+        (void)sqlite3_finalize(self->replay_stmts[i]); /* likewise */
     }
     tw_db_close(&self->db);
     free(self);
@@ -478,6 +480,21 @@ int tw_desk_failure(struct tw_desk_reader *self, struct tw_arena *arena, uint64_
     return rc;
 }
 
+int tw_desk_failure_of(struct tw_desk_reader *self, struct tw_arena *arena, struct tw_str workflow,
+                       const struct tw_object *object, struct tw_str step,
+                       struct tw_failure *ret_failure)
+{
+    sqlite3_stmt *stmt = self->stmts[STMT_OF_STEP];
+    tw_desk_bind_run(stmt, workflow, object->type, object->scope, object->id);
+    tw_db_bind_bytes(stmt, 5, step);
+    int rc = tw_db_row(stmt, NULL);
+    if (rc == TW_OK) {
+        rc = tw_desk_take_failure(stmt, arena, ret_failure);
+        (void)sqlite3_reset(stmt); /* it gave its row */
+    }
+    return rc;
+}
+
 int tw_desk_notes(struct tw_desk_reader *self, struct tw_arena *arena, uint64_t group, size_t limit,
                   const struct tw_desk_note **ret_notes, size_t *ret_count)
 {
@@ -511,15 +528,22 @@ int tw_desk_notes(struct tw_desk_reader *self, struct tw_arena *arena, uint64_t 
 int tw_desk_history(struct tw_desk_reader *self, struct tw_arena *arena, uint64_t group,
                     size_t limit, const struct tw_desk_act **ret_acts, size_t *ret_count)
 {
-    sqlite3_stmt *stmt = self->stmts[STMT_HISTORY];
     char subject[TW_DESK_SUBJECT_MAX];
+    return tw_desk_history_of(self, arena, tw_desk_subject("group", group, subject), limit,
+                              ret_acts, ret_count);
+}
+
+int tw_desk_history_of(struct tw_desk_reader *self, struct tw_arena *arena, struct tw_str subject,
+                       size_t limit, const struct tw_desk_act **ret_acts, size_t *ret_count)
+{
+    sqlite3_stmt *stmt = self->stmts[STMT_HISTORY];
     size_t most = limit > ITEMS_MAX ? ITEMS_MAX : limit;
     size_t count = 0;
     struct tw_desk_act *acts = tw_arena_zalloc(arena, (most + 1) * sizeof *acts);
     if (acts == NULL) {
         return TW_ENOMEM;
     }
-    tw_db_bind_bytes(stmt, 1, tw_desk_subject("group", group, subject));
+    tw_db_bind_bytes(stmt, 1, subject);
     tw_db_bind_int(stmt, 2, (int64_t)most);
     int rc = tw_db_row(stmt, NULL);
     while (rc == TW_OK && count < most) {

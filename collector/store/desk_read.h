@@ -94,6 +94,11 @@ int tw_desk_failures(struct tw_desk_reader *self, struct tw_arena *arena,
 int tw_desk_failure(struct tw_desk_reader *self, struct tw_arena *arena, uint64_t id,
                     struct tw_failure *ret_failure);
 
+/* What is known of a step of a run, in any state; TW_ENOTFOUND. */
+int tw_desk_failure_of(struct tw_desk_reader *self, struct tw_arena *arena, struct tw_str workflow,
+                       const struct tw_object *object, struct tw_str step,
+                       struct tw_failure *ret_failure);
+
 struct tw_desk_note {
     uint64_t id;
     tw_wall_t at;

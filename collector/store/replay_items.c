@@ -58,8 +58,7 @@ static void bind_number_or_null(sqlite3_stmt *stmt, int index, uint64_t value)
     }
 }
 
-/* At most so many bytes, whole characters of UTF-8. */
-static struct tw_str cut(struct tw_str text)
+struct tw_str tw_item_cut(struct tw_str text)
 {
     if (text.len > TW_REPLAY_WHY_MAX) {
         text.len = TW_REPLAY_WHY_MAX;
@@ -79,7 +78,7 @@ int tw_item_note(struct tw_items *self, uint64_t item, enum tw_item_event what, 
     tw_db_bind_int(stmt, 3, (int64_t)what);
     tw_db_bind_int(stmt, 4, attempt);
     bind_number_or_null(stmt, 5, n);
-    tw_db_bind_bytes(stmt, 6, cut(detail));
+    tw_db_bind_bytes(stmt, 6, tw_item_cut(detail));
     return tw_db_run(stmt, diag);
 }
 
@@ -159,7 +158,7 @@ int tw_item_end(struct tw_items *self, const struct tw_item_end *end, struct tw_
     tw_db_bind_int(stmt, 3, end->at.ns);
     tw_db_bind_int(stmt, 4, (int64_t)end->cause);
     bind_number_or_null(stmt, 5, end->n);
-    tw_db_bind_bytes(stmt, 6, cut(end->why));
+    tw_db_bind_bytes(stmt, 6, tw_item_cut(end->why));
     rc = tw_db_run(stmt, diag);
     rc = rc == TW_OK ? tw_item_note(self, end->item, event_of(end->state), attempt, end->n,
                                     end->why, end->at, diag)

@@ -45,4 +45,7 @@ int tw_item_end(struct tw_items *self, const struct tw_item_end *end, struct tw_
 int tw_item_note(struct tw_items *self, uint64_t item, enum tw_item_event what, uint32_t attempt,
                  uint64_t n, struct tw_str detail, tw_wall_t at, struct tw_diag *diag);
 
+/* The first TW_REPLAY_WHY_MAX bytes, whole characters of UTF-8. */
+struct tw_str tw_item_cut(struct tw_str text);
+
 #endif

@@ -209,9 +209,9 @@
 
 /* Version 2 of the desk: replays (store/replays.h says what the words mean). `since`: of failures,
  * when the step began to wait; what order goes by. `is_ready`: the first of its object that is
- * waiting, nothing of that object is under way. `live_waiting`: what waited in time for the
- * destination when the replay began. `systems` of an agent: a JSON array. `strange`: answers of it
- * to what it was never sent. */
+ * waiting, nothing of that object is under way. `rate`: items a second. `live_waiting`: what
+ * waited in time for the destination when the replay began. `systems` of an agent: a JSON array.
+ * `strange`: answers of it to what it was never sent. */
 #define TW_SQL_DESK_2                                                                          \
     "ALTER TABLE failure ADD COLUMN since INTEGER NOT NULL DEFAULT 0;"                         \
     "UPDATE failure SET since = first;"                                                        \
