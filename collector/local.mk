@@ -135,6 +135,11 @@ collector_libdesk_a_SOURCES = \
     collector/desk/follow.c collector/desk/follow.h \
     collector/desk/follower.c collector/desk/follower.h
 
+# HTTP destinations of replays.
+noinst_LIBRARIES += collector/libhttpout.a
+collector_libhttpout_a_SOURCES = collector/replay/http.c collector/replay/http.h
+collector_libhttpout_a_SOURCES += collector/replay/http_answer.c collector/replay/http_answer.h
+
 noinst_LIBRARIES += collector/libevent.a
 collector_libevent_a_SOURCES = \
     collector/event/binary.c \
@@ -163,6 +168,7 @@ collector_libconfig_a_SOURCES = \
     collector/config/print.c \
     collector/config/reference.c \
     collector/config/tree.c collector/config/tree.h \
+    collector/config/url.c collector/config/url.h \
     collector/config/value.c collector/config/value.h
 nodist_collector_libconfig_a_SOURCES = collector/config/builtin.c
 # The YAML texts that are part of the program, as C strings, a line of text a line of C.
@@ -278,7 +284,7 @@ tillwatch_LDADD = web/libweb.a collector/libreplay.a collector/libdesk.a collect
     collector/libevent.a collector/libtap.a collector/libstore.a collector/libtrack.a \
     collector/libworkflow.a \
     collector/libconfig.a \
-    client/libtillwatch.a collector/libcore.a $(ZMQ_LIBS) $(MHD_LIBS) $(SQLITE_LIBS) \
+    client/libtillwatch.a collector/libcore.a $(ZMQ_LIBS) $(MHD_LIBS) $(CURL_LIBS) $(SQLITE_LIBS) \
     $(JANSSON_LIBS) $(ZSTD_LIBS) $(ZLIB_LIBS) $(YAML_LIBS) $(XXHASH_LIBS) $(GLIB_LIBS) -lm -lpthread
 dist_man_MANS += docs/tillwatch.1
 EXTRA_DIST += docs/reference/program.md

@@ -37,8 +37,8 @@ MAY_INCLUDE = {
     # Follows what tracking committed, and keeps what failed.
     "collector/desk/": ["core/", "config/config.h", "causes/causes.h", "store/desk.h", "desk/"],
     # Carries out replays: what is in the outbox goes to agents.
-    "collector/replay/": ["core/", "config/config.h", "event/scan.h", "event/text.h",
-                          "store/outbox.h", "store/replays.h", "store/tracks.h",
+    "collector/replay/": ["core/", "config/config.h", "config/url.h", "event/scan.h",
+                          "event/text.h", "store/outbox.h", "store/replays.h", "store/tracks.h",
                           "store/reader.h", "replay/"],
     # The web half: core, configuration, and the reading and request side of the store.
     "web/": ["core/", "config/config.h", "store/reader.h", "store/journey.h", "store/request.h",
@@ -56,6 +56,7 @@ LIBRARIES = {
     "zmq.h": ["collector/tap/", "collector/replay/socket.c", "client/", "tests/"],
     "sqlite3.h": ["collector/store/", "tests/"],
     "zstd.h": ["collector/store/", "tests/"],
+    "curl/curl.h": ["collector/replay/http.c"],
     "microhttpd.h": ["web/server.c", "web/router.c", "tests/"],
     "zlib.h": ["web/gzip.c", "tests/"],
     "yaml.h": ["collector/config/", "collector/workflow/", "collector/causes/", "web/panel/"],

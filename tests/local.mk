@@ -707,3 +707,16 @@ check_PROGRAMS += tests/fuzz/fuzz_causes
 tests_fuzz_fuzz_causes_SOURCES += tests/fuzz/replay_main.c
 endif
 EXTRA_DIST += tests/fuzz/seeds/causes
+
+# HTTP destinations of replays.
+noinst_PROGRAMS += tests/support/post
+tests_support_post_SOURCES = tests/support/post.c
+tests_support_post_LDADD = collector/libhttpout.a collector/libevent.a collector/libconfig.a \
+    collector/libcore.a $(CURL_LIBS) $(JANSSON_LIBS) $(YAML_LIBS) -lpthread
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/test_replay_http
+tests_unit_test_replay_http_SOURCES = tests/unit/test_replay_http.c
+tests_unit_test_replay_http_LDADD = collector/libhttpout.a collector/libevent.a \
+    collector/libconfig.a collector/libcore.a $(CMOCKA_LIBS) $(CURL_LIBS) $(JANSSON_LIBS) \
+    $(YAML_LIBS) -lpthread
+endif

@@ -8,8 +8,10 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 
+#include "config/url.h"
 #include "core/err.h"
 
 /* A fault at entry `i` of a list. */
@@ -49,19 +51,29 @@ static void check_unique(struct tw_parse *self, enum tw_cfg_section_id id, const
 
 /* ---- files ---- */
 
-static void check_secret(struct tw_parse *self, size_t tap, const char *path)
+/* The file that `key` of entry i names; of a secret one also that others cannot read it. */
+static void check_file(struct tw_parse *self, enum tw_cfg_section_id id, size_t i, const char *key,
+                       const char *path)
 {
     struct stat st;
     char shown[TW_SHOWN_SIZE];
     (void)tw_shown(path, shown);
     if (stat(path, &st) != 0) {
-        ITEM_FAULT(self, TW_CFG_TAPS, tap, "taps.curve.server-key-file: %s: no such file", shown);
+        ITEM_FAULT(self, id, i, "%s: %s: no such file", key, shown);
     } else if (!S_ISREG(st.st_mode)) {
-        ITEM_FAULT(self, TW_CFG_TAPS, tap, "taps.curve.server-key-file: %s is no regular file",
-                   shown);
-    } else if ((st.st_mode & 077) != 0) {
-        ITEM_FAULT(self, TW_CFG_TAPS, tap,
-                   "taps.curve.server-key-file: %s may be read by others (mode %04o); chmod 600 %s",
+        ITEM_FAULT(self, id, i, "%s: %s is no regular file", key, shown);
+    }
+}
+
+static void check_secret(struct tw_parse *self, enum tw_cfg_section_id id, size_t i,
+                         const char *key, const char *path)
+{
+    struct stat st;
+    char shown[TW_SHOWN_SIZE];
+    check_file(self, id, i, key, path);
+    if (stat(path, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & 077) != 0) {
+        (void)tw_shown(path, shown);
+        ITEM_FAULT(self, id, i, "%s: %s may be read by others (mode %04o); chmod 600 %s", key,
                    shown, (unsigned)(st.st_mode & 07777), shown);
     }
 }
@@ -83,7 +95,8 @@ static void check_curve(struct tw_parse *self, size_t i, const struct tw_cfg_tap
     if (tap->curve_server_key_file == NULL) {
         ITEM_FAULT(self, TW_CFG_TAPS, i, "taps.curve: server-key-file is missing");
     } else {
-        check_secret(self, i, tap->curve_server_key_file);
+        check_secret(self, TW_CFG_TAPS, i, "taps.curve.server-key-file",
+                     tap->curve_server_key_file);
     }
     if (tap->curve_clients_dir == NULL) {
         ITEM_FAULT(self, TW_CFG_TAPS, i, "taps.curve: clients is missing");
@@ -207,6 +220,139 @@ static void drop_builtin_systems(struct tw_parse *self)
         kept++;
     }
     cfg->system_count = kept;
+}
+
+/* ---- destinations ---- */
+
+static bool has_system(const struct tw_cfg *cfg, const char *name)
+{
+    for (size_t i = 0; i < cfg->system_count; i++) {
+        if (same(cfg->systems[i].name, name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A token of RFC 9110, section 5.6.2. */
+static bool is_header_name(const char *name)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                  "!#$%&'*+-.^_`|~";
+    return name[0] != '\0' && name[strspn(name, letters)] == '\0';
+}
+
+/* Printable ASCII with blanks inside only: nothing that ends the header. */
+static bool is_header_value(const char *value)
+{
+    size_t len = strlen(value);
+    for (size_t i = 0; i < len; i++) {
+        if (value[i] < 0x20 || value[i] > 0x7e) {
+            return false;
+        }
+    }
+    return len > 0 && value[0] != ' ' && value[len - 1] != ' ';
+}
+
+static void check_header(struct tw_parse *self, size_t i, const struct tw_cfg_pair *header)
+{
+    /* What the tower sets itself, what frames a message, and what would carry a secret. */
+    static const char *const taken[] = {
+        "accept-encoding",
+        "authorization",
+        "connection",
+        "content-encoding",
+        "content-length",
+        "content-type",
+        "cookie",
+        "expect",
+        "host",
+        "idempotency-key",
+        "keep-alive",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "user-agent",
+    };
+    char shown[TW_SHOWN_SIZE];
+    if (!is_header_name(header->from)) {
+        ITEM_FAULT(self, TW_CFG_DESTINATIONS, i, "destinations.headers: \"%s\" is no header name",
+                   tw_shown(header->from, shown));
+        return;
+    }
+    for (size_t k = 0; k < sizeof(taken) / sizeof(taken[0]); k++) {
+        if (strcasecmp(header->from, taken[k]) == 0) {
+            ITEM_FAULT(self, TW_CFG_DESTINATIONS, i,
+                       "destinations.headers: %s is not for the configuration%s", taken[k],
+                       strcmp(taken[k], "authorization") == 0 ? "; use bearer-token-file" : "");
+            return;
+        }
+    }
+    if (!is_header_value(header->to)) {
+        ITEM_FAULT(self, TW_CFG_DESTINATIONS, i,
+                   "destinations.headers: the value of %s must be printable ASCII",
+                   tw_shown(header->from, shown));
+    } else if (strlen(header->from) + strlen(header->to) > TW_CFG_MAX_HEADER_BYTES) {
+        ITEM_FAULT(self, TW_CFG_DESTINATIONS, i, "destinations.headers: %s is longer than %d bytes",
+                   tw_shown(header->from, shown), TW_CFG_MAX_HEADER_BYTES);
+    }
+}
+
+static void check_headers(struct tw_parse *self, size_t i)
+{
+    const struct tw_cfg_pairs *headers = &self->cfg->destinations[i].headers;
+    char shown[TW_SHOWN_SIZE];
+    if (headers->count > TW_CFG_MAX_HEADERS) {
+        ITEM_FAULT(self, TW_CFG_DESTINATIONS, i, "destinations.headers: more than %d",
+                   TW_CFG_MAX_HEADERS);
+        return;
+    }
+    for (size_t k = 0; k < headers->count; k++) {
+        check_header(self, i, &headers->items[k]);
+        for (size_t e = 0; e < k; e++) {
+            if (strcasecmp(headers->items[e].from, headers->items[k].from) == 0) {
+                ITEM_FAULT(self, TW_CFG_DESTINATIONS, i,
+                           "destinations.headers: \"%s\" is given twice",
+                           tw_shown(headers->items[k].from, shown));
+            }
+        }
+    }
+}
+
+static void check_destination(struct tw_parse *self, size_t i)
+{
+    const struct tw_cfg_destination *destination = &self->cfg->destinations[i];
+    if (destination->ca_file != NULL) {
+        check_file(self, TW_CFG_DESTINATIONS, i, "destinations.ca-file", destination->ca_file);
+    }
+    if (destination->bearer_token_file != NULL) {
+        check_secret(self, TW_CFG_DESTINATIONS, i, "destinations.bearer-token-file",
+                     destination->bearer_token_file);
+    }
+    check_headers(self, i);
+    if (destination->name == NULL || destination->url == NULL) {
+        return;
+    }
+    if (!has_system(self->cfg, destination->name) && !self->is_list_faulty[TW_CFG_SYSTEMS]) {
+        ITEM_FAULT(self, TW_CFG_DESTINATIONS, i,
+                   "destinations.name: there is no system \"%s\"; name it in `systems`",
+                   destination->name);
+    }
+    if (tw_url_is_https(destination->url) || tw_url_is_loopback(destination->url)) {
+        return;
+    }
+    if (!destination->is_insecure) {
+        ITEM_FAULT(self, TW_CFG_DESTINATIONS, i,
+                   "destinations.url: plain http to another machine; use https, or set "
+                   "`insecure: true` where nobody can listen in between");
+    } else if (destination->bearer_token_file != NULL) {
+        ITEM_FAULT(self, TW_CFG_DESTINATIONS, i,
+                   "destinations.bearer-token-file: a token does not go over plain http to another "
+                   "machine");
+    }
 }
 
 /* ---- mappings ---- */
@@ -355,6 +501,11 @@ void tw_check(struct tw_parse *self)
     drop_builtin_systems(self);
     check_unique(self, TW_CFG_SYSTEMS, cfg->systems, cfg->system_count,
                  offsetof(struct tw_cfg_system, name));
+    check_unique(self, TW_CFG_DESTINATIONS, cfg->destinations, cfg->destination_count,
+                 offsetof(struct tw_cfg_destination, name));
+    for (size_t i = 0; i < cfg->destination_count; i++) {
+        check_destination(self, i);
+    }
     check_unique(self, TW_CFG_MAPPINGS, cfg->mappings, cfg->mapping_count,
                  offsetof(struct tw_cfg_mapping, name));
     for (size_t i = 0; i < cfg->mapping_count; i++) {

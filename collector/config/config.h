@@ -66,6 +66,25 @@ struct tw_cfg_pair {
     char *from;
     char *to;
 };
+struct tw_cfg_pairs {
+    struct tw_cfg_pair *items;
+    size_t count;
+};
+
+/* Where replays for a system are posted to (collector/replay/http.h). */
+struct tw_cfg_destination {
+    char *name; /* the system; unique */
+    char *url;  /* http or https; no user, no fragment (config/url.h) */
+    int64_t timeout_s;
+    int64_t concurrency;         /* posts under way at a time */
+    char *ca_file;               /* NULL: the authorities of this machine */
+    char *bearer_token_file;     /* NULL: none. Not readable by others */
+    struct tw_cfg_pairs headers; /* from: name, to: value; never those that the tower sets */
+    bool is_insecure;            /* plain http to another machine */
+};
+#define TW_CFG_MAX_HEADERS      16   /* of one destination */
+#define TW_CFG_MAX_HEADER_BYTES 1024 /* of name and value */
+#define TW_CFG_MAX_DESTINATIONS 64
 
 enum tw_cfg_value_kind { TW_VALUE_POINTER, TW_VALUE_CONSTANT, TW_VALUE_TEMPLATE };
 
@@ -190,6 +209,8 @@ struct tw_cfg {
     size_t mapping_count;
     struct tw_cfg_system *systems;
     size_t system_count;
+    struct tw_cfg_destination *destinations;
+    size_t destination_count;
 };
 
 /* A configuration from `file` (NULL: the built-in default with the retail pack), then the

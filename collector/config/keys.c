@@ -25,6 +25,7 @@
 #define IN_MAP(field)  offsetof(struct tw_cfg_mapping, field)
 #define IN_ATTR(field) offsetof(struct tw_cfg_attr_text, field)
 #define IN_SYS(field)  offsetof(struct tw_cfg_system, field)
+#define IN_DEST(field) offsetof(struct tw_cfg_destination, field)
 
 static const struct tw_cfg_key store_keys[] = {
     {.name = "dir",
@@ -387,6 +388,49 @@ static const struct tw_cfg_key effect_keys[] = {
      .help = "The object type."},
 };
 
+static const struct tw_cfg_key destination_keys[] = {
+    {.name = "name",
+     .type = TW_CFG_TEXT,
+     .rule = TW_CFG_NAME,
+     .is_required = true,
+     .offset = IN_DEST(name),
+     .help = "The system, as steps name it. Its replays are posted, and go to no agent. Unique."},
+    {.name = "url",
+     .type = TW_CFG_TEXT,
+     .rule = TW_CFG_URL,
+     .is_required = true,
+     .offset = IN_DEST(url),
+     .help = "Where to: `https://...`; `http://...` for this machine only, unless `insecure`. No "
+             "user or password and no fragment in it. Redirects are not followed, proxies of the "
+             "environment not used."},
+    INT_KEY(IN_DEST(timeout_s), "timeout-s", "s", 1, 120, 10,
+            "An answer is awaited so long, connecting included."),
+    INT_KEY(IN_DEST(concurrency), "concurrency", "posts", 1, 64, 8, "Posts under way at a time."),
+    {.name = "ca-file",
+     .type = TW_CFG_TEXT,
+     .rule = TW_CFG_PATH,
+     .offset = IN_DEST(ca_file),
+     .help = "Certificates (PEM) of the authorities that may sign for the host, in place of those "
+             "of this machine. That certificate and host are verified cannot be switched off."},
+    {.name = "bearer-token-file",
+     .type = TW_CFG_TEXT,
+     .rule = TW_CFG_PATH,
+     .offset = IN_DEST(bearer_token_file),
+     .help = "File with the token of `Authorization: Bearer`; others must not be able to read it. "
+             "Read for every post, so that it may be exchanged; never logged. Not over plain "
+             "http to another machine."},
+    {.name = "headers",
+     .type = TW_CFG_PAIRS,
+     .offset = IN_DEST(headers),
+     .help = "Constant headers, `name: value`, at most 16; not for secrets (`print-config` shows "
+             "them) and not those that the tower sets itself."},
+    {.name = "insecure",
+     .type = TW_CFG_BOOL,
+     .offset = IN_DEST(is_insecure),
+     .help = "Allows plain http to another machine: everybody in between can read and change what "
+             "is sent."},
+};
+
 static const struct tw_cfg_key mapping_keys[] = {
     {.name = "name",
      .type = TW_CFG_TEXT,
@@ -519,6 +563,11 @@ const struct tw_cfg_section tw_cfg_sections[TW_CFG_SECTION_COUNT] = {
         LIST_SECTION("systems", system_keys, struct tw_cfg_system, systems, system_count, 256,
                      "Systems of the estate that steps of workflows may name. Those given here "
                      "come beside the built-in ones; one with the same name takes its place."),
+    [TW_CFG_DESTINATIONS] =
+        LIST_SECTION("destinations", destination_keys, struct tw_cfg_destination, destinations,
+                     destination_count, TW_CFG_MAX_DESTINATIONS,
+                     "HTTP destinations of replays ([agents.md](../agents.md)). Nothing is posted "
+                     "to anywhere else. Read at start only."),
 };
 const struct tw_cfg_section tw_cfg_top_section =
     MAP_SECTION("", top_keys, "Keys of the top level.");

@@ -36,6 +36,7 @@ enum tw_cfg_rule {
     TW_CFG_POINTER,       /* JSON Pointer, RFC 6901 */
     TW_CFG_TEMPLATE,      /* text with {/pointer} */
     TW_CFG_PATH,          /* of a file or directory; relative to the working directory */
+    TW_CFG_URL,           /* http:// or https:// with a host, nothing hidden in it (url.h) */
     TW_CFG_VALUE_POINTER, /* JSON Pointer, or '^' and one: from the document inside `each` */
 };
 
@@ -83,6 +84,7 @@ enum tw_cfg_section_id {
     TW_CFG_EFFECTS,
     TW_CFG_MAPPINGS,
     TW_CFG_SYSTEMS,
+    TW_CFG_DESTINATIONS,
     TW_CFG_SECTION_COUNT
 };
 extern const struct tw_cfg_section tw_cfg_sections[TW_CFG_SECTION_COUNT];
@@ -95,10 +97,6 @@ struct tw_cfg_top {
 extern const struct tw_cfg_section tw_cfg_top_section;
 
 /* One attribute of a mapping as it is written. */
-struct tw_cfg_pairs {
-    struct tw_cfg_pair *items;
-    size_t count;
-};
 struct tw_cfg_attr_text {
     char *pointer;
     char *constant;

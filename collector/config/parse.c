@@ -149,7 +149,7 @@ static void parse_value(struct tw_parse *self, const struct tw_cfg_section *sect
     if (key->type == TW_CFG_LIST) {
         parse_list(self, node, key, where, field);
     } else if (key->type == TW_CFG_PAIRS) {
-        tw_parse_pairs(self, node, field);
+        tw_parse_pairs(self, node, where, field);
     } else if (key->type == TW_CFG_ATTRIBUTES) {
         tw_parse_attributes(self, node, base);
     } else if (key->type == TW_CFG_NODE) {

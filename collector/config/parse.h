@@ -65,8 +65,9 @@ bool tw_parse_is_repeated(struct tw_parse *self, const yaml_node_t *map,
                           const yaml_node_pair_t *pair, const char *name);
 /* The `attributes` of a mapping (parse_attr.c). */
 void tw_parse_attributes(struct tw_parse *self, yaml_node_t *node, struct tw_cfg_mapping *mapping);
-/* A `map` of an attribute (parse_attr.c). */
-void tw_parse_pairs(struct tw_parse *self, yaml_node_t *node, struct tw_cfg_pairs *ret_pairs);
+/* A map of texts, such as the `map` of an attribute (parse_attr.c). Faults begin with `where`. */
+void tw_parse_pairs(struct tw_parse *self, yaml_node_t *node, const char *where,
+                    struct tw_cfg_pairs *ret_pairs);
 
 /* Checks that need more than one value (check.c). */
 void tw_check(struct tw_parse *self);

@@ -16,16 +16,15 @@
 #define MAX_PATH_BYTES    4096
 
 /* One side of a translation: any scalar, also a missing one on the left ("null": none). */
-static char *copy_scalar(struct tw_parse *self, const yaml_node_t *node)
+static char *copy_scalar(struct tw_parse *self, const yaml_node_t *node, const char *where)
 {
     const char *text = tw_tree_text(node);
     if (text == NULL) {
-        tw_parse_fault(self, node, "mappings.attributes.map: single values are expected");
+        tw_parse_fault(self, node, "%s: single values are expected", where);
         return NULL;
     }
     if (strlen(text) > TW_CFG_MAX_TEXT) {
-        tw_parse_fault(self, node, "mappings.attributes.map: longer than %d bytes",
-                       TW_CFG_MAX_TEXT);
+        tw_parse_fault(self, node, "%s: longer than %d bytes", where, TW_CFG_MAX_TEXT);
         return NULL;
     }
     char *copy = strdup(text);
@@ -43,16 +42,17 @@ static bool is_known_pair(const struct tw_cfg_pairs *pairs, const char *from)
     return false;
 }
 
-void tw_parse_pairs(struct tw_parse *self, yaml_node_t *node, struct tw_cfg_pairs *ret_pairs)
+void tw_parse_pairs(struct tw_parse *self, yaml_node_t *node, const char *where,
+                    struct tw_cfg_pairs *ret_pairs)
 {
     if (node->type != YAML_MAPPING_NODE) {
-        tw_parse_fault(self, node, "mappings.attributes.map: a map is expected");
+        tw_parse_fault(self, node, "%s: a map is expected", where);
         return;
     }
     const yaml_node_pair_t *pairs = node->data.mapping.pairs.start;
     size_t count = (size_t)(node->data.mapping.pairs.top - pairs);
     if (count > TW_CFG_MAX_PAIRS) {
-        tw_parse_fault(self, node, "mappings.attributes.map: more than %d rows", TW_CFG_MAX_PAIRS);
+        tw_parse_fault(self, node, "%s: more than %d rows", where, TW_CFG_MAX_PAIRS);
         return;
     }
     tw_cfg_free_pairs(ret_pairs);
@@ -63,16 +63,15 @@ void tw_parse_pairs(struct tw_parse *self, yaml_node_t *node, struct tw_cfg_pair
     }
     for (size_t i = 0; i < count && tw_parse_visit(self, node); i++) {
         yaml_node_t *key = tw_tree_node(self->tree, pairs[i].key);
-        char *from = copy_scalar(self, key);
-        char *to = copy_scalar(self, tw_tree_node(self->tree, pairs[i].value));
+        char *from = copy_scalar(self, key, where);
+        char *to = copy_scalar(self, tw_tree_node(self->tree, pairs[i].value), where);
         if (from != NULL && to != NULL && !is_known_pair(ret_pairs, from)) {
             ret_pairs->items[ret_pairs->count++] = (struct tw_cfg_pair){from, to};
             continue;
         }
         if (from != NULL && to != NULL) {
             char shown[TW_SHOWN_SIZE];
-            tw_parse_fault(self, key, "mappings.attributes.map: \"%s\" is given twice",
-                           tw_shown(from, shown));
+            tw_parse_fault(self, key, "%s: \"%s\" is given twice", where, tw_shown(from, shown));
         }
         free(from);
         free(to);

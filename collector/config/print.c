@@ -56,6 +56,19 @@ static void print_text(FILE *out, const char *text)
     (void)fputc('"', out);
 }
 
+/* As one line: {? "a" : "b"} also takes long keys. */
+static void print_pairs(FILE *out, const struct tw_cfg_pairs *pairs)
+{
+    (void)fputc('{', out);
+    for (size_t i = 0; i < pairs->count; i++) {
+        (void)fputs(i == 0 ? "? " : ", ? ", out);
+        print_text(out, pairs->items[i].from);
+        (void)fputs(" : ", out);
+        print_text(out, pairs->items[i].to);
+    }
+    (void)fputc('}', out);
+}
+
 static void print_list(FILE *out, const struct tw_cfg_strings *list)
 {
     (void)fputc('[', out);
@@ -76,7 +89,10 @@ static bool is_present(const struct tw_cfg_key *key, const void *base)
     if (key->type == TW_CFG_LIST) {
         return key->text != NULL || ((const struct tw_cfg_strings *)field)->count > 0;
     }
-    return key->type != TW_CFG_ATTRIBUTES && key->type != TW_CFG_PAIRS && key->type != TW_CFG_NODE;
+    if (key->type == TW_CFG_PAIRS) {
+        return ((const struct tw_cfg_pairs *)field)->count > 0;
+    }
+    return key->type != TW_CFG_ATTRIBUTES && key->type != TW_CFG_NODE;
 }
 
 static void print_value(FILE *out, const struct tw_cfg_key *key, const void *base)
@@ -107,6 +123,8 @@ static void print_value(FILE *out, const struct tw_cfg_key *key, const void *bas
         print_list(out, field);
         break;
     case TW_CFG_PAIRS:
+        print_pairs(out, field);
+        break;
     case TW_CFG_ATTRIBUTES:
     case TW_CFG_NODE:
         break;

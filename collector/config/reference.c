@@ -60,9 +60,9 @@ static void print_words(FILE *out, const char *words)
 
 static void print_type(FILE *out, const struct tw_cfg_key *key)
 {
-    static const char *const rules[] = {"text",      "name",     "label",    "duration",
-                                        "attribute", "pattern",  "endpoint", "host:port",
-                                        "pointer",   "template", "path",     "pointer"};
+    static const char *const rules[] = {"text",    "name",     "label",     "duration", "attribute",
+                                        "pattern", "endpoint", "host:port", "pointer",  "template",
+                                        "path",    "URL",      "pointer"};
     const char *unit = tw_value_unit(key);
     switch (key->type) {
     case TW_CFG_INT:

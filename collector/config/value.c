@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "config/faults.h"
+#include "config/url.h"
 
 struct suffix {
     const char *text;
@@ -384,6 +385,8 @@ int tw_value_rule(enum tw_cfg_rule rule, const char *text, struct tw_diag *diag)
                                  shown);
     case TW_CFG_TEMPLATE:
         return check_template(text, diag);
+    case TW_CFG_URL:
+        return tw_url_check(text, diag);
     case TW_CFG_PATH:
         return text[0] != '\0' ? TW_OK : tw_diag_set(diag, TW_EINVAL, "the path is empty");
     }
