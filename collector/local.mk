@@ -260,6 +260,7 @@ collector/causes/pack.c: $(causes_pack) $(srcdir)/collector/local.mk
 # Carrying out replays. One line a module, so that lists merge.
 noinst_LIBRARIES += collector/libreplay.a
 collector_libreplay_a_SOURCES = collector/replay/agents.c collector/replay/agents.h
+collector_libreplay_a_SOURCES += collector/replay/edit.c collector/replay/edit.h
 collector_libreplay_a_SOURCES += collector/replay/message.c collector/replay/message.h
 collector_libreplay_a_SOURCES += collector/replay/roster.c collector/replay/roster.h
 collector_libreplay_a_SOURCES += collector/replay/sender.c collector/replay/sender.h

@@ -112,6 +112,11 @@ tests_unit_test_desk_LDADD = collector/libdesk.a collector/libcauses.a collector
     collector/libevent.a collector/libtrack.a collector/libconfig.a collector/libcore.a \
     $(CMOCKA_LIBS) $(SQLITE_LIBS) $(ZSTD_LIBS) $(XXHASH_LIBS) $(JANSSON_LIBS) $(YAML_LIBS) \
     $(GLIB_LIBS) -lm -lpthread
+check_PROGRAMS += tests/unit/test_replay_edit
+tests_unit_test_replay_edit_SOURCES = tests/unit/test_replay_edit.c
+tests_unit_test_replay_edit_LDADD = collector/libreplay.a collector/libconfig.a \
+    collector/libcore.a $(CMOCKA_LIBS) $(JANSSON_LIBS) $(YAML_LIBS) -lpthread
+
 check_PROGRAMS += tests/unit/test_replay_agents
 tests_unit_test_replay_agents_SOURCES = tests/unit/test_replay_agents.c
 tests_unit_test_replay_agents_LDADD = collector/libreplay.a collector/libevent.a \
@@ -412,6 +417,7 @@ endif
 EXTRA_DIST += docs/simulator.md tests/simulator/check_ledger.py tests/system/compare_ledger.py \
     tests/system/compare_runs.py tests/system/fault_table.py tests/system/test_ledger.py \
     tests/system/test_dashboards.py tests/system/test_failures.py \
+    tests/system/replay_kit.py tests/system/test_replay.py tests/bench/bench_replay.py \
     tests/system/test_regions.py tests/system/test_runs.py tests/system/test_verdicts.py \
     tests/system/test_simulator.sh tests/system/test_tail.py
 
