@@ -20,13 +20,15 @@
     X(FAILED_AGAIN, "failed_again") \
     X(REFUSED, "refused")           \
     X(CANCELLED, "cancelled")
-/* replay.state. Stopped: by itself, for `why`; goes on as a paused one does. */
+/* replay.state. Awaiting: of another person than who asked for it, nothing is sent. Stopped: by
+ * itself, for `why`; goes on as a paused one does. */
 #define TW_REPLAY_STATES(X)   \
     X(RUNNING, "running")     \
     X(PAUSED, "paused")       \
     X(STOPPED, "stopped")     \
     X(CANCELLED, "cancelled") \
-    X(DONE, "done")
+    X(DONE, "done")           \
+    X(AWAITING, "awaiting_approval")
 /* plan_item.verdict: what happens to it, or why nothing does. The first two are replayed. */
 #define TW_PLAN_VERDICTS(X)                                                                   \
     X(REPLAY, "replay")                                                                       \

@@ -223,7 +223,8 @@
     "CREATE INDEX audit_of ON audit(subject, id);"                                             \
     "CREATE TABLE plan(id INTEGER PRIMARY KEY AUTOINCREMENT, token BLOB NOT NULL UNIQUE,"      \
     " created INTEGER NOT NULL, expires INTEGER NOT NULL, actor BLOB NOT NULL,"                \
-    " destination BLOB NOT NULL, selection BLOB NOT NULL, override INTEGER NOT NULL);"         \
+    " destination BLOB NOT NULL, selection BLOB NOT NULL, override INTEGER NOT NULL,"          \
+    " edit BLOB, needs_approval INTEGER NOT NULL DEFAULT 0);"                                  \
     "CREATE TABLE plan_item(plan INTEGER NOT NULL, failure INTEGER NOT NULL,"                  \
     " verdict INTEGER NOT NULL, seq INTEGER NOT NULL, is_asked INTEGER NOT NULL,"              \
     " event_n INTEGER NOT NULL, failed_n INTEGER NOT NULL, is_financial INTEGER NOT NULL,"     \
@@ -234,7 +235,8 @@
     " selection BLOB NOT NULL, request_key BLOB NOT NULL, request_hash BLOB NOT NULL,"         \
     " state INTEGER NOT NULL, why BLOB, changed INTEGER NOT NULL, rate INTEGER NOT NULL,"      \
     " canary INTEGER NOT NULL, stop_failures INTEGER NOT NULL, stop_percent INTEGER NOT NULL," \
-    " proof_s INTEGER NOT NULL, begun INTEGER, full INTEGER, finished INTEGER, phase BLOB,"    \
+    " proof_s INTEGER NOT NULL, begun INTEGER, full INTEGER, finished INTEGER, edit BLOB,"     \
+    " needs_approval INTEGER NOT NULL DEFAULT 0, approver BLOB, approved INTEGER, phase BLOB," \
     " phase_detail BLOB, live_waiting INTEGER, UNIQUE(actor, request_key));"                   \
     "CREATE INDEX replay_open ON replay(id) WHERE finished IS NULL;"                           \
     "CREATE TABLE replay_item(id INTEGER PRIMARY KEY AUTOINCREMENT, replay INTEGER NOT NULL,"  \
