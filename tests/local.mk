@@ -726,3 +726,4 @@ tests_unit_test_replay_http_LDADD = collector/libhttpout.a collector/libevent.a 
     collector/libconfig.a collector/libcore.a $(CMOCKA_LIBS) $(CURL_LIBS) $(JANSSON_LIBS) \
     $(YAML_LIBS) -lpthread
 endif
+EXTRA_DIST += tests/system/http_endpoint.py tests/system/test_replay_http.py

@@ -566,8 +566,9 @@ const struct tw_cfg_section tw_cfg_sections[TW_CFG_SECTION_COUNT] = {
     [TW_CFG_DESTINATIONS] =
         LIST_SECTION("destinations", destination_keys, struct tw_cfg_destination, destinations,
                      destination_count, TW_CFG_MAX_DESTINATIONS,
-                     "HTTP destinations of replays ([agents.md](../agents.md)). Nothing is posted "
-                     "to anywhere else. Read at start only."),
+                     "HTTP destinations of replays "
+                     "([replay-destinations.md](replay-destinations.md)). Nothing is posted to "
+                     "anywhere else. Read at start only."),
 };
 const struct tw_cfg_section tw_cfg_top_section =
     MAP_SECTION("", top_keys, "Keys of the top level.");

@@ -6,7 +6,7 @@
  *          TW_HTTP_BODY_MAX bytes of an answer are read, `timeout-s` for each.
  * Fails:   what becomes of a post is a result, never a log line. A post that was taken has exactly
  *          one result, unless the object is destroyed before.
- * Source:  contracts, "Replay agents"; docs/agents.md, "HTTP destinations"; decision 73. */
+ * Source:  contracts, "Replay agents"; docs/reference/replay-destinations.md; decision 73. */
 #ifndef TW_REPLAY_HTTP_H
 #define TW_REPLAY_HTTP_H
 
