@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * POST /replays/{id}/pause, resume, cancel: the right is asked for first; the row of the audit and
- * the deed are one transaction. */
+ * POST /replays/{id}/pause, resume, cancel, approve: the right is asked for first; the row of the
+ * audit and the deed are one transaction. */
 #include "config.h"
 #include "web/api_replays.h"
 
@@ -11,6 +11,7 @@ static const struct {
     {"pause", TW_REPLAY_ACT_PAUSE},
     {"resume", TW_REPLAY_ACT_RESUME},
     {"cancel", TW_REPLAY_ACT_CANCEL},
+    {"approve", TW_REPLAY_ACT_APPROVE},
 };
 #define ACT_COUNT (sizeof acts / sizeof acts[0])
 
@@ -33,6 +34,8 @@ static int run_act(struct tw_call *call, enum tw_replay_act act, uint64_t id, co
         return tw_call_problem(call, TW_WEB_PROBLEM_BODY, "%s", call->diag.text);
     case TW_ECLOSED:
         return tw_call_problem(call, TW_WEB_PROBLEM_STATE, "%s", call->diag.text);
+    case TW_EEXISTS:
+        return tw_call_problem(call, TW_WEB_PROBLEM_RIGHTS, "%s", call->diag.text);
     case TW_EPERM:
     case TW_EIO:
     case TW_EBUSY: /* the desk's file, not who asks */
@@ -62,7 +65,7 @@ int tw_api_replay_act(struct tw_call *call)
     }
     if (i == ACT_COUNT) {
         return tw_diag_set(&call->diag, TW_ENOTFOUND,
-                           "what can be done with a replay: pause, resume, cancel");
+                           "what can be done with a replay: pause, resume, cancel, approve");
     }
     if (!call->principal->may_operate) {
         return tw_call_problem(call, TW_WEB_PROBLEM_RIGHTS, "you may not change this replay");

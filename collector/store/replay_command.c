@@ -28,11 +28,17 @@ static const struct {
                               "resumed",
                               {[TW_REPLAY_PAUSED] = true, [TW_REPLAY_STOPPED] = true},
                               TW_REPLAY_RUNNING},
-    [TW_REPLAY_ACT_CANCEL] =
-        {"cancel",
-         "cancelled",
-         {[TW_REPLAY_RUNNING] = true, [TW_REPLAY_PAUSED] = true, [TW_REPLAY_STOPPED] = true},
-         TW_REPLAY_CANCELLED},
+    [TW_REPLAY_ACT_CANCEL] = {"cancel",
+                              "cancelled",
+                              {[TW_REPLAY_RUNNING] = true,
+                               [TW_REPLAY_PAUSED] = true,
+                               [TW_REPLAY_STOPPED] = true,
+                               [TW_REPLAY_AWAITING] = true},
+                              TW_REPLAY_CANCELLED},
+    [TW_REPLAY_ACT_APPROVE] = {"approve",
+                               "approved",
+                               {[TW_REPLAY_AWAITING] = true},
+                               TW_REPLAY_RUNNING},
 };
 
 static int left_now(sqlite3 *db, uint64_t id, struct tw_replay_left *ret_left, struct tw_diag *diag)
@@ -99,6 +105,23 @@ static int cancel_items(sqlite3 *db, const struct tw_replay_command *command, st
                        : rc;
 }
 
+/* Two pairs of eyes are two persons. */
+static int approve(sqlite3 *db, const struct tw_replay_command *command, struct tw_diag *diag)
+{
+    uint64_t changes = 0;
+    const struct tw_desk_value values[] = {TW_DESK_NUMBER(command->replay),
+                                           TW_DESK_NUMBER(command->now.ns),
+                                           TW_DESK_BYTES(command->actor)};
+    int rc = tw_desk_deed_run(db,
+                              "UPDATE replay SET approver = ?3, approved = ?2 WHERE id = ?1"
+                              " AND actor <> ?3",
+                              values, 3, &changes, diag);
+    return rc == TW_OK && changes == 0
+               ? tw_diag_set(diag, TW_EEXISTS,
+                             "it is approved by another person than the one who asked for it")
+               : rc;
+}
+
 static int change(sqlite3 *db, const struct tw_replay_command *command, enum tw_replay_act act,
                   struct tw_replay_left *ret_left, struct tw_diag *diag)
 {
@@ -109,6 +132,9 @@ static int change(sqlite3 *db, const struct tw_replay_command *command, enum tw_
     int rc = check_state(db, command->replay, act, diag);
     if (rc == TW_OK && act == TW_REPLAY_ACT_CANCEL) {
         rc = cancel_items(db, command, diag);
+    }
+    if (rc == TW_OK && act == TW_REPLAY_ACT_APPROVE) {
+        rc = approve(db, command, diag);
     }
     /* What is sent comes to its end by itself; without any the replay has ended now. */
     rc = rc == TW_OK ? tw_desk_deed_run(db,
@@ -127,8 +153,9 @@ int tw_replay_command(const struct tw_replay_command *command, enum tw_replay_ac
     char subject[TW_DESK_SUBJECT_MAX];
     sqlite3 *db = NULL;
     struct tw_replay_left left = {0, 0};
-    if (act == TW_REPLAY_ACT_CANCEL && command->reason.len == 0) {
-        return tw_diag_set(diag, TW_EINVAL, "reason: why it is cancelled, 1 to %d bytes",
+    bool wants_reason = act == TW_REPLAY_ACT_CANCEL || act == TW_REPLAY_ACT_APPROVE;
+    if (wants_reason && command->reason.len == 0) {
+        return tw_diag_set(diag, TW_EINVAL, "reason: why it is %s, 1 to %d bytes", acts[act].what,
                            TW_REASON_MAX);
     }
     const struct tw_desk_deed deed = {

@@ -175,7 +175,12 @@ int tw_replay_agents(struct tw_desk_reader *self, struct tw_arena *arena,
 
 /* ---- commands ---- */
 
-enum tw_replay_act { TW_REPLAY_ACT_PAUSE, TW_REPLAY_ACT_RESUME, TW_REPLAY_ACT_CANCEL };
+enum tw_replay_act {
+    TW_REPLAY_ACT_PAUSE,
+    TW_REPLAY_ACT_RESUME,
+    TW_REPLAY_ACT_CANCEL,
+    TW_REPLAY_ACT_APPROVE
+};
 struct tw_replay_command {
     const char *dir;
     uint64_t replay;
@@ -185,9 +190,11 @@ struct tw_replay_command {
     tw_wall_t now;
 };
 /* Pause what runs, let go on what is paused or stopped, or cancel what has not ended: then all that
- * is waiting is cancelled, in the same transaction. *ret_left is as it was when that was done.
+ * is waiting is cancelled, in the same transaction; or approve what awaits it, so that it runs:
+ * another person than the one who asked for it. *ret_left is as it was when that was done.
  * TW_ENOTFOUND: no such replay; TW_ECLOSED: it is in no state for that, which the diag names;
- * TW_EINVAL: a reason that is too long, or none to cancel. Nothing is changed then. */
+ * TW_EEXISTS: the same person; TW_EINVAL: a reason that is too long, or none to cancel or approve.
+ * Nothing is changed then. */
 int tw_replay_command(const struct tw_replay_command *command, enum tw_replay_act act,
                       struct tw_replay_left *ret_left, struct tw_diag *diag);
 

@@ -433,7 +433,7 @@ static void command__each_state__takes_what_means_something_there(void **state)
     } cases[] = {
         {TW_REPLAY_ACT_PAUSE, {true, false, false, false, false}, TW_REPLAY_PAUSED},
         {TW_REPLAY_ACT_RESUME, {false, true, true, false, false}, TW_REPLAY_RUNNING},
-        {TW_REPLAY_ACT_CANCEL, {true, true, true, false, false}, TW_REPLAY_CANCELLED},
+        {TW_REPLAY_ACT_CANCEL, {true, true, true, false, false, true}, TW_REPLAY_CANCELLED},
     };
     int id = 0;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -464,6 +464,26 @@ static void command__each_state__takes_what_means_something_there(void **state)
     assert_int_equal(command(1, TW_REPLAY_ACT_CANCEL, "", NULL), TW_EINVAL);
     assert_int_equal(number("SELECT count(*) FROM audit WHERE subject = CAST('replay:99' AS BLOB)"),
                      0);
+}
+
+static void approve__another_person__lets_it_run(void **state)
+{
+    (void)state;
+    put_replay(1, TW_REPLAY_AWAITING, "erp");
+    put_items(1, 1, 2, TW_ITEM_WAITING, 0);
+    put("UPDATE replay SET actor = CAST('kim' AS BLOB)");
+    assert_int_equal(command(1, TW_REPLAY_ACT_APPROVE, NULL, NULL), TW_EINVAL);
+    assert_int_equal(command(1, TW_REPLAY_ACT_APPROVE, "seen", NULL), TW_EEXISTS);
+    assert_int_equal(command(1, TW_REPLAY_ACT_RESUME, "go", NULL), TW_ECLOSED);
+    assert_int_equal(read_one(1).state, TW_REPLAY_AWAITING);
+    put("UPDATE replay SET actor = CAST('lee' AS BLOB)");
+    assert_int_equal(command(1, TW_REPLAY_ACT_APPROVE, "seen", NULL), TW_OK);
+    assert_int_equal(read_one(1).state, TW_REPLAY_RUNNING);
+    assert_int_equal(kit_number(&kit, "desk.db",
+                                "SELECT count(*) FROM replay WHERE approver = CAST('kim' AS BLOB)"
+                                " AND approved = 5000"),
+                     1);
+    assert_int_equal(command(1, TW_REPLAY_ACT_APPROVE, "seen", NULL), TW_ECLOSED);
 }
 
 static void cancel__what_waits__is_cancelled_and_what_left_is_said(void **state)
@@ -604,6 +624,7 @@ int main(void)
         CASE(mark__changes_of_replays_and_agents__and_nothing_else_change_it),
         CASE(agents__are_told_with_what_is_under_way),
         CASE(command__each_state__takes_what_means_something_there),
+        CASE(approve__another_person__lets_it_run),
         CASE(cancel__what_waits__is_cancelled_and_what_left_is_said),
         CASE(cancel__longest_reason__is_kept_whole_and_one_more_refused),
         CASE(command__audit_cannot_be_written__nothing_is_done),
