@@ -43,6 +43,8 @@ collector_libstore_a_SOURCES = \
     collector/store/outbox.c collector/store/outbox.h \
     collector/store/part.c collector/store/part.h \
     collector/store/payload.c \
+    collector/store/plan.c collector/store/plan.h collector/store/plan_internal.h \
+    collector/store/plan_set.c collector/store/plan_sum.c collector/store/plan_verdict.c \
     collector/store/reader.c collector/store/reader.h collector/store/reader_internal.h \
     collector/store/reader_archive.c \
     collector/store/records.c \
@@ -52,6 +54,7 @@ collector_libstore_a_SOURCES = \
     collector/store/replay_read.h collector/store/replay_read_internal.h \
     collector/store/replay_read_items.c \
     collector/store/replay_items.c collector/store/replay_items.h \
+    collector/store/replay_start.c \
     collector/store/request.c collector/store/request.h \
     collector/store/retain.c collector/store/retain.h \
     collector/store/schemas.c \

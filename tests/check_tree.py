@@ -43,6 +43,7 @@ MAY_INCLUDE = {
     # The web half: core, configuration, and the reading and request side of the store.
     "web/": ["core/", "config/config.h", "store/reader.h", "store/journey.h", "store/request.h",
              "store/batch.h", "store/tracks.h", "store/desk_read.h", "store/replay_read.h",
+             "store/plan.h",
              "track/track.h", "track/run.h", "track/match.h",
              "track/skew.h", "track/sketch.h", "track/verdict.h",
              # Dashboards are read as workflows are; times are shown in time zones.

@@ -133,6 +133,17 @@ tests_unit_test_replay_read_SOURCES = tests/unit/test_replay_read.c tests/unit/s
     tests/unit/store_kit.h
 tests_unit_test_replay_read_LDADD = collector/libstore.a collector/libcore.a $(CMOCKA_LIBS) \
     $(SQLITE_LIBS) $(ZSTD_LIBS) $(XXHASH_LIBS) -lpthread
+check_PROGRAMS += tests/unit/test_plan tests/unit/test_plan_model tests/unit/test_replay_start
+tests_unit_test_plan_SOURCES = tests/unit/test_plan.c tests/unit/plan_kit.h \
+    tests/unit/store_kit.c tests/unit/store_kit.h
+tests_unit_test_plan_LDADD = collector/libstore.a collector/libcore.a $(CMOCKA_LIBS) \
+    $(SQLITE_LIBS) $(ZSTD_LIBS) $(XXHASH_LIBS) -lpthread
+tests_unit_test_plan_model_SOURCES = tests/unit/test_plan_model.c tests/unit/plan_kit.h \
+    tests/unit/store_kit.c tests/unit/store_kit.h
+tests_unit_test_plan_model_LDADD = $(tests_unit_test_plan_LDADD)
+tests_unit_test_replay_start_SOURCES = tests/unit/test_replay_start.c tests/unit/plan_kit.h \
+    tests/unit/store_kit.c tests/unit/store_kit.h
+tests_unit_test_replay_start_LDADD = $(tests_unit_test_plan_LDADD)
 check_PROGRAMS += tests/unit/test_store_setbacks
 tests_unit_test_store_setbacks_SOURCES = tests/unit/test_store_setbacks.c tests/unit/store_kit.c \
     tests/unit/store_kit.h
@@ -453,6 +464,11 @@ EXTRA_DIST += tests/fuzz/seeds/config
 bench_programs += tests/bench/bench_tracks
 tests_bench_bench_tracks_SOURCES = tests/bench/bench_tracks.c
 tests_bench_bench_tracks_LDADD = collector/libstore.a collector/libcore.a $(SQLITE_LIBS) \
+    $(ZSTD_LIBS) $(XXHASH_LIBS) -lpthread
+
+bench_programs += tests/bench/replay_plan
+tests_bench_replay_plan_SOURCES = tests/bench/replay_plan.c
+tests_bench_replay_plan_LDADD = collector/libstore.a collector/libcore.a $(SQLITE_LIBS) \
     $(ZSTD_LIBS) $(XXHASH_LIBS) -lpthread
 
 bench_programs += tests/bench/bench_store

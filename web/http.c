@@ -121,6 +121,8 @@ void tw_http_head_add(struct tw_http_head *self, struct tw_str name, struct tw_s
         take_once(self, &self->fetch_site, value, "Sec-Fetch-Site was sent twice");
     } else if (equals_any_case(name, "Content-Type")) {
         take_once(self, &self->content_type, value, "Content-Type was sent twice");
+    } else if (equals_any_case(name, "Idempotency-Key")) {
+        take_once(self, &self->idempotency_key, value, "Idempotency-Key was sent twice");
     } else if (equals_any_case(name, "Accept") && self->accept.ptr == NULL) {
         self->accept = value;
     } else if (equals_any_case(name, "If-None-Match") && self->if_none_match.ptr == NULL) {

@@ -43,6 +43,7 @@ struct tw_http_head {
     struct tw_str if_none_match;
     struct tw_str last_event_id;
     struct tw_str accept_encoding;
+    struct tw_str idempotency_key;
     uint64_t length; /* declared bytes of the body */
     int status;      /* 0, or the HTTP status that refuses the request */
     const char *why; /* for a person; borrowed for ever */

@@ -67,6 +67,12 @@ enum tw_web_problem tw_problem_of_error(int code)
 void tw_problem_fill(struct tw_response *response, enum tw_web_problem kind, const char *detail,
                      struct tw_str instance)
 {
+    tw_problem_fill_with(response, kind, detail, instance, NULL);
+}
+
+void tw_problem_fill_with(struct tw_response *response, enum tw_web_problem kind,
+                          const char *detail, struct tw_str instance, json_t *more)
+{
     int status = kinds[kind].status;
     (void)tw_out_take_failure(); /* of the answer that this one replaces */
     json_t *json = json_object();
@@ -79,7 +85,9 @@ void tw_problem_fill(struct tw_response *response, enum tw_web_problem kind, con
     if (instance.ptr != NULL) {
         tw_out_set(json, "instance", tw_out_text(instance));
     }
-    char *text = tw_out_take_failure() ? NULL : json_dumps(json, JSON_COMPACT);
+    bool is_whole = more == NULL || json_object_update_missing(json, more) == 0;
+    json_decref(more);
+    char *text = tw_out_take_failure() || !is_whole ? NULL : json_dumps(json, JSON_COMPACT);
     json_decref(json);
     if (text != NULL) {
         tw_response_take(response, status, CONTENT, text, strlen(text));

@@ -26,6 +26,8 @@
     X(HOST, 421, "foreign-host", "This server does not answer for that host name")          \
     X(PANEL, 422, "panel-fault", "The definition of this panel has a fault")                \
     X(RULES, 422, "faulty-rules", "These rules have faults")                                \
+    X(KEY, 422, "key-reused", "This Idempotency-Key was used with another body")            \
+    X(SET, 422, "unfit-set", "This set cannot be replayed as it is")                        \
     X(WAITING, 429, "too-many-requests", "Too many requests of operators are waiting")      \
     X(HEADERS, 431, "headers-too-large", "The header lines are too many or too long")       \
     X(INTERNAL, 500, "internal", "The request could not be answered")                       \
@@ -55,5 +57,8 @@ enum tw_web_problem tw_problem_of_error(int code);
  * fixed text of the same shape is sent. */
 void tw_problem_fill(struct tw_response *response, enum tw_web_problem kind, const char *detail,
                      struct tw_str instance);
+/* The same with members of the caller's (takes them; NULL: none). */
+void tw_problem_fill_with(struct tw_response *response, enum tw_web_problem kind,
+                          const char *detail, struct tw_str instance, json_t *more);
 
 #endif

@@ -211,7 +211,8 @@
  * when the step began to wait; what order goes by. `is_ready`: the first of its object that is
  * waiting, nothing of that object is under way. `rate`: items a second. `live_waiting`: what
  * waited in time for the destination when the replay began. `systems` of an agent: a JSON array.
- * `strange`: answers of it to what it was never sent. */
+ * `strange`: answers of it to what it was never sent. `is_silent` rows of a plan were looked at,
+ * but neither asked for nor in the way of anything. */
 #define TW_SQL_DESK_2                                                                          \
     "ALTER TABLE failure ADD COLUMN since INTEGER NOT NULL DEFAULT 0;"                         \
     "UPDATE failure SET since = first;"                                                        \
@@ -224,11 +225,12 @@
     "CREATE TABLE plan(id INTEGER PRIMARY KEY AUTOINCREMENT, token BLOB NOT NULL UNIQUE,"      \
     " created INTEGER NOT NULL, expires INTEGER NOT NULL, actor BLOB NOT NULL,"                \
     " destination BLOB NOT NULL, selection BLOB NOT NULL, override INTEGER NOT NULL,"          \
-    " edit BLOB, needs_approval INTEGER NOT NULL DEFAULT 0);"                                  \
+    " items INTEGER NOT NULL, edit BLOB, needs_approval INTEGER NOT NULL DEFAULT 0);"          \
     "CREATE TABLE plan_item(plan INTEGER NOT NULL, failure INTEGER NOT NULL,"                  \
     " verdict INTEGER NOT NULL, seq INTEGER NOT NULL, is_asked INTEGER NOT NULL,"              \
     " event_n INTEGER NOT NULL, failed_n INTEGER NOT NULL, is_financial INTEGER NOT NULL,"     \
-    " overridden INTEGER NOT NULL DEFAULT 0, PRIMARY KEY(plan, failure)) WITHOUT ROWID;"       \
+    " overridden INTEGER NOT NULL DEFAULT 0, grp INTEGER NOT NULL,"                            \
+    " is_silent INTEGER NOT NULL, PRIMARY KEY(plan, seq)) WITHOUT ROWID;"                      \
     "CREATE TABLE replay(id INTEGER PRIMARY KEY AUTOINCREMENT, token BLOB NOT NULL,"           \
     " plan BLOB NOT NULL, created INTEGER NOT NULL, actor BLOB NOT NULL, address BLOB,"        \
     " reason BLOB NOT NULL, override_reason BLOB, destination BLOB NOT NULL,"                  \
@@ -255,6 +257,7 @@
     "CREATE INDEX item_state ON replay_item(replay, state, currency, amount_minor);"           \
     "CREATE INDEX item_object ON replay_item(object_type, object_scope, object_id, seq)"       \
     " WHERE state IN (0, 1);"                                                                  \
+    "CREATE INDEX item_effect ON replay_item(event_n) WHERE state IN (0, 1, 2);"               \
     "CREATE INDEX item_sent ON replay_item(deadline) WHERE state = 1;"                         \
     "CREATE INDEX item_agent ON replay_item(agent, answered, sent) WHERE state = 1;"           \
     "CREATE TABLE item_event(id INTEGER PRIMARY KEY AUTOINCREMENT, item INTEGER NOT NULL,"     \

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Replay: the plan of many failures, items a second through send and proof, and what a replay at
+"""Replay: the plan of many failures (alone, with objects in common and a past; and through the
+API), items a second through send and proof, and what a replay at
 full speed takes from live ingest.
 
 Everything runs on the cores of one machine: tower, agent, the senders and the one who asks. Of the
@@ -135,5 +136,7 @@ def speed():
 
 
 if __name__ == "__main__":
+    subprocess.run([os.path.join(BUILD, "tests", "bench", "replay_plan"), str(PLAN),
+                    os.environ.get("BENCH_DIR", BUILD)], check=True, stderr=subprocess.DEVNULL)
     large_plan()
     speed()
