@@ -226,28 +226,53 @@ static int check_head(const char *path, const uint8_t *head, uint64_t file_bytes
     return TW_OK;
 }
 
+/* Read through SQLite's own files: closing a descriptor of ours would give up the locks that the
+ * connections of this process have on the file, and another process that closes it would take
+ * itself for the last one and delete the journal. Source: SQLite, "How To Corrupt", 2.2. */
+static int read_head(const char *path, uint8_t *head, size_t size, bool *ret_is_whole,
+                     struct tw_diag *diag)
+{
+    sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
+    sqlite3_file *file = vfs == NULL ? NULL : calloc(1, (size_t)vfs->szOsFile);
+    sqlite3_filename name = sqlite3_create_filename(path, "", "", 0, NULL);
+    int rc = file == NULL || name == NULL ? TW_ENOMEM : TW_OK;
+    if (rc == TW_OK && vfs->xOpen(vfs, name, file, SQLITE_OPEN_READONLY | SQLITE_OPEN_MAIN_DB,
+                                  NULL) != SQLITE_OK) {
+        errno = vfs->xGetLastError == NULL ? EIO : vfs->xGetLastError(vfs, 0, NULL);
+        rc = tw_system_error(diag, path, "open");
+    }
+    if (rc == TW_OK) {
+        int got = file->pMethods->xRead(file, head, (int)size, 0);
+        *ret_is_whole = got == SQLITE_OK;
+        if (got != SQLITE_OK && got != SQLITE_IOERR_SHORT_READ) {
+            errno = vfs->xGetLastError == NULL ? EIO : vfs->xGetLastError(vfs, 0, NULL);
+            rc = tw_system_error(diag, path, "read");
+        }
+    }
+    if (file != NULL && file->pMethods != NULL) {
+        (void)file->pMethods->xClose(file); /* only read */
+    }
+    sqlite3_free_filename(name);
+    free(file);
+    return rc;
+}
+
 int tw_file_check(const char *path, uint32_t app_id, uint32_t version, struct tw_diag *diag)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        return tw_system_error(diag, path, "open");
-    }
     uint8_t head[100];
     struct stat info;
-    ssize_t got = read(fd, head, sizeof head);
-    int rc = TW_OK;
-    if (got < 0 || fstat(fd, &info) != 0) {
-        rc = tw_system_error(diag, path, "read");
-    } else if (got != (ssize_t)sizeof head) {
-        rc = tw_diag_set(diag, TW_EDAMAGED,
-                         "%s: damaged: only %lld bytes long; nothing was changed: restore a "
-                         "backup, or move the file aside",
-                         path, (long long)info.st_size);
-    } else {
-        rc = check_head(path, head, (uint64_t)info.st_size, app_id, version, diag);
+    bool is_whole = false;
+    if (stat(path, &info) != 0) {
+        return tw_system_error(diag, path, "open");
     }
-    (void)close(fd); /* only read */
-    return rc;
+    int rc = read_head(path, head, sizeof head, &is_whole, diag);
+    if (rc == TW_OK && !is_whole) {
+        return tw_diag_set(diag, TW_EDAMAGED,
+                           "%s: damaged: only %lld bytes long; nothing was changed: restore a "
+                           "backup, or move the file aside",
+                           path, (long long)info.st_size);
+    }
+    return rc == TW_OK ? check_head(path, head, (uint64_t)info.st_size, app_id, version, diag) : rc;
 }
 
 int tw_dir_sync(const char *dir, struct tw_diag *diag)

@@ -4,7 +4,11 @@
 #include "config.h"
 #include "store_kit.h"
 
+#include <fcntl.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "store/desk.h"
 #include "store/replay_read.h"
@@ -571,17 +575,16 @@ static void command__audit_cannot_be_written__nothing_is_done(void **state)
 static void cancel__hundred_thousand_items__take_less_than_two_seconds(void **state)
 {
     (void)state;
-    struct tw_clock *clock = tw_clock_system();
     struct tw_replay_left left = {0, 0};
     int count = KIT_IS_SLOW ? 10000 : 100000;
     put_replay(1, TW_REPLAY_RUNNING, "erp");
     put("BEGIN");
     put_items(1, 1, count, TW_ITEM_WAITING, 0);
     put("COMMIT");
-    tw_mono_t begin = clock->mono(clock);
+    clock_t begin = clock(); /* of the processor: others may use the machine too */
     assert_int_equal(command(1, TW_REPLAY_ACT_CANCEL, "x", &left), TW_OK);
-    int64_t took_ms = (clock->mono(clock).ns - begin.ns) / TW_NS_PER_MS;
-    print_message("%d items cancelled in %lld ms\n", count, (long long)took_ms);
+    long took_ms = (long)((clock() - begin) * 1000 / CLOCKS_PER_SEC);
+    print_message("%d items cancelled in %ld ms\n", count, took_ms);
     assert_int_equal(left.not_left, count);
     assert_int_equal(read_one(1).counts[TW_ITEM_CANCELLED], count);
     assert_true(took_ms < 2000);
@@ -609,6 +612,26 @@ static void step__its_failure__is_found_by_workflow_object_and_step(void **state
                      TW_ENOTFOUND);
 }
 
+/* Another process that would take itself for the last one to close the file must not: the journal
+ * is ours still. Source: SQLite's os.h, the bytes that readers lock. */
+static void file__is_checked_while_it_is_open__its_locks_are_kept(void **state)
+{
+    (void)state;
+    const char *path = kit_path(&kit, TW_DESK_NAME);
+    assert_int_equal(number("SELECT count(*) FROM replay"), 0); /* the connection has its lock */
+    assert_int_equal(tw_file_check(path, TW_DESK_APP_ID, TW_DESK_VERSION, &kit.diag), TW_OK);
+    pid_t child = fork();
+    if (child == 0) {
+        struct flock lock = {
+            .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0x40000002, .l_len = 510};
+        int fd = open(path, O_RDWR | O_CLOEXEC);
+        _exit(fd >= 0 && fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type == F_RDLCK ? 0 : 1);
+    }
+    int status = -1;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 int main(void)
 {
@@ -629,6 +652,7 @@ int main(void)
         CASE(cancel__longest_reason__is_kept_whole_and_one_more_refused),
         CASE(command__audit_cannot_be_written__nothing_is_done),
         CASE(cancel__hundred_thousand_items__take_less_than_two_seconds),
+        CASE(file__is_checked_while_it_is_open__its_locks_are_kept),
         CASE(step__its_failure__is_found_by_workflow_object_and_step),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
