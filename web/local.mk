@@ -92,6 +92,7 @@ web/panel/pack.c: $(dashboard_pack) $(srcdir)/web/local.mk
 # The user interface: read by the program at its start, so that it is data, not code.
 uidir = $(pkgdatadir)/ui
 dist_ui_DATA = \
+    web/ui/agentlist.js \
     web/ui/api.js \
     web/ui/app.js \
     web/ui/busy.js \
@@ -111,8 +112,10 @@ dist_ui_DATA = \
     web/ui/paneltable.js \
     web/ui/parts.js \
     web/ui/pause.js \
+    web/ui/plandialog.js \
     web/ui/plot.js \
     web/ui/range.js \
+    web/ui/replaywords.js \
     web/ui/runlist.js \
     web/ui/runrow.js \
     web/ui/storegrid.js \
@@ -136,6 +139,8 @@ dist_uipages_DATA = \
     web/ui/pages/overview.js \
     web/ui/pages/payload.js \
     web/ui/pages/quarantine.js \
+    web/ui/pages/replay.js \
+    web/ui/pages/replays.js \
     web/ui/pages/runs.js \
     web/ui/pages/search.js \
     web/ui/pages/store.js \

@@ -31,6 +31,8 @@ export const PAGES = [
   ["causes", "/causes"],
   ["failures", "/failures"],
   ["failure", "/failures/1"],
+  ["replays", "/replays"],
+  ["replay", "/replays/2"],
   ["stores", "/stores"],
   ["store", "/stores/0042"],
   ["systems", "/systems"],
@@ -119,6 +121,15 @@ export function url(path) {
 
 export function fill(what) {
   execFileSync(join(HERE, "fill.py"), [what], {
+    env: { ...process.env, ...environment },
+    stdio: "inherit",
+  });
+}
+
+// Rows of replays over the failures that the desk has (replays.py), once it has some.
+export async function replays() {
+  await untilApi("/failures", (answer) => answer.items && answer.items.length > 0);
+  execFileSync(join(HERE, "replays.py"), [], {
     env: { ...process.env, ...environment },
     stdio: "inherit",
   });

@@ -14,6 +14,7 @@ import {
   open,
   PAGES,
   picture,
+  replays,
   run,
   settled,
   SIZES,
@@ -92,6 +93,7 @@ async function readEmptiness(page) {
     "/objectives/never",
     "/stores/never",
     "/dashboards/never",
+    "/replays/999",
   ]) {
     await page.goto(url(path));
     await page.waitForSelector(".note.bad");
@@ -115,7 +117,8 @@ async function nothingYet(page) {
     stores: /No event has named a store yet/,
     systems: /no data yet|idle/,
     dashboard: /.*/,
-    taps: /No source was heard yet/,
+    taps: /No agent has said hello yet.*No source was heard yet/s,
+    replays: /Nothing was replayed yet/,
     quarantine: /Nothing is in quarantine/,
   };
   const pages = PAGES.filter(([name]) => Object.hasOwn(wanted, name));
@@ -157,6 +160,8 @@ async function hostilePlaces() {
     "/quarantine?done=1",
     "/workflows",
     "/runs",
+    "/replays",
+    "/replays/3",
   ];
   places.push("/stores", "/systems", "/objectives", "/search?q=X-", "/workflows/sale-posting");
   places.push("/objectives/sale-posted-in-time");
@@ -184,6 +189,9 @@ async function hostilePlaces() {
       "/quarantine?reason=" + word,
       "/dashboards/" + word,
       "/dashboards/stores?since=" + word,
+      "/replays/" + word,
+      "/replays?state=" + word,
+      "/replays/3?state=" + word + "&failure=" + word,
     );
   }
   const ids = new Set();
@@ -259,9 +267,10 @@ async function hostileText(page) {
   );
 }
 
-function estate() {
+async function estate() {
   startTower("estate");
-  return fillEstate();
+  await fillEstate();
+  await replays();
 }
 
 function everyPage(page) {

@@ -11,6 +11,7 @@ export class ApiError extends Error {
     this.status = status;
     this.title = problem.title || "The tower answered with status " + status;
     this.detail = problem.detail || "";
+    this.problem = problem;
   }
 }
 
@@ -61,16 +62,16 @@ export function get(path, params, signal) {
   return call(path + (text ? "?" + text : ""), { signal });
 }
 
-function send(method, path, body) {
+function send(method, path, body, headers) {
   return call(path, {
     method,
-    headers: { "Content-Type": "application/json" },
+    headers: { "Content-Type": "application/json", ...headers },
     body: JSON.stringify(body),
   });
 }
 
-export function post(path, body) {
-  return send("POST", path, body);
+export function post(path, body, headers) {
+  return send("POST", path, body, headers);
 }
 
 export function put(path, body) {

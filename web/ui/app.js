@@ -23,6 +23,8 @@ const ROUTES = [
   [/^\/runs$/, "runs"],
   [/^\/failures$/, "failures"],
   [/^\/failures\/(.+)$/, "failure"],
+  [/^\/replays$/, "replays"],
+  [/^\/replays\/(.+)$/, "replay"],
   [/^\/stores$/, "stores"],
   [/^\/stores\/(.+)$/, "store"],
   [/^\/systems$/, "systems"],

@@ -2,6 +2,8 @@
 // A run as the row of its steps: done, late, failed, to come, or missing with its clock running.
 import { html, nothing } from "./lit.js";
 import { badge, due, journeyLink, link, runState, systemMark, time } from "./parts.js";
+import { openPlan } from "./plandialog.js";
+import { placeLink } from "./replaywords.js";
 import { duration, secondsBetween } from "./time.js";
 
 const STEP_STATES = {
@@ -40,7 +42,30 @@ function note(step) {
   return html`${step.due ? html`due ${due(step.due)}` : html`since ${time(step.since, false)}`}${answered}`;
 }
 
-function stepItem(step) {
+// What the desk has of a step in trouble: its group, where it was replayed last, the way to a replay.
+function failureOf(step, go) {
+  const { failure } = step;
+  if (!failure) return nothing;
+  return html`<span class="step-failure"
+    >${link("/failures/" + failure.group, "group " + failure.group)}
+    ${failure.replay ? placeLink(failure.id, failure.replay, failure.parked) : nothing}
+    <button
+      type="button"
+      class="chip"
+      aria-label="Replay ${step.title || step.name} …"
+      @click=${() =>
+        openPlan({
+          ask: { failures: [failure.id] },
+          title: "Replay " + (step.title || step.name),
+          go,
+        })}
+    >
+      Replay …
+    </button></span
+  >`;
+}
+
+function stepItem(step, go) {
   const [state, word] = Object.hasOwn(STEP_STATES, step.state)
     ? STEP_STATES[step.state]
     : ["unknown", step.state];
@@ -54,6 +79,7 @@ function stepItem(step) {
     <span class="step-title">${n ? link("/event/" + n, title) : title}</span
     >${systemMark(step.system)}
     <span class="step-note">${note(step)}</span>
+    ${failureOf(step, go)}
     ${step.destination ? html`<span class="step-end">destination</span>` : nothing}
   </li>`;
 }
@@ -73,8 +99,8 @@ function destinations(run) {
       </ul>`;
 }
 
-// `own` is the object whose page this is.
-export function runRow(run, own) {
+// `own` is the object whose page this is; `go` leads to a replay that is begun here.
+export function runRow(run, own, go) {
   const title = run.title || run.workflow;
   return html`<li class="run">
     <div class="run-head">
@@ -85,7 +111,7 @@ export function runRow(run, own) {
       ${run.started ? nothing : badge("unknown", "start not seen")}${destinations(run)}
     </div>
     <ol class="run-steps" aria-label="Steps of ${title}">
-      ${run.steps.map(stepItem)}
+      ${run.steps.map((step) => stepItem(step, go))}
     </ol>
   </li>`;
 }

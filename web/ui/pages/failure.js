@@ -15,6 +15,8 @@ import {
   time,
   workflowLink,
 } from "../parts.js";
+import { openPlan } from "../plandialog.js";
+import { placeLink } from "../replaywords.js";
 import { limitOf, table } from "../table.js";
 
 const STATES = {
@@ -32,7 +34,71 @@ function eventLink(n, words) {
   return n === null ? "–" : link("/event/" + n, words);
 }
 
-const columns = [
+function tickBox(context, one) {
+  const { state } = context;
+  const canTick = one.state === "open" && !one.archived;
+  return html`<input
+    type="checkbox"
+    aria-label="Take ${one.identifier}"
+    ?disabled=${!canTick}
+    .checked=${live(canTick && state.ticked.has(one.id))}
+    @change=${(change) => {
+      if (change.target.checked) state.ticked.add(one.id);
+      else state.ticked.delete(one.id);
+      context.update();
+    }}
+  />`;
+}
+
+function plan(context, group, failures, noun) {
+  openPlan({
+    ask: failures ? { failures } : { group: group.id },
+    noun,
+    runbook: group.runbook,
+    title: failures ? "Replay the chosen ones" : "Replay this group",
+    go: context.go,
+  });
+}
+
+// All that is open, or those that are ticked.
+function replayButtons(context, group, items) {
+  const open = items.filter((one) => one.state === "open" && !one.archived);
+  const ticked = open.filter((one) => context.state.ticked.has(one.id)).map((one) => one.id);
+  const noun = items.length ? items[0].type : "item";
+  return html`<p class="row-form">
+    <button
+      type="button"
+      class="primary"
+      id="replay-all"
+      ?disabled=${group.states.open === 0}
+      @click=${() => plan(context, group, null, noun)}
+    >
+      Replay all ${count(group.states.open)} …
+    </button>
+    <button
+      type="button"
+      id="replay-ticked"
+      ?disabled=${ticked.length === 0}
+      @click=${() => plan(context, group, ticked, noun)}
+    >
+      Replay the ${count(ticked.length)} ticked …
+    </button>
+    <span class="dim"
+      >First it is shown what would be sent; nothing is sent before you say so.</span
+    >
+    ${link("/replays?group=" + group.id, "Replays of this group")}
+  </p>`;
+}
+
+const columnsOf = (context) => [
+  {
+    name: "tick",
+    title: "✓",
+    hint: "Which are replayed together",
+    value: (one) => (context.state.ticked.has(one.id) ? 0 : 1),
+    text: () => "",
+    cell: (one) => tickBox(context, one),
+  },
   {
     name: "object",
     title: "Object",
@@ -44,6 +110,14 @@ const columns = [
     title: "State",
     value: (one) => one.state,
     cell: (one) => html`${badge(...STATES[one.state])}${one.archived ? " archived" : ""}`,
+  },
+  {
+    name: "replayed",
+    title: "Replayed",
+    hint: "Where it was replayed last, and what became of it",
+    value: (one) => (one.replay ? one.replay.state : null),
+    text: (one) => (one.replay ? one.replay.state + " in replay " + one.replay.replay : ""),
+    cell: (one) => placeLink(one.id, one.replay, one.parked),
   },
   {
     name: "last",
@@ -320,11 +394,12 @@ function actions(context, group, loadedAt) {
 
 export const page = {
   what: "the group of failures",
-  views: ["failures"],
+  views: ["failures", "replays"],
   every: 2000,
   title: (data, { rest }) => (data ? groupWords(data.group) : "Failures " + rest),
   async load(context) {
-    const { rest, params, signal } = context;
+    const { rest, params, signal, state } = context;
+    state.ticked = state.ticked || new Set();
     const path = "/failures/" + encodeURIComponent(rest);
     const loadedAt = new Date().toISOString();
     const limit = limitOf(context, "items", 200, 1000);
@@ -351,6 +426,7 @@ export const page = {
         ${fact("Cause", causeMark(group))} ${fact("Recovered", count(group.states.recovered))}
         ${fact("Put away", count(group.states.archived))} ${fact("Last 24 h", trend(group))}
       </dl>
+      ${replayButtons(context, group, items.items)}
       <div class="columns">${actions(context, group, loadedAt)} ${people(context, group)}</div>
       <div class="columns thirds">
         ${parts("Stores", group.by_store, storeLink)}
@@ -374,7 +450,7 @@ export const page = {
         ${table(context, {
           name: "items",
           caption: "Failures of this group",
-          columns,
+          columns: columnsOf(context),
           rows: items.items,
           key: (one) => one.id,
           sort: ["last", "desc"],

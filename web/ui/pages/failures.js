@@ -5,7 +5,20 @@ import { amountWords, groupColumns } from "../failurelist.js";
 import { count, plural } from "../format.js";
 import { html, live, nothing } from "../lit.js";
 import { CAUSES } from "../runlist.js";
+import { openPlan } from "../plandialog.js";
 import { table } from "../table.js";
+
+// All that the filter shows, to one system: one that is asked for when there are several.
+function planShown(context, groups) {
+  const filter = {};
+  for (const name of ["cause", "workflow", "system", "store", "region"]) {
+    if (context.params.get(name)) filter[name] = context.params.get(name);
+  }
+  const destinations = [...new Set(groups.map((group) => group.system).filter(Boolean))].sort();
+  if (Object.keys(filter).length === 0 && destinations.length === 1)
+    filter.system = destinations[0];
+  openPlan({ ask: { filter }, destinations, title: "Replay what is shown", go: context.go });
+}
 
 // What all groups together are worth, by currency.
 function sumOf(groups) {
@@ -82,6 +95,18 @@ export const page = {
             "every workflow",
           )}
           ${choice(context, "state", "Shown", ["open", "snoozed", "all"], "open")}
+          <span class="grow"></span>
+          ${
+            groups.length
+              ? html`<button
+                  type="button"
+                  id="replay-shown"
+                  @click=${() => planShown(context, groups)}
+                >
+                  Replay what is shown …
+                </button>`
+              : nothing
+          }
           ${place.map(
             (name) =>
               html`<button

@@ -223,7 +223,7 @@ function head(journey) {
 
 export const page = {
   what: "the journey",
-  views: ["events"],
+  views: ["events", "replays"],
   every: 2000,
   title: (journey, { rest }) => rest,
   load({ rest, signal, state }) {
@@ -242,7 +242,7 @@ export const page = {
               ${repeat(
                 journey.runs,
                 (run) => run.workflow + run.object,
-                (run) => runRow(run, journey.id),
+                (run) => runRow(run, journey.id, context.go),
               )}
             </ul>
             ${journey.runs_partial ? html`<p class="dim">More linked objects have runs; see their own journeys.</p>` : nothing}

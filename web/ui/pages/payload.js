@@ -6,6 +6,7 @@ import { jsonBlock } from "../json.js";
 import { html, nothing } from "../lit.js";
 import { failed, loading } from "../notes.js";
 import { badge, fact, journeyLink, link, time } from "../parts.js";
+import { replayOfId, replayPath } from "../replaywords.js";
 import { duration } from "../time.js";
 
 function revealForm(again) {
@@ -55,6 +56,12 @@ function body(event, again) {
   </div>`;
 }
 
+function replayMark(replayid) {
+  const number = replayOfId(replayid);
+  return html`${number ? link(replayPath(number), "Replay " + number) : nothing}
+    <code>${replayid}</code>`;
+}
+
 function facts(event) {
   const number = (n) => link("/event/" + n, "event " + n);
   return html`<dl class="facts wide">
@@ -65,7 +72,7 @@ function facts(event) {
     ${fact("Under way", event.has_time ? duration(event.transit_seconds) : "–")}
     ${fact("Tap", event.tap + (event.peer ? ", from " + event.peer : ""))}
     ${event.amount ? fact("Amount", event.amount + " " + (event.currency || "")) : nothing}
-    ${event.replayid ? fact("Replay", html`<code>${event.replayid}</code>`) : nothing}
+    ${event.replayid ? fact("Replay", replayMark(event.replayid)) : nothing}
     ${fact("Number", link("/event/" + event.n, String(event.n)))}
     ${event.of ? fact("Repeats", number(event.of)) : nothing}
     ${event.effect_of ? fact("Repeats the effect of", number(event.effect_of)) : nothing}

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The taps, every source that was heard on them (silence, gaps, disorder, clocks), and what the tower
 // says of itself.
+import { agentSection } from "../agentlist.js";
 import { get } from "../api.js";
 import { bytes, count, rate } from "../format.js";
 import { html, live } from "../lit.js";
@@ -187,20 +188,26 @@ function tower(s) {
 
 export const page = {
   what: "the taps",
-  views: ["taps", "status", "events"],
+  views: ["taps", "status", "events", "replays"],
   every: 2000,
   title: () => "Taps",
   async load(context) {
     const { params, signal } = context;
     const limit = limitOf(context, "sources", PAGE, PAGE_MAX);
     const missing = params.get("missing") === "1" ? "1" : "";
-    const [taps, status] = await Promise.all([
+    // While there is no desk yet there are no agents either, and the taps are told all the same.
+    const noAgents = (error) => {
+      if (error.status === 503) return { items: [], destinations: [] };
+      throw error;
+    };
+    const [taps, status, agents] = await Promise.all([
       get("/taps", { missing, limit }, signal),
       get("/status", null, signal),
+      get("/agents", null, signal).catch(noAgents),
     ]);
-    return { taps, status };
+    return { taps, status, agents };
   },
-  view({ taps, status }, context) {
+  view({ taps, status, agents }, context) {
     const onlyMissing = context.params.get("missing") === "1";
     return html`<h1 class="small">Taps and sources</h1>
       <section class="panel" aria-label="Taps">
@@ -213,7 +220,7 @@ export const page = {
           key: (tap) => tap.name,
         })}
       </section>
-      ${tower(status)}
+      ${agentSection(context, agents)} ${tower(status)}
       <section class="panel" aria-label="Sources">
         <div class="panel-head">
           <h2>Sources</h2>
