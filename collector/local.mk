@@ -41,6 +41,7 @@ collector_libstore_a_SOURCES = \
     collector/store/meta.c \
     collector/store/migrate.c collector/store/migrate.h \
     collector/store/outbox.c collector/store/outbox.h \
+    collector/store/outbox_internal.h collector/store/outbox_items.c \
     collector/store/part.c collector/store/part.h \
     collector/store/payload.c \
     collector/store/plan.c collector/store/plan.h collector/store/plan_internal.h \
@@ -264,8 +265,17 @@ collector/causes/pack.c: $(causes_pack) $(srcdir)/collector/local.mk
 noinst_LIBRARIES += collector/libreplay.a
 collector_libreplay_a_SOURCES = collector/replay/agents.c collector/replay/agents.h
 collector_libreplay_a_SOURCES += collector/replay/edit.c collector/replay/edit.h
+collector_libreplay_a_SOURCES += collector/replay/dispatch.c collector/replay/dispatch.h
+collector_libreplay_a_SOURCES += collector/replay/dispatch_internal.h
+collector_libreplay_a_SOURCES += collector/replay/dispatch_orders.c
+collector_libreplay_a_SOURCES += collector/replay/dispatch_write.c
+collector_libreplay_a_SOURCES += collector/replay/event.c collector/replay/event.h
+collector_libreplay_a_SOURCES += collector/replay/load.c collector/replay/load.h
 collector_libreplay_a_SOURCES += collector/replay/message.c collector/replay/message.h
+collector_libreplay_a_SOURCES += collector/replay/pace.c collector/replay/pace.h
 collector_libreplay_a_SOURCES += collector/replay/roster.c collector/replay/roster.h
+collector_libreplay_a_SOURCES += collector/replay/run.c collector/replay/run.h
+collector_libreplay_a_SOURCES += collector/replay/said.c collector/replay/said.h
 collector_libreplay_a_SOURCES += collector/replay/sender.c collector/replay/sender.h
 collector_libreplay_a_SOURCES += collector/replay/socket.c collector/replay/socket.h
 
@@ -283,7 +293,7 @@ tillwatch_SOURCES = \
     collector/import_lines.c collector/import_lines.h \
     collector/import_progress.c collector/import_progress.h \
     collector/main.c
-tillwatch_LDADD = web/libweb.a collector/libreplay.a collector/libdesk.a collector/libintake.a \
+tillwatch_LDADD = web/libweb.a collector/libreplay.a collector/libhttpout.a collector/libdesk.a collector/libintake.a \
     collector/libcauses.a collector/libcorrelate.a \
     collector/libevent.a collector/libtap.a collector/libstore.a collector/libtrack.a \
     collector/libworkflow.a \

@@ -39,7 +39,7 @@ MAY_INCLUDE = {
     # Carries out replays: what is in the outbox goes to agents.
     "collector/replay/": ["core/", "config/config.h", "config/url.h", "event/scan.h",
                           "event/text.h", "store/outbox.h", "store/replays.h", "store/tracks.h",
-                          "store/reader.h", "replay/"],
+                          "store/reader.h", "store/journey.h", "replay/"],
     # The web half: core, configuration, and the reading and request side of the store.
     "web/": ["core/", "config/config.h", "store/reader.h", "store/journey.h", "store/request.h",
              "store/batch.h", "store/tracks.h", "store/desk_read.h", "store/replay_read.h",

@@ -575,6 +575,7 @@ tests_fuzz_fuzz_agent_SOURCES += tests/fuzz/replay_main.c
 endif
 EXTRA_DIST += tests/fuzz/seeds/agent
 EXTRA_DIST += tests/system/agent_check.py tests/system/clients/agent.py tests/system/test_agent.py
+EXTRA_DIST += tests/system/test_replay_agent.py
 EXTRA_DIST += tests/system/test_plots.py tests/bench/bench_plots.py tests/bench/first_page.mjs
 EXTRA_DIST += tests/system/test_prometheus.py tests/system/test_stream.py
 EXTRA_DIST += tests/system/test_replay_api.py

@@ -47,7 +47,9 @@
     X(CAUSES_IN_FORCE, INFO, "causes_in_force", "other rules for causes are in force")             \
     X(AGENTS_BOUND, INFO, "agents_bound", "replay agents are listened to")                         \
     X(AGENT_ONLINE, INFO, "agent_online", "a replay agent said hello")                             \
-    X(AGENT_OFFLINE, WARN, "agent_offline", "a replay agent is silent, or another has its place")
+    X(AGENT_OFFLINE, WARN, "agent_offline", "a replay agent is silent, or another has its place")  \
+    X(REPLAY_STOPPED, WARN, "replay_stopped", "a replay stopped by itself: too much of it failed") \
+    X(REPLAY_DONE, INFO, "replay_done", "nothing of a replay is waiting or sent any more")
 
 enum tw_log_event {
 #define TW_LOG_ENUM(name, level, text, help) TW_LOG_##name##_EVENT,

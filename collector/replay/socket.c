@@ -124,13 +124,20 @@ void tw_agent_socket_destroy(struct tw_agent_socket **self_p)
     free(self);
 }
 
-void tw_agent_socket_wait(struct tw_agent_socket *self, int fd, int timeout_ms)
+int tw_agent_socket_fd(const struct tw_agent_socket *self)
 {
-    zmq_pollitem_t items[] = {
-        {.socket = self->socket, .events = ZMQ_POLLIN},
-        {.fd = fd, .events = ZMQ_POLLIN},
-    };
-    (void)zmq_poll(items, 2, timeout_ms); /* interrupted: the turn is short */
+    int fd = -1;
+    size_t size = sizeof fd;
+    (void)zmq_getsockopt(self->socket, ZMQ_FD, &fd, &size); /* cannot fail on a socket */
+    return fd;
+}
+
+bool tw_agent_socket_has_message(const struct tw_agent_socket *self)
+{
+    int events = 0;
+    size_t size = sizeof events;
+    (void)zmq_getsockopt(self->socket, ZMQ_EVENTS, &events, &size); /* likewise */
+    return (events & ZMQ_POLLIN) != 0;
 }
 
 /* The rest of a message is there when its first frame is. */

@@ -19,8 +19,10 @@ int tw_agent_socket_new(const struct tw_cfg *cfg, struct tw_agent_socket **ret_s
 /* Accepts NULL. What was given to it lately still leaves, for at most a quarter of a second. */
 void tw_agent_socket_destroy(struct tw_agent_socket **self_p);
 
-/* Until there is a message, or fd is readable, at most timeout_ms. */
-void tw_agent_socket_wait(struct tw_agent_socket *self, int fd, int timeout_ms);
+/* Readable when something may have happened: then has_message says whether. */
+int tw_agent_socket_fd(const struct tw_agent_socket *self);
+/* To be asked before each wait for the descriptor, which tells of changes only. */
+bool tw_agent_socket_has_message(const struct tw_agent_socket *self);
 /* The next message, without its time; its texts live until the next call. TW_ENOTFOUND: none. */
 int tw_agent_socket_receive(struct tw_agent_socket *self, struct tw_agents_heard *ret_heard);
 /* As tw_agents_io.send; context is the socket. */
