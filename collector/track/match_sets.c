@@ -23,6 +23,12 @@ static bool same_entries(const struct tw_match_entry *a, const struct tw_match_e
     return true;
 }
 
+/* NULL: it has none, and perhaps no set has any. */
+static struct tw_match_entry *members_of(const struct tw_matcher *self, const struct set *set)
+{
+    return set->count == 0 ? NULL : &self->entries[set->first];
+}
+
 /* Where a set with this content is, or would be. */
 static uint32_t content_slot(const struct tw_matcher *self, const struct tw_match_entry *entries,
                              uint32_t count)
@@ -37,7 +43,7 @@ static uint32_t content_slot(const struct tw_matcher *self, const struct tw_matc
     uint32_t slot = (uint32_t)hash & self->by_content_mask;
     while (self->by_content[slot] != 0) {
         const struct set *set = &self->sets[self->by_content[slot]];
-        if (set->count == count && same_entries(&self->entries[set->first], entries, count)) {
+        if (set->count == count && same_entries(members_of(self, set), entries, count)) {
             break;
         }
         slot = (slot + 1) & self->by_content_mask;
@@ -60,7 +66,7 @@ static int index_sets(struct tw_matcher *self)
     self->by_content_mask = slots - 1;
     for (uint32_t id = 1; id < self->set_count; id++) {
         const struct set *set = &self->sets[id];
-        uint32_t slot = content_slot(self, &self->entries[set->first], set->count);
+        uint32_t slot = content_slot(self, members_of(self, set), set->count);
         if (table[slot] == 0) { /* of two that have become the same the first counts */
             table[slot] = id;
         }
@@ -117,7 +123,7 @@ int tw_match_forget_version(struct tw_matcher *self, uint32_t version)
 {
     for (uint32_t id = 1; id < self->set_count; id++) {
         struct set *set = &self->sets[id];
-        struct tw_match_entry *entries = &self->entries[set->first];
+        struct tw_match_entry *entries = members_of(self, set);
         uint32_t kept = 0;
         set->has_failure = false;
         for (uint32_t i = 0; i < set->count; i++) {
@@ -137,7 +143,7 @@ size_t tw_matcher_entries(const struct tw_matcher *self, uint32_t id,
     if (id == 0 || id >= self->set_count) {
         return 0;
     }
-    *ret_entries = &self->entries[self->sets[id].first];
+    *ret_entries = members_of(self, &self->sets[id]);
     return self->sets[id].count;
 }
 

@@ -263,6 +263,32 @@ static void matcher_restore__version_not_known__its_members_are_dropped(void **s
     tw_buf_fini(&buf);
 }
 
+static void matcher_restore__no_version_known__leaves_sets_without_members(void **state)
+{
+    (void)state;
+    struct pack packs[3];
+    struct tw_buf buf;
+    memset(packs, 0, sizeof packs);
+    struct tw_matcher *before = busy_matcher(packs, &buf);
+    random_pack(&packs[2], 3);
+    struct tw_matcher *after = pack_matcher(&packs[2].set);
+    struct tw_cursor cursor = tw_cursor_of(buf.data, buf.len);
+    assert_int_equal(tw_matcher_restore(after, &cursor), TW_OK);
+    assert_int_equal(tw_matcher_id_count(before), tw_matcher_id_count(after));
+    for (uint32_t id = 1; id < tw_matcher_id_count(after); id++) {
+        const struct tw_match_entry *entries = NULL;
+        assert_int_equal(tw_matcher_entries(after, id, &entries), 0);
+    }
+    for (int i = 0; i < 30; i++) {
+        struct tw_event_extra extras[7];
+        struct tw_event event = random_event(extras);
+        check_naively(after, &event);
+    }
+    tw_matcher_destroy(&before);
+    tw_matcher_destroy(&after);
+    tw_buf_fini(&buf);
+}
+
 static int restore_bytes(const struct pack *packs, const char *bytes, size_t len)
 {
     struct tw_matcher *matcher = pack_matcher(&packs[1].set);
@@ -358,6 +384,7 @@ int main(void)
         CASE(match__any_definitions_and_events__as_they_say),
         CASE(matcher_restore__what_was_saved__ids_are_what_they_were),
         CASE(matcher_restore__version_not_known__its_members_are_dropped),
+        CASE(matcher_restore__no_version_known__leaves_sets_without_members),
         CASE(matcher_restore__damage__is_refused_or_harmless),
         CASE(matcher__allocation_fails__says_so_and_leaks_nothing),
     };
