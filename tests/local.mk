@@ -428,7 +428,8 @@ endif
 EXTRA_DIST += docs/simulator.md tests/simulator/check_ledger.py tests/system/compare_ledger.py \
     tests/system/compare_runs.py tests/system/fault_table.py tests/system/test_ledger.py \
     tests/system/test_dashboards.py tests/system/test_failures.py \
-    tests/system/replay_kit.py tests/system/test_replay.py tests/bench/bench_replay.py \
+    tests/system/replay_kit.py tests/system/test_replay.py tests/system/test_replay_plan.py \
+    tests/bench/bench_replay.py \
     tests/system/test_regions.py tests/system/test_runs.py tests/system/test_verdicts.py \
     tests/system/test_simulator.sh tests/system/test_tail.py
 
