@@ -740,9 +740,21 @@ tests_support_post_LDADD = collector/libhttpout.a collector/libevent.a collector
     collector/libcore.a $(CURL_LIBS) $(JANSSON_LIBS) $(YAML_LIBS) -lpthread
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/test_replay_http
-tests_unit_test_replay_http_SOURCES = tests/unit/test_replay_http.c
+tests_unit_test_replay_http_SOURCES = tests/unit/test_replay_http.c $(ALLOC_KIT)
+tests_unit_test_replay_http_LDFLAGS = $(AM_LDFLAGS) $(ALLOC_WRAPS)
 tests_unit_test_replay_http_LDADD = collector/libhttpout.a collector/libevent.a \
     collector/libconfig.a collector/libcore.a $(CMOCKA_LIBS) $(CURL_LIBS) $(JANSSON_LIBS) \
     $(YAML_LIBS) -lpthread
 endif
 EXTRA_DIST += tests/system/http_endpoint.py tests/system/test_replay_http.py
+tests_fuzz_fuzz_http_answer_SOURCES = tests/fuzz/fuzz_http_answer.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_http_answer_LDADD = collector/libhttpout.a collector/libevent.a \
+    collector/libconfig.a collector/libcore.a $(JANSSON_LIBS) $(YAML_LIBS)
+if FUZZING
+noinst_PROGRAMS += tests/fuzz/fuzz_http_answer
+tests_fuzz_fuzz_http_answer_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+else
+check_PROGRAMS += tests/fuzz/fuzz_http_answer
+tests_fuzz_fuzz_http_answer_SOURCES += tests/fuzz/replay_main.c
+endif
+EXTRA_DIST += tests/fuzz/seeds/http_answer

@@ -23,6 +23,7 @@
 #define TOKEN_MAX  4096 /* bytes of a bearer token */
 #define HEADER_MAX 512  /* bytes kept of a header of an answer */
 
+/* NOLINTNEXTLINE(misc-redundant-expression): they are, and stay so */
 _Static_assert(TW_HTTP_KEY_HEADER_SIZE == 3 * TW_IDEMPOTENCY_MAX + 1,
                "every key has room for its encoded form");
 
@@ -228,6 +229,7 @@ static int on_seek(void *user, curl_off_t offset, int origin)
 
 /* A connection stands and the request is about to be written, on it for the first time: what an
  * earlier one took without sending any (on_seek) begins anew. */
+/* NOLINTNEXTLINE(readability-non-const-parameter): the library's signature */
 static int on_connected(void *user, char *remote, char *local, int remote_port, int local_port)
 {
     struct transfer *self = user;
@@ -284,6 +286,7 @@ static void begin_header(struct transfer *self, struct tw_str line)
     }
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): the library's signature */
 static size_t on_header(char *text, size_t size, size_t count, void *user)
 {
     struct transfer *self = user;
@@ -468,10 +471,6 @@ static bool is_under_way(const struct tw_http_out *self, uint64_t item)
 static int check(const struct tw_http_out *self, const struct target *target,
                  const struct tw_http_post *post, struct tw_diag *diag)
 {
-    if (target == NULL) {
-        return tw_diag_set(diag, TW_ENOTFOUND, "no HTTP destination is configured for %s",
-                           post->destination);
-    }
     if (post->key.len < 1 || post->key.len > TW_IDEMPOTENCY_MAX || post->event.len < 1) {
         return tw_diag_set(diag, TW_EINVAL, "a post needs an event and a key of 1 to %d bytes",
                            TW_IDEMPOTENCY_MAX);
@@ -508,6 +507,10 @@ int tw_http_out_post(struct tw_http_out *self, const struct tw_http_post *post,
                      struct tw_diag *diag)
 {
     struct target *target = find(self, post->destination);
+    if (target == NULL) {
+        return tw_diag_set(diag, TW_ENOTFOUND, "no HTTP destination is configured for %s",
+                           post->destination);
+    }
     int rc = check(self, target, post, diag);
     if (rc != TW_OK) {
         return rc;
@@ -575,8 +578,9 @@ static void collect(struct tw_http_out *self)
         /* The message dies with the removal of its handle. */
         CURL *easy = message->easy_handle;
         CURLcode code = message->data.result;
-        (void)curl_easy_getinfo(easy, CURLINFO_PRIVATE, &transfer); /* set for all */
-        TW_ASSERT(message->msg == CURLMSG_DONE && transfer != NULL);
+        if (curl_easy_getinfo(easy, CURLINFO_PRIVATE, &transfer) != CURLE_OK || transfer == NULL) {
+            continue; /* it is set for all */
+        }
         transfer->code = code;
         (void)curl_multi_remove_handle(self->multi, easy); /* it is in there */
         take_from_running(self, transfer);

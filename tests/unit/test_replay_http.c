@@ -16,6 +16,7 @@
 
 #include "config/url.h"
 #include "replay/http.h"
+#include "unit/alloc_kit.h"
 
 /* 2026-11-22T03:00:00Z */
 #define NOW ((tw_wall_t){INT64_C(1795316400) * TW_NS_PER_S})
@@ -613,6 +614,42 @@ static void post__what_is_wrong__said_before_anything_leaves(void **state)
     free(large);
 }
 
+static void memory__runs_out_at_each_call__nothing_is_begun(void **state)
+{
+    (void)state;
+    char report[1024] = "";
+    struct tw_cfg *cfg = NULL;
+    assert_int_equal(parse("destinations:\n  - {name: erp, url: 'http://127.0.0.1:9/'}\n", report,
+                           sizeof(report), &cfg),
+                     TW_OK);
+    size_t failed = 0;
+    for (size_t n = 1;; n++) {
+        struct tw_diag diag = {.text = ""};
+        struct tw_http_out *out = NULL;
+        struct tw_http_post post = good_post();
+        struct tw_clock_manual clock;
+        tw_clock_manual_init(&clock, NOW);
+        alloc_count = 0;
+        alloc_failing = n;
+        int rc = tw_http_out_new(cfg, &clock.clock, &out, &diag);
+        if (rc == TW_OK) {
+            rc = tw_http_out_post(out, &post, &diag);
+            assert_int_equal(tw_http_out_under_way(out), rc == TW_OK ? 1 : 0);
+            assert_int_equal(tw_http_out_room(out, "erp"), rc == TW_OK ? 7 : 8);
+        }
+        alloc_failing = 0;
+        tw_http_out_destroy(&out);
+        if (rc == TW_OK) {
+            break;
+        }
+        assert_int_equal(rc, TW_ENOMEM);
+        assert_true(diag.text[0] != '\0');
+        failed++;
+    }
+    assert_in_range(failed, 4, 100);
+    tw_cfg_destroy(&cfg);
+}
+
 static void wait__no_destinations__looks_at_what_it_is_given(void **state)
 {
     (void)state;
@@ -670,6 +707,7 @@ int main(void)
         cmocka_unit_test(config__wrong_entries__line_and_reason),
         cmocka_unit_test(config__headers__sixteen_of_1024_bytes),
         cmocka_unit_test(post__what_is_wrong__said_before_anything_leaves),
+        cmocka_unit_test(memory__runs_out_at_each_call__nothing_is_begun),
         cmocka_unit_test(wait__no_destinations__looks_at_what_it_is_given),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
