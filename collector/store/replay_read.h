@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Reading replays: their list, one of them, its items with their timelines, agents; and what
  * operators do with one that is under way.
- * Thread:  that of the reader of the desk (desk_read.h). Commands: any thread, each is a deed of
- * its own (desk_deed.h). Limits:  1,000 replays or items in one answer, TW_ITEM_LINES_MAX lines of
- * a timeline, the last ones. Fails:   as store/desk_read.h. Source:  decision 72; reference/api.md,
- * "Replays".
+ * Thread:  that of the reader of the desk (desk_read.h). Commands: any; each is a deed of its own.
+ * Limits:  1,000 replays or items in one answer, the last TW_ITEM_LINES_MAX lines of a timeline.
+ * Fails:   as store/desk_read.h.
+ * Source:  decision 72; reference/api.md, "Replays".
  */
 #ifndef TW_STORE_REPLAY_READ_H
 #define TW_STORE_REPLAY_READ_H

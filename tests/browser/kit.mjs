@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the browser tests share: TAP, a real tower, a real Chromium, and waiting.
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
@@ -133,6 +133,16 @@ export async function replays() {
     env: { ...process.env, ...environment },
     stdio: "inherit",
   });
+}
+
+// The simulator as an agent of these systems; stop() ends it.
+export function startAgent(systems, ...more) {
+  const child = spawn(
+    join(BUILD, "retail-sim"),
+    ["--agent-only", "--agent-name", "mw-1", "--agent-systems", systems, "--quiet"].concat(more),
+    { env: { ...process.env, ...environment }, stdio: "ignore" },
+  );
+  return { stop: () => child.kill() };
 }
 
 // The simulated estate plays; returns when it has ended.

@@ -16,8 +16,8 @@ import { duration } from "./time.js";
 const PACE = [
   ["rate", "Items a second, at most", 1, 1000],
   ["canary", "Canary: so many first", 0, 1000],
-  ["stop_after_failures", "Stop after so many failures (0: never)", 0, 100000],
-  ["stop_percent", "Stop at this share of failures, % (0: never)", 0, 100],
+  ["stop_after_failures", "Stop after so many failures", 1, 100000],
+  ["stop_percent", "Stop at this share of failures, %", 1, 100],
   ["proof_seconds", "Seconds until what is not proven counts as unproven", 5, 86400],
 ];
 
@@ -108,6 +108,7 @@ function overridden(state) {
 }
 
 function carriers(plan) {
+  if (!plan.destination) return nothing;
   if (plan.destination_kind === "http") return "over HTTP";
   return plan.agents > 0
     ? badge("ok", plural(plan.agents, "agent") + " online")
@@ -126,7 +127,7 @@ function estimate(state) {
 function facts(state) {
   const { plan } = state;
   return html`<dl class="facts line">
-    ${fact("To", html`${systemMark(plan.destination)} ${carriers(plan)}`)}
+    ${plan.destination ? fact("To", html`${systemMark(plan.destination)} ${carriers(plan)}`) : nothing}
     ${fact("Objects", count(plan.objects))} ${fact("Takes", estimate(state))}
     ${state.runbook ? fact("Runbook", html`<code>${state.runbook}</code>`) : nothing}
   </dl>`;

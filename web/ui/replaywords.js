@@ -28,6 +28,7 @@ export function itemState(word) {
 
 const STATES = {
   running: ["ok", "running"],
+  awaiting: ["warn", "awaits approval"],
   paused: ["warn", "paused"],
   stopped: ["bad", "stopped by itself"],
   cancelled: ["unknown", "cancelled"],
@@ -98,6 +99,10 @@ const PHASES = {
 // What it does now, in a sentence.
 export function phaseText(replay) {
   if (replay.state === "stopped") return "Stopped by itself: " + (replay.why || "no reason given");
+  if (replay.state === "awaiting")
+    return (
+      "Awaits a second person: somebody else than " + replay.by + " approves it, or cancels it"
+    );
   if (replay.state === "paused") return "Paused: nothing is sent until somebody resumes it";
   if (replay.state === "cancelled") {
     return replay.counts.sent > 0

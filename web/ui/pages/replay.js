@@ -36,7 +36,7 @@ async function act(context, replay, what, reason, words) {
   try {
     const answer = await post("/replays/" + replay.id + "/" + what, reason ? { reason } : {});
     state.said = { ok: true, words: words(answer) };
-    state.isAsked = false;
+    state.asked = "";
     state.reason = "";
   } catch (error) {
     state.said = {
@@ -48,38 +48,22 @@ async function act(context, replay, what, reason, words) {
   context.reload();
 }
 
-function cancelForm(context, replay) {
+// Asks for the reason of what is not undone by another button.
+function reasonForm(context, { label, button, words, name, run }) {
   const { state } = context;
-  const { waiting, sent } = replay.counts;
   return html`<form
-    class="cancel-form"
-    aria-label="Cancel this replay"
+    class="ask-form"
+    aria-label=${button}
     @submit=${(submit) => {
       submit.preventDefault();
       const reason = (state.reason || "").trim();
-      if (!reason) return submit.target.elements.reason.focus();
-      return act(
-        context,
-        replay,
-        "cancel",
-        reason,
-        (answer) =>
-          "Cancelled. " +
-          plural(answer.not_left, "item") +
-          " never left; " +
-          count(answer.left) +
-          " had left and cannot be called back.",
-      );
+      if (reason) run(reason);
+      else submit.target.elements.reason.focus();
     }}
   >
-    <p>
-      <b>${plural(waiting, "item")}</b> ${waiting === 1 ? "is" : "are"} waiting and will not be
-      sent. <b>${count(replay.left)}</b> ${replay.left === 1 ? "has" : "have"} left and cannot be
-      called
-      back${sent > 0 ? html`; ${count(sent)} of them ${sent === 1 ? "is" : "are"} still under way` : nothing}.
-    </p>
+    ${words}
     <label class="reason"
-      >Why is it cancelled? (it is kept)
+      >${label} (it is kept)
       <textarea
         name="reason"
         rows="2"
@@ -92,19 +76,60 @@ function cancelForm(context, replay) {
       ></textarea>
     </label>
     <p class="row-form">
-      <button type="submit" class="primary" ?disabled=${state.isActing}>Cancel the replay</button>
+      <button type="submit" class="primary" ?disabled=${state.isActing}>${button}</button>
       <button
         type="button"
         @click=${() => {
-          state.isAsked = false;
+          state.asked = "";
           context.update();
-          document.getElementById("cancel")?.focus();
+          document.getElementById(name)?.focus();
         }}
       >
-        Let it go on
+        Leave it as it is
       </button>
     </p>
   </form>`;
+}
+
+function cancelForm(context, replay) {
+  const { waiting, sent } = replay.counts;
+  return reasonForm(context, {
+    name: "cancel",
+    button: "Cancel the replay",
+    label: "Why is it cancelled?",
+    words: html`<p>
+      <b>${plural(waiting, "item")}</b> ${waiting === 1 ? "is" : "are"} waiting and will not be
+      sent. <b>${count(replay.left)}</b> ${replay.left === 1 ? "has" : "have"} left and cannot be
+      called
+      back${sent > 0 ? html`; ${count(sent)} of them ${sent === 1 ? "is" : "are"} still under way` : nothing}.
+    </p>`,
+    run: (reason) =>
+      act(
+        context,
+        replay,
+        "cancel",
+        reason,
+        (answer) =>
+          "Cancelled. " +
+          plural(answer.not_left, "item") +
+          " never left; " +
+          count(answer.left) +
+          " had left and cannot be called back.",
+      ),
+  });
+}
+
+function approveForm(context, replay) {
+  return reasonForm(context, {
+    name: "approve",
+    button: "Approve and send",
+    label: "Why is it right?",
+    words: html`<p>
+      <b>${plural(replay.count, "item")}</b> will be sent to ${replay.destination}. It was asked for
+      by ${replay.by}; somebody else approves it.
+    </p>`,
+    run: (reason) => act(context, replay, "approve", reason, () => "Approved: it runs."),
+  });
 }
 
 // The failures of the items that failed again, for a new plan.
@@ -134,7 +159,12 @@ async function planAgain(context, replay) {
 
 function buttons(context, replay) {
   const { state } = context;
-  const isOpen = ["running", "paused", "stopped"].includes(replay.state);
+  const isOpen = ["awaiting", "running", "paused", "stopped"].includes(replay.state);
+  const ask = (what) => {
+    state.asked = what;
+    context.update();
+    document.querySelector(".ask-form textarea")?.focus();
+  };
   const button = (id, words, run, className) =>
     html`<button
       type="button"
@@ -172,21 +202,19 @@ function buttons(context, replay) {
           : nothing
       }
       ${
-        isOpen && !state.isAsked
-          ? button("cancel", "Cancel …", () => {
-              state.isAsked = true;
-              context.update();
-              document.querySelector(".cancel-form textarea")?.focus();
-            })
+        replay.state === "awaiting" && !state.asked
+          ? button("approve", "Approve …", () => ask("approve"), "primary")
           : nothing
       }
+      ${isOpen && !state.asked ? button("cancel", "Cancel …", () => ask("cancel")) : nothing}
       ${
         replay.counts.failed_again > 0
           ? button("again", "Replay those that failed again …", () => planAgain(context, replay))
           : nothing
       }
     </div>
-    ${isOpen && state.isAsked ? cancelForm(context, replay) : nothing}
+    ${isOpen && state.asked === "cancel" ? cancelForm(context, replay) : nothing}
+    ${replay.state === "awaiting" && state.asked === "approve" ? approveForm(context, replay) : nothing}
     <p role="status" class=${state.said && !state.said.ok ? "error-note" : "dim"}>
       ${state.said ? state.said.words : nothing}
     </p>`;
@@ -264,10 +292,11 @@ function facts(replay) {
     <p class="said">${replay.reason}</p>
     ${replay.override_reason ? html`<p>${badge("warn", "overridden")} ${replay.override_reason}</p>` : nothing}
     <dl class="facts wide">
-      ${fact("By", replay.by)} ${fact("Started", time(replay.created))}
-      ${fact("Ended", time(replay.finished))} ${fact("Of", selectionText(replay.selection))}
-      ${fact("Left", count(replay.left))} ${fact("Never left", count(replay.not_left))}
-      ${fact("At most a second", count(replay.rate))} ${fact("Canary", count(replay.canary))}
+      ${fact("By", replay.by)} ${replay.approver ? fact("Approved by", replay.approver) : nothing}
+      ${fact("Started", time(replay.created))} ${fact("Ended", time(replay.finished))}
+      ${fact("Of", selectionText(replay.selection))} ${fact("Left", count(replay.left))}
+      ${fact("Never left", count(replay.not_left))} ${fact("At most a second", count(replay.rate))}
+      ${fact("Canary", count(replay.canary))}
       ${fact("Stops after", replay.stop_after_failures ? plural(replay.stop_after_failures, "failure") : "–")}
       ${fact("Stops at", replay.stop_percent ? replay.stop_percent + " % failed" : "–")}
       ${fact("Unproven after", duration(replay.proof_seconds))}
