@@ -101,7 +101,6 @@ static int read_group(struct tw_call *call, const json_t *json, struct tw_plan_a
 static int read_run(struct tw_call *call, json_t *json, struct tw_plan_run *run)
 {
     static const char *const keys[] = {"workflow", "object", "step", NULL};
-    struct tw_str object = TW_STR_NULL;
     const json_t *text = json_object_get(json, "object");
     int rc = check_keys(call, "runs", json, keys);
     rc = rc == TW_OK ? read_text(call, json, "workflow", false, &run->workflow) : rc;
@@ -110,7 +109,7 @@ static int read_run(struct tw_call *call, json_t *json, struct tw_plan_run *run)
         rc = bad_body(call, "each of 'runs' has a 'workflow' and an 'object' like order:4711");
     }
     if (rc == TW_OK) {
-        object = (struct tw_str){json_string_value(text), json_string_length(text)};
+        struct tw_str object = {json_string_value(text), json_string_length(text)};
         rc = tw_journey_parse_id(call->reader, call->arena, object, &run->object);
     }
     if (rc == TW_ENOTFOUND || rc == TW_ESYNTAX) {

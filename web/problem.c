@@ -74,7 +74,9 @@ void tw_problem_fill_with(struct tw_response *response, enum tw_web_problem kind
                           const char *detail, struct tw_str instance, json_t *more)
 {
     int status = kinds[kind].status;
-    (void)tw_out_take_failure(); /* of the answer that this one replaces */
+    if (more == NULL) {
+        (void)tw_out_take_failure(); /* of the answer that this one replaces */
+    }
     json_t *json = json_object();
     tw_out_set(json, "type", json_string(kinds[kind].type));
     tw_out_set(json, "title", json_string(kinds[kind].title));

@@ -71,8 +71,9 @@ static int count_reasons(struct tw_plan_work *self)
     rc = rc == TW_OK ? tw_db_row(stmt, self->diag) : rc;
     while (rc == TW_OK) {
         size_t verdict = (size_t)sqlite3_column_int64(stmt, 0); /* written by plan_verdict.c */
-        TW_ASSERT(verdict < TW_PLAN_VERDICT_COUNT);
-        self->plan->reasons[verdict].count = (uint64_t)sqlite3_column_int64(stmt, 1);
+        if (verdict < TW_PLAN_VERDICT_COUNT) {
+            self->plan->reasons[verdict].count = (uint64_t)sqlite3_column_int64(stmt, 1);
+        }
         rc = tw_db_row(stmt, self->diag);
     }
     (void)sqlite3_finalize(stmt); /* repeats the error of the step */

@@ -54,13 +54,13 @@ static void write_events(const struct tw_cfg *cfg, uint64_t events)
         batch->closed.ns = (START_S + (int64_t)n) * TW_NS_PER_S;
         batch->starts_partition = n % PER_PARTITION == 1;
         batch->is_checkpoint = true;
-        for (size_t i = 0; i < PER_BATCH && n <= events; i++) {
+        for (size_t i = 0; i < PER_BATCH && n <= events; i++, n++) {
             struct tw_record *record = tw_batch_add_record(batch);
             if (record == NULL) {
                 exit(1);
             }
             *record = (struct tw_record){
-                .n = n++,
+                .n = n,
                 .kind = TW_RECORD_EVENT,
                 .received = batch->closed,
                 .time = batch->closed,

@@ -131,6 +131,7 @@ static inline uint64_t add(const struct failed *one)
     const char *system = one->system == NULL ? "erp" : one->system;
     const char *object = one->object == NULL ? "1" : one->object;
     const char *store = one->store == NULL ? "0042" : one->store;
+    const long long since_ns = (long long)one->since_s * 1000000000;
     enum tw_cause cause = one->cause == TW_CAUSE_NONE ? TW_CAUSE_MASTER_DATA : one->cause;
     char text[512];
     /* the destination of a group is the step's name, as the desk has it; replays go by the system
@@ -151,9 +152,8 @@ static inline uint64_t add(const struct failed *one)
          " CAST('%s' AS BLOB), %llu, %llu, 0, 1, %lld, %lld, %lld)",
          (long long)number(text), workflow, object, step, one->state, one->archived, store,
          (long long)one->amount, one->currency == NULL ? "" : one->currency,
-         (unsigned long long)one->failed_n, (unsigned long long)one->input_n,
-         (long long)(one->since_s * TW_NS_PER_S), (long long)((one->since_s + 60) * TW_NS_PER_S),
-         (long long)(one->since_s * TW_NS_PER_S));
+         (unsigned long long)one->failed_n, (unsigned long long)one->input_n, since_ns,
+         since_ns + 60000000000, since_ns);
     return (uint64_t)sqlite3_last_insert_rowid(world.db);
 }
 

@@ -83,6 +83,8 @@ static void http_head__sent_twice__is_refused(void **state)
     assert_int_equal(STATUS({"Origin", "http://a"}, {"Origin", "http://a"}), 400);
     assert_int_equal(STATUS({"Content-Type", "a/b"}, {"Content-Type", "a/b"}), 400);
     assert_int_equal(STATUS({"Sec-Fetch-Site", "none"}, {"Sec-Fetch-Site", "none"}), 400);
+    assert_int_equal(STATUS({"Idempotency-Key", "a"}, {"idempotency-key", "a"}), 400);
+    assert_int_equal(STATUS({"Idempotency-Key", "a"}), 0);
     assert_int_equal(STATUS({"Cookie", "a"}, {"Cookie", "b"}), 0);
 }
 

@@ -58,7 +58,8 @@ static void plan__runs__with_and_without_step(void **state)
 {
     (void)state;
     const struct tw_object object = {.type = 1, .id = TW_STR_LIT("1"), .scope = TW_STR_LIT("")};
-    struct tw_plan_run runs[] = {
+    const struct tw_plan_run whole = {.workflow = TW_STR_LIT("sale"), .object = object};
+    const struct tw_plan_run runs[] = {
         {.workflow = TW_STR_LIT("sale"), .object = object, .step = TW_STR_LIT("booked")},
         {.workflow = TW_STR_LIT("other"), .object = object},
     };
@@ -69,7 +70,7 @@ static void plan__runs__with_and_without_step(void **state)
     assert_int_equal(make(&ask), TW_OK);
     assert_string_equal(verdicts(), "1 held, 2 replay");
     assert_int_equal(world.plan.unknown, 1); /* the other workflow */
-    runs[0].step = TW_STR_NULL;
+    ask.runs = &whole;
     ask.count = 1;
     assert_int_equal(make(&ask), TW_OK);
     assert_string_equal(verdicts(), "1 replay, 2 replay");
@@ -160,7 +161,7 @@ static void plan__many_destinations__are_named_up_to_ten(void **state)
 {
     (void)state;
     uint64_t failures[12];
-    char names[12][8];
+    char names[12][24];
     for (size_t i = 0; i < 12; i++) {
         (void)snprintf(names[i], sizeof names[i], "s%02zu", i);
         failures[i] = add(&(struct failed){
@@ -511,7 +512,7 @@ static void plan__items_of_a_page__go_on_behind_the_last(void **state)
 {
     (void)state;
     const uint64_t group = 1;
-    char names[30][8];
+    char names[30][24];
     for (size_t i = 0; i < 30; i++) {
         (void)snprintf(names[i], sizeof names[i], "o%02zu", i);
         add(&(struct failed){.object = names[i], .failed_n = i + 1, .archived = i % 10 == 9});
@@ -602,6 +603,20 @@ static void plan__two_hundred_thousand__and_not_one_more(void **state)
     assert_int_equal(number("SELECT count(*) FROM plan"), 5);
 }
 
+static void plan__no_memory_for_the_answer__is_no_plan(void **state)
+{
+    (void)state;
+    const uint64_t one[] = {1};
+    struct tw_plan_ask ask = ask_of(TW_PLAN_BY_FAILURES, one, 1);
+    struct tw_arena tiny;
+    add(&(struct failed){.cause = TW_CAUSE_TIMEOUT}); /* nothing to send: it would be told of */
+    tw_arena_init(&tiny, 64);
+    assert_int_equal(tw_plan_make(&ask, world.reader, &tiny, &world.plan, &world.kit.diag),
+                     TW_ENOMEM);
+    tw_arena_fini(&tiny);
+    assert_int_equal(number("SELECT count(*) FROM plan"), 0);
+}
+
 static void plan__a_deadline_that_has_passed__ends_it(void **state)
 {
     (void)state;
@@ -658,6 +673,7 @@ int main(void)
         CASE(plan__items_of_a_page__go_on_behind_the_last),
         CASE(plan__a_quarter_of_an_hour__and_it_is_forgotten),
         CASE(plan__two_hundred_thousand__and_not_one_more),
+        CASE(plan__no_memory_for_the_answer__is_no_plan),
         CASE(plan__a_deadline_that_has_passed__ends_it),
         CASE(estimate__pace_or_the_longest_chain_and_the_canary),
     };

@@ -59,7 +59,7 @@ static void make_row(size_t i)
 {
     static const char *const objects[] = {"1", "2", "3", "4", "5"};
     struct row *row = &rows[i];
-    char step[16];
+    char step[24];
     *row = (struct row){
         .workflow = (unsigned)rnd(3),
         .object = (unsigned)rnd(OBJECTS),

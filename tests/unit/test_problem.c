@@ -194,6 +194,22 @@ static void problem_fill__every_kind__has_its_own_status_and_503_says_when(void 
     }
 }
 
+static void problem_fill_with__members_of_the_caller__come_after_its_own(void **state)
+{
+    (void)state;
+    struct tw_response response;
+    tw_response_init(&response);
+    tw_problem_fill_with(&response, TW_WEB_PROBLEM_CHANGED, "two", TW_STR_NULL,
+                         json_pack("{s:i,s:i}", "changed", 2, "status", 200));
+    json_t *json = json_loadb(response.owned, response.len, 0, NULL);
+    assert_non_null(json);
+    assert_int_equal(response.status, 409);
+    assert_int_equal(json_integer_value(json_object_get(json, "status")), 409);
+    assert_int_equal(json_integer_value(json_object_get(json, "changed")), 2);
+    json_decref(json);
+    tw_response_fini(&response);
+}
+
 static void problem_of_error__every_code__is_an_answer(void **state)
 {
     (void)state;
@@ -223,6 +239,7 @@ int main(void)
         cmocka_unit_test(response_header__control_bytes_and_length__are_refused),
         cmocka_unit_test(problem_fill__has_the_members_of_rfc_9457),
         cmocka_unit_test(problem_fill__every_kind__has_its_own_status_and_503_says_when),
+        cmocka_unit_test(problem_fill_with__members_of_the_caller__come_after_its_own),
         cmocka_unit_test(problem_of_error__every_code__is_an_answer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

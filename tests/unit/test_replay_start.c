@@ -264,7 +264,7 @@ static void start__many_changes__are_counted_and_ten_are_named(void **state)
 {
     (void)state;
     uint64_t failures[12];
-    char names[12][8];
+    char names[12][24];
     for (size_t i = 0; i < 12; i++) {
         (void)snprintf(names[i], sizeof names[i], "o%zu", i);
         failures[i] = add(&(struct failed){.object = names[i], .failed_n = i + 1});
