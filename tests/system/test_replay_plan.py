@@ -173,7 +173,7 @@ def pressed(tap, tower, planned):
     """Started once, by however many."""
     with concurrent.futures.ThreadPoolExecutor(THREADS) as pool:
         answers = list(pool.map(lambda _: start(tower, planned, "key-1", rate=7), range(THREADS)))
-    tap.equal([status for status, _ in answers], [202] * THREADS, "pressed eight times at once: 202")
+    tap.equal([status for status, _ in answers], [202] * THREADS, "pressed by eight at once")
     numbers = {answer["id"] for _, answer in answers}
     tap.equal(len(numbers), 1, "and it is one replay")
     number = numbers.pop()
