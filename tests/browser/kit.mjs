@@ -159,6 +159,16 @@ export async function api(path) {
   return answer.json();
 }
 
+// POST; {status, answer}.
+export async function post(path, body) {
+  const answer = await fetch(url("/api/v1" + path), {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify(body),
+  });
+  return { status: answer.status, answer: await answer.json() };
+}
+
 export async function untilApi(path, condition, ms = WAIT_MS) {
   for (const deadline = Date.now() + ms; ; await sleep(100)) {
     const answer = await api(path);
