@@ -121,6 +121,13 @@ check_PROGRAMS += tests/unit/test_replay_agents
 tests_unit_test_replay_agents_SOURCES = tests/unit/test_replay_agents.c
 tests_unit_test_replay_agents_LDADD = collector/libreplay.a collector/libevent.a \
     collector/libcore.a $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/test_replay_event
+tests_unit_test_replay_event_SOURCES = tests/unit/test_replay_event.c
+tests_unit_test_replay_event_LDADD = collector/libreplay.a collector/libevent.a \
+    collector/libcore.a $(CMOCKA_LIBS) $(JANSSON_LIBS) $(XXHASH_LIBS)
+check_PROGRAMS += tests/unit/test_replay_pace
+tests_unit_test_replay_pace_SOURCES = tests/unit/test_replay_pace.c
+tests_unit_test_replay_pace_LDADD = collector/libreplay.a collector/libcore.a $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/test_desk_replays
 tests_unit_test_desk_replays_SOURCES = tests/unit/test_desk_replays.c tests/unit/desk_kit.c tests/unit/desk_kit.h
 tests_unit_test_desk_replays_SOURCES += tests/unit/store_kit.c tests/unit/store_kit.h

@@ -49,6 +49,7 @@ static int make_event(struct tw_dispatch *self, struct tw_outbox_item *item, str
     }
     const struct tw_replay_event event = {
         .json = stored.record.json,
+        .edit = item->edit,
         .replayid = item->replayid,
         .attempt = item->attempt,
         .destination = item->destination,

@@ -3,8 +3,12 @@
 #include "replay/event.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
+#include <jansson.h>
 #include <xxhash.h>
+
+#include "replay/edit.h"
 
 #define ARENA_BYTES ((size_t)64 << 20) /* names, and the texts of the key */
 #define DEPTH_MAX   10000              /* intake.max-json-depth at most */
@@ -122,8 +126,8 @@ static int write_members(struct tw_event_writer *self, const struct tw_replay_ev
     return tw_buf_append(out, text, (size_t)len); /* replayids are ours: letters, digits, dashes */
 }
 
-int tw_event_write(struct tw_event_writer *self, const struct tw_replay_event *event,
-                   struct tw_buf *out, char *key, size_t *ret_key_len, struct tw_diag *why)
+static int write_as_is(struct tw_event_writer *self, const struct tw_replay_event *event,
+                       struct tw_buf *out, char *key, size_t *ret_key_len, struct tw_diag *why)
 {
     struct tw_json_value object;
     struct tw_replay_event trimmed = *event;
@@ -141,4 +145,41 @@ int tw_event_write(struct tw_event_writer *self, const struct tw_replay_event *e
     trimmed.json.len--;
     int rc = write_key(self, &trimmed, key, ret_key_len, why);
     return rc == TW_OK ? write_members(self, &trimmed, out) : rc;
+}
+
+/* The text with its changes, owned. TW_ESYNTAX: they do not fit this event. */
+static int repair(const struct tw_replay_event *event, char **ret_text, struct tw_diag *why)
+{
+    struct tw_diag wrong = {""};
+    json_t *after = NULL;
+    json_t *before = json_loadb(event->json.ptr, event->json.len, 0, NULL);
+    json_t *edit = json_loadb(event->edit.ptr, event->edit.len, 0, NULL);
+    int rc = before == NULL || edit == NULL ? tw_diag_set(&wrong, TW_EINVAL, "it cannot be read")
+                                            : tw_edit_apply(edit, before, &after, NULL, &wrong);
+    char *text = rc == TW_OK ? json_dumps(after, JSON_COMPACT) : NULL;
+    json_decref(before);
+    json_decref(edit);
+    json_decref(after);
+    if (rc == TW_EINVAL) {
+        return tw_diag_set(why, TW_ESYNTAX, "the stored event cannot be repaired: %s", wrong.text);
+    }
+    *ret_text = text;
+    return rc == TW_OK && text == NULL ? TW_ENOMEM : rc;
+}
+
+int tw_event_write(struct tw_event_writer *self, const struct tw_replay_event *event,
+                   struct tw_buf *out, char *key, size_t *ret_key_len, struct tw_diag *why)
+{
+    char *text = NULL;
+    struct tw_replay_event repaired = *event;
+    if (event->edit.ptr == NULL) {
+        return write_as_is(self, event, out, key, ret_key_len, why);
+    }
+    int rc = repair(event, &text, why);
+    if (rc == TW_OK) {
+        repaired.json = tw_str_of(text);
+        rc = write_as_is(self, &repaired, out, key, ret_key_len, why);
+    }
+    free(text);
+    return rc;
 }

@@ -2,7 +2,7 @@
  * The event that a replay sends: the stored one, byte for byte, but for what made it a failure and
  * what names the replay. And the key of its effect.
  * Thread:  the owner's.
- * Limits:  events of TW_AGENT_FRAME_MAX bytes.
+ * An event that is repaired goes through a JSON library: its numbers may be written otherwise.
  * Source:  decision 72, "What is an item", "The key"; docs/agents.md.
  */
 #ifndef TW_REPLAY_EVENT_H
@@ -15,6 +15,7 @@
 
 struct tw_replay_event {
     struct tw_str json; /* as it is stored */
+    struct tw_str edit; /* changes, as replay/edit.h has them; absent: none */
     struct tw_str replayid;
     uint32_t attempt;
     struct tw_str destination;

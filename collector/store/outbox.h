@@ -111,6 +111,7 @@ struct tw_outbox_item {
     enum tw_item_state state;
     bool is_answered;
     struct tw_str destination;
+    struct tw_str edit; /* changes to its event (replay/edit.h), JSON; absent: none */
     /* once it is sent */
     struct tw_str key;
     struct tw_str agent;

@@ -29,7 +29,8 @@ static int take_item(sqlite3_stmt *stmt, struct tw_arena *arena, struct tw_outbo
         int column;
         struct tw_str *text;
     } texts[] = {{2, &item.replayid},     {7, &item.object_scope}, {8, &item.object_id},
-                 {13, &item.destination}, {14, &item.key},         {15, &item.agent}};
+                 {13, &item.destination}, {14, &item.key},         {15, &item.agent},
+                 {17, &item.edit}};
     int rc = TW_OK;
     for (size_t i = 0; i < sizeof texts / sizeof texts[0] && rc == TW_OK; i++) {
         rc = tw_column_copy(stmt, texts[i].column, arena, texts[i].text);
