@@ -128,6 +128,17 @@ tests_unit_test_replay_event_LDADD = collector/libreplay.a collector/libevent.a 
 check_PROGRAMS += tests/unit/test_replay_pace
 tests_unit_test_replay_pace_SOURCES = tests/unit/test_replay_pace.c
 tests_unit_test_replay_pace_LDADD = collector/libreplay.a collector/libcore.a $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/test_replay_dispatch
+tests_unit_test_replay_dispatch_SOURCES = tests/unit/test_replay_dispatch.c
+tests_unit_test_replay_dispatch_SOURCES += tests/unit/desk_kit.c tests/unit/desk_kit.h
+tests_unit_test_replay_dispatch_SOURCES += tests/unit/store_kit.c tests/unit/store_kit.h
+tests_unit_test_replay_dispatch_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=tw_outbox_begin \
+    -Wl,--wrap=tw_outbox_commit
+tests_unit_test_replay_dispatch_LDADD = collector/libreplay.a collector/libhttpout.a \
+    collector/libdesk.a collector/libcauses.a collector/libstore.a collector/libevent.a \
+    collector/libtrack.a collector/libconfig.a collector/libcore.a $(CMOCKA_LIBS) $(CURL_LIBS) \
+    $(SQLITE_LIBS) $(ZSTD_LIBS) $(XXHASH_LIBS) $(JANSSON_LIBS) $(YAML_LIBS) $(GLIB_LIBS) -lm \
+    -lpthread
 check_PROGRAMS += tests/unit/test_desk_replays
 tests_unit_test_desk_replays_SOURCES = tests/unit/test_desk_replays.c tests/unit/desk_kit.c tests/unit/desk_kit.h
 tests_unit_test_desk_replays_SOURCES += tests/unit/store_kit.c tests/unit/store_kit.h
