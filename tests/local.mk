@@ -595,6 +595,17 @@ endif
 EXTRA_DIST += tests/fuzz/seeds/agent
 EXTRA_DIST += tests/system/agent_check.py tests/system/clients/agent.py tests/system/test_agent.py
 EXTRA_DIST += tests/system/test_replay_agent.py
+tests_fuzz_fuzz_outbox_SOURCES = tests/fuzz/fuzz_outbox.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_outbox_LDADD = collector/libreplay.a collector/libevent.a collector/libcore.a \
+    $(JANSSON_LIBS) $(XXHASH_LIBS)
+if FUZZING
+noinst_PROGRAMS += tests/fuzz/fuzz_outbox
+tests_fuzz_fuzz_outbox_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+else
+check_PROGRAMS += tests/fuzz/fuzz_outbox
+tests_fuzz_fuzz_outbox_SOURCES += tests/fuzz/replay_main.c
+endif
+EXTRA_DIST += tests/fuzz/seeds/outbox
 EXTRA_DIST += tests/system/test_plots.py tests/bench/bench_plots.py tests/bench/first_page.mjs
 EXTRA_DIST += tests/system/test_prometheus.py tests/system/test_stream.py
 EXTRA_DIST += tests/system/test_replay_api.py
