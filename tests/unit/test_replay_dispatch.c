@@ -12,7 +12,7 @@
 #define ITEMS      6
 #define ROUNDS_MAX 2000 /* of 50 ms: an order is said again after 10 s */
 #define AGENT      "mw-1"
-#define HELLO      "{\"op\":\"hello\",\"agent\":\"" AGENT "\",\"systems\":[\"erp\"],\"capacity\":%d}"
+#define HELLO      "{\"op\":\"hello\",\"agent\":\"mw-1\",\"systems\":[\"erp\"],\"capacity\":%d}"
 
 static struct tw_outbox *outbox;
 static struct tw_reader *reader;
