@@ -24,6 +24,7 @@ ORDERS = int(os.environ.get("PLAN_ORDERS", "1500"))
 CHANGES = 2
 THREADS = 8
 TOKEN = "0" * 32
+RATE = 2000  # of the configuration; more than a request may say
 
 
 def plan_items(tower, planned, **query):
@@ -87,6 +88,7 @@ def refused(tap, tower):
             ({**base, "stop_after_failures": 100001}, "k", 400),
             ({**base, "stop_percent": 0}, "k", 400), ({**base, "stop_percent": 101}, "k", 400),
             ({**base, "proof_seconds": 4}, "k", 400), ({**base, "proof_seconds": 86401}, "k", 400),
+            ({**base, "rate": RATE}, "k", 404),  # as configured: may be said, too
             ({**base, "override_reason": 1}, "k", 400), ({**base, "force": True}, "k", 400),
             ({**base, "rate": 1000, "canary": 0, "stop_after_failures": 100000, "stop_percent": 1,
               "proof_seconds": 5, "override_reason": "o"}, "k", 404)]:
@@ -114,6 +116,7 @@ def everything(tap, tower, group):
     tap.equal((planned["amount"], planned["currency"]), ("%d.00" % (2 * ORDERS * 10), "EUR"),
               "its money is added up")
     tap.equal(planned["financial"], 2 * ORDERS, "what has an amount is financial")
+    tap.equal(planned["rate"], RATE, "its rate is that of the configuration")
     tap.equal(planned["estimate_seconds"],
               round(max(2 * ORDERS / planned["rate"], 0.8) + 0.4 * planned["canary"], 6),
               "how long it takes is what the document says")
@@ -222,7 +225,7 @@ def raced(tap, tower):
 def main():
     """All of it, on one tower."""
     with Tap() as tap, tempfile.TemporaryDirectory() as place, \
-            Tower(config=config(place, CHANGES)) as tower:
+            Tower(config=config(place, CHANGES, replay__rate=RATE)) as tower:
         agent = Agent(tower).start()
         try:
             fail_all(tower, ["o%05d" % n for n in range(ORDERS)], CHANGES, amount="10.00")
