@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the browser tests share: TAP, a real tower, a real Chromium, and waiting.
 import { execFileSync, spawn } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -297,6 +297,17 @@ export async function textOf(page, selector) {
 
 export function sleep(ms) {
   return new Promise((wake) => setTimeout(wake, ms));
+}
+
+// What bars somebody on this page, by axe-core; a line each.
+export async function barred(page, name) {
+  await page.evaluate(readFileSync(join(HERE, "node_modules/axe-core/axe.min.js"), "utf8"));
+  const found = await page.evaluate(() =>
+    window.axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"] }),
+  );
+  return found.violations.map(
+    (one) => name + ": " + one.id + " " + one.nodes[0].html.slice(0, 200),
+  );
 }
 
 export async function picture(page, name) {

@@ -3,13 +3,11 @@
 // How the pages look, in a real Chromium over a real tower: three sizes of screen, light and dark, what
 // bars nobody (axe-core), an empty tower, hostile text that stays text.
 // TAP. Pictures of every page are left in the build directory, under test-results/pages.
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import {
   api,
+  barred,
   fill,
   fillEstate,
-  HERE,
   ok,
   open,
   PAGES,
@@ -22,18 +20,6 @@ import {
   takeFaults,
   url,
 } from "./kit.mjs";
-
-const AXE = readFileSync(join(HERE, "node_modules/axe-core/axe.min.js"), "utf8");
-
-async function barred(page, name) {
-  await page.evaluate(AXE);
-  const found = await page.evaluate(() =>
-    window.axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"] }),
-  );
-  return found.violations.map(
-    (one) => name + ": " + one.id + " " + one.nodes[0].html.slice(0, 200),
-  );
-}
 
 async function tooWide(page) {
   return page.evaluate(

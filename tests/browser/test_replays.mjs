@@ -5,6 +5,7 @@
 // does; what has changed is planned again; cancelled items are not sent. TAP.
 import {
   api,
+  barred,
   fill,
   move,
   ok,
@@ -306,6 +307,11 @@ async function cancel(page) {
   await page.fill("input[name=canary]", "2");
   await page.fill("textarea[name=reason]", "slowly");
   await picture(page, "replays-pace");
+  same(
+    await barred(page, "the dialog"),
+    [],
+    "axe-core finds nothing in the dialog that bars anybody",
+  );
   await page.click("#plan-start");
   const number = await numberOf(page);
   await until(page, () => Number(document.querySelector(".replay-total .big")?.textContent) >= 2);
@@ -356,6 +362,7 @@ async function cancel(page) {
     await textOf(page, ".ask-form"),
   );
   await picture(page, "replays-cancel");
+  same(await barred(page, "cancelling"), [], "nor on the page of a replay");
   await page.fill(".ask-form textarea", "these <b>are</b> wrong");
   await page.locator(".ask-form button[type=submit]").dblclick();
   await until(page, () =>
@@ -411,7 +418,7 @@ async function list(page) {
   same(await page.locator("tbody tr").count(), told.length, "all replays are listed");
   const row = flat(await textOf(page, "tbody tr"));
   ok(
-    /Replay \d+.*ended.*1 proven.*local.*this one/.test(row),
+    /Replay \d+.*all proven.*1 proven.*local.*this one/.test(row),
     "who, why, and what was proven",
     row,
   );

@@ -27,7 +27,7 @@ export function itemState(word) {
 }
 
 const STATES = {
-  running: ["ok", "running"],
+  running: ["plain", "running"],
   awaiting: ["warn", "awaits approval"],
   paused: ["warn", "paused"],
   stopped: ["bad", "stopped by itself"],
@@ -40,7 +40,8 @@ export function replayState(replay) {
   const known = Object.hasOwn(STATES, replay.state)
     ? STATES[replay.state]
     : ["unknown", replay.state];
-  return badge(known[0], known[1], replay.why);
+  const isProven = replay.state === "done" && replay.counts.proven === replay.count;
+  return isProven ? badge("ok", "all proven") : badge(known[0], known[1], replay.why);
 }
 
 export function replayPath(id) {
@@ -113,7 +114,7 @@ export function phaseText(replay) {
   if (replay.counts.waiting === 0) return "All have left; the last ones wait for their proof";
   const words = Object.hasOwn(PHASES, replay.phase || "")
     ? PHASES[replay.phase]
-    : replay.phase || "Not begun yet";
+    : replay.phase || (replay.counts.waiting < replay.count ? "Running" : "Not begun yet");
   return words + (replay.phase_detail ? ": " + replay.phase_detail : "");
 }
 

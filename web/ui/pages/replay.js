@@ -265,7 +265,7 @@ function head(context, replay) {
         ${phaseText(replay)}${
           replay.estimate_seconds
             ? html` <span class="dim"
-                >– about ${duration(replay.estimate_seconds)} for what is waiting</span
+                >– at least ${duration(replay.estimate_seconds)} for what is waiting</span
               >`
             : nothing
         }
