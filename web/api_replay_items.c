@@ -154,15 +154,43 @@ static json_t *systems_json(struct tw_str text)
     return json;
 }
 
+/* HTTP destinations of the configuration. A query of an address may hold a secret: it is not told.
+ */
+static int destinations_json(struct tw_call *call, struct tw_desk_reader *desk, json_t **ret_json)
+{
+    const struct tw_cfg *cfg = call->web->cfg;
+    json_t *list = json_array();
+    int rc = TW_OK;
+    for (size_t i = 0; i < cfg->destination_count && rc == TW_OK; i++) {
+        const struct tw_cfg_destination *destination = &cfg->destinations[i];
+        struct tw_str url = {destination->url, strcspn(destination->url, "?")};
+        uint64_t count = 0;
+        rc = tw_replay_under_way(desk, tw_str_of(destination->name), &count);
+        json_t *one = json_object();
+        tw_out_set(one, "destination", json_string(destination->name));
+        tw_out_set(one, "url", tw_out_text(url));
+        tw_out_set(one, "under_way", tw_out_count(count));
+        tw_out_add(list, one);
+    }
+    if (rc != TW_OK) {
+        json_decref(list);
+        return rc;
+    }
+    *ret_json = list;
+    return TW_OK;
+}
+
 int tw_api_agents(struct tw_call *call)
 {
     static const char *const names[] = {NULL};
     struct tw_desk_reader *desk = NULL;
     const struct tw_agent *agents = NULL;
     size_t count = 0;
+    json_t *destinations = NULL;
     int rc = tw_call_allow(call, names);
     rc = rc == TW_OK ? tw_api_desk(call, &desk) : rc;
     rc = rc == TW_OK ? tw_replay_agents(desk, call->arena, &agents, &count) : rc;
+    rc = rc == TW_OK ? destinations_json(call, desk, &destinations) : rc;
     if (rc != TW_OK) {
         return rc;
     }
@@ -187,6 +215,6 @@ int tw_api_agents(struct tw_call *call)
         tw_out_add(items, one);
     }
     json_t *json = tw_call_list(call, items, TW_STR_NULL, (int64_t)count);
-    tw_out_set(json, "destinations", json_array());
+    tw_out_set(json, "destinations", destinations);
     return tw_response_json(&call->response, 200, json);
 }

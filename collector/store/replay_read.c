@@ -65,6 +65,9 @@ static const char *const statements[TW_REPLAY_READ_COUNT] = {
                               " ORDER BY id DESC LIMIT 1",
     [TW_REPLAY_READ_PARKED] = "SELECT 1 FROM replay_item WHERE failure = ?1 AND state = 4"
                               " GROUP BY cause HAVING count(*) >= 3 LIMIT 1",
+    [TW_REPLAY_READ_UNDER_WAY] =
+        "SELECT count(*) FROM replay_item AS i WHERE i.state = 1 AND i.replay IN"
+        " (SELECT id FROM replay WHERE finished IS NULL AND destination = ?1)",
     [TW_REPLAY_READ_AGENTS] =
         "SELECT name, systems, capacity, is_online, since, heard, address, hellos, ordered,"
         " accepted, refused, malformed, strange, (SELECT count(*) FROM replay_item AS i WHERE "

@@ -173,6 +173,10 @@ struct tw_agent {
 int tw_replay_agents(struct tw_desk_reader *self, struct tw_arena *arena,
                      const struct tw_agent **ret_agents, size_t *ret_count);
 
+/* Items of replays to this destination that were sent and have not ended. */
+int tw_replay_under_way(struct tw_desk_reader *self, struct tw_str destination,
+                        uint64_t *ret_count);
+
 /* ---- commands ---- */
 
 enum tw_replay_act {

@@ -24,6 +24,7 @@ enum tw_replay_read {
     TW_REPLAY_READ_LATEST,
     TW_REPLAY_READ_PARKED,
     TW_REPLAY_READ_AGENTS,
+    TW_REPLAY_READ_UNDER_WAY,
     TW_REPLAY_READ_COUNT
 };
 /* The statement, prepared when it is first used. */

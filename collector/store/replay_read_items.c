@@ -249,3 +249,18 @@ int tw_replay_agents(struct tw_desk_reader *self, struct tw_arena *arena,
     *ret_count = count;
     return TW_OK;
 }
+
+int tw_replay_under_way(struct tw_desk_reader *self, struct tw_str destination, uint64_t *ret_count)
+{
+    sqlite3_stmt *stmt = NULL;
+    int rc = tw_replay_prepared(self, TW_REPLAY_READ_UNDER_WAY, &stmt);
+    if (rc == TW_OK) {
+        tw_db_bind_bytes(stmt, 1, destination);
+        rc = tw_db_row(stmt, NULL);
+    }
+    if (rc == TW_OK) {
+        *ret_count = (uint64_t)sqlite3_column_int64(stmt, 0);
+        (void)sqlite3_reset(stmt); /* it gave its row */
+    }
+    return rc;
+}
