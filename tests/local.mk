@@ -775,7 +775,7 @@ tests_unit_test_replay_http_LDADD = collector/libhttpout.a collector/libevent.a 
     collector/libconfig.a collector/libcore.a $(CMOCKA_LIBS) $(CURL_LIBS) $(JANSSON_LIBS) \
     $(YAML_LIBS) -lpthread
 endif
-EXTRA_DIST += tests/system/http_endpoint.py tests/system/test_replay_http.py
+EXTRA_DIST += tests/system/http_endpoint.py tests/system/test_replay_http.py tests/system/test_replay_posts.py
 tests_fuzz_fuzz_http_answer_SOURCES = tests/fuzz/fuzz_http_answer.c tests/fuzz/fuzz.h
 tests_fuzz_fuzz_http_answer_LDADD = collector/libhttpout.a collector/libevent.a \
     collector/libconfig.a collector/libcore.a $(JANSSON_LIBS) $(YAML_LIBS)

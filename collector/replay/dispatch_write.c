@@ -30,8 +30,8 @@ static int write_answers(struct tw_dispatch *self, struct tw_diag *diag)
 /* Not each try is a line of the timeline. */
 static bool is_note_due(const struct tw_dispatch *self, const struct tw_said *said)
 {
-    return said == NULL || said->noted.ns == 0 ||
-           self->now.ns - said->noted.ns >= TW_AGAIN_NOTE_MS * TW_NS_PER_MS;
+    return said == NULL || said->put_off.ns == 0 ||
+           self->now.ns - said->put_off.ns >= TW_AGAIN_NOTE_MS * TW_NS_PER_MS;
 }
 
 /* What became of a post, of an item that waits for it. */
@@ -47,11 +47,13 @@ static int write_result(struct tw_dispatch *self, const struct tw_http_result *r
         .reason = reason,
         .at = self->wall,
     };
+    char why[TW_HTTP_REASON_MAX + 64];
+    (void)snprintf(why, sizeof why, "the destination says that it has it (%s)", result->reason);
     const struct tw_outbox_end done = {
         .item = item->id,
         .state = TW_ITEM_PROVEN,
         .lets_next = true,
-        .why = reason,
+        .why = tw_str_of(why),
         .at = self->wall,
     };
     const struct tw_said *said = tw_saids_find(&self->saids, item->id);
@@ -88,6 +90,18 @@ static int write_results(struct tw_dispatch *self, struct tw_diag *diag)
 
 /* ---- ends ---- */
 
+/* Over HTTP the result of a post says more than that its time is over; it comes by then. */
+static bool is_being_posted(const struct tw_said *said)
+{
+    return said != NULL && said->hello == 0 && said->due.ns == INT64_MAX;
+}
+
+/* Each post of it came to nothing, and that is known. */
+static bool has_come_to_nothing(const struct tw_said *said)
+{
+    return said != NULL && said->hello == 0 && !said->is_uncertain;
+}
+
 static int write_overdue(struct tw_dispatch *self, struct tw_diag *diag)
 {
     int rc = TW_OK;
@@ -96,15 +110,23 @@ static int write_overdue(struct tw_dispatch *self, struct tw_diag *diag)
         const struct tw_outbox_waits *item = &self->overdue[i];
         const struct tw_replay_run *run = tw_dispatch_run(self, item->replay);
         unsigned proof_s = run == NULL ? 0 : run->row.proof_s;
+        const struct tw_said *said = tw_saids_find(&self->saids, item->item);
+        enum tw_item_state state = TW_ITEM_UNPROVEN;
+        if (!item->is_answered && is_being_posted(said)) {
+            continue;
+        }
         int shown = item->agent.len > TW_AGENT_NAME_MAX ? TW_AGENT_NAME_MAX : (int)item->agent.len;
         if (item->is_answered) {
             (void)snprintf(why, sizeof why, "accepted, no proof within %u s", proof_s);
+        } else if (has_come_to_nothing(said)) {
+            state = TW_ITEM_REFUSED;
+            (void)snprintf(why, sizeof why, "put off for %u s, nothing has happened", proof_s);
         } else {
             (void)snprintf(why, sizeof why, "no answer from %.*s within %u s", shown,
                            item->agent.ptr == NULL ? "" : item->agent.ptr, proof_s);
         }
         const struct tw_outbox_end end = {
-            .item = item->item, .state = TW_ITEM_UNPROVEN, .why = tw_str_of(why), .at = self->wall};
+            .item = item->item, .state = state, .why = tw_str_of(why), .at = self->wall};
         rc = tw_outbox_end(self->outbox, &end, diag);
     }
     return rc;
@@ -282,6 +304,8 @@ static void send_order(struct tw_dispatch *self, const struct tw_order *order)
     if (rc != TW_OK || tw_saids_put(&self->saids, order->item.id, &said) != TW_OK) {
         return; /* it is said again */
     }
+    /* What this life did not say itself may have been said by the one before. */
+    said->is_uncertain = said->is_uncertain || (said->tries == 0 && order->kind == TW_ORDER_AGAIN);
     said->hello = is_http ? 0 : order->agent->hello;
     /* over HTTP its result says when */
     said->due.ns = is_http ? INT64_MAX : self->now.ns + TW_AGAIN_MS * TW_NS_PER_MS;
@@ -298,7 +322,8 @@ static void put_off(struct tw_dispatch *self)
         struct tw_said *said = tw_saids_find(&self->saids, result->item);
         if (said != NULL) {
             said->due.ns = self->now.ns + result->after_ms * TW_NS_PER_MS;
-            said->noted = is_note_due(self, said) ? self->now : said->noted;
+            said->put_off = is_note_due(self, said) ? self->now : said->put_off;
+            said->is_uncertain = said->is_uncertain || result->verdict == TW_HTTP_UNKNOWN;
         }
     }
 }

@@ -14,11 +14,13 @@
 
 struct tw_said {
     uint64_t item;
-    uint64_t hello;  /* of the agent (struct tw_agent); 0: to a destination over HTTP */
-    tw_mono_t due;   /* say it again */
-    tw_mono_t noted; /* in its timeline last; 0: never */
-    unsigned tries;  /* how often it was said */
-    bool is_kept;    /* see tw_saids_sweep */
+    uint64_t hello;    /* of the agent (struct tw_agent); 0: to a destination over HTTP */
+    tw_mono_t due;     /* say it again */
+    tw_mono_t noted;   /* in its timeline last; 0: never */
+    tw_mono_t put_off; /* likewise, that it was put off */
+    unsigned tries;    /* how often it was said */
+    bool is_uncertain; /* over HTTP: of a post of it is not known that it came to nothing */
+    bool is_kept;      /* see tw_saids_sweep */
 };
 struct tw_saids {
     struct tw_said *items; /* ascending by item */
