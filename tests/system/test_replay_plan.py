@@ -7,20 +7,24 @@ many it is sent; what has changed since is refused.
 The agent has said hello and is killed before anything is started, and what is started is paused
 before another one comes: it stays waiting, whatever the tower can send.
 
-PLAN_ORDERS (1500): failures of the group; more than a page and more than can be named.
+PLAN_ORDERS (1500): failures of the group; more than a page and more than can be named. PLAN_KILLS (6)
+while a replay is being started.
 """
 import concurrent.futures
 import os
+import random
 import sys
 import tempfile
+import time
 import urllib.parse
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from replay_kit import PAGE, Agent, call, config, fail_all, items, plan, read  # noqa: E402
 from tap import Tap  # noqa: E402
-from tower import Tower  # noqa: E402
+from tower import Tower, wait_until  # noqa: E402
 
 ORDERS = int(os.environ.get("PLAN_ORDERS", "1500"))
+KILLS = int(os.environ.get("PLAN_KILLS", "6"))
 CHANGES = 2
 THREADS = 8
 TOKEN = "0" * 32
@@ -222,6 +226,52 @@ def raced(tap, tower):
     return next(answer["id"] for status, answer in answers if status == 202)
 
 
+def press_until_answered(tower, planned, key):
+    """The same order again and again, as a browser does whose answer never came."""
+    def answered():
+        status, answer = start(tower, planned, key, rate=1, canary=1)
+        return (status, answer) if status not in (0, 503) else None
+    return wait_until(answered, "an answer to the order", timeout=60, interval=0.1)
+
+
+def killed(tap, tower, agent):
+    """kill -9 while a replay is being started: it is there whole, once, or not at all. The first
+    time only how long starting takes is measured."""
+    rng = random.Random(KILLS)
+    wrong = []
+    unanswered = 0
+    took = 60
+    for cycle in range(KILLS + 1):
+        agent.kill()  # a new one says hello at once
+        agent.start()
+        agent.wait_online()
+        known = {one["id"] for one in tower.get("/api/v1/replays?limit=1000")["items"]}
+        for number in known:
+            call(tower, "replays/%d/cancel" % number, {"reason": "the next one"})
+        planned = plan(tower, filter={"system": "loyalty"})
+        key = "kill-%d" % cycle
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            begun = time.monotonic()
+            first = pool.submit(start, tower, planned, key, rate=1, canary=1)
+            concurrent.futures.wait([first], rng.random() * took)
+            if cycle == 0:
+                took = time.monotonic() - begun
+            tower.kill()
+            unanswered += first.result()[0] == 0
+        tower.start()
+        status, answer = press_until_answered(tower, planned, key)
+        now = {one["id"] for one in tower.get("/api/v1/replays?limit=1000")["items"]}
+        if status != 202 or now - known != {answer["id"]}:
+            wrong.append((cycle, status, answer, now - known))
+            continue
+        found = items(tower, answer["id"])
+        if len(found) != planned["count"] or answer["count"] != planned["count"]:
+            wrong.append((cycle, planned["count"], answer["count"], len(found)))
+    tap.ok(not wrong, "%d kills while a replay is started: it is there once, whole" % KILLS, wrong)
+    tap.ok(unanswered > 0, "some of them before the answer", (unanswered, took))
+    tap.note("%d of %d were killed before they were answered (%.3f s)" % (unanswered, KILLS, took))
+
+
 def main():
     """All of it, on one tower."""
     with Tap() as tap, tempfile.TemporaryDirectory() as place, \
@@ -251,6 +301,7 @@ def main():
             agent.wait_online()
             occupied(tap, tower, group, number)
             raced(tap, tower)
+            killed(tap, tower, agent)
         finally:
             agent.kill()
 

@@ -300,6 +300,49 @@ static void start__overridden_ones__want_a_reason_of_their_own(void **state)
                      1);
 }
 
+/* Texts that mean something to SQL and JSON, and are no UTF-8, come through as they are. */
+static void start__hostile_bytes__are_only_bytes(void **state)
+{
+    (void)state;
+    static const char hostile[] = "\xff'\"); DROP TABLE failure; --%s\\";
+    const struct tw_str system = {hostile, sizeof hostile - 1};
+    char hex[2 * sizeof hostile];
+    struct tw_replay_order order;
+    const uint64_t one[] = {1};
+    for (size_t i = 0; i < system.len; i++) {
+        (void)snprintf(hex + 2 * i, 3, "%02x", (unsigned char)hostile[i]);
+    }
+    add(&(struct failed){.failed_n = 1});
+    sqlf("UPDATE failure SET object_id = x'%s', object_scope = x'%s', store = x'%s'", hex, hex,
+         hex);
+    sqlf("UPDATE failure_group SET system = x'%s', label = x'%s'", hex, hex);
+    struct tw_plan_ask ask = ask_of(TW_PLAN_BY_FAILURES, one, 1);
+    ask.http = &system;
+    ask.http_count = 1;
+    ask.selection = system;
+    ask.actor = system;
+    assert_int_equal(make(&ask), TW_OK);
+    assert_true(tw_str_equal(world.plan.destination, system));
+    assert_int_equal(world.plan.count, 1);
+    order = order_of("'\")--");
+    order.actor = system;
+    order.reason = system;
+    order.address = system;
+    check_outcome(&order, TW_REPLAY_STARTED);
+    assert_true(tw_str_equal(world.started.destination, system));
+    assert_true(tw_str_equal(world.started.reason, system));
+    sqlf("CREATE TEMP TABLE wanted AS SELECT x'%s' AS text", hex);
+    assert_int_equal(number("SELECT count(*) FROM replay_item, wanted WHERE object_id = text"
+                            " AND object_scope = text AND store = text"),
+                     1);
+    assert_int_equal(number("SELECT count(*) FROM replay, wanted WHERE destination = text"
+                            " AND selection = text AND actor = text"),
+                     1);
+    assert_int_equal(number("SELECT json_valid(CAST(detail AS TEXT)) FROM audit"), 1);
+    check_outcome(&order, TW_REPLAY_REPEATED);
+    sql("DROP TABLE wanted");
+}
+
 static void start__what_is_out_of_bounds__is_refused(void **state)
 {
     (void)state;
@@ -415,6 +458,7 @@ int main(void)
         CASE(start__what_was_looked_at_and_left_out__is_no_change),
         CASE(start__many_changes__are_counted_and_ten_are_named),
         CASE(start__overridden_ones__want_a_reason_of_their_own),
+        CASE(start__hostile_bytes__are_only_bytes),
         CASE(start__what_is_out_of_bounds__is_refused),
         CASE(start__what_cannot_be_written__is_nothing_at_all),
         CASE(start__the_audit__is_written_first),
