@@ -7,8 +7,8 @@ many it is sent; what has changed since is refused.
 The agent has said hello and is killed before anything is started, and what is started is paused
 before another one comes: it stays waiting, whatever the tower can send.
 
-PLAN_ORDERS (1500): failures of the group; more than a page and more than can be named. PLAN_KILLS (6)
-while a replay is being started.
+PLAN_ORDERS (1500): failures of the group; more than a page and more than can be named.
+PLAN_KILLS (6) while a replay is being started.
 """
 import concurrent.futures
 import os
