@@ -30,6 +30,7 @@ CYCLES = int(os.environ.get("REPLAY_CYCLES", "12"))
 PACE = {"rate": 1000, "canary": 1, "stop_after_failures": 100000, "stop_percent": 100}
 ALL = {"filter": {"system": "loyalty"}, "destination": "loyalty"}
 ROUNDS_MAX = 40
+ORDERS_A_CYCLE = 12  # so that there is something under way at every kill
 
 
 def effects(agent):
@@ -156,17 +157,18 @@ class Judge:
 def kills(tap):
     """kill -9 at random while replays are under way."""
     rng = random.Random(15)
-    orders = ["k%04d" % number for number in range(max(20, CYCLES * 3))]
-    replays = []
+    orders = ["k%04d" % number for number in range(CYCLES * ORDERS_A_CYCLE)]
+    replays, busy = [], 0
     with tempfile.TemporaryDirectory() as place, \
             Tower(config=config(place, 8)) as tower:
         agent = Agent(tower, "--misbehave", "drop-accept=0.05,refuse=0.01").start()
         try:
             fail_all(tower, orders, 8)
             agent.wait_online()
-            for cycle in range(CYCLES):
+            for _ in range(CYCLES):
                 begin(tower, agent, replays, rate=60)
-                time.sleep(rng.uniform(0.05, 1.5))
+                time.sleep(rng.uniform(0.05, 1.2))
+                busy += not is_over(read(tower, replays[-1]))
                 victim = rng.choice(["tower", "agent", "both"])
                 if victim != "agent":
                     tower.kill()
@@ -176,6 +178,7 @@ def kills(tap):
                 if victim != "agent":
                     tower.start()
                 agent.wait_online()
+            tap.ok(busy >= CYCLES * 0.9, "%d of %d kills met a replay under way" % (busy, CYCLES))
             settle(tower, agent, replays)
             judge(tap, tower, agent, replays, len(orders) * 8)
         finally:
