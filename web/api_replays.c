@@ -254,6 +254,23 @@ static json_t *estimate_json(const struct tw_replay *replay)
     return tw_out_count((waiting + replay->rate - 1) / replay->rate);
 }
 
+/* Which fields were changed: their values are of a payload. */
+static json_t *edit_json(struct tw_str text)
+{
+    size_t index = 0;
+    json_t *op = NULL;
+    json_t *paths = text.len == 0 ? json_null() : json_array();
+    json_t *edit = text.len == 0 ? NULL : json_loadb(text.ptr, text.len, 0, NULL);
+    json_array_foreach (edit, index, op) {
+        json_t *one = json_object();
+        tw_out_set(one, "path", json_incref(json_object_get(op, "path")));
+        tw_out_set(one, "removed", json_boolean(json_object_get(op, "remove") != NULL));
+        tw_out_add(paths, one);
+    }
+    json_decref(edit);
+    return paths;
+}
+
 int tw_api_replay_json(struct tw_call *call, uint64_t id, const struct tw_replay_left *left,
                        json_t **ret_json)
 {
@@ -273,6 +290,10 @@ int tw_api_replay_json(struct tw_call *call, uint64_t id, const struct tw_replay
     json_t *json = replay_json(&replay);
     tw_out_set(json, "selection", selection_json(replay.selection));
     tw_out_set(json, "override_reason", tw_api_word(replay.override_reason));
+    tw_out_set(json, "edit", edit_json(replay.edit));
+    tw_out_set(json, "needs_approval", json_boolean(replay.needs_approval));
+    tw_out_set(json, "approver", tw_api_word(replay.approver));
+    tw_out_set(json, "approved", tw_out_time(replay.approved));
     tw_out_set(json, "begun", tw_out_time(replay.begun));
     tw_out_set(json, "full", tw_out_time(replay.full));
     tw_out_set(json, "rate", json_integer(replay.rate));

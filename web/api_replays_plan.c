@@ -4,6 +4,7 @@
 #include "config.h"
 #include "store/plan.h"
 #include "web/api_replays.h"
+#include "web/replay_edit.h"
 
 #define TEXT_MAX 255 /* bytes of a name */
 
@@ -347,7 +348,8 @@ static void set_defaults(const struct tw_cfg *cfg, const struct tw_plan *plan, j
     tw_out_set(json, "estimate_seconds", tw_out_seconds((int64_t)ms * TW_NS_PER_MS));
 }
 
-static json_t *plan_json(struct tw_call *call, const struct tw_plan *plan)
+/* Takes `edit`, which may be NULL. */
+static json_t *plan_json(struct tw_call *call, const struct tw_plan *plan, json_t *edit)
 {
     json_t *json = json_object();
     json_t *left_out = json_array();
@@ -378,6 +380,8 @@ static json_t *plan_json(struct tw_call *call, const struct tw_plan *plan)
     tw_out_set(json, "already_done", tw_out_count(plan->reasons[TW_PLAN_DONE].count));
     tw_out_set(json, "unreplayable", left_out);
     tw_out_set(json, "overridden", overridden);
+    tw_out_set(json, "edit", edit == NULL ? json_null() : edit);
+    tw_out_set(json, "may_edit", json_boolean(call->web->cfg->replay.may_edit));
     set_defaults(call->web->cfg, plan, json);
     return json;
 }
@@ -385,6 +389,8 @@ static json_t *plan_json(struct tw_call *call, const struct tw_plan *plan)
 static int answer_plan(struct tw_call *call, json_t *body)
 {
     struct tw_plan plan;
+    json_t *edit = NULL;
+    bool is_answered = false;
     struct tw_plan_ask ask = {
         .dir = call->web->cfg->store.dir,
         .actor = tw_str_of(call->principal->name),
@@ -397,10 +403,17 @@ static int answer_plan(struct tw_call *call, json_t *body)
     rc = rc == TW_OK ? read_override(call, body, &ask) : rc;
     rc = rc == TW_OK ? set_financial(call, &ask) : rc;
     rc = rc == TW_OK ? set_http(call, &ask) : rc;
+    rc = rc == TW_OK ? tw_replay_edit_read(call, body, &ask, &edit, &is_answered) : rc;
+    if (is_answered) {
+        return rc;
+    }
     rc = rc == TW_OK ? tw_plan_make(&ask, call->reader, call->arena, &plan, &call->diag) : rc;
+    if (rc != TW_OK) {
+        json_decref(edit);
+    }
     switch (rc) {
     case TW_OK:
-        return tw_response_json(&call->response, 200, plan_json(call, &plan));
+        return tw_response_json(&call->response, 200, plan_json(call, &plan, edit));
     case TW_EINVAL:
         return tw_call_problem(call, TW_WEB_PROBLEM_BODY, "%s", call->diag.text);
     case TW_ELIMIT:
@@ -418,8 +431,8 @@ static int answer_plan(struct tw_call *call, json_t *body)
 int tw_api_replay_plan(struct tw_call *call)
 {
     static const char *const names[] = {NULL};
-    static const char *const keys[] = {"group",  "failures",    "runs",     "events",
-                                       "filter", "destination", "override", NULL};
+    static const char *const keys[] = {"group",       "failures", "runs", "events", "filter",
+                                       "destination", "override", "edit", NULL};
     int rc = tw_call_allow(call, names);
     if (rc != TW_OK) {
         return rc;

@@ -20,7 +20,7 @@ web_libweb_a_SOURCES = \
     web/api_failures.c web/api_failures.h \
     web/api_replay_acts.c \
     web/api_replay_items.c \
-    web/api_replays_plan.c web/api_replays_start.c \
+    web/replay_edit.c web/replay_edit.h web/api_replays_plan.c web/api_replays_start.c \
     web/api_replays.c web/api_replays.h \
     web/api_stores.c \
     web/api_stream.c \

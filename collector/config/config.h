@@ -196,7 +196,9 @@ struct tw_cfg {
         int64_t stop_percent;
         int64_t proof_s;   /* an item that is not proven so long after it was sent is unproven */
         int64_t under_way; /* items of one replay that are sent and have not ended */
-    } replay;              /* what is meant where a replay does not say */
+        bool may_edit;     /* an event may be changed before it is sent again */
+        struct tw_cfg_strings money_words; /* in names of fields: a change wants a second person */
+    } replay;                              /* what is meant where a replay does not say */
     struct tw_cfg_tap *taps;
     size_t tap_count;
     struct tw_cfg_object *objects;

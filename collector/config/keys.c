@@ -259,6 +259,18 @@ static const struct tw_cfg_key replay_keys[] = {
             "An item that is not proven so long after it was sent is unproven."),
     INT_KEY(IN_CFG(replay.under_way), "under-way", "items", 1, 10000, 500,
             "Items of one replay that are sent and have not ended, at the most."),
+    {.name = "edit",
+     .type = TW_CFG_BOOL,
+     .offset = IN_CFG(replay.may_edit),
+     .initial = false,
+     .help = "Whether an event may be changed before it is sent again. The stored one stays as it "
+             "is."},
+    {.name = "money-words",
+     .type = TW_CFG_LIST,
+     .offset = IN_CFG(replay.money_words),
+     .text = "amount|price|total|tax|discount|currency|cost|fee|refund",
+     .help = "A change of a field with one of these words in its name, whatever the case, or "
+             "of an event of a financial workflow, is sent when a second person has approved it."},
 };
 
 static const struct tw_cfg_key system_keys[] = {

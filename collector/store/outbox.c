@@ -13,10 +13,11 @@
 #define CHECKPOINT_EVERY 200 /* transactions between two checkpoints of the journal */
 
 /* Of `replay_item AS i JOIN replay AS r JOIN failure AS f`, in the order in which they are read. */
-#define ITEM_COLUMNS                                                                       \
-    "i.id, i.replay, i.replayid, i.attempt, i.event_n, i.failed_n, i.object_type,"         \
-    " i.object_scope, i.object_id, f.state, f.archived, i.state, i.answered IS NOT NULL,"  \
-    " r.destination, i.idempotency_key, i.agent, i.deadline, r.edit FROM replay_item AS i" \
+#define ITEM_COLUMNS                                                                      \
+    "i.id, i.replay, i.replayid, i.attempt, i.event_n, i.failed_n, i.object_type,"        \
+    " i.object_scope, i.object_id, f.state, f.archived, i.state, i.answered IS NOT NULL," \
+    " r.destination, i.idempotency_key, i.agent, i.deadline,"                             \
+    " CASE WHEN i.is_asked THEN r.edit END FROM replay_item AS i"                         \
     " JOIN replay AS r ON r.id = i.replay LEFT JOIN failure AS f ON f.id = i.failure"
 
 /* Numbers in statements: replay.state 0 running, 2 stopped, 4 done, 3 cancelled; replay_item.state

@@ -157,17 +157,23 @@ static int write_plan(struct tw_plan_work *self)
     rc = rc == TW_OK ? tw_plan_number(self->db, "SELECT count(*) FROM temp.item", NULL, 0, &items,
                                       self->diag)
                      : rc;
-    const struct tw_desk_value values[] = {
-        TW_DESK_BYTES(tw_str_of(plan->token)), TW_DESK_NUMBER(ask->now.ns),
-        TW_DESK_NUMBER(plan->expires.ns),      TW_DESK_BYTES(ask->actor),
-        TW_DESK_BYTES(plan->destination),      TW_DESK_BYTES(ask->selection),
-        TW_DESK_NUMBER(ask->override),         TW_DESK_NUMBER(items)};
+    const struct tw_desk_value values[] = {TW_DESK_BYTES(tw_str_of(plan->token)),
+                                           TW_DESK_NUMBER(ask->now.ns),
+                                           TW_DESK_NUMBER(plan->expires.ns),
+                                           TW_DESK_BYTES(ask->actor),
+                                           TW_DESK_BYTES(plan->destination),
+                                           TW_DESK_BYTES(ask->selection),
+                                           TW_DESK_NUMBER(ask->override),
+                                           TW_DESK_NUMBER(items),
+                                           TW_DESK_BYTES(ask->edit),
+                                           TW_DESK_NUMBER(ask->needs_approval)};
     rc = rc == TW_OK ? tw_db_exec(self->db, "BEGIN IMMEDIATE", self->diag) : rc;
     rc = rc == TW_OK ? make_room(self, items) : rc;
     rc = rc == TW_OK ? tw_plan_run(self->db,
                                    "INSERT INTO main.plan(token, created, expires, actor,"
-                                   " destination, selection, override, items)"
-                                   " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                                   " destination, selection, override, items, edit,"
+                                   " needs_approval)"
+                                   " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
                                    values, sizeof values / sizeof values[0], NULL, self->diag)
                      : rc;
     const struct tw_desk_value id[] = {TW_DESK_NUMBER(sqlite3_last_insert_rowid(self->db))};
@@ -196,6 +202,9 @@ int tw_plan_make(const struct tw_plan_ask *ask, struct tw_reader *reader, struct
     rc = rc == TW_OK ? tw_plan_judge(&work) : rc;
     rc = rc == TW_OK ? tw_plan_sum(&work) : rc;
     rc = rc == TW_OK ? tw_db_exec(work.db, "COMMIT", diag) : rc;
+    if (rc == TW_OK && ask->edit.len > 0 && (plan.asked != 1 || plan.count - plan.held != 1)) {
+        rc = tw_diag_set(diag, TW_EINVAL, "'edit' is of one failure that can be replayed");
+    }
     rc = rc == TW_OK ? write_plan(&work) : rc;
     if (work.db != NULL && sqlite3_get_autocommit(work.db) == 0) {
         (void)tw_db_exec(work.db, "ROLLBACK", NULL); /* closing does it too */

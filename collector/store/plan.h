@@ -69,6 +69,8 @@ struct tw_plan_ask {
     struct tw_plan_filter filter;
     struct tw_str destination;      /* absent: the one that all asked have */
     struct tw_str selection;        /* JSON, kept for who looks later */
+    struct tw_str edit;             /* changes to the one that is asked for, JSON; absent: none */
+    bool needs_approval;            /* of another person, before anything is sent */
     unsigned override;              /* TW_OVERRIDE_* */
     const struct tw_str *financial; /* names of workflows */
     size_t financial_count;
@@ -129,7 +131,8 @@ struct tw_plan {
     tw_wall_t last;
     struct tw_plan_reason reasons[TW_PLAN_VERDICT_COUNT]; /* of what is left out */
 };
-/* Texts go to the arena. TW_EINVAL: it cannot be planned as asked, the diag says why; TW_ELIMIT:
+/* Texts go to the arena. With an edit it is TW_EINVAL unless one failure is asked for and would be
+ * replayed. TW_EINVAL: it cannot be planned as asked, the diag says why; TW_ELIMIT:
  * too much; TW_ENOTFOUND also for a group that is not there. */
 int tw_plan_make(const struct tw_plan_ask *ask, struct tw_reader *reader, struct tw_arena *arena,
                  struct tw_plan *ret_plan, struct tw_diag *diag);

@@ -14,7 +14,7 @@
 #define REPLAY_COLUMNS                                                                          \
     "id, created, actor, reason, override_reason, destination, selection, state, why, changed," \
     " rate, canary, stop_failures, stop_percent, proof_s, begun, full, finished, phase, "       \
-    "phase_detail"
+    "phase_detail, edit, needs_approval, approver, approved"
 #define PARTS_OF(column, number)                                              \
     "SELECT " column ", count(*) AS n FROM replay_item WHERE replay = ?1 AND" \
     " state = " number " GROUP BY 1 ORDER BY n DESC, 1 LIMIT ?2"
@@ -172,7 +172,8 @@ static int take_replay(sqlite3_stmt *stmt, struct tw_arena *arena, struct tw_rep
     } texts[] = {
         {2, &replay.actor},       {3, &replay.reason},        {4, &replay.override_reason},
         {5, &replay.destination}, {6, &replay.selection},     {8, &replay.why},
-        {18, &replay.phase},      {19, &replay.phase_detail},
+        {18, &replay.phase},      {19, &replay.phase_detail}, {20, &replay.edit},
+        {22, &replay.approver},
     };
     const struct {
         int column;
@@ -189,6 +190,8 @@ static int take_replay(sqlite3_stmt *stmt, struct tw_arena *arena, struct tw_rep
     replay.begun.ns = sqlite3_column_int64(stmt, 15); /* NULL is 0 */
     replay.full.ns = sqlite3_column_int64(stmt, 16);
     replay.finished.ns = sqlite3_column_int64(stmt, 17);
+    replay.needs_approval = sqlite3_column_int64(stmt, 21) != 0;
+    replay.approved.ns = sqlite3_column_int64(stmt, 23);
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
         int64_t value = sqlite3_column_int64(stmt, numbers[i].column);
         *numbers[i].number = value < 0 ? 0 : value > UINT32_MAX ? UINT32_MAX : (uint32_t)value;

@@ -48,6 +48,10 @@ struct tw_replay {
     tw_wall_t finished;  /* 0: something is waiting or sent */
     struct tw_str phase; /* a word: what it does now; absent: nothing yet */
     struct tw_str phase_detail;
+    struct tw_str edit; /* JSON, changes to its event (replay/edit.h); absent: none */
+    bool needs_approval;
+    struct tw_str approver; /* absent: nobody yet */
+    tw_wall_t approved;
     uint64_t count;
     uint64_t counts[TW_ITEM_STATE_COUNT];
     struct tw_replay_money *money; /* by state, then currency */

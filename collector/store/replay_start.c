@@ -27,6 +27,8 @@ struct start {
     char token[TW_PLAN_TOKEN_LEN + 1];
     uint64_t plan;
     struct tw_str selection;
+    struct tw_str edit;
+    bool needs_approval;
 };
 
 /* ---- what is asked for ---- */
@@ -135,7 +137,8 @@ static int find_plan(struct start *self)
                                            TW_DESK_NUMBER(self->order->now.ns)};
     sqlite3_stmt *stmt = NULL;
     int rc = tw_plan_prepare(self->db,
-                             "SELECT id, destination, selection FROM plan WHERE token = ?1"
+                             "SELECT id, destination, selection, edit, needs_approval FROM plan"
+                             " WHERE token = ?1"
                              " AND expires > ?2",
                              values, 2, &stmt, self->diag);
     rc = rc == TW_OK ? tw_db_row(stmt, self->diag) : rc;
@@ -143,6 +146,8 @@ static int find_plan(struct start *self)
         self->plan = (uint64_t)sqlite3_column_int64(stmt, 0);
         rc = tw_column_copy(stmt, 1, self->arena, &self->started->destination);
         rc = rc == TW_OK ? tw_column_copy(stmt, 2, self->arena, &self->selection) : rc;
+        rc = rc == TW_OK ? tw_column_copy(stmt, 3, self->arena, &self->edit) : rc;
+        self->needs_approval = sqlite3_column_int64(stmt, 4) != 0;
     } else if (rc == TW_ENOTFOUND) {
         self->started->outcome = TW_REPLAY_NO_PLAN;
         rc = TW_OK;
@@ -305,13 +310,16 @@ static int write_replay(struct start *self)
         TW_DESK_NUMBER(order->stop_failures),
         TW_DESK_NUMBER(order->stop_percent),
         TW_DESK_NUMBER(order->proof_s),
+        TW_DESK_NUMBER(self->needs_approval ? TW_REPLAY_AWAITING : TW_REPLAY_RUNNING),
+        TW_DESK_BYTES(self->edit),
+        TW_DESK_NUMBER(self->needs_approval),
     };
     return tw_plan_run(self->db,
                        "INSERT INTO replay(id, token, plan, created, actor, address, reason,"
                        " override_reason, destination, selection, request_key, request_hash, state,"
-                       " changed, rate, canary, stop_failures, stop_percent, proof_s)"
-                       " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 0, ?4, ?13,"
-                       " ?14, ?15, ?16, ?17)",
+                       " changed, rate, canary, stop_failures, stop_percent, proof_s, edit,"
+                       " needs_approval) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12,"
+                       " ?18, ?4, ?13, ?14, ?15, ?16, ?17, ?19, ?20)",
                        values, sizeof values / sizeof values[0], NULL, self->diag);
 }
 
