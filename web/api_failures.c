@@ -230,13 +230,14 @@ int tw_api_failures(struct tw_call *call)
 
 /* ---- one group ---- */
 
-int tw_api_numbered_path(struct tw_call *call, const char *what, uint64_t *ret_group,
+int tw_api_numbered_path(struct tw_call *call, const char *what, uint64_t *ret_number,
                          struct tw_str *ret_rest)
 {
     struct tw_str rest = call->request->rest;
     const char *slash = rest.len == 0 ? NULL : memchr(rest.ptr, '/', rest.len);
     struct tw_str number = {rest.ptr, slash == NULL ? rest.len : (size_t)(slash - rest.ptr)};
-    if (tw_parse_number(number, ret_group) != TW_OK || *ret_group == 0 || *ret_group > INT64_MAX) {
+    if (tw_parse_number(number, ret_number) != TW_OK || *ret_number == 0 ||
+        *ret_number > INT64_MAX) {
         return tw_diag_set(&call->diag, TW_ENOTFOUND, "a %s is named by its number", what);
     }
     *ret_rest =

@@ -119,6 +119,21 @@ async function look(page) {
   await page.click("#plan-start");
   await sleep(500);
   same(await replays(), [], "without a reason nothing is started");
+  ok(
+    /Say why/.test(await textOf(page, "dialog [role=alert]")) &&
+      (await page.evaluate(() => document.activeElement.name === "reason")),
+    "and it is asked for",
+  );
+  await page.fill("textarea[name=reason]", "x");
+  await page.click(".pace summary");
+  await page.fill("input[name=rate]", "0");
+  await page.click(".pace summary");
+  await page.click("#plan-start");
+  ok(
+    /from 1 to 1000/.test(await textOf(page, "dialog .note.bad")) &&
+      (await page.evaluate(() => document.activeElement.name === "rate")),
+    "a pace that is none is said to be, where it stands",
+  );
   await page.keyboard.press("Escape");
   await page.keyboard.press("Escape");
   await until(page, () => !document.querySelector("dialog"));

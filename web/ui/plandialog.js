@@ -185,11 +185,17 @@ function reasonField(state, name, words) {
       maxlength="500"
       required
       ?readonly=${Boolean(state.order)}
+      aria-invalid=${state.missing === name ? "true" : "false"}
       .value=${live(state[name])}
       @input=${(input) => {
         state[name] = input.target.value;
+        if (state.missing === name) {
+          state.missing = "";
+          state.draw();
+        }
       }}
     ></textarea>
+    ${state.missing === name ? html`<span class="error-note" role="alert">Say why: it is kept with the replay.</span>` : nothing}
   </label>`;
 }
 
@@ -261,7 +267,7 @@ function chooser(state) {
 
 function content(state) {
   const isReady = state.plan && !state.isPlanning && state.plan.count > 0;
-  return html`<form method="dialog" @submit=${(submit) => start(state, submit)}>
+  return html`<form method="dialog" novalidate @submit=${(submit) => start(state, submit)}>
     <div class="plan-body">
       <h2 id="plan-title" tabindex="-1">${state.title}</h2>
       ${state.destinations.length > 1 ? chooser(state) : nothing}
@@ -280,7 +286,7 @@ function content(state) {
       <p class="dim" role="status">
         ${state.isBusy ? "Starting …" : isReady && !state.fault ? "Nothing is sent yet." : nothing}
       </p>
-      <button type="button" @click=${() => state.close()}>Close</button>
+      <button type="button" ?disabled=${state.isBusy} @click=${() => state.close()}>Close</button>
       ${
         isReady
           ? html`<button
@@ -342,6 +348,8 @@ async function plan(state) {
   state.draw();
   const ask = { ...state.ask };
   if (state.destination) ask.destination = state.destination;
+  if (ask.filter && Object.keys(ask.filter).length === 0)
+    ask.filter = { system: state.destination };
   if (state.override.size) ask.override = [...state.override];
   try {
     const answer = await post("/replays/plan", ask);
@@ -358,6 +366,31 @@ async function plan(state) {
   state.draw();
 }
 
+// What a person must still say; said where it is missing.
+function isComplete(state, form) {
+  const wrong = PACE.find(([name, , min, max]) => {
+    const value = Number(state.pace[name]);
+    return !Number.isInteger(value) || value < min || value > max || state.pace[name] === "";
+  });
+  if (wrong) {
+    const [name, words, min, max] = wrong;
+    state.isPaceOpen = true;
+    state.fault = {
+      title: "The pace is not complete",
+      words: words + ": from " + min + " to " + max,
+    };
+    state.draw();
+    form.elements[name].focus();
+    return false;
+  }
+  const needed = form.elements.override_reason ? ["reason", "override_reason"] : ["reason"];
+  state.missing = needed.find((name) => !state[name].trim()) || "";
+  if (!state.missing) return true;
+  state.draw();
+  form.elements[state.missing].focus();
+  return false;
+}
+
 // One click, one effect: while it is under way, and after it has done, nothing begins it again; and
 // the key makes the tower take the same order once, whatever the network does.
 async function start(state, submit) {
@@ -367,10 +400,7 @@ async function start(state, submit) {
     const body = { plan: state.plan.plan, reason: state.reason.trim() };
     for (const [name] of PACE) body[name] = Number(state.pace[name]);
     if (state.override_reason.trim()) body.override_reason = state.override_reason.trim();
-    if (!body.reason) {
-      submit.target.elements.reason.focus();
-      return;
-    }
+    if (!isComplete(state, submit.target)) return;
     state.order = { body, key: state.key };
   }
   state.isBusy = true;
@@ -393,6 +423,8 @@ async function start(state, submit) {
   }
   state.isBusy = false;
   state.draw();
+  const next = submit.target.querySelector("#plan-again, #plan-start:not(:disabled)");
+  if (next) next.focus();
 }
 
 export function openPlan({ ask, noun, title, runbook, destinations, go }) {
@@ -412,6 +444,7 @@ export function openPlan({ ask, noun, title, runbook, destinations, go }) {
     pace: {},
     reason: "",
     override_reason: "",
+    missing: "", // what must still be said
     key: newKey(),
     number: 0,
     draw: () => render(content(state), dialog),
@@ -424,6 +457,8 @@ export function openPlan({ ask, noun, title, runbook, destinations, go }) {
     state.number++;
     dialog.remove();
   });
+  // What is under way is waited for: it would be told to nobody.
+  dialog.addEventListener("cancel", (cancel) => state.isBusy && cancel.preventDefault());
   // What is linked opens beside it, so that the plan stays.
   dialog.addEventListener("click", (click) => {
     const anchor = click.target.closest("a[href]");

@@ -75,6 +75,8 @@ export const page = {
     const open = groups.reduce((sum, group) => sum + group.count, 0);
     const fresh = groups.filter((group) => group.new).length;
     const worth = sumOf(groups);
+    const shown = context.params.get("state") || "open";
+    const isNarrowed = Boolean(context.params.get("groups.filter"));
     const place = ["store", "region"].filter((name) => context.params.get(name));
     return html`<div class="page-head">
         <h1 class="total">
@@ -97,13 +99,15 @@ export const page = {
           ${choice(context, "state", "Shown", ["open", "snoozed", "all"], "open")}
           <span class="grow"></span>
           ${
-            groups.length
+            groups.length && shown !== "snoozed"
               ? html`<button
                   type="button"
                   id="replay-shown"
+                  ?disabled=${isNarrowed}
+                  title=${isNarrowed ? "Not while words filter the table: a replay does not know them" : nothing}
                   @click=${() => planShown(context, groups)}
                 >
-                  Replay what is shown …
+                  ${failures.snoozed && shown !== "all" ? "Replay these and the snoozed …" : "Replay what is shown …"}
                 </button>`
               : nothing
           }
