@@ -11,6 +11,7 @@ import {
   open,
   picture,
   PAGES,
+  replays,
   run,
   same,
   settled,
@@ -335,9 +336,10 @@ function estate() {
   startTower("estate");
 }
 
-function begin() {
+async function begin() {
   estate();
-  return fillEstate();
+  await fillEstate();
+  await replays();
 }
 
 await run(begin, liveCounters, inPlace, rowsMove, paused, pausedPages, slow, faulty, loss);

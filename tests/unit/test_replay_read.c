@@ -380,8 +380,7 @@ static void mark__changes_of_replays_and_agents__and_nothing_else_change_it(void
         "UPDATE replay SET state = 2, changed = 7 WHERE id = 1",
         "UPDATE replay SET finished = 7 WHERE id = 1",
         "INSERT INTO audit(at, actor, action, subject, outcome) VALUES(1, 'a', 'b', 'c', 'd')",
-        "INSERT INTO agent(name, systems, capacity, is_online, since, heard)"
-        " VALUES('mw-1', '[]', 1, 1, 5, 5)",
+        "INSERT INTO agent(name, systems, capacity, is_online, since, heard) VALUES(1,2,3,1,5,5)",
         "UPDATE agent SET is_online = 0, since = 6",
     };
     uint64_t before = 0;
