@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "store/migrate.h"
 #include "store/outbox_internal.h"
@@ -11,6 +12,7 @@
 
 #define CACHE_KIB        4096
 #define CHECKPOINT_EVERY 200 /* transactions between two checkpoints of the journal */
+#define BUSY_PAUSE_MS    1
 
 /* Of `replay_item AS i JOIN replay AS r JOIN failure AS f`, in the order in which they are read. */
 #define ITEM_COLUMNS                                                                      \
@@ -97,6 +99,19 @@ static int check_version(sqlite3 *db, const struct tw_schema *schema, struct tw_
     return rc;
 }
 
+/* SQLite's own handler sleeps for up to a tenth of a second between two tries; the desk, which has
+ * one portion after the other to write, would let nobody in. Its pauses are a few milliseconds. */
+static int wait_a_little(void *context, int tries)
+{
+    (void)context;
+    const struct timespec pause = {.tv_nsec = BUSY_PAUSE_MS * TW_NS_PER_MS};
+    if (tries >= TW_OUTBOX_BUSY_MS / BUSY_PAUSE_MS) {
+        return 0;
+    }
+    (void)nanosleep(&pause, NULL); /* interrupted: the next try is early */
+    return 1;
+}
+
 static int open_file(struct tw_outbox *self, const char *dir, struct tw_diag *diag)
 {
     char path[TW_PATH_MAX];
@@ -112,7 +127,7 @@ static int open_file(struct tw_outbox *self, const char *dir, struct tw_diag *di
     }
     rc = rc == TW_OK ? check_version(self->db, schema, diag) : rc;
     if (rc == TW_OK) {
-        (void)sqlite3_busy_timeout(self->db, TW_OUTBOX_BUSY_MS); /* cannot fail */
+        (void)sqlite3_busy_handler(self->db, wait_a_little, NULL); /* cannot fail */
         self->has_items = true;
         rc = tw_items_init(&self->items, self->db, diag);
     }
