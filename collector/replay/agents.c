@@ -45,7 +45,7 @@ void tw_agents_destroy(struct tw_agents **self_p)
     if (self == NULL) {
         return;
     }
-    for (size_t i = 0; i < self->count; i++) {
+    for (size_t i = 0; self->items != NULL && i < self->count; i++) {
         free(self->items[i].systems);
     }
     tw_message_reader_fini(&self->reader);

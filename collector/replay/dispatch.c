@@ -274,17 +274,17 @@ static int whole_round(struct tw_dispatch *self, struct tw_diag *diag)
     return rc;
 }
 
-int tw_dispatch_round(struct tw_dispatch *self, struct tw_outbox *outbox, struct tw_reader *reader,
-                      tw_mono_t now, tw_wall_t wall, bool *ret_is_busy, struct tw_diag *diag)
+int tw_dispatch_round(struct tw_dispatch *self, const struct tw_dispatch_turn *turn,
+                      bool *ret_is_busy, struct tw_diag *diag)
 {
     bool has_changed = false;
-    self->outbox = outbox;
-    self->reader = reader;
-    self->now = now;
-    self->wall = wall;
-    self->started = self->started.ns == 0 ? now : self->started;
+    self->outbox = turn->outbox;
+    self->reader = turn->reader;
+    self->now = turn->now;
+    self->wall = turn->wall;
+    self->started = self->started.ns == 0 ? turn->now : self->started;
     take_results(self);
-    int rc = tw_outbox_has_changed(outbox, &has_changed, diag);
+    int rc = tw_outbox_has_changed(turn->outbox, &has_changed, diag);
     bool is_due = has_changed || self->has_written || self->has_hello || self->run_count > 0 ||
                   self->answer_count + self->result_count + self->lost_count > 0 ||
                   !self->has_settled;

@@ -41,10 +41,16 @@ void tw_dispatch_lost(struct tw_dispatch *self, const struct tw_agent *agent);
 /* An agent said hello: what it has not answered is said again. */
 void tw_dispatch_hello(struct tw_dispatch *self);
 
+struct tw_dispatch_turn {
+    struct tw_outbox *outbox;
+    struct tw_reader *reader;
+    tw_mono_t now;
+    tw_wall_t wall;
+};
 /* One round; *ret_is_busy: something is to be sent, or under way. After an error nothing was sent
  * that is not committed; the same is tried with the next round. TW_EBUSY: another connection
  * writes. */
-int tw_dispatch_round(struct tw_dispatch *self, struct tw_outbox *outbox, struct tw_reader *reader,
-                      tw_mono_t now, tw_wall_t wall, bool *ret_is_busy, struct tw_diag *diag);
+int tw_dispatch_round(struct tw_dispatch *self, const struct tw_dispatch_turn *turn,
+                      bool *ret_is_busy, struct tw_diag *diag);
 
 #endif

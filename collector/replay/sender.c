@@ -78,9 +78,9 @@ static int carry_on(struct tw_sender *self, tw_mono_t now, tw_wall_t wall)
     }
     tw_reader_set_deadline(self->reader, (tw_mono_t){now.ns + READ_MS * TW_NS_PER_MS});
     int rc = tw_roster_write(&self->roster, self->agents, self->outbox, now, wall, &diag);
-    rc = rc == TW_OK ? tw_dispatch_round(self->dispatch, self->outbox, self->reader, now, wall,
-                                         &is_busy, &diag)
-                     : rc;
+    const struct tw_dispatch_turn turn = {
+        .outbox = self->outbox, .reader = self->reader, .now = now, .wall = wall};
+    rc = rc == TW_OK ? tw_dispatch_round(self->dispatch, &turn, &is_busy, &diag) : rc;
     if (rc == TW_EBUSY) {
         return BUSY_MS; /* the desk, or a command of an operator, writes */
     }
@@ -129,7 +129,7 @@ static bool hear_all(struct tw_sender *self, tw_mono_t now, tw_wall_t wall)
 }
 
 /* Milliseconds until the next one, unless something comes. */
-static int turn(struct tw_sender *self)
+static int take_turn(struct tw_sender *self)
 {
     tw_mono_t now = self->clock->mono(self->clock);
     tw_wall_t wall = self->clock->wall(self->clock);
@@ -160,7 +160,7 @@ static int sender_main(struct tw_actor *actor, void *arg)
     struct tw_sender *self = arg;
     tw_actor_ready(actor, TW_OK);
     while (!tw_actor_is_stopping(actor)) {
-        int pause_ms = turn(self);
+        int pause_ms = take_turn(self);
         wait_for_more(self, tw_actor_stop_fd(actor), pause_ms);
     }
     tw_outbox_close(&self->outbox);

@@ -178,7 +178,8 @@ static int round_of(void)
     now.ns += 50 * TW_NS_PER_MS;
     wall.ns += 50 * TW_NS_PER_MS;
     say("{\"op\":\"ping\"}");
-    return tw_dispatch_round(dispatch, outbox, reader, now, wall, &is_busy, &kit.diag);
+    const struct tw_dispatch_turn turn = {outbox, reader, now, wall};
+    return tw_dispatch_round(dispatch, &turn, &is_busy, &kit.diag);
 }
 
 /* The desk sees the proof of what was accepted. */
@@ -193,9 +194,9 @@ static void prove_all(void)
     assert_int_equal(tw_outbox_accepted(hand, &arena, TW_STR_NULL, 100, &items, &count, &kit.diag),
                      TW_OK);
     for (size_t i = 0; i < count; i++) {
-        const struct tw_outbox_end end = {
+        const struct tw_outbox_end proven = {
             .item = items[i].item, .state = TW_ITEM_PROVEN, .lets_next = true, .at = wall};
-        assert_int_equal(tw_outbox_end(hand, &end, &kit.diag), TW_OK);
+        assert_int_equal(tw_outbox_end(hand, &proven, &kit.diag), TW_OK);
     }
     assert_int_equal(__real_tw_outbox_commit(hand, &kit.diag), TW_OK);
     tw_outbox_close(&hand);
