@@ -46,7 +46,8 @@ class Place:
     """A directory for a store, removed afterwards."""
 
     def __init__(self):
-        self.path = tempfile.mkdtemp(prefix="bench-replay-", dir=os.environ.get("BENCH_DIR", BUILD))
+        self.path = os.path.abspath(tempfile.mkdtemp(
+            prefix="bench-replay-", dir=os.environ.get("BENCH_DIR", BUILD)))
 
     def __enter__(self):
         return self.path

@@ -193,8 +193,9 @@ def read(tower, number):
 
 
 def is_over(one):
-    """Nothing is waiting or sent."""
-    return one is not None and not any(one["counts"][state] for state in OPEN)
+    """Nothing is waiting or sent, and the tower has said so."""
+    return (one is not None and one["finished"] is not None and
+            not any(one["counts"][state] for state in OPEN))
 
 
 def wait_over(tower, number, timeout=120):
