@@ -103,7 +103,8 @@ const columnsOf = (context) => [
     name: "object",
     title: "Object",
     value: (one) => one.object,
-    cell: (one) => journeyLink(one.object, "row-link"),
+    cell: (one) =>
+      html`${journeyLink(one.object, "row-link")}${one.replay ? html`<span class="narrow">${placeLink(one.id, one.replay, one.parked)}</span>` : nothing}`,
   },
   {
     name: "state",

@@ -289,7 +289,6 @@ function head(context, replay) {
 function facts(replay) {
   return html`<section class="panel" aria-label="What it is">
     <h2>What it is</h2>
-    <p class="said">${replay.reason}</p>
     ${replay.override_reason ? html`<p>${badge("warn", "overridden")} ${replay.override_reason}</p>` : nothing}
     <dl class="facts wide">
       ${fact("By", replay.by)} ${replay.approver ? fact("Approved by", replay.approver) : nothing}
