@@ -208,6 +208,32 @@ def check_threads(tap, sources):
     tap.ok(not wrong, "docs/threads.md has a row for every thread", "\n".join(wrong))
 
 
+def check_preloads(tap):
+    """The page names every module that the overview stands on, and no other: what it does not name
+    is asked for later, and what nobody needs is in the way. Modules that come by import(), when
+    they are needed, are none of them."""
+    ui = "web/ui/"
+    page = read(ui + "index.html")
+    begun = re.findall(r'<script type="module" src="/ui/([^"]+)"', page)
+    named = re.findall(r'<link rel="modulepreload" href="/ui/([^"]+)"', page)
+    waiting = begun + ["pages/overview.js"]
+    needed = set()
+    while waiting:
+        module = waiting.pop()
+        if module in needed:
+            continue
+        needed.add(module)
+        if module.startswith("vendor/"):
+            continue  # one file (web/vendor.mjs)
+        for path in re.findall(r'^(?:import|export|\})[^;]*?"(\.[^"]+)";', read(ui + module), re.M):
+            waiting.append(os.path.normpath(os.path.join(os.path.dirname(module), path)))
+    wrong = ["it lacks " + module for module in sorted(needed - set(begun) - set(named))]
+    wrong += ["it names " + module for module in sorted(set(named) - needed)]
+    wrong += ["it names %s twice" % module for module in sorted(set(named))
+              if named.count(module) > 1]
+    tap.ok(not wrong, "web/ui/index.html preloads what the overview stands on", "\n".join(wrong))
+
+
 def main():
     sources = [n for n in tracked(".c", ".h") if not n.startswith("build")]
     texts = sources + tracked(".py", ".sh", ".mjs") + [n for n in tracked("") if
@@ -221,6 +247,7 @@ def main():
         check_links(tap)
         check_reference(tap)
         check_threads(tap, sources)
+        check_preloads(tap)
 
 
 if __name__ == "__main__":

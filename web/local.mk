@@ -95,12 +95,12 @@ dist_ui_DATA = \
     web/ui/agentlist.js \
     web/ui/api.js \
     web/ui/app.js \
-    web/ui/busy.js \
     web/ui/circle.js \
-    web/ui/clock.js \
+    web/ui/early.js \
     web/ui/feed.js \
     web/ui/failurelist.js \
     web/ui/format.js \
+    web/ui/frame.js \
     web/ui/graph.js \
     web/ui/icon.svg \
     web/ui/index.html \
@@ -111,7 +111,6 @@ dist_ui_DATA = \
     web/ui/page.js \
     web/ui/paneltable.js \
     web/ui/parts.js \
-    web/ui/pause.js \
     web/ui/plandialog.js \
     web/ui/plot.js \
     web/ui/range.js \
@@ -121,7 +120,6 @@ dist_ui_DATA = \
     web/ui/storegrid.js \
     web/ui/style.css \
     web/ui/table.js \
-    web/ui/theme.js \
     web/ui/time.js \
     web/ui/trouble.js \
     web/ui/worker.js
@@ -151,16 +149,7 @@ dist_uipages_DATA = \
     web/ui/pages/workflows.js
 # What they stand on, from npm (web/package-lock.json); a released archive has it.
 uivendordir = $(uidir)/vendor
-dist_uivendor_DATA = \
-    web/ui/vendor/directive.js \
-    web/ui/vendor/directive-helpers.js \
-    web/ui/vendor/lit-html.js
-uidirectivesdir = $(uidir)/vendor/directives
-dist_uidirectives_DATA = \
-    web/ui/vendor/directives/live.js \
-    web/ui/vendor/directives/repeat.js
-web/ui/vendor/lit-html.js: web/package-lock.json web/vendor.sh
+dist_uivendor_DATA = web/ui/vendor/lit-html.js
+web/ui/vendor/lit-html.js: web/package-lock.json web/vendor.sh web/vendor.mjs
 	$(srcdir)/web/vendor.sh $(srcdir)
-web/ui/vendor/directive.js web/ui/vendor/directive-helpers.js web/ui/vendor/directives/live.js \
-    web/ui/vendor/directives/repeat.js: web/ui/vendor/lit-html.js
-EXTRA_DIST += web/package.json web/package-lock.json web/vendor.sh
+EXTRA_DIST += web/package.json web/package-lock.json web/vendor.sh web/vendor.mjs

@@ -34,7 +34,7 @@ for (let i = 0; i <= Number(times); i++) {
     }).observe(document, { childList: true, subtree: true });
   });
   await page.goto(url);
-  await page.waitForSelector(".overview-head");
+  await page.waitForSelector(".overview-head", { state: "attached" }); // which lays out nothing
   const [usable, bytes, requests] = await page.evaluate(() => {
     const all = performance
       .getEntriesByType("resource")

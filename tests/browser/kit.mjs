@@ -260,7 +260,7 @@ export async function settled(page) {
     page,
     () =>
       document.querySelector("#about").textContent !== "" &&
-      document.querySelector("main > .old") === null &&
+      document.querySelector("main > .old, main > [aria-busy=true]") === null &&
       ![...document.querySelectorAll("main [role=status]")].some((n) =>
         n.textContent.startsWith("Loading"),
       ),

@@ -2,7 +2,9 @@
 // Calls of the tower's API. A problem (RFC 9457) becomes an ApiError with words for a person.
 
 const DEADLINE_MS = 15000; // beyond the server's own deadline for a query
+const AHEAD_MS = 3000; // so old it may be when it is asked for
 const KEPT = 12; // answers that are kept for when nothing has changed: those with a tag
+const ahead = new Map(); // path: the promise of an answer that no page has asked for yet
 const kept = new Map(); // path: {tag, text}, in the order of use
 
 export class ApiError extends Error {
@@ -53,13 +55,24 @@ async function call(path, options) {
   }
 }
 
+// Ask now for what get() will be asked for.
+export function askAhead(path) {
+  const answer = call(path, {});
+  answer.catch(() => {}); // get() hears of it
+  ahead.set(path, answer);
+  setTimeout(() => ahead.delete(path), AHEAD_MS);
+}
+
 export function get(path, params, signal) {
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries(params || {})) {
     if (value !== null && value !== undefined && value !== "") query.set(name, value);
   }
   const text = query.toString();
-  return call(path + (text ? "?" + text : ""), { signal });
+  const whole = path + (text ? "?" + text : "");
+  const answer = ahead.get(whole) || call(whole, { signal });
+  ahead.delete(whole);
+  return answer;
 }
 
 function send(method, path, body, headers) {

@@ -2,14 +2,12 @@
 // Which page is shown, the search box and the keys. A page is a module that is loaded when it is first
 // shown, and exports `page` (page.js).
 import { Unreachable } from "./api.js";
-import { startClock } from "./clock.js";
+import { isPaused, startClock, startPause, startTheme } from "./frame.js";
 import * as live from "./live.js";
 import { render } from "./lit.js";
 import { failed } from "./notes.js";
 import { showPage } from "./page.js";
-import { isPaused, startPause } from "./pause.js";
 import { rangeOf } from "./range.js";
-import { startTheme } from "./theme.js";
 
 const ROUTES = [
   [/^\/$/, "overview"],
@@ -40,6 +38,14 @@ const box = document.getElementById("q");
 let shown = null; // {path, change(), draw(), reload(), end()}: the page
 let opened = 0;
 
+function routeOf(path) {
+  return ROUTES.find(([pattern]) => pattern.test(path));
+}
+
+function moduleOf(route) {
+  return import("./pages/" + route[1] + ".js");
+}
+
 function markPlace(path) {
   for (const link of document.querySelectorAll(".pages a")) {
     const href = link.getAttribute("href");
@@ -64,15 +70,15 @@ async function open() {
   shown = null;
   const number = ++opened;
   const root = document.createElement("div");
-  const context = { rest: "", params, range: rangeOf(params), state: {}, go, put };
+  const context = { rest: "", params, range: rangeOf(params), state: {}, go, put, onShown: follow };
   document.title = "Tillwatch";
   try {
-    const route = ROUTES.find(([pattern]) => pattern.test(path));
+    const route = routeOf(path);
     if (!route)
       throw Object.assign(new Error("There is no such page."), { title: "Not found", status: 404 });
     const rest = path.match(route[0])[1];
     context.rest = rest ? decodeURIComponent(rest) : "";
-    const { page } = await import("./pages/" + route[1] + ".js");
+    const { page } = await moduleOf(route);
     if (number !== opened) return;
     // The address may have changed while the module came.
     context.params = new URLSearchParams(location.search);
@@ -132,6 +138,15 @@ document.addEventListener("click", (click) => {
 });
 window.addEventListener("popstate", open);
 
+// The module of a page begins to come when somebody points at a link to it.
+function comeCloser({ target }) {
+  const link = target instanceof Element && target.closest('a[href^="/"]');
+  const route = link && routeOf(link.pathname);
+  if (route) moduleOf(route).catch(() => {}); // whoever goes there hears of it
+}
+document.addEventListener("pointerover", comeCloser);
+document.addEventListener("focusin", comeCloser);
+
 // --- the search box: results while one types, the only exact hit at Enter
 
 let typing = 0;
@@ -190,6 +205,16 @@ startPause(
   document.getElementById("paused"),
   () => shown && (isPaused() ? shown.draw() : shown.reload()),
 );
+// The stream is begun when the first page stands, which is not to wait for it; or when that takes long.
+const FOLLOW_MS = 500;
+const late = setTimeout(follow, FOLLOW_MS);
+let isFollowing = false;
+function follow() {
+  clearTimeout(late);
+  if (!isFollowing) live.listen();
+  isFollowing = true;
+}
+
 startClock();
 live.start();
 open();

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the tower says once a second: the strip of counters, the banner when it says nothing, and whoever
 // wants to know of news. It comes by a stream that all tabs of a browser share (worker.js).
-import { startFeed } from "./feed.js";
 import { bytes, count, rate } from "./format.js";
 import { html, render } from "./lit.js";
 import { badge } from "./parts.js";
@@ -152,10 +151,18 @@ function hear(message) {
 }
 
 // For this page alone, where the browser has no shared workers.
-function listenAlone() {
-  const feed = startFeed(hear);
-  let timer = 0;
+async function listenAlone() {
   port = null;
+  let feed = null;
+  try {
+    const { startFeed } = await import("./feed.js");
+    feed = startFeed(hear);
+  } catch (error) {
+    lose({ isAway: true, words: error.message });
+    setTimeout(listenAlone, EVERY_MS);
+    return;
+  }
+  let timer = 0;
   document.addEventListener("visibilitychange", () => {
     clearTimeout(timer);
     if (document.hidden) timer = setTimeout(() => feed.setWatched(false), REST_MS);
@@ -170,7 +177,7 @@ function sayHere() {
 
 // By the worker that all tabs share. It is named by what it and pages say to each other: after an update
 // of the tower, old tabs keep the old one.
-function listen() {
+export function listen() {
   if (typeof SharedWorker !== "function" || ++attempts > ATTEMPTS) {
     listenAlone();
     return;
@@ -196,9 +203,9 @@ function checkWorker() {
   }
 }
 
+// All but the stream itself, which listen() begins.
 export function start() {
   drawStrip({});
-  listen();
   setInterval(checkWorker, EVERY_MS / 2);
   document.addEventListener("visibilitychange", () => {
     heardAt = Date.now();

@@ -7,19 +7,18 @@
 //   views   beginnings of names in the stream's tick that concern it ("workflow/"); [] for none
 //   every   at most one load in so many ms (1000)
 //   hasRange  it shows a range of time, which it takes from context.range
-// context: rest (of the path), params (of the query), range, state (of this page, its own to
+// context: onShown() (called when it has drawn what it loaded, or that it could not), rest (of the path), params (of the query), range, state (of this page, its own to
 // change), signal (ends with it, and when params change), go(path), put(params, how), update() (draw
 // again), reload(), hasChanged(name): may what ticks call so, or begin so, have changed since the last load
 // that was shown?
 import { failed, loading, stale } from "./notes.js";
 import { html, nothing, render } from "./lit.js";
 import { onTick } from "./live.js";
-import { setBusy } from "./busy.js";
-import { tellTimes } from "./clock.js";
-import { hold, isPaused } from "./pause.js";
+import { hold, isPaused, setBusy, tellTimes } from "./frame.js";
 import { rangeOf } from "./range.js";
 
 const RETRY_MS = 5000;
+const WAITING_MS = 300; // what comes sooner is not announced
 
 // Parameters with a dot in their name are about how a table is shown (table.js): the page is drawn
 // anew when they change, and all others ask the tower anew.
@@ -60,6 +59,7 @@ export function showPage(page, root, context) {
     if (stop === null) return;
     const isOld = data !== null && dataOf !== asked(context.params);
     root.classList.toggle("old", isOld);
+    root.setAttribute("aria-busy", data === null && error === null);
     drawWithFocus(
       root,
       data !== null && !(error && isOld)
@@ -108,6 +108,7 @@ export function showPage(page, root, context) {
     if (own !== number || stop === null) return;
     isLoading = false;
     draw();
+    context.onShown();
     if (isWanted) soon(!isAsked);
     else if (error) timer = setTimeout(context.reload, RETRY_MS);
   }
@@ -143,7 +144,8 @@ export function showPage(page, root, context) {
   const reload = () => load(false);
   context.reload = reload;
   loadAnew();
-  draw();
+  root.setAttribute("aria-busy", "true"); // nothing is drawn yet
+  const waiting = setTimeout(draw, WAITING_MS);
   return {
     // The address has other parameters now; the page is the same.
     change(params) {
@@ -162,6 +164,7 @@ export function showPage(page, root, context) {
       stop = null;
       number++;
       clearTimeout(timer);
+      clearTimeout(waiting);
       endTick();
     },
   };

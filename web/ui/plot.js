@@ -5,9 +5,8 @@
 import { get } from "./api.js";
 import { html, nothing } from "./lit.js";
 import { percent } from "./parts.js";
-import { shownNow } from "./pause.js";
+import { shownNow, themeNow } from "./frame.js";
 import { setRange } from "./range.js";
-import { themeNow } from "./theme.js";
 import { clockText, dayText, duration } from "./time.js";
 
 const DRAG_MIN_PX = 6;

@@ -2,7 +2,7 @@
 // The range of time that a page shows. It stands in the address (?since=-1h, or since= and until=), so
 // that a link shows the same to everybody and back and forward work.
 import { html, nothing } from "./lit.js";
-import { shownNow } from "./pause.js";
+import { shownNow } from "./frame.js";
 import { clockText, dayText, duration } from "./time.js";
 
 const PRESETS = [

@@ -35,11 +35,19 @@ export function clockWords(seconds) {
 
 const SHAPES = { bad: "✕", warn: "▲", ok: "", unknown: "?" };
 
+let collator = null; // made when it is needed: that takes a browser long
+
+// By number, where stores have one.
+function orderOf(stores) {
+  if (stores.every(({ store }) => /^\d+$/.test(store)))
+    return (a, b) => a.store - b.store || a.store.length - b.store.length;
+  collator = collator || new Intl.Collator(undefined, { numeric: true });
+  return (a, b) => collator.compare(a.store, b.store);
+}
+
 export function storeGrid(stores) {
   if (stores.length === 0) return html`<p class="dim">No event has named a store yet.</p>`;
-  const sorted = [...stores].sort((a, b) =>
-    a.store.localeCompare(b.store, undefined, { numeric: true }),
-  );
+  const sorted = [...stores].sort(orderOf(stores));
   return html`<ul class="cells ${sorted.length > 150 ? "many" : ""}">
     ${sorted.map((store) => {
       const state = storeState(store);

@@ -1,13 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Times as people read them: local, with the exact UTC behind; durations in two units.
+// Times as people read them: local, with the exact UTC behind; durations in two units. What needs Intl is
+// made when it is needed: that takes a browser long.
 
-const clock = new Intl.DateTimeFormat(undefined, {
-  hour: "2-digit",
-  minute: "2-digit",
-  second: "2-digit",
-  hourCycle: "h23",
-});
-const day = new Intl.DateTimeFormat(undefined, { year: "numeric", month: "short", day: "2-digit" });
+const DAY = { year: "numeric", month: "short", day: "2-digit" };
+let day = null;
 
 function sameDay(a, b) {
   return (
@@ -19,12 +15,16 @@ function sameDay(a, b) {
 
 // "18:03:12.345"; the API gives microseconds, of which three digits are shown.
 export function clockText(text) {
-  return clock.format(new Date(text)) + (text.match(/\.\d{3}/) || [".000"])[0];
+  const at = new Date(text);
+  const two = [at.getHours(), at.getMinutes(), at.getSeconds()].map((n) => (n < 10 ? "0" : "") + n);
+  return two.join(":") + (text.match(/\.\d{3}/) || [".000"])[0];
 }
 
 export function dayText(text) {
   const at = new Date(text);
-  return sameDay(at, new Date()) ? "today" : day.format(at);
+  if (sameDay(at, new Date())) return "today";
+  day = day || new Intl.DateTimeFormat(undefined, DAY);
+  return day.format(at);
 }
 
 // Seconds as "0.4 s", "3 m 20 s", "2 h 5 m", "4 d 3 h".

@@ -15,7 +15,6 @@ import {
   workflowLink,
   ago,
 } from "../parts.js";
-import { plot } from "../plot.js";
 import { storeGrid } from "../storegrid.js";
 import { clockText, duration } from "../time.js";
 import { byTrouble, judge, oldestOf, waitingOf, worstBudget } from "../trouble.js";
@@ -26,6 +25,26 @@ const WALL_LISTED = 2; // nobody scrolls
 const WALL_TILES = 16; // on one screen
 const WALL_LARGE = 9; // as many are shown larger, with their plots
 const WALL_MANY = 12; // more are shown with what matters most
+
+let plots = null; // the module of plots: it comes after the first drawing, nobody waits for pictures
+let coming = null;
+
+// A plot, or its place.
+function spark(context, name, spec) {
+  if (plots) return plots.plot(context, name, spec);
+  coming =
+    coming ||
+    import("../plot.js").then(
+      (module) => {
+        plots = module;
+        context.update();
+      },
+      () => (coming = null), // asked for again with the next drawing
+    );
+  return html`<figure class="plot" data-panel=${spec.panel}>
+    <div class="plot-body plain" .style=${"aspect-ratio:" + spec.width + "/" + spec.height}></div>
+  </figure>`;
+}
 
 function tile(context, { workflow, objectives, trouble }) {
   const oldest = oldestOf(workflow);
@@ -47,7 +66,7 @@ function tile(context, { workflow, objectives, trouble }) {
         >${oldest === null ? "nothing waits" : "oldest of " + count(waitingOf(workflow)) + " waiting"}</span
       >
     </p>
-    ${plot(context, "spark-" + workflow.name, {
+    ${spark(context, "spark-" + workflow.name, {
       panel: "spark.throughput",
       params: { workflow: workflow.name },
       width: 280,
