@@ -31,8 +31,9 @@ _Static_assert(TW_HTTP_KEY_HEADER_SIZE == 3 * TW_IDEMPOTENCY_MAX + 1,
 struct target {
     const struct tw_cfg_destination *cfg;
     size_t under_way;
-    unsigned failures; /* pauses since the last answer that was none */
-    tw_mono_t until;   /* nothing is begun before */
+    unsigned failures;                    /* pauses since the last answer that was none */
+    tw_mono_t until;                      /* nothing is begun before */
+    char trouble[TW_HTTP_REASON_MAX + 1]; /* of the last of them */
 };
 
 /* A post from its beginning until its result is taken. */
@@ -191,6 +192,12 @@ size_t tw_http_out_room(const struct tw_http_out *self, const char *destination)
 {
     const struct target *target = find(self, destination);
     return target == NULL ? 0 : room(self, target);
+}
+
+const char *tw_http_out_trouble(const struct tw_http_out *self, const char *destination)
+{
+    const struct target *target = find(self, destination);
+    return target == NULL || target->failures == 0 ? NULL : target->trouble;
 }
 
 size_t tw_http_out_under_way(const struct tw_http_out *self)
@@ -659,12 +666,14 @@ int tw_http_out_wait(struct tw_http_out *self, struct pollfd *fds, size_t fd_cou
 
 /* The destination is left alone: it said so (wait_ms), or was not there (-1). Of those that were
  * under way together one counts. Returns how long, in milliseconds. */
-static int64_t pause_target(struct target *target, tw_mono_t now, int64_t wait_ms)
+static int64_t pause_target(struct target *target, tw_mono_t now, int64_t wait_ms,
+                            const char reason[TW_HTTP_REASON_MAX + 1])
 {
     bool is_paused = now.ns < target->until.ns;
     if (wait_ms < 0) {
         wait_ms = is_paused ? 0 : tw_http_backoff(target->failures);
     }
+    memcpy(target->trouble, reason, sizeof(target->trouble));
     int64_t until_ns = now.ns + wait_ms * TW_NS_PER_MS;
     target->failures += is_paused ? 0 : 1;
     target->until.ns = until_ns > target->until.ns ? until_ns : target->until.ns;
@@ -697,7 +706,8 @@ static void answered(const struct tw_http_out *self, const struct transfer *tran
     }
     result->after_ms = pause_target(
         target, self->clock->mono(self->clock),
-        tw_http_retry_after(tw_str_of(transfer->retry_after), self->clock->wall(self->clock)));
+        tw_http_retry_after(tw_str_of(transfer->retry_after), self->clock->wall(self->clock)),
+        result->reason);
 }
 
 static void unanswered(const struct tw_http_out *self, const struct transfer *transfer,
@@ -712,12 +722,14 @@ static void unanswered(const struct tw_http_out *self, const struct transfer *tr
         result->verdict = TW_HTTP_UNKNOWN;
         result->after_ms = tw_http_backoff(transfer->tries);
         (void)snprintf(text, sizeof(text), "no answer: %s", said); /* cut is fine */
+        tw_http_clean(tw_str_of(text), result->reason);
     } else {
         result->verdict = TW_HTTP_AGAIN;
-        result->after_ms = pause_target(transfer->target, self->clock->mono(self->clock), -1);
         (void)snprintf(text, sizeof(text), "nothing was sent: %s", said);
+        tw_http_clean(tw_str_of(text), result->reason);
+        result->after_ms =
+            pause_target(transfer->target, self->clock->mono(self->clock), -1, result->reason);
     }
-    tw_http_clean(tw_str_of(text), result->reason);
 }
 
 bool tw_http_out_next(struct tw_http_out *self, struct tw_http_result *ret_result)

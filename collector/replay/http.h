@@ -60,6 +60,9 @@ const char *tw_http_out_url(const struct tw_http_out *self, const char *destinat
 /* How many posts can be begun now. 0 while the destination asked to wait or could not be reached;
  * after that 1 until an answer came. */
 size_t tw_http_out_room(const struct tw_http_out *self, const char *destination);
+/* Why posts to it wait, or go one at a time: the reason of the last that was put off for the whole
+ * destination. NULL: they do not. Borrowed until the next tw_http_out_next. */
+const char *tw_http_out_trouble(const struct tw_http_out *self, const char *destination);
 /* Begin a post; it leaves in the next tw_http_out_wait. Nothing has left on an error: TW_ENOTFOUND
  * (not served), TW_EAGAIN (no room), TW_ETIMEOUT (the deadline), TW_EEXISTS (a post of the item is
  * under way), TW_EINVAL (no key, one too long; no event), TW_ELIMIT (event too large), TW_ENOMEM.

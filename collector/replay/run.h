@@ -11,7 +11,7 @@
 #include "store/outbox.h"
 
 #define TW_RUN_SENT_MAX   10000 /* replay.under-way at most */
-#define TW_RUN_DETAIL_MAX 160
+#define TW_RUN_DETAIL_MAX 384
 
 struct tw_replay_run {
     uint64_t id;
@@ -31,6 +31,7 @@ struct tw_replay_run {
     bool has_live;
     uint64_t live_waiting;
     bool lacks_agent;
+    const char *trouble; /* why its HTTP destination takes nothing, or one alone; NULL: it does */
     struct tw_str phase; /* absent: none */
     char detail[TW_RUN_DETAIL_MAX];
 };

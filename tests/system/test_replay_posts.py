@@ -16,7 +16,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from http_endpoint import Endpoint  # noqa: E402
 from publish import Acked, body  # noqa: E402
 from replay_kit import (change, config, fail_all, items, plan, publish,  # noqa: E402
-                        replay, wait_over)
+                        read, replay, wait_over)
 from tap import Tap  # noqa: E402
 from tower import Tower, wait_until  # noqa: E402
 
@@ -205,6 +205,9 @@ def check_nothing(tap, tower, loyalty):
     fail_more(tower, ["n-0"])
     loyalty.script = {"n-0": ["503"] * 1000}
     number = replay(tower, plan(tower, filter={"system": "loyalty"}), proof_seconds=5, **PACE)
+    phase = wait_until(lambda: (read(tower, number) or {}).get("phase") == "put-off" and
+                       read(tower, number), "the phase of a replay that is put off")
+    tap.ok("503" in (phase["phase_detail"] or ""), "while it waits the replay says why", phase)
     wait_over(tower, number)
     item = items(tower, number)[0]
     tap.ok(item["state"] == "refused" and "nothing has happened" in item["why"],

@@ -95,6 +95,7 @@ const PHASES = {
   full: "At full speed",
   yielding: "Yields to live traffic",
   "no-agent": "Nobody is there to carry it out: it waits",
+  "put-off": "The destination takes nothing for now: it is tried again by itself",
 };
 
 // What it does now, in a sentence.
@@ -111,7 +112,8 @@ export function phaseText(replay) {
       : "Cancelled";
   }
   if (replay.state === "done") return "Ended: nothing is waiting or under way";
-  if (replay.counts.waiting === 0) return "All have left; the last ones wait for their proof";
+  if (replay.counts.waiting === 0 && replay.phase !== "put-off")
+    return "All have left; the last ones wait for their proof";
   const words = Object.hasOwn(PHASES, replay.phase || "")
     ? PHASES[replay.phase]
     : replay.phase || (replay.counts.waiting < replay.count ? "Running" : "Not begun yet");
