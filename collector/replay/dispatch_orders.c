@@ -345,7 +345,7 @@ int tw_dispatch_decide(struct tw_dispatch *self, struct tw_diag *diag)
     for (size_t i = 0; i < self->run_count && rc == TW_OK; i++) {
         struct tw_replay_run *run = &self->runs[(self->first_run + i) % self->run_count];
         tw_replay_run_judge(run, &self->load, self->now);
-        run->trouble = tw_dispatch_is_http(self, run->row.destination)
+        run->put_off = tw_dispatch_is_http(self, run->row.destination)
                            ? tw_http_out_trouble(self->http, run->row.destination.ptr)
                            : NULL;
         if (run->row.state == TW_REPLAY_RUNNING && run->has_waiting && !run->verdict.stops) {

@@ -142,11 +142,11 @@ static void set_phase(struct tw_replay_run *self, const char *phase)
     self->phase = tw_str_of(phase);
 }
 
-static void describe_trouble(struct tw_replay_run *self)
+static void describe_put_off(struct tw_replay_run *self)
 {
     set_phase(self, "put-off");
     (void)snprintf(self->detail, sizeof self->detail, "%.*s: %s", (int)self->row.destination.len,
-                   self->row.destination.ptr, self->trouble);
+                   self->row.destination.ptr, self->put_off);
 }
 
 static void describe_running(struct tw_replay_run *self)
@@ -165,8 +165,8 @@ static void describe_running(struct tw_replay_run *self)
         set_phase(self, "no-agent");
         (void)snprintf(self->detail, sizeof self->detail, "no agent carries out for %.*s now",
                        dest_len, dest);
-    } else if (self->trouble != NULL) {
-        describe_trouble(self);
+    } else if (self->put_off != NULL) {
+        describe_put_off(self);
     } else {
         set_phase(self, words[self->verdict.phase]);
         if (self->verdict.phase == TW_PACE_CANARY) {
@@ -185,8 +185,8 @@ void tw_replay_run_describe(struct tw_replay_run *self)
     self->detail[0] = '\0';
     if (self->row.state == TW_REPLAY_RUNNING && self->has_waiting) {
         describe_running(self);
-    } else if (self->sent_count > 0 && self->trouble != NULL) {
-        describe_trouble(self);
+    } else if (self->sent_count > 0 && self->put_off != NULL) {
+        describe_put_off(self);
     } else if (self->sent_count > 0) {
         set_phase(self, "waiting-for-proof");
     }
