@@ -197,10 +197,10 @@ async function keyboard(page) {
   await picture(page, "replays-timeline");
   await move(page, "/failures/" + group.id + "?state=recovered");
   ok(
-    (await page.locator("tbody td .state-link").count()) === 11,
+    (await page.locator("tbody td > .state-link").count()) === 11,
     "failures of the group say that they are proven",
   );
-  const link = page.locator("tbody td .state-link").first();
+  const link = page.locator("tbody td > .state-link").first();
   await link.click();
   await numberOf(page);
   await page.waitForSelector(".entry.item");
