@@ -399,6 +399,53 @@ def silence(tap):
         other.close()
 
 
+def hostile(tap):
+    """Who sends anything at all does not disturb others."""
+    with Case() as (tower, desk):
+        agent = Played(tower)
+        agent.answer = agent.accept
+        crowd = [Played(tower, "c%d" % one, hello=one == 0) for one in range(3)]
+        bad = [b"", b"\x00" * 100, b"{" * 1000, b'{"op":"accepted","replayid":"r1-t-1","attempt":1}',
+               b'{"op":"hello","agent":"","systems":["loyalty"],"capacity":1}',
+               b'{"op":"hello","agent":"x","systems":["' + b"s" * 900000 + b'"],"capacity":1}',
+               b'{"op":"refused","replayid":"r1-t-2","attempt":1,"reason":"' + b"r" * 5000 + b'"}']
+        number = desk.lay_out(rate=6)
+        for turn in range(400):
+            for one in crowd:
+                one.socket.send_multipart([bad[turn % len(bad)]] * (1 + turn % 11 // 10))
+            agent.pump(1)
+        agent.until(lambda: len(agent.orders) == 12, "all orders")
+        prove(tower, agent.orders)
+        agent.until(lambda: desk.replay(number)[4], "the end")
+        tap.equal(desk.counts(number), {"proven": 12}, "answers of strangers and noise do nothing")
+        row = desk.agent("c0")
+        tap.ok(row["malformed"] > 200 and row["strange"] > 50, "they are counted",
+               (row["malformed"], row["strange"]))
+        crowd[1].say(b"x" * (1 << 20) + b"yz")
+        agent.for_(1.5 * HEARTBEAT)
+        tap.ok(desk.agent("mw-1")["is_online"], "a frame that is too long ends its own connection")
+        for one in crowd + [agent]:
+            one.close()
+
+
+def stopped(tap):
+    """SIGTERM in the middle."""
+    with Case(changes=3) as (tower, desk):
+        agent = Agent(tower).start()
+        number = desk.lay_out(rate=40)
+        for turn in range(2):
+            wait_until(lambda: desk.counts(number).get("proven", 0) > 5 * turn, "some more", 60)
+            began = time.monotonic()
+            status = tower.stop()
+            tap.ok(status == 0 and time.monotonic() - began < 5, "it stops in time",
+                   (status, time.monotonic() - began))
+            tower.start()
+        wait_until(lambda: desk.replay(number)[4], "the end", 120)
+        tap.equal(desk.counts(number), {"proven": 36}, "and loses nothing")
+        tap.equal(agent.facts("effect-doubled"), [], "nor makes it twice")
+        agent.kill()
+
+
 def pace(tap):
     """Canary, stops, pause and resume, cancel, yielding."""
     with Case() as (tower, desk):
@@ -536,7 +583,7 @@ def killed(tap):
 def main():
     """All cases, or those named."""
     with Tap() as tap:
-        for case in (conversation, sending, silence, pace, gives_way, killed):
+        for case in (conversation, sending, silence, hostile, stopped, pace, gives_way, killed):
             if len(sys.argv) == 1 or case.__name__ in sys.argv[1:]:
                 case(tap)
 
