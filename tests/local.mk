@@ -133,7 +133,7 @@ tests_unit_test_replay_dispatch_SOURCES = tests/unit/test_replay_dispatch.c
 tests_unit_test_replay_dispatch_SOURCES += tests/unit/desk_kit.c tests/unit/desk_kit.h
 tests_unit_test_replay_dispatch_SOURCES += tests/unit/store_kit.c tests/unit/store_kit.h
 tests_unit_test_replay_dispatch_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=tw_outbox_begin \
-    -Wl,--wrap=tw_outbox_commit
+    -Wl,--wrap=tw_outbox_commit -Wl,--wrap=tw_reader_record
 tests_unit_test_replay_dispatch_LDADD = collector/libreplay.a collector/libhttpout.a \
     collector/libdesk.a collector/libcauses.a collector/libstore.a collector/libevent.a \
     collector/libtrack.a collector/libconfig.a collector/libcore.a $(CMOCKA_LIBS) $(CURL_LIBS) \

@@ -107,8 +107,8 @@ static int write_frame(struct tw_dispatch *self, struct tw_order *order)
     return rc;
 }
 
-/* An item that is ready: sent, or ended where it cannot be. Other errors than of the item: not now,
- * nothing is decided. */
+/* An item that is ready: sent, or ended where it never can be. Other errors: not now, the replay
+ * says why; nothing is decided. */
 static int decide_item(struct tw_dispatch *self, struct tw_replay_run *run,
                        struct tw_outbox_item *item, struct tw_agent *agent, struct tw_str address)
 {
@@ -145,6 +145,10 @@ static int decide_item(struct tw_dispatch *self, struct tw_replay_run *run,
         order = add_order(self, TW_ORDER_REFUSE, item, run);
         order->why = why_text(self, why.text);
         rc = TW_OK;
+    }
+    if (rc != TW_OK) {
+        (void)snprintf(run->unread, sizeof run->unread, "%.*s", (int)sizeof run->unread - 1,
+                       why.text[0] == '\0' ? tw_err_text(rc) : why.text);
     }
     return rc;
 }
@@ -227,27 +231,25 @@ static int decide_run(struct tw_dispatch *self, struct tw_replay_run *run, struc
     }
     int rc =
         tw_outbox_ready(self->outbox, &self->arena, run->id, (size_t)limit, &items, &count, diag);
-    for (size_t i = 0; i < count && rc == TW_OK && has_room(self); i++) {
+    for (size_t i = 0; rc == TW_OK && i < count && has_room(self); i++) {
         struct tw_agent *agent = is_http ? NULL : choose_agent(self, destination, &is_any);
         if (!is_http && agent == NULL) {
             break;
         }
         struct tw_str address = is_http ? address_of(self, destination) : TW_STR_NULL;
-        rc = decide_item(self, run, &items[i], agent, address);
-        if (rc == TW_OK && agent != NULL &&
-            self->orders[self->order_count - 1].kind == TW_ORDER_SEND) {
+        if (decide_item(self, run, &items[i], agent, address) != TW_OK) {
+            continue; /* not now; others go on */
+        }
+        if (agent != NULL && self->orders[self->order_count - 1].kind == TW_ORDER_SEND) {
             self->room[place_of(self, agent)]--;
         }
     }
-    return rc == TW_OK ? rc
-                       : tw_diag_set(diag, rc, "what is next of replay %llu cannot be read: %s",
-                                     (unsigned long long)run->id, tw_err_text(rc));
+    return rc;
 }
 
 /* ---- saying again ---- */
 
-/* One that is sent and was not answered, to whom it was sent. An event that cannot be read now is
- * not said again: its deadline comes. */
+/* One that is sent and was not answered, to whom it was sent. */
 static int say_again(struct tw_dispatch *self, uint64_t id, struct tw_agent *agent,
                      struct tw_diag *diag)
 {
@@ -261,7 +263,7 @@ static int say_again(struct tw_dispatch *self, uint64_t id, struct tw_agent *age
     }
     rc = make_event(self, &item, &why);
     if (rc != TW_OK) {
-        return rc == TW_ENOTFOUND ? TW_OK : tw_diag_set(diag, rc, "%s", why.text);
+        return TW_OK; /* not now, or never: its deadline comes */
     }
     struct tw_order *order =
         add_order(self, TW_ORDER_AGAIN, &item, tw_dispatch_run(self, item.replay));

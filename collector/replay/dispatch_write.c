@@ -180,6 +180,15 @@ static int write_order(struct tw_dispatch *self, struct tw_order *order, struct 
 
 /* ---- replays ---- */
 
+/* Of one that cannot go on because its event cannot be read: one line for each reason. */
+static void complain(const struct tw_replay_run *run)
+{
+    if (run->unread[0] != '\0' && !tw_str_is(run->row.phase_detail, run->detail)) {
+        tw_log(TW_LOG_STORE_FAILED_EVENT, TW_F_CSTR("thread", "replay"),
+               TW_F_INT("replay", run->id), TW_F_CSTR("reason", run->unread));
+    }
+}
+
 static bool is_phase_written(const struct tw_replay_run *run)
 {
     return tw_str_equal(run->phase, run->row.phase) &&
@@ -272,6 +281,7 @@ int tw_dispatch_write(struct tw_dispatch *self, struct tw_diag *diag)
     }
     for (size_t i = 0; i < self->run_count; i++) {
         tell(&self->runs[i]);
+        complain(&self->runs[i]);
     }
     return TW_OK;
 }

@@ -48,11 +48,13 @@ int tw_roster_write(struct tw_roster *self, struct tw_agents *agents, struct tw_
 {
     const struct tw_agent *agent = NULL;
     bool is_due = now.ns - self->written.ns >= TW_ROSTER_HEARD_S * TW_NS_PER_S;
-    bool has_news = !self->has_begun;
+    bool is_news = !self->has_begun;
+    bool has_to_write = is_news;
     for (size_t i = 0; (agent = tw_agents_at(agents, i)) != NULL; i++) {
-        has_news = has_news || agent->is_news || (is_due && agent->is_online);
+        is_news = is_news || agent->is_news;
+        has_to_write = has_to_write || agent->is_news || (is_due && agent->is_online);
     }
-    if (!has_news) {
+    if (!has_to_write) {
         return TW_OK;
     }
     int rc = tw_outbox_begin(outbox, diag);
@@ -64,7 +66,9 @@ int tw_roster_write(struct tw_roster *self, struct tw_agents *agents, struct tw_
             rc = put(outbox, agent, diag);
         }
     }
-    rc = rc == TW_OK ? tw_outbox_commit(outbox, diag) : rc;
+    if (rc == TW_OK) {
+        rc = is_news ? tw_outbox_commit(outbox, diag) : tw_outbox_commit_quietly(outbox, diag);
+    }
     if (rc != TW_OK) {
         tw_outbox_abandon(outbox);
         return rc;

@@ -94,6 +94,7 @@ int tw_replay_run_sync(struct tw_replay_run *self, const struct tw_outbox_replay
         self->row = *row;
         self->is_over = !self->has_waiting && self->sent_count == 0;
         self->lacks_agent = false;
+        self->unread[0] = '\0';
     }
     return rc;
 }
@@ -169,7 +170,10 @@ static void describe_running(struct tw_replay_run *self)
         describe_put_off(self);
     } else {
         set_phase(self, words[self->verdict.phase]);
-        if (self->verdict.phase == TW_PACE_CANARY) {
+        if (self->unread[0] != '\0') {
+            (void)snprintf(self->detail, sizeof self->detail, "what is next cannot be read now: %s",
+                           self->unread);
+        } else if (self->verdict.phase == TW_PACE_CANARY) {
             (void)snprintf(self->detail, sizeof self->detail, "%llu of the first %u are proven",
                            (unsigned long long)self->proven, self->row.canary);
         } else if (self->verdict.phase == TW_PACE_RAMP) {

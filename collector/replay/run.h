@@ -31,6 +31,7 @@ struct tw_replay_run {
     bool has_live;
     uint64_t live_waiting;
     bool lacks_agent;
+    char unread[160];    /* why what is next cannot be read now; "": it can */
     const char *put_off; /* why its HTTP destination takes nothing, or one alone; NULL: it does */
     struct tw_str phase; /* absent: none */
     char detail[TW_RUN_DETAIL_MAX];

@@ -206,10 +206,16 @@ static int checkpoint(struct tw_outbox *self, struct tw_diag *diag)
     return rc == SQLITE_OK || rc == SQLITE_BUSY ? TW_OK : tw_db_error(self->db, rc, diag);
 }
 
+int tw_outbox_commit_quietly(struct tw_outbox *self, struct tw_diag *diag)
+{
+    int rc = tw_db_exec(self->db, "COMMIT", diag);
+    return rc == TW_OK ? checkpoint(self, diag) : rc;
+}
+
 int tw_outbox_commit(struct tw_outbox *self, struct tw_diag *diag)
 {
-    int rc = tw_db_exec(self->db, "UPDATE meta SET revision = revision + 1;COMMIT", diag);
-    return rc == TW_OK ? checkpoint(self, diag) : rc;
+    int rc = tw_db_exec(self->db, "UPDATE meta SET revision = revision + 1", diag);
+    return rc == TW_OK ? tw_outbox_commit_quietly(self, diag) : rc;
 }
 
 void tw_outbox_abandon(struct tw_outbox *self)

@@ -27,6 +27,8 @@ int tw_outbox_has_changed(struct tw_outbox *self, bool *ret_has_changed, struct 
 int tw_outbox_look(struct tw_outbox *self, struct tw_diag *diag);
 int tw_outbox_begin(struct tw_outbox *self, struct tw_diag *diag);
 int tw_outbox_commit(struct tw_outbox *self, struct tw_diag *diag);
+/* The same of what nobody waits for: the revision of the desk stays. */
+int tw_outbox_commit_quietly(struct tw_outbox *self, struct tw_diag *diag);
 void tw_outbox_abandon(struct tw_outbox *self);
 
 /* ---- agents: written in transactions ---- */

@@ -405,7 +405,8 @@ def hostile(tap):
         agent = Played(tower)
         agent.answer = agent.accept
         crowd = [Played(tower, "c%d" % one, hello=one == 0) for one in range(3)]
-        bad = [b"", b"\x00" * 100, b"{" * 1000, b'{"op":"accepted","replayid":"r1-t-1","attempt":1}',
+        bad = [b"", b"\x00" * 100, b"{" * 1000,
+               b'{"op":"accepted","replayid":"r1-t-1","attempt":1}',
                b'{"op":"hello","agent":"","systems":["loyalty"],"capacity":1}',
                b'{"op":"hello","agent":"x","systems":["' + b"s" * 900000 + b'"],"capacity":1}',
                b'{"op":"refused","replayid":"r1-t-2","attempt":1,"reason":"' + b"r" * 5000 + b'"}']

@@ -75,6 +75,19 @@ int __wrap_tw_outbox_commit(struct tw_outbox *self, struct tw_diag *diag)
     return dies_here() ? TW_EIO : rc; /* before anybody was told */
 }
 
+/* The record that cannot be read now; 0: all can. */
+static uint64_t unreadable;
+
+int __real_tw_reader_record(struct tw_reader *self, struct tw_arena *into, uint64_t n,
+                            struct tw_stored *ret_stored);
+int __wrap_tw_reader_record(struct tw_reader *self, struct tw_arena *into, uint64_t n,
+                            struct tw_stored *ret_stored);
+int __wrap_tw_reader_record(struct tw_reader *self, struct tw_arena *into, uint64_t n,
+                            struct tw_stored *ret_stored)
+{
+    return n == unreadable ? TW_EIO : __real_tw_reader_record(self, into, n, ret_stored);
+}
+
 static int seq_of(struct tw_str frame)
 {
     char text[1024];
@@ -84,7 +97,8 @@ static int seq_of(struct tw_str frame)
     text[frame.len] = '\0';
     const char *at = strstr(text, "\"replayid\":\"r1-x-");
     assert_non_null(at);
-    assert_int_equal(sscanf(at, "\"replayid\":\"r1-x-%d\"", &seq), 1);
+    seq = (int)strtol(at + strlen("\"replayid\":\"r1-x-"), NULL, 10);
+    assert_in_range(seq, 1, ITEMS);
     assert_non_null(strstr(text, "\"attempt\":1,"));
     assert_non_null(strstr(text, "\"destination\":\"erp\""));
     return seq;
@@ -242,6 +256,7 @@ static int begin(void **state)
     crash_at = 0;
     steps = 0;
     before_begin = NULL;
+    unreadable = 0;
     memset(told, 0, sizeof told);
     memset(has_answer, 0, sizeof has_answer);
     kit.cfg.replay.under_way = 500;
@@ -377,6 +392,30 @@ static void dispatch__what_cannot_be_read__is_refused(void **state)
     assert_int_equal(told[1], 0);
 }
 
+static void dispatch__what_cannot_be_read_now__waits_and_holds_up_nobody(void **state)
+{
+    (void)state;
+    unreadable = (uint64_t)item_number(1, "event_n");
+    say_hello();
+    for (int i = 0; i < 60; i++) {
+        assert_int_equal(round_of(), TW_OK);
+    }
+    assert_int_equal(item_number(1, "state"), TW_ITEM_WAITING);
+    assert_int_equal(told[3] + told[5], 2);
+    assert_int_equal(number("SELECT CAST(phase_detail AS TEXT) LIKE 'what is next cannot be read"
+                            " now: event %: input or output failed' FROM replay"),
+                     1);
+    unreadable = (uint64_t)item_number(3, "event_n"); /* nor can what is to be said again */
+    for (int i = 0; i < 300; i++) {
+        assert_int_equal(round_of(), TW_OK);
+    }
+    assert_int_equal(told[3], 1);
+    assert_int_equal(told[5], 2);
+    unreadable = 0;
+    play();
+    assert_all_proven();
+}
+
 static void dispatch__what_is_done_already__is_not_sent(void **state)
 {
     (void)state;
@@ -501,6 +540,7 @@ int main(void)
         CASE(dispatch__an_agent_that_forgets_to_answer__is_told_again),
         CASE(dispatch__a_capacity_that_shrank__is_kept),
         CASE(dispatch__what_cannot_be_read__is_refused),
+        CASE(dispatch__what_cannot_be_read_now__waits_and_holds_up_nobody),
         CASE(dispatch__what_is_done_already__is_not_sent),
         CASE(dispatch__paused_after_it_decided__sends_nothing),
         CASE(dispatch__while_another_writes__keeps_the_answers),
