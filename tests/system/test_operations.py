@@ -194,9 +194,9 @@ def check_slow_sync(tap):
 
 
 def check_few_descriptors(tap):
-    """Sixty-four descriptors: idle web connections may be refused, ingest goes on."""
+    """Ninety-six descriptors: idle web connections may be refused, ingest goes on."""
     import socket
-    tower = Tower(wrapper=["prlimit", "--nofile=64"])
+    tower = Tower(wrapper=["prlimit", "--nofile=96"])
     idle = []
     try:
         tower.start()
