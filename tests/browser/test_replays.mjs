@@ -443,10 +443,76 @@ async function list(page) {
   await picture(page, "replays-list");
 }
 
+// Sent and not proven: it stands out, no plan takes it, until somebody says why it is sent all the same.
+async function unproven(page) {
+  agent.stop();
+  await untilApi("/agents", (told) => told.items.every((one) => one.state === "offline"));
+  agent = startAgent("erp", "--misbehave", "drop-proof=1");
+  await untilApi("/agents", (told) => told.items.some((one) => one.state === "online"));
+  const [group] = await groups();
+  const [one] = await failures(group);
+  await move(page, "/failures/" + group.id);
+  await page.getByLabel("Take " + one.identifier, { exact: true }).check();
+  await openPlan(page, "#replay-ticked");
+  await page.click(".pace summary");
+  await page.fill("input[name=proof_seconds]", "5");
+  await page.fill("textarea[name=reason]", "nobody will answer");
+  await page.click("#plan-start");
+  const first = await numberOf(page);
+  await page.waitForSelector(".items .unproven");
+  ok(
+    /1 item is unproven:.*Look in erp before/s.test(flat(await textOf(page, "main"))),
+    "what is not proven in time stands out, and what to do",
+  );
+  ok(
+    /^0 of 1 proven/.test(flat(await textOf(page, ".replay-total"))),
+    "and is not counted as done",
+  );
+  await picture(page, "replays-unproven");
+  agent.stop();
+  await untilApi("/agents", (told) => told.items.every((now) => now.state === "offline"));
+  agent = startAgent("erp");
+  await untilApi("/agents", (told) => told.items.some((now) => now.state === "online"));
+  await move(page, "/failures/" + group.id);
+  await page.waitForSelector('td > a[href="/replays/' + first + "?failure=" + one.id + '"]');
+  await openPlan(page, "#replay-all");
+  const all = group.count;
+  ok(
+    flat(await textOf(page, ".plan-sentence")).startsWith(all - 1 + " transactions") &&
+      /1 sent before and not proven/.test(flat(await textOf(page, ".left-out"))),
+    "a plan leaves it out and says why",
+    await textOf(page, "dialog"),
+  );
+  await page.getByLabel("Send these all the same").click();
+  await page.waitForSelector("textarea[name=override_reason]");
+  ok(
+    flat(await textOf(page, ".plan-sentence")).startsWith(all + " transactions"),
+    "it is taken by an override",
+  );
+  await page.fill("textarea[name=reason]", "all");
+  await page.click("#plan-start");
+  ok(
+    await page.evaluate(() => document.activeElement.name === "override_reason"),
+    "which wants a reason of its own",
+  );
+  await page.fill("textarea[name=override_reason]", "ERP has nothing of it");
+  await picture(page, "replays-override");
+  await page.click("#plan-start");
+  const second = await numberOf(page);
+  const told = await untilApi("/replays/" + second, (now) => now.state === "done");
+  same(
+    [told.counts.proven, told.override_reason],
+    [all, "ERP has nothing of it"],
+    "then all are proven, and it is kept why",
+  );
+  const { items } = await api("/replays/" + second + "/items?failure=" + one.id);
+  same(items[0].previous.replay, first, "and the item knows the replay before");
+}
+
 async function end() {
   if (agent) agent.stop();
   const what = takeFaults();
   ok(what === "", "no script failed, no policy was broken, nothing left the host", what);
 }
 
-await run(begin, look, keyboard, twice, changed, lost, cancel, journey, list, end);
+await run(begin, look, keyboard, twice, changed, lost, cancel, journey, list, unproven, end);

@@ -364,6 +364,7 @@ async function plan(state) {
   }
   state.isPlanning = false;
   state.draw();
+  state.keepFocus();
 }
 
 // What a person must still say; said where it is missing.
@@ -448,6 +449,10 @@ export function openPlan({ ask, noun, title, runbook, destinations, go }) {
     key: newKey(),
     number: 0,
     draw: () => render(content(state), dialog),
+    // What had the focus may be gone with the plan before.
+    keepFocus: () => {
+      if (!dialog.contains(document.activeElement)) dialog.querySelector("#plan-title").focus();
+    },
     close: () => dialog.close(),
     replan: () => plan(state),
   };
