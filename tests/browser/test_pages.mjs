@@ -91,6 +91,7 @@ async function readEmptiness(page) {
 
 // A tower that was never sent anything: each page says so, and what to do.
 async function nothingYet(page) {
+  await page.goto("about:blank"); // what is shown still asks the tower that was before
   startTower("empty");
   const wanted = {
     overview: /No event has arrived yet.*sender/s,
