@@ -135,6 +135,8 @@ export async function replays() {
   });
 }
 
+const agents = [];
+
 // The simulator as an agent of these systems; stop() ends it.
 export function startAgent(systems, ...more) {
   const child = spawn(
@@ -142,6 +144,7 @@ export function startAgent(systems, ...more) {
     ["--agent-only", "--agent-name", "mw-1", "--agent-systems", systems, "--quiet"].concat(more),
     { env: { ...process.env, ...environment }, stdio: "ignore" },
   );
+  agents.push(child);
   return { stop: () => child.kill() };
 }
 
@@ -334,6 +337,7 @@ export async function run(...cases) {
   let context;
   const end = async () => {
     if (context) await context.close().catch(() => {});
+    agents.forEach((child) => child.kill()); // of cases that ended by an error
     try {
       stopTower();
     } catch (error) {
