@@ -79,6 +79,10 @@ int tw_plan_take_items(sqlite3_stmt *stmt, struct tw_arena *arena, size_t most,
     " ON r.id = u.replay WHERE u.event_n = c.event_n AND u.state IN (0, 1, 2) AND u.state = 2" \
     " AND r.destination = ?1 AND NOT EXISTS(SELECT 1 FROM main.replay_item AS l"               \
     " WHERE l.failure = u.failure AND l.id > u.id)))"
+/* Its destination said that it has it, no event has shown it, and nothing has failed since. */
+#define TW_SQL_DONE_THERE                                                                    \
+    "EXISTS(SELECT 1 FROM main.replay_item AS d WHERE d.failure = c.failure AND d.state = 3" \
+    " AND d.outcome_n IS NULL AND d.failed_n = c.failed_n)"
 /* It failed again so often for the cause that it has: TW_REPLAY_PARK_AFTER. */
 #define TW_SQL_PARKED(cause_of)                                                                \
     "((SELECT count(*) FROM main.replay_item AS p WHERE p.failure = c.failure AND p.state = 4" \

@@ -124,7 +124,7 @@ static const char judge_sql[] =
     " SELECT c.failure, coalesce(n.object, 0), CASE"
     "  WHEN k.destination <> ?1 AND NOT (k.cause = ?2 AND length(k.destination) = 0) THEN 9"
     "  WHEN k.cause = ?2 THEN 11"
-    "  WHEN c.state <> 0 THEN 2"
+    "  WHEN c.state <> 0 OR " TW_SQL_DONE_THERE " THEN 2"
     "  WHEN c.archived <> 0 THEN 6"
     "  WHEN " TW_SQL_IN_REPLAY " THEN 3"
     "  WHEN c.event_n = 0 THEN 7"

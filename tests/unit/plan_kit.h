@@ -176,10 +176,12 @@ static inline void add_item(uint64_t replay, uint64_t failure, enum tw_item_stat
     seq++;
     sqlf("INSERT INTO replay_item(replay, seq, replayid, failure, is_asked, is_ready, overridden,"
          " is_financial, object_type, object_scope, object_id, event_n, failed_n, amount_minor,"
-         " currency, state, cause) SELECT %llu, %u, CAST('x%u' AS BLOB), f.id, 1, 0, 0, 0,"
+         " currency, state, cause, outcome_n) SELECT %llu, %u, CAST('x%u' AS BLOB), f.id, 1, 0, 0, "
+         "0,"
          " f.object_type, f.object_scope, f.object_id, CASE f.input_n WHEN 0 THEN f.failed_n ELSE"
          " f.input_n END, f.failed_n, f.amount_minor, f.currency, %d, CASE %d WHEN 4 THEN g.cause"
-         " ELSE 0 END FROM failure AS f JOIN failure_group AS g ON g.id = f.grp WHERE f.id = %llu",
+         " ELSE 0 END, 99 FROM failure AS f JOIN failure_group AS g ON g.id = f.grp WHERE f.id = "
+         "%llu",
          (unsigned long long)replay, seq, seq, (int)state, (int)state, (unsigned long long)failure);
 }
 

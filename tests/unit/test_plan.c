@@ -419,6 +419,21 @@ static void plan__unproven_goes_before_parked_and_both_are_overridden(void **sta
     assert_int_equal(world.plan.parked, 1);
 }
 
+static void plan__the_destination_said_that_it_has_it__is_done_until_it_fails_again(void **state)
+{
+    (void)state;
+    const uint64_t all[] = {1, 2};
+    add(&(struct failed){.object = "1", .failed_n = 1, .since_s = 1});
+    add(&(struct failed){.object = "2", .failed_n = 2, .since_s = 2});
+    add_item(add_replay("erp"), 1, TW_ITEM_PROVEN);
+    sqlf("UPDATE replay_item SET failed_n = 1, outcome_n = NULL WHERE failure = %d", 1);
+    plan_failures(all, 2);
+    assert_string_equal(verdicts(), "1 already-done, 2 replay");
+    sqlf("UPDATE failure SET failed_n = 9 WHERE id = %d", 1);
+    plan_failures(all, 2);
+    assert_string_equal(verdicts(), "1 replay, 2 replay");
+}
+
 static void plan__one_event_for_two_failures__is_sent_once(void **state)
 {
     (void)state;
@@ -665,6 +680,7 @@ int main(void)
         CASE(plan__an_event_sent_unproven_for_another_failure__is_not_sent_either),
         CASE(plan__the_third_time_for_one_cause__parks),
         CASE(plan__unproven_goes_before_parked_and_both_are_overridden),
+        CASE(plan__the_destination_said_that_it_has_it__is_done_until_it_fails_again),
         CASE(plan__one_event_for_two_failures__is_sent_once),
         CASE(plan__an_event_held_up_in_one_object__is_not_sent_for_another),
         CASE(plan__nobody_to_carry_out__is_said_of_each),
