@@ -615,6 +615,7 @@ EXTRA_DIST += tests/browser/fill.py tests/browser/replays.py
 EXTRA_DIST += tests/browser/kit.mjs
 EXTRA_DIST += tests/browser/test_data.mjs
 EXTRA_DIST += tests/browser/test_failures.mjs tests/browser/test_replays.mjs tests/browser/test_outage.mjs
+EXTRA_DIST += tests/browser/test_repair.mjs
 EXTRA_DIST += tests/browser/test_flows.mjs
 EXTRA_DIST += tests/browser/test_graphs.mjs
 EXTRA_DIST += tests/browser/test_live.mjs

@@ -111,7 +111,7 @@ dist_ui_DATA = \
     web/ui/page.js \
     web/ui/paneltable.js \
     web/ui/parts.js \
-    web/ui/plandialog.js \
+    web/ui/plandialog.js web/ui/repair.js \
     web/ui/plot.js \
     web/ui/range.js \
     web/ui/replaywords.js \

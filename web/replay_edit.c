@@ -26,7 +26,7 @@ static int find_failure(struct tw_call *call, const struct tw_plan_ask *ask,
 /* The event that would be sent, parsed (owned). */
 static int read_event(struct tw_call *call, const struct tw_failure *failure, json_t **ret_event)
 {
-    struct tw_stored stored;
+    struct tw_stored stored = {.duplicates = 0};
     uint64_t n = failure->input_n != 0 ? failure->input_n : failure->failed_n;
     int rc = n == 0 ? TW_ENOTFOUND : tw_reader_record(call->reader, call->arena, n, &stored);
     if (rc == TW_ENOTFOUND || (rc == TW_OK && stored.payload_expired)) {
@@ -155,7 +155,7 @@ static int read_edit(struct tw_call *call, const json_t *edit, struct tw_plan_as
                      json_t **ret_json)
 {
     const struct tw_cfg *cfg = call->web->cfg;
-    struct tw_failure failure;
+    struct tw_failure failure = {.id = 0};
     json_t *diff = NULL;
     int rc = tw_edit_check(edit, cfg, &call->diag);
     rc = rc == TW_OK ? find_failure(call, ask, &failure) : rc;

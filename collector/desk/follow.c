@@ -237,6 +237,56 @@ static void classify(const struct tw_follow *self, struct tw_failure *failure,
     }
 }
 
+/* What the run says of it now, over what was known. */
+static void fill_failure(struct tw_failure *failure, const struct tw_run_row *row,
+                         const struct told *told)
+{
+    failure->kind.workflow = row->workflow;
+    failure->kind.step = told->step;
+    failure->kind.system = told->system;
+    failure->kind.destination = told->destination;
+    failure->object_type = row->object_type;
+    failure->object_id = row->object_id;
+    failure->object_scope = row->object_scope;
+    failure->state = state_of(row, told);
+    failure->store = row->store;
+    failure->region = row->region;
+    failure->amount_minor = row->amount_minor;
+    memcpy(failure->currency, row->currency, sizeof failure->currency);
+    failure->failed_n = told->failed_n;
+    failure->input_n = told->input_n;
+    failure->done_n = told->done_n;
+    failure->attempts = told->attempts;
+    failure->since = told->since;
+    failure->ended.ns = 0;
+    if (failure->state != TW_FAILURE_OPEN) {
+        failure->ended = told->time.ns == 0 ? row->updated : told->time;
+    }
+}
+
+/* It was not known before, not so, or not any more. `known`: as it was, or NULL. */
+static void set_times(struct tw_failure *failure, const struct tw_run_row *row,
+                      const struct told *told, const struct tw_failure *known)
+{
+    bool is_now = told->failed_n != 0 && failure->state == TW_FAILURE_OPEN;
+    tw_wall_t at = is_now ? told->time : told->due;
+    at = at.ns == 0 ? row->updated : at;
+    failure->is_archived = false; /* what an operator put away was another failure */
+    failure->first = known == NULL ? at : failure->first;
+    failure->last = at;
+}
+
+/* What that means for items of replays. `failed`: the event that says so, or NULL. */
+static int tell_replays(struct tw_follow *self, const struct tw_failure *failure,
+                        const struct tw_seen *failed, tw_wall_t now, struct tw_diag *diag)
+{
+    bool is_done = failure->state == TW_FAILURE_RECOVERED;
+    const struct tw_seen over = {.what = is_done ? TW_SEEN_DONE : TW_SEEN_GONE,
+                                 .n = failure->done_n};
+    const struct tw_seen *seen = failure->state == TW_FAILURE_OPEN ? failed : &over;
+    return seen == NULL ? TW_OK : tw_desk_seen(self->desk, failure, seen, now, diag);
+}
+
 /* One step of one run as it is now. `known`: as it was, or NULL. */
 static int take_step(struct tw_follow *self, const struct tw_run_row *row, const struct told *told,
                      const struct tw_failure *known, tw_wall_t now, struct tw_diag *diag)
@@ -247,56 +297,27 @@ static int take_step(struct tw_follow *self, const struct tw_run_row *row, const
     }
     bool is_other = known == NULL || known->failed_n != told->failed_n;
     bool is_again = known != NULL && known->state != TW_FAILURE_OPEN && state == TW_FAILURE_OPEN;
-    bool is_news = is_other || is_again;
+    bool has_failed = is_other && told->failed_n != 0;
+    struct tw_seen seen = {.what = TW_SEEN_FAILED, .n = told->failed_n, .received = told->time};
     struct tw_failure failure = {.id = 0};
+    int rc = TW_OK;
     if (known != NULL) {
         failure = *known;
     }
-    failure.kind.workflow = row->workflow;
-    failure.kind.step = told->step;
-    failure.kind.system = told->system;
-    failure.kind.destination = told->destination;
-    failure.object_type = row->object_type;
-    failure.object_id = row->object_id;
-    failure.object_scope = row->object_scope;
-    failure.state = state;
-    failure.store = row->store;
-    failure.region = row->region;
-    failure.amount_minor = row->amount_minor;
-    memcpy(failure.currency, row->currency, sizeof failure.currency);
-    failure.failed_n = told->failed_n;
-    failure.input_n = told->input_n;
-    failure.done_n = told->done_n;
-    failure.attempts = told->attempts;
-    failure.since = told->since;
-    if (is_news) {
-        tw_wall_t at = told->failed_n != 0 && state == TW_FAILURE_OPEN ? told->time : told->due;
-        at = at.ns == 0 ? row->updated : at;
-        failure.is_archived = false; /* what an operator put away was another failure */
-        failure.first = known == NULL ? at : failure.first;
-        failure.last = at;
+    fill_failure(&failure, row, told);
+    if (is_other || is_again) {
+        set_times(&failure, row, told, known);
     }
-    failure.ended.ns = 0;
-    if (state != TW_FAILURE_OPEN) {
-        failure.ended = told->time.ns == 0 ? row->updated : told->time;
-    }
-    int rc = TW_OK;
-    struct tw_seen seen = {.what = TW_SEEN_FAILED, .n = told->failed_n, .received = told->time};
-    if (is_other && told->failed_n != 0) {
+    if (has_failed) {
         rc = read_event(self, &failure, &seen);
     }
     /* what is over keeps the kind that it had */
     if (state == TW_FAILURE_OPEN || known == NULL) {
         classify(self, &failure, told);
     }
-    rc = rc == TW_OK ? tw_desk_put(self->desk, &failure, is_news, now, diag) : rc;
-    if (rc == TW_OK && state != TW_FAILURE_OPEN) {
-        bool is_done = state == TW_FAILURE_RECOVERED;
-        seen = (struct tw_seen){.what = is_done ? TW_SEEN_DONE : TW_SEEN_GONE, .n = told->done_n};
-    }
-    bool is_seen = state != TW_FAILURE_OPEN || (is_other && told->failed_n != 0);
-    return rc == TW_OK && is_seen && known != NULL
-               ? tw_desk_seen(self->desk, &failure, &seen, now, diag)
+    rc = rc == TW_OK ? tw_desk_put(self->desk, &failure, is_other || is_again, now, diag) : rc;
+    return rc == TW_OK && known != NULL
+               ? tell_replays(self, &failure, has_failed ? &seen : NULL, now, diag)
                : rc;
 }
 

@@ -10,6 +10,7 @@ import { amountWords } from "./failurelist.js";
 import { count, plural } from "./format.js";
 import { html, live, nothing, render } from "./lit.js";
 import { badge, fact, journeyLink, systemMark } from "./parts.js";
+import { editOf, newRepair, repairFields } from "./repair.js";
 import { reasonText } from "./replaywords.js";
 import { duration } from "./time.js";
 
@@ -35,7 +36,7 @@ function nounOf(state, n) {
 // "308 transactions worth 12,345.60 EUR of 14 stores will be sent to erp again, 5 of them first; …"
 function sentence(state) {
   const { plan, pace } = state;
-  const worth = amountWords({ amounts: plan.amounts, more_currencies: false });
+  const worth = amountWords(plan);
   const out = plan.unreplayable.reduce((sum, one) => sum + one.count, 0);
   const left = out > 0 ? count(out) + (out === 1 ? " is" : " are") + " left out" : "";
   if (plan.count === 0) return "Nothing can be sent again" + (left ? ": " + left + "." : ".");
@@ -266,7 +267,7 @@ function chooser(state) {
 }
 
 function content(state) {
-  const isReady = state.plan && !state.isPlanning && state.plan.count > 0;
+  const isReady = state.plan && !state.isPlanning && state.plan.count > 0 && !state.repair.isDirty;
   return html`<form method="dialog" novalidate @submit=${(submit) => start(state, submit)}>
     <div class="plan-body">
       <h2 id="plan-title" tabindex="-1">${state.title}</h2>
@@ -280,11 +281,20 @@ function content(state) {
             ? planned(state)
             : nothing
       }
+      ${repairFields(state)}
     </div>
     ${complaint(state)}
     <div class="plan-buttons">
       <p class="dim" role="status">
-        ${state.isBusy ? "Starting …" : isReady && !state.fault ? "Nothing is sent yet." : nothing}
+        ${
+          state.isBusy
+            ? "Starting …"
+            : state.repair.isDirty
+              ? "Compare the repair first."
+              : isReady && !state.fault
+                ? "Nothing is sent yet."
+                : nothing
+        }
       </p>
       <button type="button" ?disabled=${state.isBusy} @click=${() => state.close()}>Close</button>
       ${
@@ -351,10 +361,13 @@ async function plan(state) {
   if (ask.filter && Object.keys(ask.filter).length === 0)
     ask.filter = { system: state.destination };
   if (state.override.size) ask.override = [...state.override];
+  const edit = editOf(state);
+  if (edit) ask.edit = edit;
   try {
     const answer = await post("/replays/plan", ask);
     if (number !== state.number) return;
     state.plan = answer;
+    state.mayEdit = answer.may_edit;
     for (const [name] of PACE) if (!state.hasPace) state.pace[name] = answer[name];
     state.hasPace = true;
   } catch (error) {
@@ -396,7 +409,14 @@ function isComplete(state, form) {
 // the key makes the tower take the same order once, whatever the network does.
 async function start(state, submit) {
   submit.preventDefault();
-  if (state.isBusy || state.isOver || !state.plan || (state.fault && state.fault.again)) return;
+  if (
+    state.isBusy ||
+    state.isOver ||
+    state.repair.isDirty ||
+    !state.plan ||
+    (state.fault && state.fault.again)
+  )
+    return;
   if (!state.order) {
     const body = { plan: state.plan.plan, reason: state.reason.trim() };
     for (const [name] of PACE) body[name] = Number(state.pace[name]);
@@ -446,6 +466,8 @@ export function openPlan({ ask, noun, title, runbook, destinations, go }) {
     reason: "",
     override_reason: "",
     missing: "", // what must still be said
+    mayEdit: false, // as the tower says
+    repair: newRepair(),
     key: newKey(),
     number: 0,
     draw: () => render(content(state), dialog),

@@ -28,7 +28,7 @@ export function itemState(word) {
 
 const STATES = {
   running: ["plain", "running"],
-  awaiting: ["warn", "awaits approval"],
+  awaiting_approval: ["warn", "awaits approval"],
   paused: ["warn", "paused"],
   stopped: ["bad", "stopped by itself"],
   cancelled: ["unknown", "cancelled"],
@@ -101,7 +101,7 @@ const PHASES = {
 // What it does now, in a sentence.
 export function phaseText(replay) {
   if (replay.state === "stopped") return "Stopped by itself: " + (replay.why || "no reason given");
-  if (replay.state === "awaiting")
+  if (replay.state === "awaiting_approval")
     return (
       "Awaits a second person: somebody else than " + replay.by + " approves it, or cancels it"
     );

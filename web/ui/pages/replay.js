@@ -159,7 +159,7 @@ async function planAgain(context, replay) {
 
 function buttons(context, replay) {
   const { state } = context;
-  const isOpen = ["awaiting", "running", "paused", "stopped"].includes(replay.state);
+  const isOpen = ["awaiting_approval", "running", "paused", "stopped"].includes(replay.state);
   const ask = (what) => {
     state.asked = what;
     context.update();
@@ -202,7 +202,7 @@ function buttons(context, replay) {
           : nothing
       }
       ${
-        replay.state === "awaiting" && !state.asked
+        replay.state === "awaiting_approval" && !state.asked
           ? button("approve", "Approve …", () => ask("approve"), "primary")
           : nothing
       }
@@ -214,7 +214,7 @@ function buttons(context, replay) {
       }
     </div>
     ${isOpen && state.asked === "cancel" ? cancelForm(context, replay) : nothing}
-    ${replay.state === "awaiting" && state.asked === "approve" ? approveForm(context, replay) : nothing}
+    ${replay.state === "awaiting_approval" && state.asked === "approve" ? approveForm(context, replay) : nothing}
     <p role="status" class=${state.said && !state.said.ok ? "error-note" : "dim"}>
       ${state.said ? state.said.words : nothing}
     </p>`;
@@ -290,6 +290,14 @@ function facts(replay) {
   return html`<section class="panel" aria-label="What it is">
     <h2>What it is</h2>
     ${replay.override_reason ? html`<p>${badge("warn", "overridden")} ${replay.override_reason}</p>` : nothing}
+    ${
+      replay.edit
+        ? html`<p>
+            ${badge("warn", "repaired")} The event is sent with other values of
+            ${replay.edit.map((one, i) => html`${i ? ", " : ""}<code>${one.path}</code>${one.removed ? " (removed)" : nothing}`)}.
+          </p>`
+        : nothing
+    }
     <dl class="facts wide">
       ${fact("By", replay.by)} ${replay.approver ? fact("Approved by", replay.approver) : nothing}
       ${fact("Started", time(replay.created))} ${fact("Ended", time(replay.finished))}
