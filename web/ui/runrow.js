@@ -99,6 +99,27 @@ function destinations(run) {
       </ul>`;
 }
 
+// All of a run at once, where several of its steps are in trouble.
+function replayRun(run, go) {
+  const failed = run.steps.filter((step) => step.failure && !step.failure.archived);
+  if (failed.length < 2) return nothing;
+  const title = "Replay all " + failed.length + " of " + (run.title || run.workflow);
+  return html`<button
+    type="button"
+    class="chip replay-run"
+    @click=${() =>
+      openPlan({
+        ask: { runs: [{ workflow: run.workflow, object: run.object }] },
+        destinations: [...new Set(failed.map((step) => step.system))],
+        noun: "step",
+        title,
+        go,
+      })}
+  >
+    ${title} …
+  </button>`;
+}
+
 // `own` is the object whose page this is; `go` leads to a replay that is begun here.
 export function runRow(run, own, go) {
   const title = run.title || run.workflow;
@@ -109,6 +130,7 @@ export function runRow(run, own, go) {
       ${run.object === own ? nothing : journeyLink(run.object)}
       ${run.started && run.finished ? html`<span class="dim">took ${duration(secondsBetween(run.started, run.finished))}</span>` : nothing}
       ${run.started ? nothing : badge("unknown", "start not seen")}${destinations(run)}
+      ${replayRun(run, go)}
     </div>
     <ol class="run-steps" aria-label="Steps of ${title}">
       ${run.steps.map((step) => stepItem(step, go))}

@@ -3,7 +3,27 @@
 import { get } from "../api.js";
 import { html, nothing } from "../lit.js";
 import { badge, breakable, outcome, systemMark } from "../parts.js";
+import { openPlan } from "../plandialog.js";
 import { payload } from "./payload.js";
+
+// What failed of it, or waits for it: the plan says so when that is nothing.
+function replayButton(event, context) {
+  return html`<p class="actions">
+    <button
+      type="button"
+      id="replay-event"
+      @click=${() =>
+        openPlan({
+          ask: { events: [event.n] },
+          noun: "step",
+          title: "Replay event " + event.n,
+          go: context.go,
+        })}
+    >
+      Replay …
+    </button>
+  </p>`;
+}
 
 export const page = {
   what: "the event",
@@ -24,5 +44,6 @@ export const page = {
             : badge(event.kind === "conflict" ? "bad" : "unknown", event.kind)
         }
       </h1>
+      ${event.kind === "event" ? replayButton(event, context) : nothing}
       <section class="panel" aria-label="Event">${payload(context, event.n)}</section>`,
 };
