@@ -27,11 +27,12 @@ struct token {
 static bool next_token(const char **at_p, struct token *token)
 {
     const char *at = *at_p;
+    token->len = 0;
+    token->text[0] = '\0';
     if (*at != '/') {
         return false;
     }
     at++;
-    token->len = 0;
     for (; *at != '\0' && *at != '/'; at++) {
         char c = *at;
         if (c == '~') {

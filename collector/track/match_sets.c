@@ -126,7 +126,7 @@ int tw_match_forget_version(struct tw_matcher *self, uint32_t version)
         struct tw_match_entry *entries = members_of(self, set);
         uint32_t kept = 0;
         set->has_failure = false;
-        for (uint32_t i = 0; i < set->count; i++) {
+        for (uint32_t i = 0; entries != NULL && i < set->count; i++) {
             if (entries[i].version != version) {
                 set->has_failure = set->has_failure || entries[i].role == TW_FACT_FAILED;
                 entries[kept++] = entries[i];
