@@ -107,7 +107,7 @@ static int check_op(const json_t *op, const struct tw_cfg *cfg, struct tw_diag *
     const json_t *path = json_object_get(op, "path");
     const json_t *value = json_object_get(op, "value");
     const json_t *remove = json_object_get(op, "remove");
-    struct token name;
+    struct token name = {.len = 0};
     if (!json_is_string(path) || !is_pointer(json_string_value(path), json_string_length(path))) {
         return tw_diag_set(diag, TW_EINVAL,
                            "edit: 'path' is a JSON Pointer of at most %d bytes, as /data/sku",
@@ -267,7 +267,7 @@ static int note(json_t *diff, const char *path, const json_t *before, const json
 
 static int apply_op(const json_t *op, json_t *event, json_t *diff, struct tw_diag *diag)
 {
-    struct token last;
+    struct token last = {.len = 0};
     const char *path = path_of(op);
     json_t *value = is_removal(op) ? NULL : json_deep_copy(json_object_get(op, "value"));
     json_t *parent = find_parent(event, path, &last);
