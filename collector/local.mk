@@ -103,6 +103,7 @@ collector_libtrack_a_SOURCES += collector/track/skew.c collector/track/skew.h
 collector_libtrack_a_SOURCES += collector/track/watermark.c collector/track/watermark.h
 collector_libtrack_a_SOURCES += collector/track/tracker.c collector/track/tracker.h
 collector_libtrack_a_SOURCES += collector/track/internal.h collector/track/state.h
+collector_libtrack_a_SOURCES += collector/track/metrics.c collector/track/metrics.h
 collector_libtrack_a_SOURCES += collector/track/words.c collector/track/totals.c
 collector_libtrack_a_SOURCES += collector/track/sequence.c collector/track/sequence.h
 collector_libtrack_a_SOURCES += collector/track/flows.c
@@ -279,6 +280,10 @@ collector_libreplay_a_SOURCES += collector/replay/said.c collector/replay/said.h
 collector_libreplay_a_SOURCES += collector/replay/sender.c collector/replay/sender.h
 collector_libreplay_a_SOURCES += collector/replay/socket.c collector/replay/socket.h
 
+# Judging series: rules, states, what matched in the past. One line a module, so that lists merge.
+noinst_LIBRARIES += collector/libalert.a
+collector_libalert_a_SOURCES = collector/alert/labels.c collector/alert/labels.h
+
 bin_PROGRAMS += tillwatch
 tillwatch_SOURCES = \
     collector/app.c collector/app.h \
@@ -293,7 +298,7 @@ tillwatch_SOURCES = \
     collector/import_lines.c collector/import_lines.h \
     collector/import_progress.c collector/import_progress.h \
     collector/main.c
-tillwatch_LDADD = web/libweb.a collector/libreplay.a collector/libhttpout.a collector/libdesk.a collector/libintake.a \
+tillwatch_LDADD = web/libweb.a collector/libalert.a collector/libreplay.a collector/libhttpout.a collector/libdesk.a collector/libintake.a \
     collector/libcauses.a collector/libcorrelate.a \
     collector/libevent.a collector/libtap.a collector/libstore.a collector/libtrack.a \
     collector/libworkflow.a \

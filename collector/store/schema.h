@@ -22,7 +22,7 @@
 #define TW_RULES_NAME        "causes.yaml" /* of operators (causes/causes.h): only copied here */
 #define TW_DESK_NAME         "desk.db"     /* failures and what is done about them, see desk.h */
 #define TW_DESK_APP_ID       0x5457446b    /* "TWDk" */
-#define TW_DESK_VERSION      2
+#define TW_DESK_VERSION      3
 #define TW_DB_PAGE_SIZE      16384
 #define TW_EXTENT_BYTES      65536u /* stored bytes of blocks in one row, before the one over it */
 #define TW_QUARANTINE_SHIFT  32     /* id = partition number << 32 | counter from 1 */
@@ -270,6 +270,54 @@
     " ordered INTEGER NOT NULL DEFAULT 0, accepted INTEGER NOT NULL DEFAULT 0,"                \
     " refused INTEGER NOT NULL DEFAULT 0, malformed INTEGER NOT NULL DEFAULT 0,"               \
     " strange INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;"
+
+/* Version 3 of the desk: alerts (decision 80). meta.alerts grows with every transaction that
+ * changes any of it. alert: one row an episode, pending or firing ones have no `ended`; origin,
+ * state and severity are words of store/alerts.h. notify_group and notice: what was told to whom;
+ * the second is outbox and history. alert_push: what others posted, until the thread `alert` takes
+ * it. */
+#define TW_SQL_DESK_3                                                                             \
+    "ALTER TABLE meta ADD COLUMN alerts INTEGER NOT NULL DEFAULT 0;"                              \
+    "CREATE TABLE alert(id INTEGER PRIMARY KEY AUTOINCREMENT, fingerprint INTEGER NOT NULL,"      \
+    " origin INTEGER NOT NULL, rule BLOB NOT NULL, labels BLOB NOT NULL,"                         \
+    " annotations BLOB NOT NULL, severity INTEGER NOT NULL, workflow BLOB,"                       \
+    " state INTEGER NOT NULL, is_nodata INTEGER NOT NULL DEFAULT 0,"                              \
+    " is_flapping INTEGER NOT NULL DEFAULT 0, value REAL, threshold REAL, is_above INTEGER,"      \
+    " unit BLOB, since INTEGER NOT NULL, fired INTEGER, calm INTEGER, ended INTEGER,"             \
+    " updated INTEGER NOT NULL, ends INTEGER, generator BLOB, acked INTEGER, acked_by BLOB,"      \
+    " ack_comment BLOB, inhibited_by BLOB, in_maintenance INTEGER NOT NULL DEFAULT 0);"           \
+    "CREATE UNIQUE INDEX alert_open ON alert(fingerprint) WHERE ended IS NULL;"                   \
+    "CREATE INDEX alert_ended ON alert(ended) WHERE ended IS NOT NULL;"                           \
+    "CREATE INDEX alert_of ON alert(fingerprint, id);"                                            \
+    "CREATE INDEX alert_fired ON alert(rule, fired);"                                             \
+    "CREATE TABLE alert_event(id INTEGER PRIMARY KEY AUTOINCREMENT, alert INTEGER NOT NULL,"      \
+    " at INTEGER NOT NULL, what INTEGER NOT NULL, actor BLOB, value REAL, detail BLOB);"          \
+    "CREATE INDEX alert_event_of ON alert_event(alert, id);"                                      \
+    "CREATE TABLE silence(id BLOB PRIMARY KEY, matchers BLOB NOT NULL, starts INTEGER NOT NULL,"  \
+    " ends INTEGER NOT NULL, created INTEGER NOT NULL, updated INTEGER NOT NULL,"                 \
+    " created_by BLOB NOT NULL, comment BLOB NOT NULL, warned INTEGER NOT NULL DEFAULT 0)"        \
+    " WITHOUT ROWID;"                                                                             \
+    "CREATE INDEX silence_ends ON silence(ends);"                                                 \
+    "CREATE TABLE rule_state(rule BLOB PRIMARY KEY, state INTEGER NOT NULL,"                      \
+    " since INTEGER NOT NULL, evaluated INTEGER NOT NULL, detail BLOB,"                           \
+    " instances INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;"                                       \
+    "CREATE TABLE alert_push(id INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL,"          \
+    " labels BLOB NOT NULL, annotations BLOB NOT NULL, starts INTEGER, ends INTEGER,"             \
+    " generator BLOB);"                                                                           \
+    "CREATE TABLE heartbeat(name BLOB PRIMARY KEY, last INTEGER NOT NULL, every_s INTEGER,"       \
+    " state INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;"                                           \
+    "CREATE TABLE notify_group(receiver BLOB NOT NULL, key BLOB NOT NULL, labels BLOB NOT NULL,"  \
+    " since INTEGER NOT NULL, next INTEGER, flushed INTEGER, told INTEGER, sent BLOB,"            \
+    " escalated INTEGER NOT NULL DEFAULT 0, PRIMARY KEY(receiver, key)) WITHOUT ROWID;"           \
+    "CREATE TABLE notice(id INTEGER PRIMARY KEY AUTOINCREMENT, receiver BLOB NOT NULL,"           \
+    " integration BLOB NOT NULL, idx INTEGER NOT NULL, grp BLOB NOT NULL, kind INTEGER NOT NULL," \
+    " reason BLOB, data BLOB NOT NULL, created INTEGER NOT NULL, next INTEGER,"                   \
+    " tries INTEGER NOT NULL DEFAULT 0, state INTEGER NOT NULL, done INTEGER, status INTEGER,"    \
+    " error BLOB);"                                                                               \
+    "CREATE INDEX notice_waiting ON notice(next) WHERE state IN (0, 1);"                          \
+    "CREATE INDEX notice_of ON notice(receiver, id);"                                             \
+    "CREATE TABLE notice_alert(notice INTEGER NOT NULL, alert INTEGER NOT NULL,"                  \
+    " PRIMARY KEY(alert, notice)) WITHOUT ROWID;"
 
 /* Of a partition: what there is of series ?1 in [?2, ?3), minute by minute, without a look at those
  * of the other series in between. */

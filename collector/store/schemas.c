@@ -12,7 +12,8 @@ static const char *const part_steps[TW_PART_VERSION] = {TW_SQL_PART_1, TW_SQL_PA
                                                         TW_SQL_PART_4, TW_SQL_PART_5};
 static const char *const archive_steps[TW_ARCHIVE_VERSION] = {TW_SQL_ARCHIVE_1};
 
-static const char *const desk_steps[TW_DESK_VERSION] = {TW_SQL_DESK_1, TW_SQL_DESK_2};
+static const char *const desk_steps[TW_DESK_VERSION] = {TW_SQL_DESK_1, TW_SQL_DESK_2,
+                                                        TW_SQL_DESK_3};
 
 const struct tw_schema *tw_catalogue_schema(void)
 {

@@ -128,17 +128,11 @@ static bool read_number(struct tw_panel_load *self, const yaml_node_t *at, const
 
 /* ---- series ---- */
 
-static bool has_label(const struct tw_metric *metric, const char *label)
-{
-    return (metric->labels[0] != NULL && strcmp(metric->labels[0], label) == 0) ||
-           (metric->labels[1] != NULL && strcmp(metric->labels[1], label) == 0);
-}
-
 static void check_label(struct tw_panel_load *self, const yaml_node_t *at, const char *where,
                         const struct tw_metric *metric, const char *label)
 {
     char shown[TW_SHOWN_SIZE];
-    if (metric == NULL || has_label(metric, label)) {
+    if (metric == NULL || tw_metric_has(metric, label)) {
         return;
     }
     tw_parse_fault(&self->parse, at, "%s: \"%s\" has no label \"%s\"%s%s%s%s", where, metric->name,
@@ -192,14 +186,18 @@ static const struct tw_metric *find_metric(struct tw_panel_load *self, const yam
     const char *words[64];
     char near[HINT_SIZE];
     char shown[TW_SHOWN_SIZE];
-    for (size_t i = 0; i < tw_metric_count; i++) {
-        if (strcmp(tw_metrics[i].name, name) == 0) {
-            return &tw_metrics[i];
+    size_t count = 0;
+    const struct tw_metric *found = tw_metric_find(tw_str_of(name));
+    if (found != NULL && !found->is_of_desk) {
+        return found;
+    }
+    for (size_t i = 0; i < tw_metric_count && count < 64; i++) {
+        if (!tw_metrics[i].is_of_desk) {
+            words[count++] = tw_metrics[i].name;
         }
-        words[i] = tw_metrics[i].name;
     }
     tw_parse_fault(&self->parse, at, "series.metric: there is no series \"%s\"%s",
-                   tw_shown(name, shown), hint(words, tw_metric_count, name, near));
+                   tw_shown(name, shown), hint(words, count, name, near));
     return NULL;
 }
 

@@ -49,8 +49,6 @@ extern const struct tw_cfg_section tw_dashboard_section;
 extern const struct tw_cfg_section tw_panel_section;
 extern const struct tw_cfg_section tw_panel_series_section;
 extern const struct tw_cfg_section tw_panel_line_section;
-extern const struct tw_metric tw_metrics[];
-extern const size_t tw_metric_count;
 
 struct tw_panel_load {
     struct tw_parse parse; /* faults, and the tree that is being read */

@@ -329,10 +329,14 @@ int tw_dashboards_print_keys(FILE *out)
     (void)fprintf(out, "\n## Series\n\n| metric | labels | what it is |\n|---|---|---|\n");
     for (size_t i = 0; i < tw_metric_count; i++) {
         const struct tw_metric *metric = &tw_metrics[i];
-        (void)fprintf(out, "| `%s` | %s%s%s | %s |\n", metric->name,
-                      metric->labels[0] == NULL ? "" : metric->labels[0],
-                      metric->labels[1] == NULL ? "" : ", ",
-                      metric->labels[1] == NULL ? "" : metric->labels[1],
+        if (metric->is_of_desk) {
+            continue;
+        }
+        (void)fprintf(out, "| `%s` | ", metric->name);
+        for (size_t k = 0; k < TW_METRIC_LABELS && metric->labels[k] != NULL; k++) {
+            (void)fprintf(out, "%s%s", k == 0 ? "" : ", ", metric->labels[k]);
+        }
+        (void)fprintf(out, " | %s |\n",
                       metric->is_sketch     ? "sketch of each minute: quantiles"
                       : metric->is_count    ? "count"
                       : metric->step_s > 10 ? "value, once a minute"

@@ -16,6 +16,7 @@
 #include "config/config.h"
 #include "core/err.h"
 #include "core/str.h"
+#include "track/metrics.h"
 
 #define TW_DASHBOARDS_MAX   200
 #define TW_PANELS_MAX       48 /* of one dashboard */
@@ -63,17 +64,6 @@ enum tw_panel_param {
     TW_PARAM_SYSTEM,
     TW_PARAM_STORE,
     TW_PARAM_COUNT
-};
-
-/* A series that the tracker writes. */
-struct tw_metric {
-    const char *name;
-    const char *labels[2]; /* NULL: none */
-    bool is_count;         /* what happened in a bucket; otherwise a value at its end */
-    bool is_sketch;
-    /* Nothing written means 0 while the tower ran: counts, and values before their first. */
-    bool is_zero_when_silent;
-    int64_t step_s; /* it has a point so often */
 };
 
 struct tw_panel_where {

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Alert rules: which series, how compared, for how long, and what is said. Read from YAML (the
+ * retail pack that is built in, and the directories that the configuration names), checked whole,
+ * then const. One set is in force at a time; SIGHUP reads the next one.
+ * Thread:  made by main; const and shared afterwards (counted references, atomic).
+ * Limits:  TW_RULES_MAX and TW_RULE_*_MAX, each a fault with file:line when it is passed.
+ * Fails:   TW_ECONFIG with every fault of every file as "file:line: what is wrong" in one report.
+ * Source:  docs/reference/alert-rules.md.
+ */
+#ifndef TW_ALERT_RULES_H
+#define TW_ALERT_RULES_H
+
+#include <stdio.h>
+
+#include "alert/hours.h"
+#include "alert/labels.h"
+#include "config/config.h"
+#include "track/metrics.h"
+#include "workflow/workflow.h"
+
+#define TW_RULES_MAX        1000
+#define TW_RULE_WHERE_MAX   4
+#define TW_RULE_BY_MAX      3
+#define TW_RULE_LABELS_MAX  16
+#define TW_RULE_OVER_MAX_S  21600
+#define TW_RULE_FOR_MAX_S   604800
+#define TW_RULE_SUMMARY_MAX 500
+
+enum tw_severity { TW_SEVERITY_CRITICAL, TW_SEVERITY_WARNING, TW_SEVERITY_INFO, TW_SEVERITY_NONE };
+enum tw_rule_join { TW_RULE_SUM, TW_RULE_MAX, TW_RULE_MIN };
+enum tw_rule_take { TW_TAKE_LAST, TW_TAKE_MAX, TW_TAKE_MIN, TW_TAKE_MEAN };
+enum tw_rule_no_data { TW_NO_DATA_IGNORE, TW_NO_DATA_ALERT };
+
+struct tw_rule_label {
+    char *name;
+    char *value;
+};
+/* A number out of series: those of `metric` with all labels of `where`, joined into one for each
+ * combination of the rule's `by`. */
+struct tw_measure {
+    const struct tw_metric *metric;
+    struct tw_rule_label where[TW_RULE_WHERE_MAX];
+    size_t where_count;
+    enum tw_rule_join join;
+};
+struct tw_rule {
+    char *name; /* label `alertname` */
+    char *title;
+    char *about; /* NULL: none */
+    struct tw_measure when;
+    char *by[TW_RULE_BY_MAX];
+    size_t by_count;
+    int32_t over_s;         /* 10 to TW_RULE_OVER_MAX_S; counts are summed over it */
+    enum tw_rule_take take; /* values */
+    bool has_share;
+    struct tw_measure share; /* the value is when / share */
+    bool is_usual_share;     /* the value is when / what is usual at this hour of the week */
+    bool is_above;           /* strictly; else below */
+    double threshold;        /* in the unit of the metric, or a share */
+    double least;            /* 0: none */
+    int32_t for_s;
+    int32_t keep_s;
+    struct tw_hours *hours; /* NULL: always */
+    enum tw_rule_no_data no_data;
+    int32_t no_data_for_s;
+    enum tw_severity severity;
+    char *owner; /* NULL: that of the objective, of the workflow, else "integration" */
+    struct tw_rule_label labels[TW_RULE_LABELS_MAX];
+    size_t label_count;
+    char *summary;     /* template: {{label}}, {{value}}, {{threshold}}, {{title}} */
+    char *description; /* likewise; NULL: none */
+    char *runbook;     /* NULL: none */
+    bool is_enabled;
+    char *group; /* name of its file */
+    char *text;  /* as it is written, YAML, without the others of its file */
+    char *file;
+    int line;
+};
+struct tw_rules {
+    struct tw_rule *items; /* in the order of their files */
+    size_t count;
+    uint64_t serial; /* different for each set of this process */
+    char **notes;    /* "file:line: what is no fault but worth knowing" */
+    size_t note_count;
+};
+
+/* Everything that cfg names. Names of workflows, steps, objectives and systems are checked against
+ * `workflows` (borrowed for the call). TW_OK, TW_ECONFIG, TW_ENOMEM. Starts with one reference. */
+int tw_rules_load(const struct tw_cfg *cfg, const struct tw_workflows *workflows, FILE *report,
+                  const struct tw_rules **ret_set);
+/* From memory, with the same checks: a file with `rules:`, or one rule alone. */
+int tw_rules_parse(const struct tw_cfg *cfg, const struct tw_workflows *workflows, const char *name,
+                   struct tw_str yaml, FILE *report, const struct tw_rules **ret_set);
+const struct tw_rules *tw_rules_ref(const struct tw_rules *self);
+void tw_rules_unref(const struct tw_rules **self_p); /* accepts NULL */
+const struct tw_rule *tw_rules_find(const struct tw_rules *self, struct tw_str name);
+/* A template with its values filled in, at most TW_RULE_SUMMARY_MAX bytes, in the arena; `value` as
+ * people read it in the unit of the rule. */
+int tw_rule_say(struct tw_arena *arena, const struct tw_rule *rule, const char *text,
+                const struct tw_labels *labels, double value, struct tw_str *ret_text);
+/* "seconds", "count", "share". */
+const char *tw_rule_unit(const struct tw_rule *rule);
+const char *tw_severity_name(enum tw_severity severity); /* NONE: "" */
+/* TW_SEVERITY_NONE for a word that is none. */
+enum tw_severity tw_severity_find(struct tw_str text);
+/* The tables of keys as Markdown, for docs/reference/alert-rules.md. TW_OK or TW_EIO. */
+int tw_rules_print_keys(FILE *out);
+
+#endif
