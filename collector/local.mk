@@ -283,6 +283,8 @@ collector_libreplay_a_SOURCES += collector/replay/socket.c collector/replay/sock
 # Judging series: rules, states, what matched in the past. One line a module, so that lists merge.
 noinst_LIBRARIES += collector/libalert.a
 collector_libalert_a_SOURCES = collector/alert/labels.c collector/alert/labels.h
+collector_libalert_a_SOURCES += collector/alert/hours.c collector/alert/hours.h
+collector_libalert_a_SOURCES += collector/alert/hours_parse.c collector/alert/hours_parse.h
 
 bin_PROGRAMS += tillwatch
 tillwatch_SOURCES = \

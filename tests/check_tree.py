@@ -46,7 +46,8 @@ MAY_INCLUDE = {
                          "store/reader.h", "store/alerts.h", "alert/"],
     # Tells people: routes, groups, the outbox, receivers.
     "collector/notify/": ["core/", "config/", "track/calendar.h", "workflow/workflow.h",
-                          "alert/labels.h", "alert/matcher.h", "alert/hours.h", "alert/rules.h",
+                          "alert/labels.h", "alert/matcher.h", "alert/hours.h",
+                          "alert/hours_parse.h", "alert/rules.h",
                           "store/alerts.h", "store/notices.h", "http/", "notify/"],
     # Posting to what the configuration allows.
     "collector/http/": ["core/", "config/config.h", "config/url.h", "http/"],

@@ -788,3 +788,14 @@ check_PROGRAMS += tests/fuzz/fuzz_http_answer
 tests_fuzz_fuzz_http_answer_SOURCES += tests/fuzz/replay_main.c
 endif
 EXTRA_DIST += tests/fuzz/seeds/http_answer
+
+# Alert rules and the times they are evaluated in.
+RULES_LIBS = collector/libalert.a collector/libtrack.a collector/libworkflow.a \
+    collector/libconfig.a collector/libcore.a $(YAML_LIBS) $(JANSSON_LIBS) $(XXHASH_LIBS) \
+    $(GLIB_LIBS) -lm
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/test_hours
+tests_unit_test_hours_SOURCES = tests/unit/test_hours.c $(ALLOC_KIT)
+tests_unit_test_hours_LDFLAGS = $(AM_LDFLAGS) $(ALLOC_WRAPS)
+tests_unit_test_hours_LDADD = $(RULES_LIBS) $(CMOCKA_LIBS)
+endif

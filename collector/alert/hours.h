@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Time intervals, as Alertmanager has them: times of day, weekdays, days of the month, months,
- * years, in a time zone. An empty field lets everything through; ends are exclusive.
+ * years, in a time zone. An empty field lets everything through; the end of a time is exclusive,
+ * all other ends belong to their range. What counts is what the clock of the zone shows: an hour
+ * that is skipped is in no interval, one that is shown twice is in it twice.
  * Thread:  const once made.
+ * Limits:  TW_HOURS_RANGES_MAX ranges a field.
  * Source:  Alertmanager, time_interval; docs/reference/alert-rules.md.
  */
 #ifndef TW_ALERT_HOURS_H
@@ -30,9 +33,11 @@ struct tw_hours {
     uint16_t months; /* bit 0 January; 0: all */
     struct tw_hours_range years[TW_HOURS_RANGES_MAX];
     size_t year_count;
-    const struct tw_zone *zone; /* NULL: UTC; owned by the set that has it */
+    struct tw_zone *zone; /* NULL: UTC; owned */
 };
 
 bool tw_hours_contain(const struct tw_hours *self, tw_wall_t at);
+/* Frees what it owns, itself not. */
+void tw_hours_fini(struct tw_hours *self);
 
 #endif
