@@ -469,6 +469,8 @@ static void check_values(struct tw_parse *self)
     check_dirs(self, "workflows.dirs", &self->cfg->workflows.dirs);
     check_dirs(self, "dashboards.dirs", &self->cfg->dashboards.dirs);
     check_dirs(self, "causes.dirs", &self->cfg->causes.dirs);
+    check_dirs(self, "alerts.dirs", &self->cfg->alerts.dirs);
+    check_dirs(self, "alerts.runbook-dirs", &self->cfg->alerts.runbook_dirs);
     if (cfg->web.ui_dir != NULL && !is_directory(cfg->web.ui_dir)) {
         tw_faults_add(&self->faults, self->file, 0, "web.ui-dir: %s is no directory",
                       tw_shown(cfg->web.ui_dir, shown));

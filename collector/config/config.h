@@ -186,6 +186,17 @@ struct tw_cfg {
         struct tw_cfg_strings dirs; /* whose *.yaml are read in order of name */
     } causes;
     struct {
+        bool has_pack;                      /* the retail rules that are built in */
+        struct tw_cfg_strings dirs;         /* whose *.yaml are read in order of name */
+        struct tw_cfg_strings runbook_dirs; /* whose *.md are runbooks */
+        int64_t history_days;
+        int64_t max;      /* pending and firing at once */
+        int64_t push_max; /* of others, waiting to be taken in */
+    } alerts;
+    struct {
+        char *file; /* NULL: none */
+    } notify;
+    struct {
         struct tw_cfg_strings bind; /* ZeroMQ endpoints; none: no agent can connect */
         int64_t heartbeat_s;
     } agents;

@@ -198,6 +198,47 @@ static const struct tw_cfg_key cause_keys[] = {
              "those of the operators (`causes.yaml` in `store.dir`)."},
 };
 
+static const struct tw_cfg_key alert_keys[] = {
+    {.name = "pack",
+     .type = TW_CFG_BOOL,
+     .is_reloadable = true,
+     .offset = IN_CFG(alerts.has_pack),
+     .initial = true,
+     .help = "The retail rules that are built in."},
+    {.name = "dirs",
+     .type = TW_CFG_LIST,
+     .rule = TW_CFG_PATH,
+     .is_reloadable = true,
+     .offset = IN_CFG(alerts.dirs),
+     .help = "Directories whose `*.yaml` are read in order of name: alert rules. Relative to the "
+             "configuration file. A rule with the name of a built-in one takes its place."},
+    {.name = "runbook-dirs",
+     .type = TW_CFG_LIST,
+     .rule = TW_CFG_PATH,
+     .is_reloadable = true,
+     .offset = IN_CFG(alerts.runbook_dirs),
+     .help = "Directories whose `NAME.md` are runbooks, beside those that are built in. Relative "
+             "to the configuration file. One with the name of a built-in one takes its place."},
+    INT_KEY(IN_CFG(alerts.history_days), "history-days", "days", 1, 3650, 90,
+            "Alerts that are over, with what was said of them, are kept for so long."),
+    INT_KEY(IN_CFG(alerts.max), "max", "alerts", 100, 20000, 20000,
+            "Pending and firing at once; further ones are counted and are an error of their rule."),
+    INT_KEY(IN_CFG(alerts.push_max), "push-max", "alerts", 100, 100000, 10000,
+            "Alerts of others (`POST /api/v2/alerts`) that wait to be taken in; further ones are "
+            "refused."),
+};
+
+static const struct tw_cfg_key notify_keys[] = {
+    {.name = "file",
+     .type = TW_CFG_TEXT,
+     .rule = TW_CFG_PATH,
+     .is_reloadable = true,
+     .offset = IN_CFG(notify.file),
+     .help = "Who is told of what: receivers, routes, times, what inhibits what. "
+             "Relative to the configuration file. Not "
+             "given: browsers, and what is published over ZeroMQ."},
+};
+
 static const struct tw_cfg_key track_keys[] = {
     INT_KEY(IN_CFG(track.linger_s), "linger-s", "s", 1, 86400, 600,
             "Objects and finished runs are remembered so long after their last event, so that late "
@@ -546,6 +587,10 @@ const struct tw_cfg_section tw_cfg_sections[TW_CFG_SECTION_COUNT] = {
                     "Where dashboards come from ([dashboards.md](dashboards.md))."),
     [TW_CFG_CAUSES] = MAP_SECTION("causes", cause_keys,
                                   "Where rules for causes come from ([causes.md](causes.md))."),
+    [TW_CFG_ALERTS] = MAP_SECTION("alerts", alert_keys,
+                                  "Where alert rules come from ([alert-rules.md](alert-rules.md)), "
+                                  "and how many alerts there may be."),
+    [TW_CFG_NOTIFY] = MAP_SECTION("notify", notify_keys, "Who is told of alerts."),
     [TW_CFG_AGENTS] =
         MAP_SECTION("agents", agent_keys, "Replay agents ([agents.md](../agents.md))."),
     [TW_CFG_REPLAY] = MAP_SECTION("replay", replay_keys,

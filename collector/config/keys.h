@@ -76,6 +76,8 @@ enum tw_cfg_section_id {
     TW_CFG_WORKFLOWS,
     TW_CFG_DASHBOARDS,
     TW_CFG_CAUSES,
+    TW_CFG_ALERTS,
+    TW_CFG_NOTIFY,
     TW_CFG_AGENTS,
     TW_CFG_REPLAY,
     TW_CFG_TAPS,

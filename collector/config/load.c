@@ -155,6 +155,21 @@ static int resolve_dirs(const struct tw_parse *self, struct tw_cfg_strings *dirs
     return TW_OK;
 }
 
+/* The same of a file. */
+static int resolve_file(const struct tw_parse *self, char **file_p)
+{
+    char *joined = NULL;
+    if (*file_p == NULL || (*file_p)[0] == '/' || self->dir == NULL) {
+        return TW_OK;
+    }
+    if (asprintf(&joined, "%s/%s", self->dir, *file_p) < 0) {
+        return TW_ENOMEM;
+    }
+    free(*file_p);
+    *file_p = joined;
+    return TW_OK;
+}
+
 struct input {
     const char *name;
     const char *yaml; /* NULL: the built-in configuration alone */
@@ -178,6 +193,9 @@ static int fill(struct tw_parse *self, const struct input *input)
     rc = rc != TW_OK ? rc : resolve_dirs(self, &self->cfg->workflows.dirs);
     rc = rc != TW_OK ? rc : resolve_dirs(self, &self->cfg->dashboards.dirs);
     rc = rc != TW_OK ? rc : resolve_dirs(self, &self->cfg->causes.dirs);
+    rc = rc != TW_OK ? rc : resolve_dirs(self, &self->cfg->alerts.dirs);
+    rc = rc != TW_OK ? rc : resolve_dirs(self, &self->cfg->alerts.runbook_dirs);
+    rc = rc != TW_OK ? rc : resolve_file(self, &self->cfg->notify.file);
     rc = rc != TW_OK ? rc : tw_parse_mapping_files(self);
     rc = rc != TW_OK ? rc : shipped_mappings(self);
     if (rc != TW_OK) {

@@ -20,7 +20,7 @@ static const struct fault_case fault_cases[] = {
      "t.yaml:2: store: unknown key \"commit_ms\", did you mean \"commit-ms\"?\n"},
     {"store:\n  colour: red\n", "t.yaml:2: store: unknown key \"colour\"\n"},
     {"wbe:\n  threads: 2\n", "t.yaml:1: unknown section \"wbe\", did you mean \"web\"?\n"},
-    {"alerts: []\n", "t.yaml:1: unknown section \"alerts\", did you mean \"agents\"?\n"},
+    {"agentz: []\n", "t.yaml:1: unknown section \"agentz\", did you mean \"agents\"?\n"},
     {"store:\n  commit-ms: 3\n  commit-ms: 4\n",
      "t.yaml:3: the key \"commit-ms\" is given twice (first in line 2)\n"},
     {"web: {}\nweb: {}\n", "t.yaml:2: the key \"web\" is given twice (first in line 1)\n"},
@@ -178,10 +178,10 @@ static const struct fault_case fault_cases[] = {
     {"a: \xff\n", "t.yaml: not YAML: invalid leading UTF-8 octet at byte 3 (UTF-8 text is "
                   "expected)\n"},
     /* all at once, in order of line, those of the whole file among its own */
-    {"web: {threads: 0}\nstore: {commit-ms: 0}\nalerts: 1\n",
+    {"web: {threads: 0}\nstore: {commit-ms: 0}\nagentz: 1\n",
      "t.yaml:1: web.threads: 0 is out of range, allowed are 1 to 64 threads\n"
      "t.yaml:2: store.commit-ms: 0 is out of range, allowed are 1 to 1000 ms\n"
-     "t.yaml:3: unknown section \"alerts\", did you mean \"agents\"?\n"},
+     "t.yaml:3: unknown section \"agentz\", did you mean \"agents\"?\n"},
 };
 
 static void config_parse__each_fault__is_named_with_its_line(void **state)
