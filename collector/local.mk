@@ -285,6 +285,8 @@ noinst_LIBRARIES += collector/libalert.a
 collector_libalert_a_SOURCES = collector/alert/labels.c collector/alert/labels.h
 collector_libalert_a_SOURCES += collector/alert/hours.c collector/alert/hours.h
 collector_libalert_a_SOURCES += collector/alert/hours_parse.c collector/alert/hours_parse.h
+collector_libalert_a_SOURCES += collector/alert/matcher.c collector/alert/matcher.h
+collector_libalert_a_SOURCES += collector/alert/pattern.c collector/alert/pattern.h
 
 bin_PROGRAMS += tillwatch
 tillwatch_SOURCES = \
@@ -306,6 +308,7 @@ tillwatch_LDADD = web/libweb.a collector/libalert.a collector/libreplay.a collec
     collector/libworkflow.a \
     collector/libconfig.a \
     client/libtillwatch.a collector/libcore.a $(ZMQ_LIBS) $(MHD_LIBS) $(CURL_LIBS) $(SQLITE_LIBS) \
-    $(JANSSON_LIBS) $(ZSTD_LIBS) $(ZLIB_LIBS) $(YAML_LIBS) $(XXHASH_LIBS) $(GLIB_LIBS) -lm -lpthread
+    $(JANSSON_LIBS) $(ZSTD_LIBS) $(ZLIB_LIBS) $(YAML_LIBS) $(XXHASH_LIBS) $(PCRE_LIBS) \
+    $(GLIB_LIBS) -lm -lpthread
 dist_man_MANS += docs/tillwatch.1
 EXTRA_DIST += docs/reference/program.md

@@ -524,6 +524,17 @@ tests_unit_test_web_LDADD = $(WEB_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/test_kept
 tests_unit_test_kept_SOURCES = tests/unit/test_kept.c tests/unit/store_model.h
 tests_unit_test_kept_LDADD = $(WEB_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/test_alert_labels
+tests_unit_test_alert_labels_SOURCES = tests/unit/test_alert_labels.c $(ALLOC_KIT)
+tests_unit_test_alert_labels_LDFLAGS = $(AM_LDFLAGS) $(ALLOC_WRAPS)
+tests_unit_test_alert_labels_LDADD = collector/libalert.a collector/libcore.a $(CMOCKA_LIBS) \
+    $(JANSSON_LIBS)
+check_PROGRAMS += tests/unit/test_alert_matcher
+tests_unit_test_alert_matcher_SOURCES = tests/unit/test_alert_matcher.c \
+    tests/unit/matcher_rows.h $(ALLOC_KIT)
+tests_unit_test_alert_matcher_LDFLAGS = $(AM_LDFLAGS) $(ALLOC_WRAPS)
+tests_unit_test_alert_matcher_LDADD = collector/libalert.a collector/libcore.a $(CMOCKA_LIBS) \
+    $(JANSSON_LIBS) $(PCRE_LIBS)
 check_PROGRAMS += tests/unit/test_web_failures
 tests_unit_test_web_failures_SOURCES = tests/unit/test_web_failures.c tests/unit/web_world.h \
     tests/unit/store_model.h

@@ -9,7 +9,7 @@
 #define FNV_PRIME  UINT64_C(1099511628211)
 #define SEPARATOR  0xff
 
-static bool is_name(struct tw_str name)
+bool tw_label_is_name(struct tw_str name)
 {
     for (size_t i = 0; i < name.len; i++) {
         char c = name.ptr[i];
@@ -22,7 +22,7 @@ static bool is_name(struct tw_str name)
 }
 
 /* JSON texts are UTF-8; the library says whether this is one. */
-static bool is_text(struct tw_str value)
+bool tw_label_is_text(struct tw_str value)
 {
     json_t *text = json_stringn(value.ptr, value.len);
     json_decref(text);
@@ -42,7 +42,7 @@ static int add_copy(struct tw_arena *arena, const struct tw_label *label,
     if (label->name.len > TW_LABEL_NAME_MAX || label->value.len > TW_LABEL_VALUE_MAX) {
         return TW_ELIMIT;
     }
-    if (!is_name(label->name) || !is_text(label->value)) {
+    if (!tw_label_is_name(label->name) || !tw_label_is_text(label->value)) {
         return TW_EINVAL;
     }
     const struct tw_label copy = {tw_arena_copy(arena, label->name),
@@ -67,7 +67,7 @@ int tw_labels_make(struct tw_arena *arena, const struct tw_label *items, size_t 
         if (items[i].value.len > 0) {
             rc = add_copy(arena, &items[i], &copies[kept]);
             kept++;
-        } else if (!is_name(items[i].name)) {
+        } else if (!tw_label_is_name(items[i].name)) {
             rc = TW_EINVAL;
         }
     }

@@ -30,6 +30,9 @@ struct tw_labels {
     size_t count;
 };
 
+/* Whether this can be the name of a label; whether these bytes are UTF-8. */
+bool tw_label_is_name(struct tw_str name);
+bool tw_label_is_text(struct tw_str value);
 /* A set of copies: sorted, labels with an empty value left out. TW_EINVAL (a bad name, a name
  * twice, a value that is no UTF-8), TW_ELIMIT, TW_ENOMEM. */
 int tw_labels_make(struct tw_arena *arena, const struct tw_label *items, size_t count,
