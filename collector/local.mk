@@ -140,10 +140,15 @@ collector_libdesk_a_SOURCES = \
     collector/desk/follow.c collector/desk/follow.h \
     collector/desk/follower.c collector/desk/follower.h
 
+# What goes to the servers of others.
+noinst_LIBRARIES += collector/libhttp.a
+collector_libhttp_a_SOURCES = collector/http/answer.c collector/http/answer.h
+collector_libhttp_a_SOURCES += collector/http/client.c collector/http/client.h
+collector_libhttp_a_SOURCES += collector/http/net.c collector/http/net.h
+
 # HTTP destinations of replays.
 noinst_LIBRARIES += collector/libhttpout.a
 collector_libhttpout_a_SOURCES = collector/replay/http.c collector/replay/http.h
-collector_libhttpout_a_SOURCES += collector/replay/http_answer.c collector/replay/http_answer.h
 
 noinst_LIBRARIES += collector/libevent.a
 collector_libevent_a_SOURCES = \
@@ -302,7 +307,7 @@ tillwatch_SOURCES = \
     collector/import_lines.c collector/import_lines.h \
     collector/import_progress.c collector/import_progress.h \
     collector/main.c
-tillwatch_LDADD = web/libweb.a collector/libalert.a collector/libreplay.a collector/libhttpout.a collector/libdesk.a collector/libintake.a \
+tillwatch_LDADD = web/libweb.a collector/libalert.a collector/libreplay.a collector/libhttpout.a collector/libhttp.a collector/libdesk.a collector/libintake.a \
     collector/libcauses.a collector/libcorrelate.a \
     collector/libevent.a collector/libtap.a collector/libstore.a collector/libtrack.a \
     collector/libworkflow.a \

@@ -134,7 +134,7 @@ tests_unit_test_replay_dispatch_SOURCES += tests/unit/desk_kit.c tests/unit/desk
 tests_unit_test_replay_dispatch_SOURCES += tests/unit/store_kit.c tests/unit/store_kit.h
 tests_unit_test_replay_dispatch_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=tw_outbox_begin \
     -Wl,--wrap=tw_outbox_commit -Wl,--wrap=tw_reader_record
-tests_unit_test_replay_dispatch_LDADD = collector/libreplay.a collector/libhttpout.a \
+tests_unit_test_replay_dispatch_LDADD = collector/libreplay.a collector/libhttpout.a collector/libhttp.a \
     collector/libdesk.a collector/libcauses.a collector/libstore.a collector/libevent.a \
     collector/libtrack.a collector/libconfig.a collector/libcore.a $(CMOCKA_LIBS) $(CURL_LIBS) \
     $(SQLITE_LIBS) $(ZSTD_LIBS) $(XXHASH_LIBS) $(JANSSON_LIBS) $(YAML_LIBS) $(GLIB_LIBS) -lm \
@@ -777,19 +777,19 @@ EXTRA_DIST += tests/fuzz/seeds/causes
 # HTTP destinations of replays.
 noinst_PROGRAMS += tests/support/post
 tests_support_post_SOURCES = tests/support/post.c
-tests_support_post_LDADD = collector/libhttpout.a collector/libevent.a collector/libconfig.a \
+tests_support_post_LDADD = collector/libhttpout.a collector/libhttp.a collector/libevent.a collector/libconfig.a \
     collector/libcore.a $(CURL_LIBS) $(JANSSON_LIBS) $(YAML_LIBS) -lpthread
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/test_replay_http
 tests_unit_test_replay_http_SOURCES = tests/unit/test_replay_http.c $(ALLOC_KIT)
 tests_unit_test_replay_http_LDFLAGS = $(AM_LDFLAGS) $(ALLOC_WRAPS)
-tests_unit_test_replay_http_LDADD = collector/libhttpout.a collector/libevent.a \
+tests_unit_test_replay_http_LDADD = collector/libhttpout.a collector/libhttp.a collector/libevent.a \
     collector/libconfig.a collector/libcore.a $(CMOCKA_LIBS) $(CURL_LIBS) $(JANSSON_LIBS) \
     $(YAML_LIBS) -lpthread
 endif
 EXTRA_DIST += tests/system/http_endpoint.py tests/system/test_replay_http.py tests/system/test_replay_posts.py
 tests_fuzz_fuzz_http_answer_SOURCES = tests/fuzz/fuzz_http_answer.c tests/fuzz/fuzz.h
-tests_fuzz_fuzz_http_answer_LDADD = collector/libhttpout.a collector/libevent.a \
+tests_fuzz_fuzz_http_answer_LDADD = collector/libhttp.a collector/libevent.a \
     collector/libconfig.a collector/libcore.a $(JANSSON_LIBS) $(YAML_LIBS)
 if FUZZING
 noinst_PROGRAMS += tests/fuzz/fuzz_http_answer
@@ -809,4 +809,11 @@ check_PROGRAMS += tests/unit/test_hours
 tests_unit_test_hours_SOURCES = tests/unit/test_hours.c $(ALLOC_KIT)
 tests_unit_test_hours_LDFLAGS = $(AM_LDFLAGS) $(ALLOC_WRAPS)
 tests_unit_test_hours_LDADD = $(RULES_LIBS) $(CMOCKA_LIBS)
+endif
+
+# What goes to the servers of others.
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/test_net
+tests_unit_test_net_SOURCES = tests/unit/test_net.c
+tests_unit_test_net_LDADD = collector/libhttp.a collector/libcore.a $(CMOCKA_LIBS)
 endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * HTTP destinations of replays: posts events to the URLs of the configuration and to nowhere else,
- * many at a time, without ever blocking. The only module that knows libcurl.
+ * many at a time, without ever blocking (http/client.h).
  * Thread:  created, used and destroyed by the thread `replay`.
  * Limits:  `concurrency` posts of a destination under way, TW_HTTP_HELD_MAX bytes of events in all,
  *          TW_HTTP_BODY_MAX bytes of an answer are read, `timeout-s` for each.
@@ -19,11 +19,10 @@
 #include "core/clock.h"
 #include "core/err.h"
 #include "core/str.h"
-#include "replay/http_answer.h"
+#include "http/answer.h"
 
 #define TW_HTTP_EVENT_MAX (UINT64_C(16) << 20) /* bytes of one event: the largest a tap takes */
 #define TW_HTTP_HELD_MAX  (UINT64_C(64) << 20) /* bytes of all events under way */
-#define TW_HTTP_FDS_MAX   8                    /* descriptors of the caller in one wait */
 
 struct tw_http_out;
 

@@ -13,7 +13,7 @@
 #include "config/url.h"
 #include "event/text.h"
 #include "fuzz.h"
-#include "replay/http_answer.h"
+#include "http/answer.h"
 
 static struct tw_str next_text(const uint8_t **data, size_t *size)
 {

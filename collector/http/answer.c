@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config.h"
-#include "replay/http_answer.h"
+#include "http/answer.h"
 
 #include <jansson.h>
 #include <stdio.h>

@@ -3,8 +3,8 @@
  * need no network.
  * Thread:  plain functions.
  * Source:  RFC 9110 (status, Retry-After), RFC 9457 (problem details); contracts, section 4. */
-#ifndef TW_REPLAY_HTTP_ANSWER_H
-#define TW_REPLAY_HTTP_ANSWER_H
+#ifndef TW_HTTP_ANSWER_H
+#define TW_HTTP_ANSWER_H
 
 #include <stdbool.h>
 #include <stddef.h>
