@@ -15,6 +15,8 @@ collector_libcore_a_SOURCES = \
 
 noinst_LIBRARIES += collector/libstore.a
 collector_libstore_a_SOURCES = \
+    collector/store/alerts.c collector/store/alerts.h \
+    collector/store/alerts_internal.h collector/store/alerts_read.c \
     collector/store/archive.c collector/store/archive.h \
     collector/store/backup.c \
     collector/store/batch.c collector/store/batch.h \

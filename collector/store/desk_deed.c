@@ -2,10 +2,67 @@
 #include "config.h"
 #include "store/desk_deed.h"
 
+#include <time.h>
+
 #include "store/desk_read.h"
 #include "store/migrate.h"
 
 #define COMMAND_CACHE_KIB 512
+#define PAUSE_MS          1
+
+/* ---- beside the desk ---- */
+
+/* The desk brings the file to the version of this program. */
+static int check_version(sqlite3 *db, const struct tw_schema *schema, struct tw_diag *diag)
+{
+    sqlite3_stmt *stmt = NULL;
+    int rc = tw_db_prepare(db, "PRAGMA user_version", &stmt, diag);
+    rc = rc == TW_OK ? tw_db_row(stmt, diag) : rc;
+    if (rc == TW_OK && sqlite3_column_int64(stmt, 0) != (int64_t)schema->version) {
+        rc = tw_diag_set(diag, TW_EOLDER, "%s: %s", TW_DESK_NAME, tw_err_text(TW_EOLDER));
+    }
+    (void)sqlite3_finalize(stmt); /* repeats the error of the step */
+    return rc;
+}
+
+/* SQLite's own handler sleeps for up to a tenth of a second between two tries; the desk, which has
+ * one portion after the other to write, would let nobody in. Its pauses are a few milliseconds. */
+static int wait_a_little(void *context, int tries)
+{
+    (void)context;
+    const struct timespec pause = {.tv_nsec = PAUSE_MS * TW_NS_PER_MS};
+    if (tries >= TW_DESK_GIVE_WAY_MS / PAUSE_MS) {
+        return 0;
+    }
+    (void)nanosleep(&pause, NULL); /* interrupted: the next try is early */
+    return 1;
+}
+
+int tw_desk_open_beside(const char *dir, int cache_kib, sqlite3 **ret_db, struct tw_diag *diag)
+{
+    char path[TW_PATH_MAX];
+    sqlite3 *db = NULL;
+    const struct tw_schema *schema = tw_desk_schema();
+    int rc = tw_path_join(dir, TW_DESK_NAME, path);
+    if (rc != TW_OK) {
+        return tw_diag_set(diag, rc, "%s: path too long", dir);
+    }
+    rc = tw_file_check(path, schema->app_id, schema->version, diag);
+    rc = rc == TW_OK ? tw_db_open(path, TW_DB_WRITE, cache_kib, &db, diag) : rc;
+    if (rc == TW_ENOTFOUND) {
+        return tw_diag_set(diag, rc, "%s: there is no desk yet", dir);
+    }
+    rc = rc == TW_OK ? check_version(db, schema, diag) : rc;
+    if (rc != TW_OK) {
+        tw_db_close(&db);
+        return rc;
+    }
+    (void)sqlite3_busy_handler(db, wait_a_little, NULL); /* cannot fail */
+    *ret_db = db;
+    return TW_OK;
+}
+
+/* ---- deeds ---- */
 
 static int open_desk(const char *dir, sqlite3 **ret_db, struct tw_diag *diag)
 {

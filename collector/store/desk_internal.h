@@ -18,6 +18,12 @@
     " f.message, f.error_class, f.http_status, f.amount_minor, f.currency, f.failed_n,"          \
     " f.input_n, f.done_n, f.attempts, f.first, f.last, f.ended, f.since"
 
+/* A connection of a thread that writes desk.db beside the desk, which makes the file and brings it
+ * to the version of this program: TW_ENOTFOUND, TW_EOLDER until then. A transaction waits for those
+ * of others at most TW_DESK_GIVE_WAY_MS, then TW_EBUSY. */
+#define TW_DESK_GIVE_WAY_MS 250
+int tw_desk_open_beside(const char *dir, int cache_kib, sqlite3 **ret_db, struct tw_diag *diag);
+
 #define TW_DESK_SUBJECT_MAX 32
 /* "group:7", as the audit names it, in `buf`. what: "group" or "replay". */
 struct tw_str tw_desk_subject(const char *what, uint64_t number, char *buf);

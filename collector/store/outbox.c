@@ -4,15 +4,12 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
-#include "store/migrate.h"
+#include "store/desk_internal.h"
 #include "store/outbox_internal.h"
-#include "store/reader_internal.h"
 
 #define CACHE_KIB        4096
 #define CHECKPOINT_EVERY 200 /* transactions between two checkpoints of the journal */
-#define BUSY_PAUSE_MS    1
 
 /* Of `replay_item AS i JOIN replay AS r JOIN failure AS f`, in the order in which they are read. */
 #define ITEM_COLUMNS                                                                      \
@@ -86,48 +83,10 @@ static const char *const statements[TW_OUTBOX_STATEMENTS] = {
 
 /* ---- life ---- */
 
-/* The desk brings the file to the version of this program. */
-static int check_version(sqlite3 *db, const struct tw_schema *schema, struct tw_diag *diag)
-{
-    sqlite3_stmt *stmt = NULL;
-    int rc = tw_db_prepare(db, "PRAGMA user_version", &stmt, diag);
-    rc = rc == TW_OK ? tw_db_row(stmt, diag) : rc;
-    if (rc == TW_OK && sqlite3_column_int64(stmt, 0) != (int64_t)schema->version) {
-        rc = tw_diag_set(diag, TW_EOLDER, "%s: %s", TW_DESK_NAME, tw_err_text(TW_EOLDER));
-    }
-    (void)sqlite3_finalize(stmt); /* repeats the error of the step */
-    return rc;
-}
-
-/* SQLite's own handler sleeps for up to a tenth of a second between two tries; the desk, which has
- * one portion after the other to write, would let nobody in. Its pauses are a few milliseconds. */
-static int wait_a_little(void *context, int tries)
-{
-    (void)context;
-    const struct timespec pause = {.tv_nsec = BUSY_PAUSE_MS * TW_NS_PER_MS};
-    if (tries >= TW_OUTBOX_BUSY_MS / BUSY_PAUSE_MS) {
-        return 0;
-    }
-    (void)nanosleep(&pause, NULL); /* interrupted: the next try is early */
-    return 1;
-}
-
 static int open_file(struct tw_outbox *self, const char *dir, struct tw_diag *diag)
 {
-    char path[TW_PATH_MAX];
-    const struct tw_schema *schema = tw_desk_schema();
-    int rc = tw_path_join(dir, TW_DESK_NAME, path);
-    if (rc != TW_OK) {
-        return tw_diag_set(diag, rc, "%s: path too long", dir);
-    }
-    rc = tw_file_check(path, schema->app_id, schema->version, diag);
-    rc = rc == TW_OK ? tw_db_open(path, TW_DB_WRITE, CACHE_KIB, &self->db, diag) : rc;
-    if (rc == TW_ENOTFOUND) {
-        return tw_diag_set(diag, rc, "%s: there is no desk yet", dir);
-    }
-    rc = rc == TW_OK ? check_version(self->db, schema, diag) : rc;
+    int rc = tw_desk_open_beside(dir, CACHE_KIB, &self->db, diag);
     if (rc == TW_OK) {
-        (void)sqlite3_busy_handler(self->db, wait_a_little, NULL); /* cannot fail */
         self->has_items = true;
         rc = tw_items_init(&self->items, self->db, diag);
     }

@@ -2,7 +2,7 @@
  * The outbox of replays: what of desk.db the thread `replay` reads and writes. It does not make the
  * file: the desk does (store/desk.h).
  * Thread:  one struct tw_outbox, one thread. Other connections read and write beside it (WAL); a
- *          transaction waits for theirs at most TW_OUTBOX_BUSY_MS, then TW_EBUSY.
+ *          transaction waits for theirs at most TW_DESK_GIVE_WAY_MS, then TW_EBUSY.
  * Fails:   as store/desk.h; after an error between begin and commit: abandon, nothing is kept.
  * Source:  decision 72; docs/agents.md.
  */
@@ -12,7 +12,6 @@
 #include "core/arena.h"
 #include "store/replays.h"
 
-#define TW_OUTBOX_BUSY_MS     250 /* agents are pinged meanwhile by nobody */
 #define TW_OUTBOX_REPLAYS_MAX 256 /* open ones that are looked at, the oldest first */
 
 struct tw_outbox;

@@ -275,9 +275,15 @@
  * changes any of it. alert: one row an episode, pending or firing ones have no `ended`; origin,
  * state and severity are words of store/alerts.h. notify_group and notice: what was told to whom;
  * the second is outbox and history. alert_push: what others posted, until the thread `alert` takes
- * it. */
+ * it. meta.judged: the bucket that was judged last; refused: alerts without room. receiver_state:
+ * what became of the last posts of an integration, `fails` in a row. */
 #define TW_SQL_DESK_3                                                                             \
     "ALTER TABLE meta ADD COLUMN alerts INTEGER NOT NULL DEFAULT 0;"                              \
+    "ALTER TABLE meta ADD COLUMN judged INTEGER NOT NULL DEFAULT 0;"                              \
+    "ALTER TABLE meta ADD COLUMN evaluations INTEGER NOT NULL DEFAULT 0;"                         \
+    "ALTER TABLE meta ADD COLUMN evaluation_us INTEGER NOT NULL DEFAULT 0;"                       \
+    "ALTER TABLE meta ADD COLUMN refused INTEGER NOT NULL DEFAULT 0;"                             \
+    "CREATE INDEX item_unproven ON replay_item(failure) WHERE state = 2;"                         \
     "CREATE TABLE alert(id INTEGER PRIMARY KEY AUTOINCREMENT, fingerprint INTEGER NOT NULL,"      \
     " origin INTEGER NOT NULL, rule BLOB NOT NULL, labels BLOB NOT NULL,"                         \
     " annotations BLOB NOT NULL, severity INTEGER NOT NULL, workflow BLOB,"                       \
@@ -317,7 +323,11 @@
     "CREATE INDEX notice_waiting ON notice(next) WHERE state IN (0, 1);"                          \
     "CREATE INDEX notice_of ON notice(receiver, id);"                                             \
     "CREATE TABLE notice_alert(notice INTEGER NOT NULL, alert INTEGER NOT NULL,"                  \
-    " PRIMARY KEY(alert, notice)) WITHOUT ROWID;"
+    " PRIMARY KEY(alert, notice)) WITHOUT ROWID;"                                                 \
+    "CREATE TABLE receiver_state(receiver BLOB NOT NULL, integration BLOB NOT NULL,"              \
+    " idx INTEGER NOT NULL, ok INTEGER, failed INTEGER, fails INTEGER NOT NULL DEFAULT 0,"        \
+    " gave_up INTEGER NOT NULL DEFAULT 0, error BLOB, PRIMARY KEY(receiver, integration, idx))"   \
+    " WITHOUT ROWID;"
 
 /* Of a partition: what there is of series ?1 in [?2, ?3), minute by minute, without a look at those
  * of the other series in between. */

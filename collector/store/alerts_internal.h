@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What the two files of alerts' rows share. Nothing else includes it.
+ */
+#ifndef TW_STORE_ALERTS_INTERNAL_H
+#define TW_STORE_ALERTS_INTERNAL_H
+
+#include "store/alerts.h"
+#include "store/desk_internal.h"
+
+enum tw_alerts_statement {
+    TW_ALERTS_STMT_PLACE,
+    TW_ALERTS_STMT_SET_PLACE,
+    TW_ALERTS_STMT_CHANGED,
+    TW_ALERTS_STMT_FIND,
+    TW_ALERTS_STMT_INSERT,
+    TW_ALERTS_STMT_UPDATE,
+    TW_ALERTS_STMT_RESOLVE,
+    TW_ALERTS_STMT_DROP_EVENTS,
+    TW_ALERTS_STMT_DROP,
+    TW_ALERTS_STMT_EVENT,
+    TW_ALERTS_STMT_PASSED_EVENTS,
+    TW_ALERTS_STMT_PASSED,
+    TW_ALERTS_STMT_MAINTAINED_EVENTS,
+    TW_ALERTS_STMT_MAINTAINED,
+    TW_ALERTS_STMT_EXPIRE_EVENTS,
+    TW_ALERTS_STMT_EXPIRE_NOTICES,
+    TW_ALERTS_STMT_EXPIRE,
+    TW_ALERTS_STMT_OPEN_ROWS,
+    TW_ALERTS_STMT_RECENT,
+    TW_ALERTS_STMT_FIRED_BEFORE,
+    TW_ALERTS_STMT_COUNT_OPEN,
+    TW_ALERTS_STMT_WORKFLOWS,
+    TW_ALERTS_STMT_PUT_RULE,
+    TW_ALERTS_STMT_EVALUATED,
+    TW_ALERTS_STMT_RULES,
+    TW_ALERTS_STMT_FORGET_RULE,
+    TW_ALERTS_STMT_PUSHED,
+    TW_ALERTS_STMT_TAKEN,
+    TW_ALERTS_STMT_HEARTBEATS,
+    TW_ALERTS_STMT_PUT_HEARTBEAT,
+    TW_ALERTS_STMT_FORGET_HEARTBEAT,
+    TW_ALERTS_STMT_UNPROVEN,
+    TW_ALERTS_STMT_RECEIVERS,
+    TW_ALERTS_STATEMENTS
+};
+
+struct tw_alerts {
+    sqlite3 *db;
+    sqlite3_stmt *stmts[TW_ALERTS_STATEMENTS];
+    bool is_changed; /* something that people are shown, in this transaction */
+    unsigned transactions;
+};
+
+#endif
