@@ -657,12 +657,30 @@ static int save_beside(void *context, uint64_t last_n, bool is_last, struct tw_s
                          ret_saving);
 }
 
+/* What this batch adds to the totals that are series too. */
+static void count_intake(struct tw_pipeline *self)
+{
+    static const struct {
+        enum tw_track_intake what;
+        enum tw_total total;
+    } counts[] = {{TW_TRACK_RECEIVED, TW_TOTAL_events_accepted},
+                  {TW_TRACK_DUPLICATES, TW_TOTAL_events_duplicate},
+                  {TW_TRACK_CONFLICTS, TW_TOTAL_events_conflict},
+                  {TW_TRACK_QUARANTINED, TW_TOTAL_events_quarantined}};
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
+        enum tw_total total = counts[i].total;
+        tw_tracker_count(self->tracker, counts[i].what,
+                         self->batch->totals.v[total] - self->totals.v[total]);
+    }
+}
+
 /* The tracker's part of the batch. It ticks with checkpoints, once a second: each tick is kept by
  * the store, so that a restart repeats it. */
 static int close_tracking(struct tw_pipeline *self, tw_wall_t now)
 {
     struct tw_batch *batch = self->batch;
     int rc = TW_OK;
+    count_intake(self);
     if (batch->is_checkpoint) {
         self->tick.now = now;
         rc = tw_tracker_tick(self->tracker, &self->tick);

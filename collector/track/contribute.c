@@ -405,6 +405,9 @@ int tw_contribute_sequence(struct tw_tracker *self, const struct tw_seen *seen, 
     struct tw_sequence_change change;
     int rc = sequence_of(self, seen->record->source, &sequence);
     rc = rc == TW_OK ? tw_sequence_see(sequence, number, minute_of(seen->time.ns), &change) : rc;
+    if (rc == TW_OK) {
+        self->missing_sum[system].value += change.bad;
+    }
     for (uint32_t i = 0; i < self->objective_count && rc == TW_OK; i++) {
         const struct tw_objective_stats *row = &self->objectives[i];
         if (row->definition == NULL || row->definition->kind != TW_OBJECTIVE_COMPLETENESS ||

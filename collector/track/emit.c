@@ -10,23 +10,12 @@
 #include <string.h>
 
 #include "core/err.h"
-#include "track/internal.h"
+#include "track/emit.h"
 
 #define MINUTE_S       60
 #define MINUTE_NS      (MINUTE_S * TW_NS_PER_S)
 #define SKETCH_BYTES   ((size_t)64 << 10)
 #define SNAPSHOT_BYTES ((size_t)16 << 30)
-
-/* One emit under way. */
-struct emission {
-    struct tw_tracker *tracker;
-    struct tw_arena *arena;
-    struct tw_series_point *points; /* room for every gauge there is */
-    size_t point_count;
-    size_t point_room;
-    int64_t bucket;     /* of counts: the one under way */
-    int64_t last_value; /* of values: the one that ended; -1: none has */
-};
 
 int tw_series_add(struct tw_tracker *self, const struct tw_series_info *info, uint32_t *ret_series)
 {
@@ -45,22 +34,14 @@ int tw_series_add(struct tw_tracker *self, const struct tw_series_info *info, ui
     return TW_OK;
 }
 
-/* What a series is called. */
-struct title {
-    enum tw_series_kind kind;
-    int64_t divisor;
-    const char *metric;
-    const char *name[2]; /* of labels; NULL: none */
-    const char *value[2];
-};
-
-static int series_of(struct tw_tracker *self, const struct title *title, uint32_t *series_p)
+static int series_of(struct tw_tracker *self, const struct tw_series_title *title,
+                     uint32_t *series_p)
 {
     if (*series_p != TW_TRACK_NONE) {
         return TW_OK;
     }
     json_t *labels = json_object();
-    for (size_t i = 0; i < 2 && title->name[i] != NULL; i++) {
+    for (size_t i = 0; i < TW_METRIC_LABELS && title->name[i] != NULL; i++) {
         json_t *value = json_string(title->value[i]);
         (void)json_object_set_new(labels, title->name[i], value != NULL ? value : json_string("?"));
     }
@@ -74,8 +55,8 @@ static int series_of(struct tw_tracker *self, const struct title *title, uint32_
     return info.labels == NULL ? TW_ENOMEM : tw_series_add(self, &info, series_p);
 }
 
-static int add_point(struct emission *self, struct tw_gauge *gauge, const struct title *title,
-                     int64_t bucket, int64_t value)
+static int add_point(struct tw_emission *self, struct tw_gauge *gauge,
+                     const struct tw_series_title *title, int64_t bucket, int64_t value)
 {
     int rc = series_of(self->tracker, title, &gauge->series);
     if (rc == TW_OK) {
@@ -85,22 +66,33 @@ static int add_point(struct emission *self, struct tw_gauge *gauge, const struct
     return rc;
 }
 
-/* A count: what was added since the last time. */
-static int add_sum(struct emission *self, struct tw_gauge *gauge, const struct title *title)
+int tw_emit_sum(struct tw_emission *self, struct tw_gauge *gauge,
+                const struct tw_series_title *title)
 {
     int64_t value = gauge->value;
     gauge->value = 0;
     return value == 0 ? TW_OK : add_point(self, gauge, title, self->bucket, value);
 }
 
-/* A value at the end of a bucket; before the first that is not 0 nothing is said. */
-static int add_last(struct emission *self, struct tw_gauge *gauge, const struct title *title,
-                    int64_t value)
+int tw_emit_last(struct tw_emission *self, struct tw_gauge *gauge,
+                 const struct tw_series_title *title, int64_t value)
 {
     if (self->last_value < 0 || (value == 0 && !gauge->is_known)) {
         return TW_OK;
     }
     gauge->is_known = true;
+    return add_point(self, gauge, title, self->last_value, value);
+}
+
+int tw_emit_sparse(struct tw_emission *self, struct tw_gauge *gauge,
+                   const struct tw_series_title *title, int64_t value)
+{
+    bool is_news = value != 0 || (gauge->is_known && gauge->value != 0);
+    if (!is_news || self->last_value < 0) {
+        return TW_OK;
+    }
+    gauge->is_known = true;
+    gauge->value = value;
     return add_point(self, gauge, title, self->last_value, value);
 }
 
@@ -115,31 +107,35 @@ static int add_last(struct emission *self, struct tw_gauge *gauge, const struct 
         }                                                                           \
     }
 
-static int emit_step(struct emission *self, uint32_t flow, uint32_t index)
+static int emit_step(struct tw_emission *self, uint32_t flow, uint32_t index)
 {
     struct tw_flow_stats *stats = &self->tracker->stats[flow];
     struct tw_step_stats *step = &stats->steps[index];
-    const struct title done = STEP_TITLE(TW_SERIES_SUM, 1, "step_done");
-    const struct title failed = STEP_TITLE(TW_SERIES_SUM, 1, "step_failed");
-    const struct title waiting = STEP_TITLE(TW_SERIES_LAST, 1, "step_waiting");
-    const struct title overdue = STEP_TITLE(TW_SERIES_LAST, 1, "step_overdue");
-    const struct title oldest = STEP_TITLE(TW_SERIES_LAST, TW_NS_PER_S, "step_oldest_age");
-    int rc = add_sum(self, &step->done_sum, &done);
-    rc = rc == TW_OK ? add_sum(self, &step->failed_sum, &failed) : rc;
+    const struct tw_series_title done = STEP_TITLE(TW_SERIES_SUM, 1, "step_done");
+    const struct tw_series_title failed = STEP_TITLE(TW_SERIES_SUM, 1, "step_failed");
+    const struct tw_series_title waiting = STEP_TITLE(TW_SERIES_LAST, 1, "step_waiting");
+    const struct tw_series_title overdue = STEP_TITLE(TW_SERIES_LAST, 1, "step_overdue");
+    const struct tw_series_title oldest =
+        STEP_TITLE(TW_SERIES_LAST, TW_NS_PER_S, "step_oldest_age");
+    int rc = tw_emit_sum(self, &step->done_sum, &done);
+    rc = rc == TW_OK ? tw_emit_sum(self, &step->failed_sum, &failed) : rc;
     if (rc != TW_OK || self->last_value < 0) {
         return rc;
     }
-    rc = add_last(self, &step->waiting_last, &waiting, (int64_t)(step->waiting + step->overdue));
-    rc = rc == TW_OK ? add_last(self, &step->overdue_last, &overdue, (int64_t)step->overdue) : rc;
-    return rc == TW_OK ? add_last(self, &step->oldest_last, &oldest,
-                                  tw_deadlines_oldest(self->tracker, flow, index))
+    rc =
+        tw_emit_last(self, &step->waiting_last, &waiting, (int64_t)(step->waiting + step->overdue));
+    rc = rc == TW_OK ? tw_emit_last(self, &step->overdue_last, &overdue, (int64_t)step->overdue)
+                     : rc;
+    return rc == TW_OK ? tw_emit_last(self, &step->oldest_last, &oldest,
+                                      tw_deadlines_oldest(self->tracker, flow, index))
                        : rc;
 }
 
-static struct title region_title(const struct emission *self, const struct tw_flow_stats *stats,
-                                 size_t row, enum tw_series_kind kind, const char *metric)
+static struct tw_series_title region_title(const struct tw_emission *self,
+                                           const struct tw_flow_stats *stats, size_t row,
+                                           enum tw_series_kind kind, const char *metric)
 {
-    return (struct title){
+    return (struct tw_series_title){
         .kind = kind,
         .divisor = 1,
         .metric = metric,
@@ -148,32 +144,32 @@ static struct title region_title(const struct emission *self, const struct tw_fl
     };
 }
 
-static int emit_region_sums(struct emission *self, struct tw_flow_stats *stats)
+static int emit_region_sums(struct tw_emission *self, struct tw_flow_stats *stats)
 {
     int rc = TW_OK;
     for (size_t i = 0; i < TW_TRACK_REGION_FIRST + stats->region_count && rc == TW_OK; i++) {
         struct tw_region_stats *row = &stats->regions[i];
-        struct title title = region_title(self, stats, i, TW_SERIES_SUM, "region_done");
-        rc = add_sum(self, &row->done_sum, &title);
+        struct tw_series_title title = region_title(self, stats, i, TW_SERIES_SUM, "region_done");
+        rc = tw_emit_sum(self, &row->done_sum, &title);
         title.metric = "region_failed";
-        rc = rc == TW_OK ? add_sum(self, &row->failed_sum, &title) : rc;
+        rc = rc == TW_OK ? tw_emit_sum(self, &row->failed_sum, &title) : rc;
     }
     return rc;
 }
 
-static int emit_flow(struct emission *self, uint32_t flow)
+static int emit_flow(struct tw_emission *self, uint32_t flow)
 {
     struct tw_flow_stats *stats = &self->tracker->stats[flow];
-    struct title title = {.kind = TW_SERIES_SUM,
-                          .divisor = 1,
-                          .metric = "runs_started",
-                          .name = {"workflow"},
-                          .value = {stats->name}};
-    int rc = add_sum(self, &stats->started_sum, &title);
+    struct tw_series_title title = {.kind = TW_SERIES_SUM,
+                                    .divisor = 1,
+                                    .metric = "runs_started",
+                                    .name = {"workflow"},
+                                    .value = {stats->name}};
+    int rc = tw_emit_sum(self, &stats->started_sum, &title);
     title.metric = "runs_done";
-    rc = rc == TW_OK ? add_sum(self, &stats->done_sum, &title) : rc;
+    rc = rc == TW_OK ? tw_emit_sum(self, &stats->done_sum, &title) : rc;
     title.metric = "runs_failed";
-    rc = rc == TW_OK ? add_sum(self, &stats->failed_sum, &title) : rc;
+    rc = rc == TW_OK ? tw_emit_sum(self, &stats->failed_sum, &title) : rc;
     rc = rc == TW_OK ? emit_region_sums(self, stats) : rc;
     for (uint32_t i = 0; i < stats->step_count && rc == TW_OK; i++) {
         rc = emit_step(self, flow, i);
@@ -186,16 +182,16 @@ static int64_t scaled(double value)
     return isfinite(value) ? (int64_t)(value * 1e6) : 0;
 }
 
-static int emit_objective(struct emission *self, struct tw_objective_stats *row)
+static int emit_objective(struct tw_emission *self, struct tw_objective_stats *row)
 {
-    struct title title = {.kind = TW_SERIES_SUM,
-                          .divisor = 1,
-                          .metric = "objective_good",
-                          .name = {"objective"},
-                          .value = {row->name}};
-    int rc = add_sum(self, &row->good_sum, &title);
+    struct tw_series_title title = {.kind = TW_SERIES_SUM,
+                                    .divisor = 1,
+                                    .metric = "objective_good",
+                                    .name = {"objective"},
+                                    .value = {row->name}};
+    int rc = tw_emit_sum(self, &row->good_sum, &title);
     title.metric = "objective_bad";
-    rc = rc == TW_OK ? add_sum(self, &row->bad_sum, &title) : rc;
+    rc = rc == TW_OK ? tw_emit_sum(self, &row->bad_sum, &title) : rc;
     if (rc != TW_OK || self->last_value < 0) {
         return rc;
     }
@@ -203,12 +199,12 @@ static int emit_objective(struct emission *self, struct tw_objective_stats *row)
     tw_budget_view(row->budget, row->undecided, &view);
     title.kind = TW_SERIES_LAST;
     title.metric = "objective_undecided";
-    rc = add_last(self, &row->undecided_last, &title, row->undecided);
+    rc = tw_emit_last(self, &row->undecided_last, &title, row->undecided);
     title.divisor = 1000000;
     title.metric = "objective_budget_remaining";
     if (rc == TW_OK && view.has_data) {
         row->remaining_last.is_known = true;
-        rc = add_last(self, &row->remaining_last, &title, scaled(view.remaining));
+        rc = tw_emit_last(self, &row->remaining_last, &title, scaled(view.remaining));
     }
     for (size_t i = 0; i < TW_BURN_WINDOW_COUNT && rc == TW_OK; i++) {
         row->burn_last[i].is_known = row->burn_last[i].is_known || view.has_data;
@@ -216,17 +212,17 @@ static int emit_objective(struct emission *self, struct tw_objective_stats *row)
         title.name[0] = "objective";
         title.name[1] = "window";
         title.value[1] = tw_burn_window_name((enum tw_burn_window)i);
-        rc = add_last(self, &row->burn_last[i], &title, scaled(view.burn[i]));
+        rc = tw_emit_last(self, &row->burn_last[i], &title, scaled(view.burn[i]));
     }
     return rc;
 }
 
 /* How far behind the tower is. */
-static int emit_tower(struct emission *self)
+static int emit_tower(struct tw_emission *self)
 {
     struct tw_tracker *tracker = self->tracker;
-    struct title title = {.kind = TW_SERIES_LAST, .divisor = 1, .metric = "open_runs"};
-    int rc = add_last(self, &tracker->open_last, &title, (int64_t)tracker->open_runs);
+    struct tw_series_title title = {.kind = TW_SERIES_LAST, .divisor = 1, .metric = "open_runs"};
+    int rc = tw_emit_last(self, &tracker->open_last, &title, (int64_t)tracker->open_runs);
     title.divisor = TW_NS_PER_S;
     title.metric = "watermark_lag";
     title.name[0] = "system";
@@ -234,12 +230,12 @@ static int emit_tower(struct emission *self)
         int64_t mark_ns = tw_watermark_of(&tracker->watermark, (uint16_t)i).ns;
         title.value[0] = tw_words_text(&tracker->systems, i);
         int64_t lag_ns = mark_ns == INT64_MIN ? 0 : tracker->now_ns - mark_ns;
-        rc = add_last(self, &tracker->lag_last[i], &title, lag_ns);
+        rc = tw_emit_last(self, &tracker->lag_last[i], &title, lag_ns);
     }
     return rc;
 }
 
-static int emit_systems(struct emission *self)
+static int emit_systems(struct tw_emission *self)
 {
     struct tw_tracker *tracker = self->tracker;
     static const struct {
@@ -259,53 +255,42 @@ static int emit_systems(struct emission *self)
                                   (int64_t)lags[i].overdue, (int64_t)lags[i].failed,
                                   lags[i].oldest_ns};
         for (size_t k = 0; k < TW_SYSTEM_GAUGES && rc == TW_OK; k++) {
-            const struct title title = {.kind = TW_SERIES_LAST,
-                                        .divisor = gauges[k].divisor,
-                                        .metric = gauges[k].metric,
-                                        .name = {"system"},
-                                        .value = {tw_words_text(&tracker->systems, i)}};
-            rc = add_last(self, &tracker->system_last[i][k], &title, values[k]);
+            const struct tw_series_title title = {.kind = TW_SERIES_LAST,
+                                                  .divisor = gauges[k].divisor,
+                                                  .metric = gauges[k].metric,
+                                                  .name = {"system"},
+                                                  .value = {tw_words_text(&tracker->systems, i)}};
+            rc = tw_emit_last(self, &tracker->system_last[i][k], &title, values[k]);
         }
     }
     return rc;
 }
 
-/* Of a store or a region once a minute, while it is not 0, and when it has become 0. There are many
- * stores, and in most of them nothing is late. */
-static int add_by_minute(struct emission *self, struct tw_gauge *gauge, const struct title *title,
-                         uint64_t value)
-{
-    bool is_news = value > 0 || (gauge->is_known && gauge->value != 0);
-    if (!is_news) {
-        return TW_OK;
-    }
-    gauge->is_known = true;
-    gauge->value = (int64_t)value;
-    return add_point(self, gauge, title, self->last_value, (int64_t)value);
-}
-
-static int emit_stores(struct emission *self)
+static int emit_stores(struct tw_emission *self)
 {
     struct tw_tracker *tracker = self->tracker;
     int rc = TW_OK;
     for (uint32_t i = 0; i < tracker->store_stats_count && rc == TW_OK; i++) {
         struct tw_store_stats *row = &tracker->store_stats[i];
-        struct title title = {
+        struct tw_series_title title = {
             .kind = TW_SERIES_LAST,
             .divisor = 1,
             .metric = "store_waiting",
             .name = {"store"},
             .value = {i == 0 ? TW_TRACK_OTHER_STORES : tw_words_text(&tracker->stores, i)}};
-        rc = add_by_minute(self, &row->waiting_last, &title, row->waiting + row->overdue);
+        rc = tw_emit_sparse(self, &row->waiting_last, &title,
+                            (int64_t)(row->waiting + row->overdue));
         title.metric = "store_overdue";
-        rc = rc == TW_OK ? add_by_minute(self, &row->overdue_last, &title, row->overdue) : rc;
+        rc = rc == TW_OK ? tw_emit_sparse(self, &row->overdue_last, &title, (int64_t)row->overdue)
+                         : rc;
         title.metric = "store_failed";
-        rc = rc == TW_OK ? add_by_minute(self, &row->failed_last, &title, row->failed) : rc;
+        rc = rc == TW_OK ? tw_emit_sparse(self, &row->failed_last, &title, (int64_t)row->failed)
+                         : rc;
     }
     return rc;
 }
 
-static int emit_regions(struct emission *self)
+static int emit_regions(struct tw_emission *self)
 {
     struct tw_tracker *tracker = self->tracker;
     int rc = TW_OK;
@@ -313,11 +298,12 @@ static int emit_regions(struct emission *self)
         struct tw_flow_stats *stats = &tracker->stats[flow];
         for (size_t i = 0; i < TW_TRACK_REGION_FIRST + stats->region_count && rc == TW_OK; i++) {
             struct tw_region_stats *row = &stats->regions[i];
-            struct title title = region_title(self, stats, i, TW_SERIES_LAST, "region_open");
-            rc = add_by_minute(self, &row->open_last, &title, row->open);
+            struct tw_series_title title =
+                region_title(self, stats, i, TW_SERIES_LAST, "region_open");
+            rc = tw_emit_sparse(self, &row->open_last, &title, (int64_t)row->open);
             title.metric = "region_overdue";
-            rc = rc == TW_OK ? add_by_minute(self, &row->overdue_last, &title,
-                                             row->by_state[TW_RUN_IS_OVERDUE])
+            rc = rc == TW_OK ? tw_emit_sparse(self, &row->overdue_last, &title,
+                                              (int64_t)row->by_state[TW_RUN_IS_OVERDUE])
                              : rc;
         }
     }
@@ -325,7 +311,7 @@ static int emit_regions(struct emission *self)
 }
 
 /* Values at the end of a bucket that do not belong to one workflow or objective. */
-static int emit_wholes(struct emission *self)
+static int emit_wholes(struct tw_emission *self)
 {
     int rc = emit_tower(self);
     rc = rc == TW_OK ? emit_systems(self) : rc;
@@ -334,11 +320,12 @@ static int emit_wholes(struct emission *self)
         self->tracker->stores_minute = minute;
         rc = emit_stores(self);
         rc = rc == TW_OK ? emit_regions(self) : rc;
+        rc = rc == TW_OK ? tw_emit_silent_stores(self) : rc;
     }
     return rc;
 }
 
-static int emit_points(struct emission *self)
+static int emit_points(struct tw_emission *self)
 {
     struct tw_tracker *tracker = self->tracker;
     size_t steps = 0;
@@ -350,7 +337,7 @@ static int emit_points(struct emission *self)
     self->point_room = tracker->stats_count * 3 + steps * 5 + regions * 4 +
                        tracker->objective_count * (4 + TW_BURN_WINDOW_COUNT) +
                        TW_WATERMARK_SYSTEMS * (1 + TW_SYSTEM_GAUGES) + 1 +
-                       (size_t)tracker->store_stats_count * 3;
+                       (size_t)tracker->store_stats_count * 3 + tw_emit_alerts_room(tracker);
     self->points = tw_arena_alloc(self->arena, self->point_room * sizeof *self->points);
     int rc = self->points == NULL ? TW_ENOMEM : TW_OK;
     for (uint32_t i = 0; i < tracker->stats_count && rc == TW_OK; i++) {
@@ -359,12 +346,13 @@ static int emit_points(struct emission *self)
     for (size_t i = 0; i < tracker->objective_count && rc == TW_OK; i++) {
         rc = emit_objective(self, &tracker->objectives[i]);
     }
+    rc = rc == TW_OK ? tw_emit_alerts(self) : rc;
     return rc == TW_OK && self->last_value >= 0 ? emit_wholes(self) : rc;
 }
 
 /* --- sketches --------------------------------------------------------------------------------- */
 
-static int encode_sketch(struct emission *self, struct tw_step_stats *step, size_t slot,
+static int encode_sketch(struct tw_emission *self, struct tw_step_stats *step, size_t slot,
                          struct tw_series_sketch *ret_row)
 {
     struct tw_buf buf;
@@ -383,11 +371,11 @@ static int encode_sketch(struct emission *self, struct tw_step_stats *step, size
 }
 
 /* Those of one step that changed since they were written last. */
-static int emit_step_sketches(struct emission *self, const struct tw_flow_stats *stats,
+static int emit_step_sketches(struct tw_emission *self, const struct tw_flow_stats *stats,
                               struct tw_step_stats *step, struct tw_series_sketch *rows,
                               size_t *count_p)
 {
-    const struct title title = STEP_TITLE(TW_SERIES_LAST, TW_NS_PER_S, "step_lag");
+    const struct tw_series_title title = STEP_TITLE(TW_SERIES_LAST, TW_NS_PER_S, "step_lag");
     int rc = TW_OK;
     for (size_t slot = 0; slot < TW_TRACK_LAG_MINUTES && rc == TW_OK; slot++) {
         if (step->is_sketch_changed[slot]) {
@@ -413,7 +401,7 @@ static size_t count_sketches(const struct tw_tracker *self)
     return count;
 }
 
-static int emit_sketches(struct emission *self, struct tw_track_changes *changes)
+static int emit_sketches(struct tw_emission *self, struct tw_track_changes *changes)
 {
     struct tw_tracker *tracker = self->tracker;
     size_t room = count_sketches(tracker);
@@ -431,7 +419,7 @@ static int emit_sketches(struct emission *self, struct tw_track_changes *changes
 
 /* --- rows of runs ----------------------------------------------------------------------------- */
 
-static int emit_row(struct emission *self, uint32_t id, struct tw_run_row *rows, size_t *count_p)
+static int emit_row(struct tw_emission *self, uint32_t id, struct tw_run_row *rows, size_t *count_p)
 {
     int rc = tw_row_make(self->tracker, id, self->arena, &rows[*count_p]);
     if (rc == TW_ENOTFOUND) {
@@ -443,7 +431,7 @@ static int emit_row(struct emission *self, uint32_t id, struct tw_run_row *rows,
 }
 
 /* Those that changed, then those that a new partition lacks; what does not fit waits. */
-static int emit_rows(struct emission *self, struct tw_track_changes *changes)
+static int emit_rows(struct tw_emission *self, struct tw_track_changes *changes)
 {
     struct tw_tracker *tracker = self->tracker;
     size_t room = tracker->dirty_count;
@@ -487,7 +475,7 @@ static int emit_rows(struct emission *self, struct tw_track_changes *changes)
 
 /* --- the rest --------------------------------------------------------------------------------- */
 
-static int emit_names(struct emission *self, bool all, struct tw_track_changes *changes)
+static int emit_names(struct tw_emission *self, bool all, struct tw_track_changes *changes)
 {
     struct tw_tracker *tracker = self->tracker;
     size_t first = all ? 0 : tracker->series_count - tracker->unannounced;
@@ -513,7 +501,7 @@ static int emit_names(struct emission *self, bool all, struct tw_track_changes *
     return TW_OK;
 }
 
-static int emit_decisions(struct emission *self, struct tw_track_changes *changes)
+static int emit_decisions(struct tw_emission *self, struct tw_track_changes *changes)
 {
     struct tw_tracker *tracker = self->tracker;
     struct tw_decision *decisions =
@@ -589,7 +577,7 @@ int tw_tracker_emit(struct tw_tracker *self, const struct tw_track_emit *options
         return TW_ENOMEM;
     }
     int64_t bucket = self->now_ns / TW_NS_PER_S / TW_SERIES_BUCKET_S * TW_SERIES_BUCKET_S;
-    struct emission emission = {
+    struct tw_emission emission = {
         .tracker = self, .arena = arena, .bucket = bucket, .last_value = -1};
     if (self->has_ticked && bucket > self->bucket_s) {
         emission.last_value = bucket - TW_SERIES_BUCKET_S;
@@ -636,6 +624,7 @@ void tw_tracker_settle_replay(struct tw_tracker *self)
             stats->steps[k].failed_sum.value = 0;
         }
     }
+    tw_emit_alerts_settle(self);
     for (size_t i = 0; i < self->objective_count; i++) {
         self->objectives[i].good_sum.value = 0;
         self->objectives[i].bad_sum.value = 0;

@@ -18,10 +18,14 @@ static void gauge_init(struct tw_gauge *gauge)
 
 static void step_stats_init(struct tw_step_stats *step)
 {
-    struct tw_gauge *gauges[] = {&step->done_sum, &step->failed_sum, &step->waiting_last,
-                                 &step->overdue_last, &step->oldest_last};
+    struct tw_gauge *gauges[] = {&step->done_sum,     &step->failed_sum,  &step->waiting_last,
+                                 &step->overdue_last, &step->oldest_last, &step->drain_last,
+                                 &step->verdict_last};
     for (size_t i = 0; i < sizeof gauges / sizeof gauges[0]; i++) {
         gauge_init(gauges[i]);
+    }
+    for (size_t i = 0; i < TW_CAUSE_COUNT; i++) {
+        gauge_init(&step->failures[i]);
     }
     for (size_t i = 0; i < TW_TRACK_LAG_MINUTES; i++) {
         tw_sketch_init(&step->minutes[i]);
@@ -77,6 +81,7 @@ static int flow_stats_of(struct tw_tracker *self, const char *name, uint32_t *re
     gauge_init(&row->started_sum);
     gauge_init(&row->done_sum);
     gauge_init(&row->failed_sum);
+    gauge_init(&row->duplicate_sum);
     row->name = strdup(name);
     if (row->name == NULL || tw_regions_init(row) != TW_OK) {
         free(row->name);
@@ -156,6 +161,9 @@ static int objective_stats_of(struct tw_tracker *self, const struct tw_wf_object
     for (size_t i = 0; i < TW_BURN_WINDOW_COUNT; i++) {
         gauge_init(&row->burn_last[i]);
     }
+    for (size_t i = 0; i < TW_OBJECTIVE_RULES; i++) {
+        gauge_init(&row->rule_last[i]);
+    }
     row->name = strdup(objective->name);
     int rc = row->name == NULL ? TW_ENOMEM : objective_set(self, row, objective);
     if (rc != TW_OK) {
@@ -175,7 +183,6 @@ static int define_objectives(struct tw_tracker *self)
         self->objectives[i].is_changed = true;
     }
     int rc = TW_OK;
-    self->wants_sequences = false;
     for (size_t i = 0; i < self->set->count && rc == TW_OK; i++) {
         const struct tw_workflow *workflow = &self->set->items[i];
         uint32_t flow = 0;
@@ -191,9 +198,6 @@ static int define_objectives(struct tw_tracker *self)
                 row->definition = objective;
                 row->workflow = workflow;
                 row->flow = flow;
-                self->wants_sequences =
-                    self->wants_sequences ||
-                    (objective->kind == TW_OBJECTIVE_COMPLETENESS && objective->step < 0);
                 rc = objective->step < 0
                          ? TW_OK
                          : step_stats_of(self, &self->stats[flow],

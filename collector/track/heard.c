@@ -56,6 +56,9 @@ static int heard_of(struct tw_tracker *self, uint32_t word, struct tw_heard **re
             return TW_ENOMEM;
         }
         memset(heard + self->heard_count, 0, (count - self->heard_count) * sizeof *heard);
+        for (size_t i = self->heard_count; i < count; i++) {
+            heard[i].silent_last.series = TW_TRACK_NONE;
+        }
         self->heard = heard;
         self->heard_count = count;
     }
@@ -122,6 +125,15 @@ int tw_heard_time(struct tw_tracker *self, int64_t now_ns)
     }
     self->now_ns = now_ns;
     return rc;
+}
+
+int64_t tw_heard_silent_since(const struct tw_tracker *self, size_t index, int64_t now_ns)
+{
+    int64_t heard_ns = self->heard[index].received_ns;
+    int64_t since_ns = heard_ns > self->listening_ns ? heard_ns : self->listening_ns;
+    bool is_silent =
+        heard_ns != 0 && now_ns - since_ns > self->cfg->track.store_silent_s * TW_NS_PER_S;
+    return is_silent ? since_ns : 0;
 }
 
 uint64_t tw_heard_bytes(const struct tw_tracker *self)
@@ -194,6 +206,7 @@ int tw_heard_decode(struct tw_tracker *self, struct tw_cursor *cursor)
     }
     self->heard_count = count;
     for (uint64_t i = 0; i < count && rc == TW_OK; i++) {
+        self->heard[i].silent_last.series = TW_TRACK_NONE;
         self->heard[i].received_ns = tw_unzigzag(tw_cursor_varint(cursor));
         self->heard[i].event_ns = tw_unzigzag(tw_cursor_varint(cursor));
         bool is_good = tw_track_is_time(self->heard[i].received_ns) &&

@@ -5,13 +5,14 @@
  *   flows.c       versions of workflows, and what is counted of each workflow by name
  *   runs.c        where runs live: made, found, held, given up, forgotten
  *   progress.c    from the facts of a run to its steps: what changed, into queues and counts
+ *   failures.c    what failed, by cause
  *   contribute.c  what a run says to its objectives
  *   stores.c systems.c    what waits in each store, and for each system
  *   places.c regions.c    which region a run is of, and what becomes of runs in each
  *   heard.c       when each store was heard of, and when it was silent
  *   deadlines.c   a tick: what is due, what waits long, what is forgotten
  *   totals.c      durations by fixed bounds
- *   emit.c row.c live.c   changes of a batch: series, rows of runs, documents
+ *   emit.c emit_alerts.c row.c live.c   changes of a batch: series, rows of runs, documents
  *   save.c restore.c      the whole state as bytes
  *
  * What a run has put elsewhere (queues, counts, budgets) is written down in the run itself, so that
@@ -168,6 +169,13 @@ struct tw_step_stats {
     struct tw_gauge waiting_last;
     struct tw_gauge overdue_last;
     struct tw_gauge oldest_last;
+    /* what alert rules look at (emit_alerts.c) */
+    enum tw_lag_verdict verdict; /* of the last look, 0 for a start */
+    int64_t verdict_ns;          /* when that was */
+    struct tw_gauge failures[TW_CAUSE_COUNT];
+    uint16_t failures_changed; /* set of causes */
+    struct tw_gauge drain_last;
+    struct tw_gauge verdict_last;
 };
 
 /* What becomes of the runs of a workflow in a region (regions.c). */
@@ -203,6 +211,7 @@ struct tw_flow_stats {
     struct tw_gauge started_sum;
     struct tw_gauge done_sum;
     struct tw_gauge failed_sum;
+    struct tw_gauge duplicate_sum;
     struct tw_region_stats *regions; /* owned; region_room, up to TW_TRACK_REGION_ROWS */
     uint16_t region_words[TW_TRACK_REGIONS_MAX];
     uint32_t region_count;
@@ -251,6 +260,7 @@ struct tw_heard {
     int64_t received_ns; /* receipt of the last event that counts; 0: none */
     int64_t event_ns;    /* time of the latest one */
     uint32_t own_sources;
+    struct tw_gauge silent_last;
     struct tw_silences silences;
 };
 
@@ -267,6 +277,12 @@ struct tw_system_lag {
     double out_per_s;
 };
 
+/* Rules of an objective: the burn rates, then these. */
+enum {
+    TW_OBJECTIVE_TRICKLE = TW_BURN_RULE_COUNT,
+    TW_OBJECTIVE_ABSENCE,
+    TW_OBJECTIVE_RULES,
+};
 struct tw_objective_stats {
     char *name;
     struct tw_budget *budget;
@@ -286,6 +302,7 @@ struct tw_objective_stats {
     struct tw_gauge undecided_last;
     struct tw_gauge remaining_last;
     struct tw_gauge burn_last[TW_BURN_WINDOW_COUNT];
+    struct tw_gauge rule_last[TW_OBJECTIVE_RULES];
 };
 
 /* --- a version of a workflow ------------------------------------------------------------------ */
@@ -364,6 +381,8 @@ struct tw_roster {
 #define TW_RUN_IN_LIST   UINT16_C(32)  /* linked into the list of open runs */
 #define TW_RUN_DUPLICATE UINT16_C(64)  /* an effect of it was repeated */
 #define TW_RUN_FAILURE   UINT16_C(128) /* counted as failed once */
+#define TW_RUN_REPEATED  UINT16_C(256) /* its repeated effect is counted */
+#define TW_RUN_FLAGS_END UINT16_C(512)
 
 struct tw_open_run {
     uint32_t root;  /* object in the graph */
@@ -393,9 +412,11 @@ struct tw_open_run {
     uint8_t id_len;
     uint8_t scope_len;
     bool has_amount;
-    uint8_t since_room; /* steps that may wait before it must grow */
+    uint8_t since_room;   /* steps that may wait before it must grow */
+    uint8_t counted_room; /* 0 until a step fails or is late, then one for four steps */
     /* Behind it in the same allocation: since when the steps wait that do, in order, int64_t
-     * [since_room]; struct tw_contribution[objectives], id and scope. */
+     * [since_room]; the causes that failures of each step are counted under, uint16_t sets, four
+     * in each int64_t[counted_room]; struct tw_contribution[objectives], id and scope. */
     int64_t since_ns[];
 };
 _Static_assert(sizeof(struct tw_open_run) == 120, "there may be millions");
@@ -482,7 +503,7 @@ struct tw_tracker {
     size_t skew_count;
     struct tw_sequence *sequences; /* by source; those that were ever sequenced */
     size_t sequence_count;
-    bool wants_sequences; /* an objective counts them */
+    int64_t system_seen_ns[TW_WATERMARK_SYSTEMS]; /* by word: receipt of its last event; 0: none */
     struct tw_watermark watermark;
     uint32_t *expected; /* words of the stores that the configuration expects */
     uint32_t expected_count;
@@ -536,6 +557,11 @@ struct tw_tracker {
     struct tw_gauge lag_last[TW_WATERMARK_SYSTEMS];
     struct tw_gauge system_last[TW_WATERMARK_SYSTEMS][TW_SYSTEM_GAUGES];
     struct tw_gauge open_last;
+    struct tw_gauge silent_last[TW_WATERMARK_SYSTEMS];
+    struct tw_gauge events_sum[TW_WATERMARK_SYSTEMS];
+    struct tw_gauge missing_sum[TW_WATERMARK_SYSTEMS];
+    struct tw_gauge stores_silent_last;
+    struct tw_gauge intake_sums[TW_TRACK_INTAKE_COUNT];
     uint64_t evicted;
     uint64_t late;
     uint64_t unnamed; /* rows that could not be written for want of the object's text */
@@ -593,6 +619,8 @@ static inline uint32_t tw_run_expected(const struct tw_open_run *run)
 }
 /* Room for one more step that waits; the run may move. TW_OK, TW_ENOMEM. */
 int tw_runs_room(struct tw_tracker *self, uint32_t id);
+/* Room for the causes that its steps count under; likewise. */
+int tw_runs_count_room(struct tw_tracker *self, uint32_t id);
 /* The first run of a root, TW_TRACK_NONE. */
 uint32_t tw_runs_first(const struct tw_tracker *self, uint32_t root);
 /* The run of this workflow (any version of it) for a root; TW_TRACK_NONE. */
@@ -664,8 +692,8 @@ int tw_contribute_no_more(struct tw_tracker *self, uint32_t id);
 /* Count decisions of an objective, for the budget and the batch. */
 int tw_decide(struct tw_tracker *self, uint32_t objective, int64_t minute, int64_t good,
               int64_t bad);
-/* A sequence number of a source: whether numbers are missing. For the objectives of workflows that
- * begin in its system. */
+/* A sequence number of a source: whether numbers are missing. For its system, and for the
+ * objectives of workflows that begin there. */
 int tw_contribute_sequence(struct tw_tracker *self, const struct tw_seen *seen, uint16_t system,
                            uint64_t number);
 /* Freshness of all minutes that have ended. */
@@ -731,6 +759,10 @@ void tw_regions_save_flow(const struct tw_flow_stats *stats, struct tw_buf *buf)
 int tw_regions_read_flow(const struct tw_tracker *self, struct tw_flow_stats *stats,
                          struct tw_cursor *cursor);
 
+/* ---- totals.c ---- */
+/* How long a step took, seen in the minute under way. TW_OK, TW_ENOMEM. */
+int tw_step_note_lag(struct tw_step_stats *stats, int64_t now_ns, int64_t lag_ns);
+
 /* ---- heard.c ---- */
 /* An event that names a store (word), with its corrected time. TW_OK, TW_ENOMEM. */
 int tw_heard_event(struct tw_tracker *self, const struct tw_record *record, uint32_t word,
@@ -738,6 +770,9 @@ int tw_heard_event(struct tw_tracker *self, const struct tw_record *record, uint
 /* It is at least so late: sets now_ns, at most to TW_TRACK_TIME_MAX_NS. What was before, for too
  * long, nobody could hear. */
 int tw_heard_time(struct tw_tracker *self, int64_t now_ns);
+/* Since when a store (index) is silent, nothing being heard of it for track.store-silent-s; 0: it
+ * is not. As /stores says it. */
+int64_t tw_heard_silent_since(const struct tw_tracker *self, size_t index, int64_t now_ns);
 uint64_t tw_heard_bytes(const struct tw_tracker *self);
 int tw_heard_encode(const struct tw_tracker *self, struct tw_buf *buf);
 int tw_heard_decode(struct tw_tracker *self, struct tw_cursor *cursor);

@@ -149,7 +149,7 @@ void tw_live_look(struct tw_tracker *self)
 
 /* A step as it is now. */
 struct step_view {
-    const struct tw_step_stats *stats;
+    struct tw_step_stats *stats;
     struct tw_sketch lately;
     struct tw_sketch hour;
     struct tw_lag_point now; /* what the verdict goes by */
@@ -185,6 +185,8 @@ static void view_step(struct writing *self, const struct tw_wf_step *step, uint3
     view->verdict = tw_lag_judge(&view->stats->ring, &view->now, allowed_of(step, &view->hour));
     if (step->after != 0) { /* nobody waits for a start: idle or not */
         reached->verdict = worse(reached->verdict, view->verdict);
+        view->stats->verdict = view->verdict;
+        view->stats->verdict_ns = tracker->now_ns;
     }
 }
 

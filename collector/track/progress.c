@@ -7,9 +7,7 @@
 #include <string.h>
 
 #include "core/err.h"
-#include "track/internal.h"
-
-#define MINUTE_NS (60 * TW_NS_PER_S)
+#include "track/failures.h"
 
 /* A run under way of being updated. */
 struct work {
@@ -348,36 +346,23 @@ static int settle_waits(struct work *work, size_t index, bool is_open)
     return set_waits(work, index, waits, waits == TW_WAITS_NOT ? 0 : status->since.ns);
 }
 
-static int note_lag(struct tw_tracker *self, struct tw_step_stats *stats, int64_t lag_ns)
-{
-    int64_t minute = self->now_ns / MINUTE_NS;
-    size_t slot = (size_t)(minute % TW_TRACK_LAG_MINUTES);
-    if (stats->minute_of[slot] != minute) {
-        tw_sketch_clear(&stats->minutes[slot]);
-        stats->minute_of[slot] = minute;
-    }
-    stats->is_sketch_changed[slot] = true;
-    tw_lag_totals_add(&stats->lag_totals, lag_ns);
-    int rc = tw_sketch_add(&stats->minutes[slot], lag_ns < 0 ? 0 : lag_ns, 1);
-    return rc == TW_ELIMIT ? TW_OK : rc; /* 2^53 of them in a minute */
-}
-
 /* Count what was done or failed for the first time. */
 static int settle_counts(struct work *work, size_t index)
 {
     const struct tw_step_status *status = &work->statuses[index];
-    struct tw_open_run *run = work->run;
     struct tw_step_stats *stats = &work->stats->steps[work->flow->steps[index].stats];
     uint32_t bit = UINT32_C(1) << index;
     bool is_done = status->state == TW_STEP_DONE;
     bool has_failed = status->failed_event != 0;
-    int rc = TW_OK;
+    int rc = tw_failures_settle(work->tracker, work->id, index, status);
+    struct tw_open_run *run = work->tracker->runs[work->id]; /* it may have moved */
+    work->run = run;
     if (has_failed != ((run->failed & bit) != 0)) {
         run->failed ^= bit;
         stats->failed_sum.value += has_failed ? 1 : -1;
         work->is_changed = true;
     }
-    if (is_done && (run->done & bit) == 0) {
+    if (rc == TW_OK && is_done && (run->done & bit) == 0) {
         run->done |= bit;
         stats->done_sum.value++;
         stats->through++;
@@ -386,7 +371,7 @@ static int settle_counts(struct work *work, size_t index)
         if (status->is_ready && status->since.ns != 0) {
             bool is_newest = status->since.ns > stats->passed_ns;
             stats->passed_ns = is_newest ? status->since.ns : stats->passed_ns;
-            rc = note_lag(work->tracker, stats, status->time.ns - status->since.ns);
+            rc = tw_step_note_lag(stats, work->tracker->now_ns, status->time.ns - status->since.ns);
         }
     } else if (!is_done && (run->done & bit) != 0) { /* a hub took the event away again */
         run->done &= ~bit;
@@ -417,6 +402,11 @@ static void settle_state(struct work *work, bool has_started)
     }
     stats->started_sum.value += (has_started ? 1 : 0) - (was_started ? 1 : 0);
     stats->done_sum.value += (is_ended ? 1 : 0) - (had_ended ? 1 : 0);
+    bool is_repeated = has_started && (run->flags & TW_RUN_DUPLICATE) != 0;
+    if (is_repeated != ((run->flags & TW_RUN_REPEATED) != 0)) {
+        run->flags ^= TW_RUN_REPEATED;
+        stats->duplicate_sum.value += is_repeated ? 1 : -1;
+    }
     bool has_failed = has_started && run->failed != 0;
     if (has_failed != ((run->flags & TW_RUN_FAILURE) != 0)) {
         run->flags ^= TW_RUN_FAILURE;
@@ -489,8 +479,9 @@ static bool is_settled(const struct work *work, size_t index)
     const struct tw_open_run *run = work->run;
     bool is_done = status->state == TW_STEP_DONE;
     bool was_done = (run->done >> index & 1) != 0;
-    bool is_counted =
-        is_done == was_done && (status->failed_event == 0 || (run->failed >> index & 1) != 0);
+    bool is_counted = is_done == was_done &&
+                      (status->failed_event == 0 || (run->failed >> index & 1) != 0) &&
+                      tw_failures_of(status) == tw_failures_counted(run, index);
     bool waits_not = is_done || status->state == TW_STEP_SKIPPED ||
                      (status->state == TW_STEP_WAITING && !status->is_ready);
     return is_counted && waits_not && tw_run_since(run, index) == 0 &&
@@ -750,9 +741,11 @@ int tw_progress_fire(struct tw_tracker *self, uint32_t id, size_t step)
     if (rc == TW_OK) {
         rc = tw_progress_judge(self, work.run, work.statuses, &work.state, &work.finished);
     }
+    rc = rc == TW_OK ? tw_failures_settle(self, id, step, &work.statuses[step]) : rc;
     if (rc != TW_OK) {
         return rc;
     }
+    work.run = self->runs[id]; /* it may have moved */
     settle_state(&work, true);
     const struct tw_verdict_of_run of = {work.statuses, work.state, work.finished};
     rc = tw_contribute(self, id, &of);

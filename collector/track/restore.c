@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "core/err.h"
+#include "track/failures.h"
 #include "track/state.h"
 
 /* Where a version of the snapshot stands here. */
@@ -216,6 +217,13 @@ static int read_seen(struct reading *self)
     for (uint64_t i = 0; i < count; i++) {
         tracker->store_seen_ns[i] = get_time_or_never(self);
         tracker->store_event_ns[i] = get_time_or_never(self);
+    }
+    count = get(self);
+    if (self->cursor.failed || count >= TW_WATERMARK_SYSTEMS) {
+        return TW_EDAMAGED;
+    }
+    for (uint64_t i = 1; i <= count; i++) {
+        tracker->system_seen_ns[i] = get_time(self);
     }
     count = get(self);
     if (self->cursor.failed || count > left(self)) {
@@ -443,6 +451,7 @@ struct read_run {
     uint32_t roster;
     enum tw_waits waits[TW_WF_STEPS_MAX];
     int64_t since_ns[TW_WF_STEPS_MAX];
+    uint16_t counted[TW_WF_STEPS_MAX];
     struct tw_contribution contributions[TW_WF_OBJECTIVES_MAX];
     struct tw_str object_id;
     struct tw_str object_scope;
@@ -470,7 +479,7 @@ static void read_head(struct reading *self, struct read_run *run)
 {
     struct tw_tracker *tracker = self->tracker;
     struct tw_open_run *head = &run->head;
-    head->flags = (uint16_t)get_below(self, 256);
+    head->flags = (uint16_t)get_below(self, TW_RUN_FLAGS_END);
     head->state = tw_cursor_byte(&self->cursor);
     self->cursor.failed = self->cursor.failed || head->state > TW_RUN_IS_COMPENSATED;
     head->touched_s = get_below(self, (uint64_t)TW_TRACK_SECOND_MAX + 1);
@@ -509,6 +518,14 @@ static int parse_run(struct reading *self, uint32_t slots, struct read_run *run)
         if (waits != TW_WAITS_NOT) {
             run->head.since_room++;
         }
+    }
+    run->head.counted_room = tw_cursor_byte(&self->cursor);
+    bool is_counted = run->head.counted_room > 0;
+    self->cursor.failed =
+        self->cursor.failed ||
+        (is_counted && run->head.counted_room != tw_failures_room(run->version->step_count));
+    for (uint32_t i = 0; is_counted && i < run->version->step_count; i++) {
+        run->counted[i] = (uint16_t)get_below(self, UINT64_C(1) << TW_CAUSE_COUNT);
     }
     for (uint32_t i = 0; i < run->version->objective_count; i++) {
         read_contribution(self, &run->contributions[i]);
@@ -590,6 +607,9 @@ static int place_run(struct reading *self, const struct read_run *from)
         if (from->waits[i] != TW_WAITS_NOT) {
             rc = tw_progress_place(tracker, from->id, i, from->waits[i], from->since_ns[i]);
         }
+    }
+    for (uint32_t i = 0; run->counted_room > 0 && i < from->version->step_count; i++) {
+        tw_failures_set(run, i, from->counted[i]);
     }
     rc = rc == TW_OK ? place_contributions(tracker, from, run) : rc;
     if (rc == TW_OK && (from->head.flags & TW_RUN_DIRTY) != 0) {

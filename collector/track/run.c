@@ -35,6 +35,7 @@ struct step {
     uint32_t unanswered;        /* fan-out: expected stores that failed and have not answered */
     uint32_t failures;
     uint32_t retries;
+    uint16_t causes;          /* set of enum tw_cause, of all failures */
     uint8_t cause;            /* enum tw_cause, of `failed` */
     bool has_stranger_failed; /* fan-out: a failure that names none of the expected stores */
 };
@@ -66,6 +67,8 @@ struct judgement {
     uint32_t has_from;
     int64_t from[TW_WF_STEPS_MAX]; /* last: it is not cleared */
 };
+
+_Static_assert(TW_CAUSE_COUNT <= 16, "a set of causes has 16 bits");
 
 static uint32_t bit(size_t step)
 {
@@ -136,6 +139,8 @@ static void fold_failure(struct step *step, const struct tw_fact *fact)
 {
     struct moment at = {fact->time.ns, fact->n};
     step->failures++;
+    step->causes |=
+        (uint16_t)(1U << (fact->cause == TW_CAUSE_NONE ? TW_CAUSE_UNKNOWN : fact->cause));
     take_earlier(&step->first_failed, at);
     if (step->failed.n == 0 || is_before(step->failed, at)) {
         step->failed = at;
@@ -208,6 +213,7 @@ static void see_step(struct judgement *j, size_t i)
                                       .attempts = step->failures + step->retries,
                                       .failed_event = step->failed.n,
                                       .cause = (enum tw_cause)step->cause,
+                                      .causes = step->causes,
                                       .event = step->compensated.n,
                                       .answered = step->answered};
     if (done.n != 0) {

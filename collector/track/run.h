@@ -58,6 +58,7 @@ struct tw_step_status {
     uint64_t event;        /* n of the fact that decides its state; 0: none */
     uint64_t failed_event; /* n of its latest failure; 0: none */
     enum tw_cause cause;   /* of that failure */
+    uint16_t causes;       /* of all failures: set, bit i: enum tw_cause */
     tw_wall_t time;        /* done, or failed last; 0: neither */
     tw_wall_t since;       /* ready since; 0: not ready */
     tw_wall_t due;         /* 0: no deadline, or not ready */

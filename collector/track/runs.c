@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "core/err.h"
-#include "track/internal.h"
+#include "track/failures.h"
 
 /* Stores seen this long ago are expected to answer a roll-out. */
 #define STORES_SEEN_NS (7 * 86400 * TW_NS_PER_S)
@@ -18,7 +18,7 @@
 
 struct tw_contribution *tw_run_contributions(struct tw_open_run *run)
 {
-    return (struct tw_contribution *)(void *)(run->since_ns + run->since_room);
+    return (struct tw_contribution *)(void *)(run->since_ns + run->since_room + run->counted_room);
 }
 
 char *tw_run_text(const struct tw_tracker *self, struct tw_open_run *run)
@@ -77,10 +77,35 @@ void tw_run_set_waits(struct tw_open_run *run, size_t step, enum tw_waits waits,
     *half = (*half & ~(UINT64_C(15) << shift)) | ((uint64_t)waits << shift);
 }
 
-static size_t bytes_of(const struct tw_workflow *workflow, size_t since_room, size_t text_len)
+/* `room`: of all that stands before the contributions. */
+static size_t bytes_of(const struct tw_workflow *workflow, size_t room, size_t text_len)
 {
-    return sizeof(struct tw_open_run) + since_room * sizeof(int64_t) +
+    return sizeof(struct tw_open_run) + room * sizeof(int64_t) +
            workflow->objective_count * sizeof(struct tw_contribution) + text_len;
+}
+
+static size_t room_of(const struct tw_open_run *run)
+{
+    return (size_t)run->since_room + run->counted_room;
+}
+
+/* So many more int64_t at this place of those behind the head; the run may move. */
+static int widen(struct tw_tracker *self, uint32_t id, size_t at, size_t more)
+{
+    struct tw_open_run *run = self->runs[id];
+    const struct tw_workflow *workflow = self->flows[run->version].workflow;
+    size_t text_len = (size_t)run->id_len + run->scope_len;
+    size_t before = bytes_of(workflow, room_of(run), text_len);
+    size_t added = more * sizeof(int64_t);
+    struct tw_open_run *longer = realloc(run, before + added);
+    if (longer == NULL) {
+        return TW_ENOMEM;
+    }
+    self->runs[id] = longer;
+    size_t head = sizeof *longer + at * sizeof(int64_t);
+    memmove((char *)longer + head + added, (char *)longer + head, before - head);
+    self->run_bytes += added;
+    return TW_OK;
 }
 
 int tw_runs_room(struct tw_tracker *self, uint32_t id)
@@ -90,20 +115,27 @@ int tw_runs_room(struct tw_tracker *self, uint32_t id)
     if (waiting <= run->since_room) {
         return TW_OK;
     }
-    const struct tw_workflow *workflow = self->flows[run->version].workflow;
-    size_t text_len = (size_t)run->id_len + run->scope_len;
-    size_t before = bytes_of(workflow, run->since_room, text_len);
-    size_t after = bytes_of(workflow, waiting, text_len);
-    struct tw_open_run *longer = realloc(run, after);
-    if (longer == NULL) {
-        return TW_ENOMEM;
+    int rc = widen(self, id, run->since_room, waiting - run->since_room);
+    if (rc == TW_OK) {
+        self->runs[id]->since_room = (uint8_t)waiting;
     }
-    self->runs[id] = longer;
-    size_t head = sizeof *longer + longer->since_room * sizeof(int64_t);
-    memmove((char *)longer + head + (after - before), (char *)longer + head, before - head);
-    longer->since_room = (uint8_t)waiting;
-    self->run_bytes += after - before;
-    return TW_OK;
+    return rc;
+}
+
+int tw_runs_count_room(struct tw_tracker *self, uint32_t id)
+{
+    const struct tw_open_run *run = self->runs[id];
+    if (run->counted_room > 0) {
+        return TW_OK;
+    }
+    uint8_t room = tw_failures_room(self->flows[run->version].workflow->step_count);
+    int rc = widen(self, id, run->since_room, room);
+    if (rc == TW_OK) {
+        run = self->runs[id];
+        memset(self->runs[id]->since_ns + run->since_room, 0, room * sizeof(int64_t));
+        self->runs[id]->counted_room = room;
+    }
+    return rc;
 }
 
 uint32_t tw_runs_find(const struct tw_tracker *self, uint32_t root, uint32_t stats)
@@ -273,7 +305,7 @@ int tw_runs_restore(struct tw_tracker *self, uint32_t id, uint32_t root, uint32_
 {
     struct tw_flow *flow = &self->flows[version];
     size_t text_len = from->object_id.len + from->object_scope.len;
-    size_t bytes = bytes_of(flow->workflow, from->head->since_room, text_len);
+    size_t bytes = bytes_of(flow->workflow, room_of(from->head), text_len);
     struct tw_open_run *run = calloc(1, bytes);
     if (run == NULL) {
         return TW_ENOMEM;
@@ -324,7 +356,7 @@ int tw_runs_name(struct tw_tracker *self, uint32_t id, const struct tw_record *r
     }
     const struct tw_workflow *workflow = self->flows[run->version].workflow;
     size_t text_len = object->id.len + object->scope.len;
-    struct tw_open_run *longer = realloc(run, bytes_of(workflow, run->since_room, text_len));
+    struct tw_open_run *longer = realloc(run, bytes_of(workflow, room_of(run), text_len));
     if (longer == NULL) {
         return TW_ENOMEM;
     }
@@ -352,8 +384,7 @@ static void free_run(struct tw_tracker *self, uint32_t id)
         free(run->kept);
     }
     tw_roster_drop(&run->roster);
-    self->run_bytes -=
-        bytes_of(flow->workflow, run->since_room, (size_t)run->id_len + run->scope_len);
+    self->run_bytes -= bytes_of(flow->workflow, room_of(run), (size_t)run->id_len + run->scope_len);
     flow->runs--;
     self->live_runs--;
     self->late += (run->flags & TW_RUN_STARTED) == 0 ? 1 : 0;

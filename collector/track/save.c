@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "core/err.h"
+#include "track/failures.h"
 #include "track/state.h"
 
 #define SAVE_BYTES_MAX ((size_t)64 << 30)
@@ -182,6 +183,10 @@ static void save_run(const struct tw_tracker *self, uint32_t id, struct tw_buf *
             put_signed(buf, tw_run_since(run, i));
         }
     }
+    (void)tw_buf_append_byte(buf, run->counted_room); /* errors are sticky */
+    for (size_t i = 0; run->counted_room > 0 && i < workflow->step_count; i++) {
+        put(buf, tw_failures_counted(run, i));
+    }
     for (size_t i = 0; i < workflow->objective_count; i++) {
         save_contribution(&tw_run_contributions(run)[i], buf);
     }
@@ -212,6 +217,10 @@ static void save_seen(const struct tw_tracker *self, struct tw_buf *buf)
     for (size_t i = 0; i < self->store_seen_count; i++) {
         put_signed(buf, self->store_seen_ns[i]);
         put_signed(buf, self->store_event_ns[i]);
+    }
+    put(buf, self->systems.count);
+    for (size_t i = 1; i <= self->systems.count; i++) {
+        put_signed(buf, self->system_seen_ns[i]);
     }
     put(buf, self->skew_count);
     for (size_t i = 0; i < self->skew_count; i++) {

@@ -7,7 +7,7 @@
 
 #define TW_STATE_MAGIC "tillwatch track"
 /* Raised with any change of what save.c writes or of what it means. */
-#define TW_STATE_VERSION 8
+#define TW_STATE_VERSION 9
 
 /* A hash of what the codes of object types mean. */
 uint64_t tw_state_types(const struct tw_tracker *self);

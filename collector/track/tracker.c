@@ -118,6 +118,13 @@ int tw_tracker_open_state(struct tw_tracker *self)
         for (size_t k = 0; k < TW_SYSTEM_GAUGES; k++) {
             self->system_last[i][k].series = TW_TRACK_NONE;
         }
+        self->silent_last[i].series = TW_TRACK_NONE;
+        self->events_sum[i].series = TW_TRACK_NONE;
+        self->missing_sum[i].series = TW_TRACK_NONE;
+    }
+    self->stores_silent_last.series = TW_TRACK_NONE;
+    for (size_t i = 0; i < TW_TRACK_INTAKE_COUNT; i++) {
+        self->intake_sums[i].series = TW_TRACK_NONE;
     }
     tw_words_init(&self->systems, TW_WATERMARK_SYSTEMS - 1, self->seed);
     tw_words_init(&self->stores, TW_TRACK_WORDS_MAX, self->seed);
@@ -284,7 +291,7 @@ int tw_tracker_note(struct tw_tracker *self, const struct tw_event *event, struc
     note->system = (uint16_t)system;
     note->store = event->attr[TW_ATTR_STOREID];
     note->region = region_named(event->attr[TW_ATTR_REGION]);
-    if (self->wants_sequences && is_sequenced(self->cfg, event->attr[TW_ATTR_SOURCE])) {
+    if (is_sequenced(self->cfg, event->attr[TW_ATTR_SOURCE])) {
         note->sequence = tw_sequence_parse(event->attr[TW_ATTR_SEQUENCE]);
     }
     *ret_note = rc == TW_OK ? note : NULL;
@@ -362,6 +369,8 @@ static int see(struct tw_tracker *self, const struct tw_record *record,
     if (record->has_time) {
         ret_seen->time = tw_skew_apply(record->clock_ns, record->received, record->time);
     }
+    self->system_seen_ns[note->system] = self->now_ns;
+    self->events_sum[note->system].value++;
     rc = rc == TW_OK ? tw_watermark_see(&self->watermark, record->source, note->system,
                                         record->received, ret_seen->time)
                      : rc;
@@ -605,6 +614,11 @@ int tw_tracker_repeat(struct tw_tracker *self, const struct tw_record *record,
         tw_skew_refold(skew, record->received, record->time, record->clock_ns);
     }
     return rc == TW_OK ? follow(self, record, note) : rc;
+}
+
+void tw_tracker_count(struct tw_tracker *self, enum tw_track_intake what, uint64_t more)
+{
+    self->intake_sums[what].value += (int64_t)more;
 }
 
 /* --- one tick --------------------------------------------------------------------------------- */

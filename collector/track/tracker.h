@@ -66,6 +66,15 @@ int tw_tracker_apply(struct tw_tracker *self, struct tw_record *record,
 /* One that is stored: it is taken as it was then. */
 int tw_tracker_repeat(struct tw_tracker *self, const struct tw_record *record,
                       const struct tw_track_note *note);
+/* What the intake counts, for the series of the same names; in the batch that is emitted next. */
+enum tw_track_intake {
+    TW_TRACK_RECEIVED,
+    TW_TRACK_DUPLICATES,
+    TW_TRACK_CONFLICTS,
+    TW_TRACK_QUARANTINED,
+    TW_TRACK_INTAKE_COUNT,
+};
+void tw_tracker_count(struct tw_tracker *self, enum tw_track_intake what, uint64_t more);
 /* At most once a second; TW_ENOMEM. */
 int tw_tracker_tick(struct tw_tracker *self, const struct tw_track_tick *tick);
 /* Changes since the last call, in the arena; `all_names` when the batch starts a partition: then

@@ -5,6 +5,7 @@
 
 #include <inttypes.h>
 #include <jansson.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -334,14 +335,17 @@ static void expect_spend(struct scenario *self, char **words)
 
 /* --- series ----------------------------------------------------------------------------------- */
 
-/* The sum of a count over all time: EXPECT counted METRIC LABEL=VALUE[,LABEL=VALUE] N. */
-static void expect_counted(struct scenario *self, char **words)
+/* Series of words[0] with the labels LABEL=VALUE[,LABEL=VALUE] of words[1] ("-": whatever they are)
+ * over the last so many seconds; false: it failed. */
+static bool read_series(struct scenario *self, char **words, int64_t span_s,
+                        struct tw_series_result *ret_result)
 {
     struct tw_str names[4];
     struct tw_str values[4];
     size_t count = 0;
     char *state = NULL;
-    for (char *word = strtok_r(words[1], ",", &state); word != NULL && count < 4;
+    char *first = is(words[1], "-") ? words[1] + 1 : words[1];
+    for (char *word = strtok_r(first, ",", &state); word != NULL && count < 4;
          word = strtok_r(NULL, ",", &state)) {
         size_t at = strcspn(word, "=");
         TW_ASSERT(word[at] == '=');
@@ -349,24 +353,62 @@ static void expect_counted(struct scenario *self, char **words)
         names[count] = tw_str_of(word);
         values[count++] = tw_str_of(word + at + 1);
     }
+    const int64_t now_s = self->lab.clock.wall.ns / TW_NS_PER_S;
     const struct tw_series_query query = {.metric = tw_str_of(words[0]),
                                           .label_names = names,
                                           .label_values = values,
                                           .label_count = count,
-                                          .since_s = self->lab.clock.wall.ns / TW_NS_PER_S - 40000,
-                                          .until_s = self->lab.clock.wall.ns / TW_NS_PER_S + 60};
+                                          .since_s = now_s - span_s,
+                                          .until_s = now_s + 60};
+    int rc = tw_reader_series(lab_reader(&self->lab), &self->lab.arena, &query, ret_result);
+    if (rc != TW_OK) {
+        scenario_fail(self, "series %s: %s", words[0], tw_err_text(rc));
+    }
+    return rc == TW_OK;
+}
+
+/* The sum of a count over all time: EXPECT counted METRIC LABELS N. */
+static void expect_counted(struct scenario *self, char **words)
+{
     struct tw_series_result result;
-    int rc = tw_reader_series(lab_reader(&self->lab), &self->lab.arena, &query, &result);
     int64_t sum = 0;
-    for (size_t i = 0; rc == TW_OK && i < result.series_count; i++) {
+    if (!read_series(self, words, 40000, &result)) {
+        return;
+    }
+    for (size_t i = 0; i < result.series_count; i++) {
         for (size_t k = 0; k < result.point_count; k++) {
             sum += result.series[i].known[k] ? result.series[i].values[k] : 0;
         }
     }
-    if (rc != TW_OK) {
-        scenario_fail(self, "series %s: %s", words[0], tw_err_text(rc));
-    }
     same_number(self, words[0], words[2], sum);
+}
+
+/* The latest value of a series, rounded: EXPECT value METRIC LABELS N; "none": no value was ever
+ * written. */
+static void expect_value(struct scenario *self, char **words)
+{
+    struct tw_series_result result;
+    bool is_known = false;
+    int64_t latest = 0;
+    if (!read_series(self, words, 9000, &result)) {
+        return;
+    }
+    for (size_t k = 0; result.series_count == 1 && k < result.point_count; k++) {
+        if (result.series[0].known[k]) {
+            is_known = true;
+            latest = llround((double)result.series[0].values[k] / (double)result.series[0].divisor);
+        }
+    }
+    if (result.series_count > 1) {
+        scenario_fail(self, "series %s: there are %zu of these labels", words[0],
+                      result.series_count);
+    } else if (is(words[2], "none") || !is_known) {
+        if (is_known != !is(words[2], "none")) {
+            scenario_fail(self, "series %s: %s", words[0], is_known ? "has a value" : "has none");
+        }
+    } else {
+        same_number(self, words[0], words[2], latest);
+    }
 }
 
 /* "10:00:00-10:02:30" for each, the oldest first; "none". */
@@ -423,6 +465,8 @@ bool scenario_expect_track(struct scenario *self, char **words, size_t count)
         expect_spend(self, words + 1);
     } else if (is(what, "counted") && count == 4) {
         expect_counted(self, words + 1);
+    } else if (is(what, "value") && count == 4) {
+        expect_value(self, words + 1);
     } else {
         return false;
     }

@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The series that alert rules need and that nothing else shows as a series: failures by cause,
+ * verdicts, the rules of objectives, who is silent, what the intake counts. They come from the
+ * values that the documents are made of (live.c), at the end of each bucket. */
+#include "config.h"
+
+#include "core/err.h"
+#include "track/emit.h"
+
+/* Time to drain that is said of what does not drain: a week. */
+#define DRAIN_MAX_S INT64_C(604800)
+/* A look at a step counts for so long: a step that is in no definition any more is looked at no
+ * more. Time is told once a second, in a pause of a simulated day each half minute. */
+#define VERDICT_MAX_NS (120 * TW_NS_PER_S)
+/* Of the rules of an objective. */
+enum { RULE_QUIET, RULE_TICKET, RULE_PAGES };
+
+static const char *const intake_metrics[TW_TRACK_INTAKE_COUNT] = {
+    [TW_TRACK_RECEIVED] = "received",
+    [TW_TRACK_DUPLICATES] = "duplicates",
+    [TW_TRACK_CONFLICTS] = "conflicts",
+    [TW_TRACK_QUARANTINED] = "quarantined",
+};
+
+/* --- steps ------------------------------------------------------------------------------------ */
+
+static int emit_failures(struct tw_emission *self, const char *workflow, struct tw_step_stats *step)
+{
+    int rc = TW_OK;
+    for (unsigned left = step->failures_changed; left != 0 && rc == TW_OK; left &= left - 1) {
+        int cause = __builtin_ctz(left);
+        const struct tw_series_title title = {
+            .kind = TW_SERIES_SUM,
+            .divisor = 1,
+            .metric = "failures",
+            .name = {"cause", "step", "workflow"},
+            .value = {tw_cause_name((enum tw_cause)cause), step->name, workflow}};
+        rc = tw_emit_sum(self, &step->failures[cause], &title);
+    }
+    step->failures_changed = 0;
+    return rc;
+}
+
+static int64_t drain_of(const struct tw_step_stats *step)
+{
+    const struct tw_drain drain = tw_lag_drain(&step->ring, step->waiting + step->overdue);
+    switch (drain.state) {
+    case TW_DRAIN_DRAINS:
+        return drain.seconds >= (double)DRAIN_MAX_S
+                   ? DRAIN_MAX_S * TW_NS_PER_S
+                   : (int64_t)(drain.seconds * (double)TW_NS_PER_S);
+    case TW_DRAIN_GROWING:
+        return DRAIN_MAX_S * TW_NS_PER_S;
+    case TW_DRAIN_EMPTY:
+    case TW_DRAIN_UNKNOWN:
+        break;
+    }
+    return 0;
+}
+
+static int64_t verdict_of(const struct tw_step_stats *step, int64_t now_ns)
+{
+    bool is_recent = step->verdict_ns != 0 && now_ns - step->verdict_ns <= VERDICT_MAX_NS;
+    return is_recent && step->verdict > TW_LAG_OK ? (int64_t)step->verdict - TW_LAG_OK : 0;
+}
+
+static int emit_steps(struct tw_emission *self, struct tw_flow_stats *stats)
+{
+    int rc = TW_OK;
+    for (size_t i = 0; i < stats->step_count && rc == TW_OK; i++) {
+        struct tw_step_stats *step = &stats->steps[i];
+        struct tw_series_title title = {.kind = TW_SERIES_LAST,
+                                        .divisor = 1,
+                                        .metric = "step_verdict",
+                                        .name = {"step", "workflow"},
+                                        .value = {step->name, stats->name}};
+        rc = emit_failures(self, stats->name, step);
+        if (rc != TW_OK || self->last_value < 0) {
+            continue;
+        }
+        rc = tw_emit_sparse(self, &step->verdict_last, &title,
+                            verdict_of(step, self->tracker->now_ns));
+        title.metric = "step_drain";
+        title.divisor = TW_NS_PER_S;
+        rc = rc == TW_OK ? tw_emit_sparse(self, &step->drain_last, &title, drain_of(step)) : rc;
+    }
+    return rc;
+}
+
+static int emit_workflows(struct tw_emission *self)
+{
+    struct tw_tracker *tracker = self->tracker;
+    int rc = TW_OK;
+    for (size_t i = 0; i < tracker->stats_count && rc == TW_OK; i++) {
+        struct tw_flow_stats *stats = &tracker->stats[i];
+        const struct tw_series_title title = {.kind = TW_SERIES_SUM,
+                                              .divisor = 1,
+                                              .metric = "duplicate_effects",
+                                              .name = {"workflow"},
+                                              .value = {stats->name}};
+        rc = tw_emit_sum(self, &stats->duplicate_sum, &title);
+        rc = rc == TW_OK ? emit_steps(self, stats) : rc;
+    }
+    return rc;
+}
+
+/* --- objectives ------------------------------------------------------------------------------- */
+
+static int64_t level_of(enum tw_burn_state state, bool pages)
+{
+    if (state == TW_BURN_FIRING) {
+        return pages ? RULE_PAGES : RULE_TICKET;
+    }
+    return state == TW_BURN_LOW_TRAFFIC ? RULE_TICKET : RULE_QUIET;
+}
+
+/* Of one rule, as its entry in the document says it. */
+static int64_t rule_of(const struct tw_objective_stats *row, size_t rule, const char **ret_name)
+{
+    if (rule == TW_OBJECTIVE_TRICKLE) {
+        *ret_name = "trickle";
+        return level_of(tw_budget_trickle(row->budget, TW_BURN_BAD_MIN), false);
+    }
+    if (rule == TW_OBJECTIVE_ABSENCE) {
+        *ret_name = "absence";
+        return tw_budget_absence(row->budget, TW_BURN_BAD_MIN).state == TW_ABSENCE_FIRING
+                   ? RULE_PAGES
+                   : RULE_QUIET;
+    }
+    const enum tw_burn_rule burn = (enum tw_burn_rule)rule;
+    *ret_name = tw_burn_rule_name(burn);
+    return level_of(tw_budget_judge(row->budget, burn, TW_BURN_BAD_MIN), tw_burn_rule_pages(burn));
+}
+
+static int emit_objectives(struct tw_emission *self)
+{
+    struct tw_tracker *tracker = self->tracker;
+    int rc = TW_OK;
+    for (size_t i = 0; i < tracker->objective_count && rc == TW_OK; i++) {
+        struct tw_objective_stats *row = &tracker->objectives[i];
+        for (size_t k = 0; k < TW_OBJECTIVE_RULES && rc == TW_OK; k++) {
+            struct tw_series_title title = {.kind = TW_SERIES_LAST,
+                                            .divisor = 1,
+                                            .metric = "objective_rule",
+                                            .name = {"objective", "rule"},
+                                            .value = {row->name}};
+            int64_t level = rule_of(row, k, &title.value[1]);
+            rc = tw_emit_sparse(self, &row->rule_last[k], &title,
+                                row->definition == NULL ? RULE_QUIET : level);
+        }
+    }
+    return rc;
+}
+
+/* --- who is silent ---------------------------------------------------------------------------- */
+
+/* Nobody could be heard before the tower listened. */
+static int64_t silence_of(const struct tw_tracker *self, uint32_t system)
+{
+    int64_t since_ns = self->system_seen_ns[system] > self->listening_ns
+                           ? self->system_seen_ns[system]
+                           : self->listening_ns;
+    return self->now_ns - since_ns;
+}
+
+static int emit_systems(struct tw_emission *self)
+{
+    struct tw_tracker *tracker = self->tracker;
+    int rc = TW_OK;
+    for (uint32_t i = 1; i <= tracker->systems.count && rc == TW_OK; i++) {
+        struct tw_series_title title = {.kind = TW_SERIES_SUM,
+                                        .divisor = 1,
+                                        .metric = "system_events",
+                                        .name = {"system"},
+                                        .value = {tw_words_text(&tracker->systems, i)}};
+        rc = tw_emit_sum(self, &tracker->events_sum[i], &title);
+        title.metric = "sequence_missing";
+        rc = rc == TW_OK ? tw_emit_sum(self, &tracker->missing_sum[i], &title) : rc;
+        if (rc == TW_OK && tracker->system_seen_ns[i] != 0) {
+            title.kind = TW_SERIES_LAST;
+            title.divisor = TW_NS_PER_S;
+            title.metric = "system_silent";
+            tracker->silent_last[i].is_known = true;
+            rc = tw_emit_last(self, &tracker->silent_last[i], &title, silence_of(tracker, i));
+        }
+    }
+    return rc;
+}
+
+static int emit_silent_count(struct tw_emission *self)
+{
+    struct tw_tracker *tracker = self->tracker;
+    static const struct tw_series_title title = {
+        .kind = TW_SERIES_LAST, .divisor = 1, .metric = "stores_silent"};
+    int64_t count = 0;
+    for (size_t i = 0; i < tracker->heard_count; i++) {
+        count += tw_heard_silent_since(tracker, i, tracker->now_ns) != 0 ? 1 : 0;
+    }
+    return tw_emit_sparse(self, &tracker->stores_silent_last, &title, count);
+}
+
+int tw_emit_silent_stores(struct tw_emission *self)
+{
+    struct tw_tracker *tracker = self->tracker;
+    int rc = TW_OK;
+    for (size_t i = 0; i < tracker->heard_count && rc == TW_OK; i++) {
+        const struct tw_series_title title = {
+            .kind = TW_SERIES_LAST,
+            .divisor = TW_NS_PER_S,
+            .metric = "store_silent",
+            .name = {"store"},
+            .value = {tw_words_text(&tracker->stores, (uint32_t)i + 1)}};
+        int64_t since_ns = tw_heard_silent_since(tracker, i, tracker->now_ns);
+        rc = tw_emit_sparse(self, &tracker->heard[i].silent_last, &title,
+                            since_ns == 0 ? 0 : tracker->now_ns - since_ns);
+    }
+    return rc;
+}
+
+/* --- all of it -------------------------------------------------------------------------------- */
+
+static int emit_intake(struct tw_emission *self)
+{
+    int rc = TW_OK;
+    for (size_t i = 0; i < TW_TRACK_INTAKE_COUNT && rc == TW_OK; i++) {
+        const struct tw_series_title title = {
+            .kind = TW_SERIES_SUM, .divisor = 1, .metric = intake_metrics[i]};
+        rc = tw_emit_sum(self, &self->tracker->intake_sums[i], &title);
+    }
+    return rc;
+}
+
+size_t tw_emit_alerts_room(const struct tw_tracker *self)
+{
+    size_t room = TW_TRACK_INTAKE_COUNT + (size_t)TW_WATERMARK_SYSTEMS * 3 + 1 + self->heard_count +
+                  self->objective_count * TW_OBJECTIVE_RULES;
+    for (size_t i = 0; i < self->stats_count; i++) {
+        const struct tw_flow_stats *stats = &self->stats[i];
+        room += 1;
+        for (size_t k = 0; k < stats->step_count; k++) {
+            room += 2 + (size_t)__builtin_popcount(stats->steps[k].failures_changed);
+        }
+    }
+    return room;
+}
+
+int tw_emit_alerts(struct tw_emission *self)
+{
+    int rc = emit_workflows(self);
+    rc = rc == TW_OK ? emit_systems(self) : rc;
+    rc = rc == TW_OK ? emit_intake(self) : rc;
+    if (rc != TW_OK || self->last_value < 0) {
+        return rc;
+    }
+    rc = emit_objectives(self);
+    return rc == TW_OK ? emit_silent_count(self) : rc;
+}
+
+static void say_once(struct tw_gauge *gauge)
+{
+    gauge->is_known = true;
+    gauge->value = -1; /* no value: the next one is news */
+}
+
+void tw_emit_alerts_settle(struct tw_tracker *self)
+{
+    bool has_past = self->now_ns != 0;
+    for (size_t i = 0; i < self->stats_count; i++) {
+        struct tw_flow_stats *stats = &self->stats[i];
+        stats->duplicate_sum.value = 0;
+        for (size_t k = 0; k < stats->step_count; k++) {
+            struct tw_step_stats *step = &stats->steps[k];
+            step->failures_changed = 0;
+            for (size_t cause = 0; cause < TW_CAUSE_COUNT; cause++) {
+                step->failures[cause].value = 0;
+            }
+            if (has_past) {
+                say_once(&step->drain_last);
+                say_once(&step->verdict_last);
+            }
+        }
+    }
+    for (size_t i = 0; i < TW_WATERMARK_SYSTEMS; i++) {
+        self->events_sum[i].value = 0;
+        self->missing_sum[i].value = 0;
+    }
+    for (size_t i = 0; i < self->objective_count && has_past; i++) {
+        for (size_t k = 0; k < TW_OBJECTIVE_RULES; k++) {
+            say_once(&self->objectives[i].rule_last[k]);
+        }
+    }
+    for (size_t i = 0; i < self->heard_count; i++) {
+        say_once(&self->heard[i].silent_last);
+    }
+    if (has_past) {
+        say_once(&self->stores_silent_last);
+    }
+}
