@@ -181,6 +181,7 @@ collector_libconfig_a_SOURCES = \
     collector/config/parse_attr.c \
     collector/config/print.c \
     collector/config/reference.c \
+    collector/config/secret.c collector/config/secret.h \
     collector/config/tree.c collector/config/tree.h \
     collector/config/url.c collector/config/url.h \
     collector/config/value.c collector/config/value.h
@@ -296,6 +297,13 @@ collector_libalert_a_SOURCES += collector/alert/hours.c collector/alert/hours.h
 collector_libalert_a_SOURCES += collector/alert/hours_parse.c collector/alert/hours_parse.h
 collector_libalert_a_SOURCES += collector/alert/matcher.c collector/alert/matcher.h
 collector_libalert_a_SOURCES += collector/alert/pattern.c collector/alert/pattern.h
+
+# Telling people: who, what, when. One line a module, so that lists merge.
+noinst_LIBRARIES += collector/libnotify.a
+collector_libnotify_a_SOURCES = collector/notify/routes.c collector/notify/routes.h
+collector_libnotify_a_SOURCES += collector/notify/routes_internal.h collector/notify/keys.c
+collector_libnotify_a_SOURCES += collector/notify/load.c collector/notify/route.c
+collector_libnotify_a_SOURCES += collector/notify/receivers.c collector/notify/print.c
 
 bin_PROGRAMS += tillwatch
 tillwatch_SOURCES = \

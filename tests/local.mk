@@ -811,6 +811,15 @@ tests_unit_test_hours_LDFLAGS = $(AM_LDFLAGS) $(ALLOC_WRAPS)
 tests_unit_test_hours_LDADD = $(RULES_LIBS) $(CMOCKA_LIBS)
 endif
 
+# Who is told: receivers and routes.
+ROUTES_LIBS = collector/libnotify.a $(RULES_LIBS) $(PCRE_LIBS)
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/test_notify_routes
+tests_unit_test_notify_routes_SOURCES = tests/unit/test_notify_routes.c $(ALLOC_KIT)
+tests_unit_test_notify_routes_LDFLAGS = $(AM_LDFLAGS) $(ALLOC_WRAPS)
+tests_unit_test_notify_routes_LDADD = $(ROUTES_LIBS) $(CMOCKA_LIBS)
+endif
+
 # What goes to the servers of others.
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/test_net

@@ -30,7 +30,7 @@
 #define TW_NOTIFY_INTEGRATIONS_MAX 32 /* of one receiver */
 #define TW_NOTIFY_TO_MAX           50 /* addresses of one mail */
 #define TW_NOTIFY_ROUTES_MAX       500
-#define TW_NOTIFY_DEPTH_MAX        16
+#define TW_NOTIFY_DEPTH_MAX        12
 #define TW_NOTIFY_GROUP_BY_MAX     16
 #define TW_NOTIFY_ESCALATIONS_MAX  8   /* of one route */
 #define TW_NOTIFY_NAMED_TIMES_MAX  16  /* of one route, active or mute */
@@ -140,7 +140,7 @@ struct tw_notify_time {
     char *name;
     struct tw_hours *items; /* any of them */
     size_t count;
-    char *text; /* as it is written, YAML */
+    char **zones; /* of each, as written; NULL: UTC */
     int line;
 };
 struct tw_notify_heartbeat {
