@@ -9,6 +9,7 @@
 
 #include "causes/causes.h"
 #include "core/err.h"
+#include "notify/routes.h"
 #include "panel/panels.h"
 
 static void print_endpoints(const char *verb, const struct tw_cfg_strings *endpoints)
@@ -91,6 +92,7 @@ int tw_cmd_check(const struct tw_cli_command *command, int argc, char **argv)
     const struct tw_workflows *workflows = NULL;
     const struct tw_dashboards *dashboards = NULL;
     const struct tw_causes *causes = NULL;
+    const struct tw_notify *notify = NULL;
     int rc = tw_cfg_load_anyway(args.values[0], stderr, &cfg);
     if (rc == TW_ENOMEM) {
         return tw_cli_fail(command, TW_EXIT_FAILED, "out of memory");
@@ -100,8 +102,9 @@ int tw_cmd_check(const struct tw_cli_command *command, int argc, char **argv)
         workflows = tw_cli_workflows(command, cfg);
         has_dashboards = check_dashboards(command, cfg, &dashboards);
         (void)tw_causes_load(cfg, stderr, &causes); /* NULL: told, or out of memory */
+        (void)tw_notify_load(cfg, stderr, &notify); /* likewise */
     }
-    if (rc != TW_OK || workflows == NULL || causes == NULL || !has_dashboards) {
+    if (rc != TW_OK || workflows == NULL || causes == NULL || notify == NULL || !has_dashboards) {
         code = TW_EXIT_FAILED;
     } else if (args.values[1] != NULL) {
         (void)tw_cfg_print(cfg, stdout); /* tw_cli_finish sees a failure */
@@ -110,7 +113,9 @@ int tw_cmd_check(const struct tw_cli_command *command, int argc, char **argv)
         tw_cli_print_workflows(workflows);
         print_dashboards(dashboards);
         print_causes(causes);
+        (void)tw_notify_describe(notify, stdout); /* tw_cli_finish sees a failure */
     }
+    tw_notify_unref(&notify);
     tw_causes_unref(&causes);
     tw_dashboards_unref(&dashboards);
     tw_workflows_unref(&workflows);
@@ -139,6 +144,10 @@ int tw_cmd_print_config(const struct tw_cli_command *command, int argc, char **a
     }
     if (args.values[4] != NULL) {
         (void)tw_causes_print_keys(stdout); /* likewise */
+        return tw_cli_finish(command, TW_EXIT_OK);
+    }
+    if (args.values[5] != NULL) {
+        (void)tw_notify_print_keys(stdout); /* likewise */
         return tw_cli_finish(command, TW_EXIT_OK);
     }
     struct tw_cfg *cfg = tw_cli_config(command, args.values[0]);

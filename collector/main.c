@@ -29,6 +29,7 @@ static const struct tw_cli_option print_options[] = {
     {"--workflow-keys", NULL, NULL, "print the keys of workflow files (Markdown) instead"},
     {"--dashboard-keys", NULL, NULL, "print the keys of dashboard files (Markdown) instead"},
     {"--cause-keys", NULL, NULL, "print the keys of files with rules (Markdown) instead"},
+    {"--notify-keys", NULL, NULL, "print the keys of notify.yaml (Markdown) instead"},
 };
 
 static const struct tw_cli_option run_options[] = {

@@ -819,6 +819,16 @@ tests_unit_test_notify_routes_SOURCES = tests/unit/test_notify_routes.c $(ALLOC_
 tests_unit_test_notify_routes_LDFLAGS = $(AM_LDFLAGS) $(ALLOC_WRAPS)
 tests_unit_test_notify_routes_LDADD = $(ROUTES_LIBS) $(CMOCKA_LIBS)
 endif
+tests_fuzz_fuzz_notify_SOURCES = tests/fuzz/fuzz_notify.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_notify_LDADD = $(ROUTES_LIBS)
+if FUZZING
+noinst_PROGRAMS += tests/fuzz/fuzz_notify
+tests_fuzz_fuzz_notify_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+else
+check_PROGRAMS += tests/fuzz/fuzz_notify
+tests_fuzz_fuzz_notify_SOURCES += tests/fuzz/replay_main.c
+endif
+EXTRA_DIST += tests/fuzz/seeds/notify
 
 # What goes to the servers of others.
 if HAVE_CMOCKA

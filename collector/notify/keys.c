@@ -233,7 +233,8 @@ static const struct tw_cfg_key heartbeat_keys[] = {
              "Of that alert. Not given: integration."),
 };
 
-const struct tw_cfg_section tw_notify_file_section = SECTION("notify", file_keys, "The file: one map.");
+const struct tw_cfg_section tw_notify_file_section =
+    SECTION("notify", file_keys, "The file: one map.");
 const struct tw_cfg_section tw_receiver_section =
     SECTION("receivers", receiver_keys, "Who is told. Each kind is a list of maps, see below.");
 const struct tw_cfg_section tw_integration_sections[TW_INTEGRATION_KIND_COUNT] = {

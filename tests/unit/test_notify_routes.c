@@ -646,6 +646,26 @@ static void routes__yaml__as_alertmanager_has_it(void **state)
     tw_notify_unref(&set);
 }
 
+static void routes__reference_page__has_the_tables_of_keys(void **state)
+{
+    (void)state;
+    char *keys = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&keys, &size);
+    assert_int_equal(tw_notify_print_keys(out), TW_OK);
+    assert_int_equal(fclose(out), 0);
+    char *page = calloc(1, 256 * 1024);
+    FILE *file = fopen(TW_SRCDIR "/docs/reference/notifications.md", "r");
+    assert_non_null(file);
+    assert_non_null(page);
+    assert_true(fread(page, 1, 256 * 1024 - 1, file) > size);
+    assert_int_equal(fclose(file), 0);
+    /* If this fails: put what tillwatch print-config --notify-keys says between its markers. */
+    assert_non_null(strstr(page, keys));
+    free(page);
+    free(keys);
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -681,6 +701,7 @@ int main(void)
         cmocka_unit_test(routes__times__mute_inside_active_outside),
         cmocka_unit_test(routes__allow__networks_and_addresses),
         cmocka_unit_test(routes__yaml__as_alertmanager_has_it),
+        cmocka_unit_test(routes__reference_page__has_the_tables_of_keys),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
