@@ -297,6 +297,11 @@ collector_libalert_a_SOURCES += collector/alert/hours.c collector/alert/hours.h
 collector_libalert_a_SOURCES += collector/alert/hours_parse.c collector/alert/hours_parse.h
 collector_libalert_a_SOURCES += collector/alert/matcher.c collector/alert/matcher.h
 collector_libalert_a_SOURCES += collector/alert/pattern.c collector/alert/pattern.h
+collector_libalert_a_SOURCES += collector/alert/engine.c collector/alert/engine.h
+collector_libalert_a_SOURCES += collector/alert/engine_internal.h collector/alert/engine_labels.c
+collector_libalert_a_SOURCES += collector/alert/engine_series.c collector/alert/engine_slots.c
+collector_libalert_a_SOURCES += collector/alert/engine_states.c collector/alert/engine_value.c
+collector_libalert_a_SOURCES += collector/alert/window.c collector/alert/window.h
 
 # Telling people: who, what, when. One line a module, so that lists merge.
 noinst_LIBRARIES += collector/libnotify.a

@@ -836,3 +836,18 @@ check_PROGRAMS += tests/unit/test_net
 tests_unit_test_net_SOURCES = tests/unit/test_net.c
 tests_unit_test_net_LDADD = collector/libhttp.a collector/libcore.a $(CMOCKA_LIBS)
 endif
+
+# The judge of alerts, on simulated time. Sets are made by hand, without references.
+ENGINE_KIT = tests/unit/alert_kit.c tests/unit/alert_kit.h
+ENGINE_WRAPS = -Wl,--wrap=tw_rules_ref -Wl,--wrap=tw_rules_unref -Wl,--wrap=tw_severity_name \
+    -Wl,--wrap=tw_workflows_ref -Wl,--wrap=tw_workflows_unref
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/test_alert_states
+tests_unit_test_alert_states_SOURCES = tests/unit/test_alert_states.c $(ENGINE_KIT)
+tests_unit_test_alert_states_LDFLAGS = $(AM_LDFLAGS) $(ENGINE_WRAPS)
+tests_unit_test_alert_states_LDADD = $(RULES_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/test_alert_windows
+tests_unit_test_alert_windows_SOURCES = tests/unit/test_alert_windows.c $(ENGINE_KIT)
+tests_unit_test_alert_windows_LDFLAGS = $(AM_LDFLAGS) $(ENGINE_WRAPS)
+tests_unit_test_alert_windows_LDADD = $(RULES_LIBS) $(CMOCKA_LIBS)
+endif

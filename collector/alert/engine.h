@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The judge: from buckets of series to states of alerts, rule by rule. Pure: the same buckets in
- * the same order give the same states, live, on the past, and after a restart. Thread:  the
- * owner's. Memory only: no store, no clock. Limits:  TW_ENGINE_INSTANCES_MAX alerts at once,
- * TW_ENGINE_SERIES_MAX series in the windows; what is beyond is counted and is an error of its
- * rule, for all to see. Use:     feed all points of a bucket, say whether the tower ran in it, then
- * tick; buckets ascend. Source:  docs/reference/alerts.md, "States"; Prometheus, alerting rules.
+ * the same order give the same states, live, on the past, and after a restart.
+ * Thread:  the owner's. Memory only: no store, no clock.
+ * Limits:  TW_ENGINE_INSTANCES_MAX alerts at once, TW_ENGINE_SERIES_MAX series in the windows; what
+ *          is beyond is counted and is an error of its rule, for all to see.
+ * Use:     feed all points of a bucket, then tick it, and say whether the tower ran in it; buckets
+ *          ascend. A bucket is judged at its end, and that is the time of what it changes.
+ *          After a start: tw_engine_ran and feed what windows reach back to (tw_engine_span_s),
+ *          tw_engine_usual, tw_engine_restore; then tick.
+ * Source:  docs/reference/alerts.md, "States"; Prometheus, alerting rules.
  */
 #ifndef TW_ALERT_ENGINE_H
 #define TW_ALERT_ENGINE_H
@@ -19,6 +23,11 @@
 #define TW_FLAP_WITHIN_S        3600
 #define TW_FLAP_CALM_S          900
 #define TW_USUAL_HOURS          168 /* of a week, from Monday 00:00 UTC */
+/* A series that says nothing for so long is not known any more, and neither is an alert that stands
+ * on it alone. Where silence is 0 it is known for longer, and as long as an alert needs it. */
+#define TW_ENGINE_FORGET_S      86400
+#define TW_ENGINE_FORGET_ZERO_S 691200
+#define TW_LABEL_NO_DATA        "nodata" /* "true": the alert says that nothing is known */
 
 enum tw_alert_state { TW_ALERT_INACTIVE, TW_ALERT_PENDING, TW_ALERT_FIRING, TW_ALERT_RESOLVED };
 enum tw_rule_state { TW_RULE_OK, TW_RULE_NO_DATA, TW_RULE_ERROR };
@@ -71,22 +80,28 @@ bool tw_engine_wants(const struct tw_engine *self, struct tw_str metric);
 int32_t tw_engine_span_s(const struct tw_engine *self);
 
 /* A point; points of one series and bucket replace (values) or add (counts). Of a bucket that was
- * ticked already it is counted, and changes the sums that still have it. `step_s`: 10, or what the
- * past has kept (60, 3,600): it stands for all buckets of that length. TW_OK, TW_ELIMIT, TW_ENOMEM.
- */
+ * ticked already it is counted, and changes the sums that still have it; older than every window it
+ * only says that there is such a series. `step_s`: 10, or what the past has kept (60, 3,600): it
+ * stands for all buckets of that length. What no rule looks at is passed over. TW_OK, TW_ELIMIT,
+ * TW_ENOMEM; TW_EINVAL: labels that are none, or a time that is none. */
 int tw_engine_feed(struct tw_engine *self, struct tw_str metric, struct tw_str labels_json,
                    int64_t bucket_s, int32_t step_s, double value);
-/* What is usual for each hour of the week, as a sum of one hour; NAN: not known. For rules with
- * share-of-usual; `labels` are those of `by`. */
+/* The tower ran in this bucket, of the time before the first tick; ascending. TW_ENOMEM. */
+int tw_engine_ran(struct tw_engine *self, int64_t bucket_s, int32_t step_s);
+/* What is usual for each hour of the week, as a sum of one hour (of values: their mean); NAN: not
+ * known. For rules with share-of-usual; `labels` are those of `by`, `rule` is of the set in force.
+ * TW_OK, TW_ELIMIT, TW_ENOMEM; TW_ENOTFOUND: no such rule. */
 int tw_engine_usual(struct tw_engine *self, const struct tw_rule *rule,
                     const struct tw_labels *labels, const double hours[TW_USUAL_HOURS]);
 /* Judge the bucket that begins at `bucket_s` (and lasts step_s). is_alive: the tower ran in it;
- * else nothing opens and nothing closes. Changes are borrowed until the next call. TW_OK, TW_ENOMEM
- * (then ask again: nothing has changed). */
+ * else nothing opens and nothing closes. A bucket that was judged already gives no changes. Changes
+ * are borrowed until the next call. TW_OK, TW_ENOMEM (then ask again: nothing has changed). */
 int tw_engine_tick(struct tw_engine *self, int64_t bucket_s, int32_t step_s, bool is_alive,
                    const struct tw_alert_change **ret_changes, size_t *ret_count);
-/* What was open when the program ended, before the first tick. Copies. TW_ENOTFOUND: its rule is
- * not in the set any more (the caller resolves it); TW_ELIMIT, TW_ENOMEM. */
+/* What was open when the program ended, before the first tick. Copies. One that is resolved gives
+ * only when it fired, which tells flapping: the last hour of those is worth restoring.
+ * TW_ENOTFOUND: its rule is not in the set any more, or gives it other labels now (the caller
+ * resolves it); TW_ELIMIT, TW_ENOMEM. */
 int tw_engine_restore(struct tw_engine *self, struct tw_str rule, const struct tw_alert *alert);
 /* All that are pending or firing, in no order; borrowed until the next call that changes. */
 size_t tw_engine_count(const struct tw_engine *self);
