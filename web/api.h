@@ -10,6 +10,8 @@
 #include "web/call.h"
 #include "web/plot/layout.h"
 
+#define TW_RUNBOOK_MAX_BYTES (256u * 1024u)
+
 tw_handler tw_api_search;
 tw_handler tw_api_journeys;
 tw_handler tw_api_journey;
@@ -54,6 +56,7 @@ tw_handler tw_api_metrics;
 tw_handler tw_page_index;
 tw_handler tw_page_file;
 tw_handler tw_page_favicon;
+tw_handler tw_page_runbook;
 
 /* "type:scope/id" of an object as JSON text. */
 json_t *tw_api_journey_id(struct tw_call *call, const struct tw_object *object);

@@ -41,6 +41,7 @@ web_libweb_a_SOURCES = \
     web/problem.c web/problem.h \
     web/readers.c web/readers.h \
     web/response.c web/response.h \
+    web/runbook.c \
     web/router.c web/router.h \
     web/server.c web/server.h \
     web/static.c web/static.h \
@@ -93,6 +94,9 @@ web/panel/pack.c: $(dashboard_pack) $(srcdir)/web/local.mk
 uidir = $(pkgdatadir)/ui
 dist_ui_DATA = \
     web/ui/agentlist.js \
+    web/ui/alarm.js \
+    web/ui/alertcard.js web/ui/alertdialog.js web/ui/alertnotices.js \
+    web/ui/alertpages.js web/ui/alertwords.js \
     web/ui/api.js \
     web/ui/app.js \
     web/ui/circle.js \
@@ -102,11 +106,12 @@ dist_ui_DATA = \
     web/ui/format.js \
     web/ui/frame.js \
     web/ui/graph.js \
-    web/ui/icon.svg \
+    web/ui/icon.svg web/ui/icon-alert.svg \
     web/ui/index.html \
     web/ui/json.js \
     web/ui/lit.js \
     web/ui/live.js \
+    web/ui/markdown.js \
     web/ui/notes.js \
     web/ui/page.js \
     web/ui/paneltable.js \
@@ -115,16 +120,18 @@ dist_ui_DATA = \
     web/ui/plot.js \
     web/ui/range.js \
     web/ui/replaywords.js \
+    web/ui/rulewords.js web/ui/runbook.js \
     web/ui/runlist.js \
     web/ui/runrow.js \
     web/ui/storegrid.js \
     web/ui/style.css \
     web/ui/table.js \
     web/ui/time.js \
-    web/ui/trouble.js \
+    web/ui/trouble.js web/ui/trypast.js \
     web/ui/worker.js
 uipagesdir = $(uidir)/pages
 dist_uipages_DATA = \
+    web/ui/pages/alert.js web/ui/pages/alerts.js \
     web/ui/pages/causes.js \
     web/ui/pages/dashboard.js \
     web/ui/pages/dashboards.js \
@@ -132,6 +139,7 @@ dist_uipages_DATA = \
     web/ui/pages/failure.js \
     web/ui/pages/failures.js \
     web/ui/pages/journey.js \
+    web/ui/pages/notifications.js \
     web/ui/pages/objective.js \
     web/ui/pages/objectives.js \
     web/ui/pages/overview.js \
@@ -139,17 +147,22 @@ dist_uipages_DATA = \
     web/ui/pages/quarantine.js \
     web/ui/pages/replay.js \
     web/ui/pages/replays.js \
+    web/ui/pages/rule.js web/ui/pages/rules.js \
     web/ui/pages/runs.js \
     web/ui/pages/search.js \
     web/ui/pages/store.js \
+    web/ui/pages/silences.js \
     web/ui/pages/stores.js \
     web/ui/pages/systems.js \
     web/ui/pages/taps.js \
     web/ui/pages/workflow.js \
     web/ui/pages/workflows.js
-# What they stand on, from npm (web/package-lock.json); a released archive has it.
+# What they stand on, from npm (web/package-lock.json); a released archive has it. Both are made at once,
+# the second last.
 uivendordir = $(uidir)/vendor
-dist_uivendor_DATA = web/ui/vendor/lit-html.js
+dist_uivendor_DATA = web/ui/vendor/lit-html.js web/ui/vendor/marked.js
 web/ui/vendor/lit-html.js: web/package-lock.json web/vendor.sh web/vendor.mjs
 	$(srcdir)/web/vendor.sh $(srcdir)
+web/ui/vendor/marked.js: web/ui/vendor/lit-html.js
+	test -s $(srcdir)/$@ || $(srcdir)/web/vendor.sh $(srcdir)
 EXTRA_DIST += web/package.json web/package-lock.json web/vendor.sh web/vendor.mjs

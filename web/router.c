@@ -50,6 +50,7 @@ static const struct tw_route table[] = {
     {TW_METHOD_GET, "/plots/*", TW_ROUTE_NEEDS_STORE, tw_api_plot},
     {TW_METHOD_GET, "/ui/*", TW_ROUTE_NO_STORE, tw_page_file},
     {TW_METHOD_GET, "/favicon.ico", TW_ROUTE_NO_STORE, tw_page_favicon},
+    {TW_METHOD_GET, "/runbooks/*", TW_ROUTE_NO_STORE, tw_page_runbook},
     /* The pages of the single-page interface: what they show, their script asks for. */
     {TW_METHOD_GET, "/", TW_ROUTE_NO_STORE, tw_page_index},
     {TW_METHOD_GET, "/search", TW_ROUTE_NO_STORE, tw_page_index},
@@ -72,6 +73,12 @@ static const struct tw_route table[] = {
     {TW_METHOD_GET, "/taps", TW_ROUTE_NO_STORE, tw_page_index},
     {TW_METHOD_GET, "/quarantine", TW_ROUTE_NO_STORE, tw_page_index},
     {TW_METHOD_GET, "/causes", TW_ROUTE_NO_STORE, tw_page_index},
+    {TW_METHOD_GET, "/alerts", TW_ROUTE_NO_STORE, tw_page_index},
+    {TW_METHOD_GET, "/alerts/*", TW_ROUTE_NO_STORE, tw_page_index},
+    {TW_METHOD_GET, "/rules", TW_ROUTE_NO_STORE, tw_page_index},
+    {TW_METHOD_GET, "/rules/*", TW_ROUTE_NO_STORE, tw_page_index},
+    {TW_METHOD_GET, "/silences", TW_ROUTE_NO_STORE, tw_page_index},
+    {TW_METHOD_GET, "/notifications", TW_ROUTE_NO_STORE, tw_page_index},
 };
 #define ROUTE_COUNT (sizeof table / sizeof table[0])
 

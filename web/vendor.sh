@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Make what the pages stand on, from its npm package, into one file of the tree that is served and
-# distributed. Run by make where it is missing or older than web/package-lock.json; a released
+# Make what the pages stand on, from its npm packages, into a file each of the tree that is served
+# and distributed. Run by make where it is missing or older than web/package-lock.json; a released
 # archive has it already.
 # Usage: web/vendor.sh SOURCE_DIRECTORY
 set -eu
@@ -15,3 +15,6 @@ mkdir -p ui/vendor
 rm -rf ui/vendor/directives ui/vendor/directive.js ui/vendor/directive-helpers.js
 node vendor.mjs node_modules/lit-html >ui/vendor/lit-html.js.new
 mv ui/vendor/lit-html.js.new ui/vendor/lit-html.js
+# One file as it is, but for the line that names a file that is not served.
+sed '/^\/\/# sourceMappingURL=/d' node_modules/marked/lib/marked.esm.js >ui/vendor/marked.js.new
+mv ui/vendor/marked.js.new ui/vendor/marked.js

@@ -41,8 +41,8 @@ async function call(path, options) {
       cache: "no-store",
     });
     const text = answer.status === 304 ? known.text : await answer.text();
-    const body = JSON.parse(text);
-    if (!answer.ok && answer.status !== 304) throw new ApiError(answer.status, body);
+    const body = text ? JSON.parse(text) : null; // 204 has none
+    if (!answer.ok && answer.status !== 304) throw new ApiError(answer.status, body || {});
     keep(path, answer.headers.get("ETag"), text);
     return body;
   } catch (error) {
@@ -89,4 +89,8 @@ export function post(path, body, headers) {
 
 export function put(path, body) {
   return send("PUT", path, body);
+}
+
+export function remove(path) {
+  return call(path, { method: "DELETE" });
 }

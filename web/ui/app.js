@@ -2,7 +2,7 @@
 // Which page is shown, the search box and the keys. A page is a module that is loaded when it is first
 // shown, and exports `page` (page.js).
 import { Unreachable } from "./api.js";
-import { isPaused, startClock, startPause, startTheme } from "./frame.js";
+import { isPaused, setTitle, startClock, startPause, startTheme } from "./frame.js";
 import * as live from "./live.js";
 import { render } from "./lit.js";
 import { failed } from "./notes.js";
@@ -14,6 +14,12 @@ const ROUTES = [
   [/^\/search$/, "search"],
   [/^\/journey\/(.+)$/, "journey"],
   [/^\/event\/(.+)$/, "event"],
+  [/^\/alerts$/, "alerts"],
+  [/^\/alerts\/(.+)$/, "alert"],
+  [/^\/rules$/, "rules"],
+  [/^\/rules\/(.+)$/, "rule"],
+  [/^\/silences$/, "silences"],
+  [/^\/notifications$/, "notifications"],
   [/^\/workflows$/, "workflows"],
   [/^\/workflows\/(.+)$/, "workflow"],
   [/^\/objectives$/, "objectives"],
@@ -46,7 +52,11 @@ function moduleOf(route) {
   return import("./pages/" + route[1] + ".js");
 }
 
-function markPlace(path) {
+// Pages that stand behind another one in the list of the frame.
+const BEHIND = /^\/(rules|silences|notifications)(?=\/|$)/;
+
+function markPlace(whole) {
+  const path = whole.replace(BEHIND, "/alerts");
   for (const link of document.querySelectorAll(".pages a")) {
     const href = link.getAttribute("href");
     if (href === path || (href !== "/" && path.startsWith(href + "/")))
@@ -71,7 +81,7 @@ async function open() {
   const number = ++opened;
   const root = document.createElement("div");
   const context = { rest: "", params, range: rangeOf(params), state: {}, go, put, onShown: follow };
-  document.title = "Tillwatch";
+  setTitle("Tillwatch");
   try {
     const route = routeOf(path);
     if (!route)
@@ -205,14 +215,24 @@ startPause(
   document.getElementById("paused"),
   () => shown && (isPaused() ? shown.draw() : shown.reload()),
 );
+// The badge of alerts comes with the stream; a module that did not come is asked for again.
+function comeAlarm() {
+  import("./alarm.js").then(
+    ({ startAlarm }) => startAlarm(go, () => shown && shown.draw()),
+    () => setTimeout(comeAlarm, RETRY_MS),
+  );
+}
+
 // The stream is begun when the first page stands, which is not to wait for it; or when that takes long.
 const FOLLOW_MS = 500;
 const late = setTimeout(follow, FOLLOW_MS);
 let isFollowing = false;
 function follow() {
   clearTimeout(late);
-  if (!isFollowing) live.listen();
+  if (isFollowing) return;
   isFollowing = true;
+  live.listen();
+  comeAlarm();
 }
 
 startClock();

@@ -6,6 +6,8 @@
 //
 // What is told:
 //   {kind: "tick", tick}                   what the tower says each second
+//   {kind: "alert", alert}                 how many alerts fire, and which are new; first of all and at
+//                                          each change
 //   {kind: "lost", isAway, words}          no answer, or one that it cannot read its store
 //   {kind: "refused", words, seconds, status}  all places of the stream are taken; tried again after so
 //                                          many seconds, and until then what is shown is as of `status`
@@ -63,7 +65,9 @@ export function startFeed(tell) {
     if (event === "tick") {
       lastId = id || lastId;
       tell({ kind: "tick", tick: JSON.parse(data) });
-    } else if (!retry) {
+    } else if (event === "alert") {
+      tell({ kind: "alert", alert: JSON.parse(data) });
+    } else if (!retry && !event) {
       // A comment in place of a tick.
       tell({ kind: "lost", isAway: false, words: "It says nothing but that it is there." });
     }

@@ -96,6 +96,39 @@ export function startTheme(button, onChange) {
   show();
 }
 
+// --- the title, with how many alerts fire before it
+
+let title = "Tillwatch";
+let mark = "";
+
+function showTitle() {
+  document.title = mark + title;
+}
+
+export function setTitle(words) {
+  title = words;
+  showTitle();
+}
+
+export function markTitle(words) {
+  mark = words;
+  showTitle();
+}
+
+// --- what this browser was told about alerts: desktop notifications, and sound on the wall
+
+const SWITCHES = { desk: "tillwatch.desk", sound: "tillwatch.sound" };
+
+export function isOn(name) {
+  return localStorage.getItem(SWITCHES[name]) === "on";
+}
+
+export function setOn(name, value) {
+  if (value) localStorage.setItem(SWITCHES[name], "on");
+  else localStorage.removeItem(SWITCHES[name]);
+  window.dispatchEvent(new Event("tillwatch-switch"));
+}
+
 // --- the thin bar over the page while something takes longer than 300 ms
 
 const SHOWN_AFTER_MS = 300;

@@ -14,15 +14,36 @@ const ATTEMPTS = 4; // at a worker that never says anything
 const SAY_MS = 30000; // between "I am here"
 const REST_MS = 60000; // hidden for so long: the stream of this page alone is ended
 const tickListeners = new Set();
+const alertListeners = new Set();
 const samples = []; // {at, received}
 let lost = null; // since when nobody answers
 let isFirst = true;
 let status = null;
+let alert = null; // what was said last of alerts
+let isWaiting = false; // for alerts, also while hidden
 
 // Listeners hear {views: [names], isFirst}: what changed since the tick before; "*": perhaps all.
 export function onTick(listener) {
   tickListeners.add(listener);
   return () => tickListeners.delete(listener);
+}
+
+// Listeners hear {firing, critical, warning, quiet, new: [alerts], isTeller}: at once the newest, if one came,
+// then each. isTeller: this page is the one of the browser that tells what is new on the desktop.
+export function onAlert(listener) {
+  alertListeners.add(listener);
+  if (alert) listener({ ...alert, new: [] });
+}
+
+// This page waits for alerts, also while nobody looks at it: the stream is not ended then.
+export function waitForAlerts(value) {
+  isWaiting = value;
+  if (port) sayHere();
+}
+
+function takeAlert(message) {
+  alert = { ...message.alert, isTeller: message.isTeller !== false };
+  for (const listener of alertListeners) listener(alert);
 }
 
 // The status that came with the newest tick; null: none came yet, or nobody answers.
@@ -146,6 +167,7 @@ function hear(message) {
   heardAt = Date.now();
   attempts = 0;
   if (message.kind === "tick") take(message.tick.status, message.tick.views);
+  else if (message.kind === "alert") takeAlert(message);
   else if (message.kind === "refused") takeStale(message);
   else if (message.kind === "lost") lose(message);
 }
@@ -165,14 +187,14 @@ async function listenAlone() {
   let timer = 0;
   document.addEventListener("visibilitychange", () => {
     clearTimeout(timer);
-    if (document.hidden) timer = setTimeout(() => feed.setWatched(false), REST_MS);
+    if (document.hidden) timer = setTimeout(() => feed.setWatched(isWaiting), REST_MS);
     else feed.setWatched(true);
   });
 }
 
 function sayHere() {
   saidAt = Date.now();
-  port.postMessage({ kind: "here", isHidden: document.hidden });
+  port.postMessage({ kind: "here", isHidden: document.hidden, isWaiting });
 }
 
 // By the worker that all tabs share. It is named by what it and pages say to each other: after an update
@@ -182,7 +204,7 @@ export function listen() {
     listenAlone();
     return;
   }
-  const worker = new SharedWorker("/ui/worker.js", { type: "module", name: "tillwatch-1" });
+  const worker = new SharedWorker("/ui/worker.js", { type: "module", name: "tillwatch-2" });
   worker.addEventListener("error", () => {
     if (port === worker.port) listenAlone();
   });

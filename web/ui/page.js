@@ -14,7 +14,7 @@
 import { failed, loading, stale } from "./notes.js";
 import { html, nothing, render } from "./lit.js";
 import { onTick } from "./live.js";
-import { hold, isPaused, setBusy, tellTimes } from "./frame.js";
+import { hold, isPaused, setBusy, setTitle, tellTimes } from "./frame.js";
 import { rangeOf } from "./range.js";
 
 const RETRY_MS = 5000;
@@ -69,7 +69,7 @@ export function showPage(page, root, context) {
           : loading(page.what || "the page"),
     );
     tellTimes(root);
-    document.title = (page.title ? page.title(data, context) + " – " : "") + "Tillwatch";
+    setTitle((page.title ? page.title(data, context) + " – " : "") + "Tillwatch");
   }
 
   // `isNews`: nobody asked for it; a page that was paused meanwhile stays as it is.

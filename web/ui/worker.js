@@ -3,10 +3,11 @@
 // six connections, and each page that held one left none for the seventh. It lives as long as any of them
 // does; none leads, so that none is missed when it is closed. docs/decisions/0063-one-stream.md.
 //
-// Tabs say {kind: "here", isHidden}, again and again, and {kind: "bye"}; they hear what feed.js tells, and
-// each second {kind: "beat"}, so that a worker that has died with its process is soon missed. A
+// Tabs say {kind: "here", isHidden, isWaiting}, again and again, and {kind: "bye"}; they hear what feed.js
+// tells, and each second {kind: "beat"}, so that a worker that has died with its process is soon missed. A
 // tab in the background hears ten times less: what it missed is joined, and told at once when it is
-// looked at.
+// looked at. Alerts all tabs hear at once, and one of those that wait for them is told that it is the one
+// (isTeller) which tells them on the desktop.
 import { startFeed } from "./feed.js";
 
 const BEAT_MS = 1000;
@@ -16,9 +17,10 @@ const SILENT_MS = 300000; // a tab that did not say that it is there for so long
 const NAMES_MAX = 500; // that were missed; beyond it: "*", which means all
 const FRESH_MS = 1500; // what was told so long ago is still news to a tab that opens
 
-const tabs = new Map(); // port: {isHidden, heardAt, toldAt, missed: Set of names}
+const tabs = new Map(); // port: {isHidden, isWaiting, heardAt, toldAt, missed: Set of names}
 let last = null;
 let lastAt = 0;
+let alert = null; // the newest
 let lookedAt = Date.now();
 
 function send(port, tab) {
@@ -32,8 +34,34 @@ function send(port, tab) {
   port.postMessage({ kind: "tick", tick: { ...last.tick, views } });
 }
 
+// The tab that tells: one that is looked at, else the one that was heard last.
+function tellerOf() {
+  let teller = null;
+  for (const [port, tab] of tabs) {
+    const before = teller && tabs.get(teller);
+    if (
+      !tab.isWaiting ||
+      (before && before.isHidden === tab.isHidden && before.heardAt > tab.heardAt)
+    )
+      continue;
+    if (!before || before.isHidden || !tab.isHidden) teller = port;
+  }
+  return teller;
+}
+
+function sendAlert(message) {
+  const teller = tellerOf();
+  for (const port of tabs.keys()) port.postMessage({ ...message, isTeller: port === teller });
+  // What is new is new once: a tab that opens later hears only how many fire.
+  alert = { ...message, alert: { ...message.alert, new: [] } };
+}
+
 const feed = startFeed((message) => {
   const now = Date.now();
+  if (message.kind === "alert") {
+    sendAlert(message);
+    return;
+  }
   last = message;
   lastAt = now;
   for (const [port, tab] of tabs) {
@@ -44,7 +72,7 @@ const feed = startFeed((message) => {
     if (message.kind === "tick") message.tick.views.forEach((name) => tab.missed.add(name));
     if (!tab.isHidden || now - tab.toldAt >= HIDDEN_MS) send(port, tab);
   }
-  if ([...tabs.values()].some((tab) => !tab.isHidden)) lookedAt = now;
+  if ([...tabs.values()].some((tab) => !tab.isHidden || tab.isWaiting)) lookedAt = now;
   if (now - lookedAt > REST_MS) feed.setWatched(false);
 });
 
@@ -58,8 +86,10 @@ function hear(port, message) {
   const isSeen = !message.isHidden && (isNew || tab.isHidden);
   tab.heardAt = Date.now();
   tab.isHidden = message.isHidden;
+  tab.isWaiting = message.isWaiting;
   tabs.set(port, tab);
-  if (!tab.isHidden) {
+  if (isNew && alert) port.postMessage(alert);
+  if (!tab.isHidden || tab.isWaiting) {
     lookedAt = Date.now();
     feed.setWatched(true);
   }

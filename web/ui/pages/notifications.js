@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who is told, whether it reaches them, and what was told.
+import { get, post } from "../api.js";
+import { NOTICE_WORDS, noticeState } from "../alertnotices.js";
+import { alertPages, deskButton } from "../alertpages.js";
+import { alertPath } from "../alertwords.js";
+import { count, plural } from "../format.js";
+import { html, live, nothing, repeat } from "../lit.js";
+import { ago, badge, due, fact, link, time } from "../parts.js";
+import { limitOf, table } from "../table.js";
+
+function healthMark(health) {
+  if (!health) return badge("unknown", "not known");
+  if (health.failing) return badge("bad", "fails", health.last_error);
+  if (health.last_ok) return badge("ok", "reaches");
+  return badge("unknown", "nothing sent yet");
+}
+
+// One click, one effect: a test is not begun again while one is under way.
+async function test(context, name) {
+  const { state } = context;
+  state.tests = state.tests || {};
+  if (state.tests[name] && state.tests[name].isBusy) return;
+  state.tests[name] = { isBusy: true };
+  context.update();
+  try {
+    await post("/receivers/" + encodeURIComponent(name) + "/test", {});
+    state.tests[name] = {
+      words: "A test is under way: what becomes of it stands in the history below.",
+    };
+  } catch (error) {
+    const words = error.title ? error.title + ": " + error.message : error.message;
+    state.tests[name] = { isBad: true, words };
+  }
+  context.reload();
+}
+
+function receiver(context, one) {
+  const tried = (context.state.tests || {})[one.name] || {};
+  const health = one.health || {};
+  return html`<li class="panel" data-receiver=${one.name}>
+    <div class="panel-head">
+      <h2>${one.name}</h2>
+      ${healthMark(one.health)}
+      <span class="grow"></span>
+      <button
+        type="button"
+        ?disabled=${Boolean(tried.isBusy)}
+        aria-label="Send a test to ${one.name}"
+        @click=${() => test(context, one.name)}
+      >
+        ${tried.isBusy ? "One moment …" : "Send a test"}
+      </button>
+    </div>
+    <ul class="brief">
+      ${(one.integrations || []).map(
+        (way) =>
+          html`<li>
+            <b>${way.kind}</b
+            ><span class="grow dim">${way.target}</span
+            >${way.health ? healthMark(way.health) : nothing}
+          </li>`,
+      )}
+    </ul>
+    <dl class="facts line">
+      ${fact("Reached", health.last_ok ? html`${ago(health.last_ok)} ago` : "not yet")}
+      ${health.waiting ? fact("Waiting", count(health.waiting)) : nothing}
+      ${health.last_error ? fact("Last fault", html`<span class=${health.failing ? "error-note" : ""}>${health.last_error}</span>`) : nothing}
+    </dl>
+    ${tried.words ? html`<p role="status" class=${tried.isBad ? "error-note" : "dim"}>${tried.words}</p>` : nothing}
+  </li>`;
+}
+
+const columns = [
+  {
+    name: "created",
+    title: "When",
+    className: "num",
+    value: (one) => one.created,
+    cell: (one) => time(one.created),
+  },
+  {
+    name: "what",
+    title: "What was told",
+    className: "wrap said-column",
+    value: (one) => one.group,
+    cell: (one) =>
+      html`${one.fingerprints && one.fingerprints.length ? link(alertPath({ fingerprint: one.fingerprints[0] }), one.group || one.kind, "row-link") : one.group || one.kind}
+        <span class="dim">${one.kind === "notify" ? plural(one.alerts, "alert") : one.kind}</span>`,
+  },
+  { name: "reason", title: "Because of", className: "wide", value: (one) => one.reason },
+  {
+    name: "receiver",
+    title: "To",
+    value: (one) => one.receiver,
+    text: (one) => one.receiver + " " + one.integration,
+    cell: (one) => html`${one.receiver} <span class="dim">${one.integration}</span>`,
+  },
+  {
+    name: "state",
+    title: "State",
+    value: (one) => one.state,
+    cell: (one) =>
+      html`${noticeState(one)}${one.state === "waiting" && one.next ? html` <span class="dim">again ${due(one.next)}</span>` : nothing}`,
+  },
+  { name: "tries", title: "Tries", className: "num wide", value: (one) => one.tries },
+  {
+    name: "answer",
+    title: "Answer",
+    className: "wrap wide",
+    value: (one) => one.error || one.status,
+    cell: (one) =>
+      one.error ? html`<span class="error-note">${one.error}</span>` : one.status || "–",
+  },
+];
+
+function choice(context, name, label, values) {
+  const chosen = context.params.get(name) || "";
+  return html`<label class="check"
+    >${label}
+    <select
+      id=${name}
+      .value=${live(chosen)}
+      @change=${(event) => context.put({ [name]: event.target.value })}
+    >
+      <option value="">every</option>
+      ${values.map((value) => html`<option value=${value} ?selected=${value === chosen}>${value}</option>`)}
+    </select></label
+  >`;
+}
+
+function beats(list) {
+  if (!list || list.length === 0) return nothing;
+  return html`<section class="panel" aria-label="Heartbeats">
+    <h2>Heartbeats that are expected</h2>
+    <ul class="brief">
+      ${list.map(
+        (one) =>
+          html`<li>
+            ${one.state === "ok" ? badge("ok", "comes") : one.state === "missing" || one.state === "late" ? badge("bad", "missing") : badge("unknown", one.state || "not yet")}
+            <b>${one.name}</b><span class="grow"></span>
+            <span class="dim">${one.last ? html`last ${ago(one.last)} ago` : "never heard"}</span>
+          </li>`,
+      )}
+    </ul>
+  </section>`;
+}
+
+export const page = {
+  what: "the notifications",
+  views: ["alerts"],
+  every: 2000,
+  title: () => "Notifications",
+  async load(context) {
+    const { params, signal } = context;
+    const limit = limitOf(context, "notices", 100, 1000);
+    const filter = { receiver: params.get("receiver"), state: params.get("state"), limit };
+    const [receivers, notices, heartbeats] = await Promise.all([
+      get("/receivers", null, signal),
+      get("/notifications", { ...filter, alert: params.get("alert") }, signal),
+      get("/heartbeats", null, signal),
+    ]);
+    return { receivers: receivers.items, notices, heartbeats: heartbeats.items };
+  },
+  view({ receivers, notices, heartbeats }, context) {
+    const failing = receivers.filter((one) => one.health && one.health.failing).length;
+    return html`${alertPages("/notifications")}
+      <div class="page-head">
+        <h1 class="small">${plural(receivers.length, "receiver")}</h1>
+        ${failing ? badge("bad", count(failing) + (failing === 1 ? " fails" : " fail")) : nothing}
+        <span class="grow"></span>
+        ${deskButton()}
+      </div>
+      <ul class="cards receivers" aria-label="Receivers">
+        ${repeat(
+          receivers,
+          (one) => one.name,
+          (one) => receiver(context, one),
+        )}
+      </ul>
+      ${beats(heartbeats)}
+      <section class="panel" aria-label="What was told">
+        <div class="panel-head">
+          <h2>What was told</h2>
+          ${choice(
+            context,
+            "receiver",
+            "Receiver",
+            receivers.map((one) => one.name),
+          )}
+          ${choice(context, "state", "State", NOTICE_WORDS)}
+        </div>
+        ${table(context, {
+          name: "notices",
+          className: "runs",
+          caption: "Notifications",
+          columns,
+          rows: notices.items,
+          key: (one) => one.id,
+          sort: ["created", "desc"],
+          more: notices.next ? { total: null, canLoad: notices.items.length < 1000 } : undefined,
+          empty: "Nothing was told yet.",
+        })}
+      </section>`;
+  },
+};
