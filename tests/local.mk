@@ -543,6 +543,10 @@ check_PROGRAMS += tests/unit/test_web_stores
 tests_unit_test_web_stores_SOURCES = tests/unit/test_web_stores.c tests/unit/web_world.h \
     tests/unit/store_model.h
 tests_unit_test_web_stores_LDADD = $(WEB_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/test_web_runbook
+tests_unit_test_web_runbook_SOURCES = tests/unit/test_web_runbook.c tests/unit/web_world.h \
+    tests/unit/store_model.h
+tests_unit_test_web_runbook_LDADD = $(WEB_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/test_web_track
 tests_unit_test_web_track_SOURCES = tests/unit/test_web_track.c tests/unit/web_world.h \
     tests/unit/store_model.h

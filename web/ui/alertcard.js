@@ -7,7 +7,6 @@ import {
   alertPath,
   flags,
   isHushed,
-  labelList,
   limitText,
   listPath,
   ownLabels,
@@ -29,19 +28,18 @@ import { plot } from "./plot.js";
 
 const STORES_SHOWN = 8;
 
-// All of it is told to nobody: silenced, muted, or it follows from another.
-export function isGroupHushed(group) {
-  const listed = group.alerts || [];
-  if (listed.length >= group.count) return listed.every(isHushed);
-  return (group.silenced || 0) + (group.inhibited || 0) >= group.count;
+// All that fires of it is acknowledged.
+function isGroupAcked(group) {
+  return group.firing > 0 && group.acknowledged >= group.firing;
 }
 
-function isGroupAcked(group) {
-  return group.firing > 0 && (group.acknowledged || 0) >= group.firing;
+// All that fires of it is told to nobody, and not because somebody has it in hand.
+export function isGroupHushed(group) {
+  return group.firing > 0 && group.quiet >= group.firing && !isGroupAcked(group);
 }
 
 function ackButton(context, group) {
-  const left = group.count - (group.acknowledged || 0);
+  const left = group.count - group.acknowledged;
   if (left <= 0 || group.firing === 0) return nothing;
   const one = group.count === 1 ? group.alerts[0] : null;
   return html`<button
@@ -77,9 +75,9 @@ function allOf(group) {
 }
 
 function stores(group) {
-  const named = (group.stores || []).map((one) => one.store || one);
+  const named = group.stores.map((one) => one.store);
   if (named.length === 0) return nothing;
-  const more = Math.max(0, (group.store_count || named.length) - STORES_SHOWN);
+  const more = Math.max(0, group.store_count - STORES_SHOWN);
   return fact(
     "Stores",
     html`${named.slice(0, STORES_SHOWN).map((store, i) => html`${i ? ", " : ""}${storeLink(store)}`)}${more > 0 ? html` <span class="dim">and ${link(allOf(group), count(more) + " more")}</span>` : nothing}`,
@@ -87,8 +85,10 @@ function stores(group) {
 }
 
 function systems(group) {
-  const named = (group.systems || []).map((one) => one.system || one);
-  return named.length === 0 ? nothing : fact("Systems", named.map(systemMark));
+  const named = group.systems.map((one) => one.system);
+  return named.length === 0
+    ? nothing
+    : fact(group.system_count === 1 ? "System" : "Systems", named.slice(0, 6).map(systemMark));
 }
 
 function memberRow(context, alert, common) {
@@ -162,7 +162,7 @@ function members(context, group) {
 function groupFlags(group) {
   if (group.count === 1) return flags(group.alerts[0]);
   const shown = [];
-  const { acknowledged = 0, silenced = 0, inhibited = 0 } = group;
+  const { acknowledged, silenced, inhibited } = group;
   if (acknowledged) shown.push(badge("plain", count(acknowledged) + " acknowledged"));
   if (silenced) shown.push(badge("unknown", count(silenced) + " silenced"));
   if (inhibited)
@@ -177,7 +177,7 @@ function groupFlags(group) {
 
 // How many others are quiet because of it.
 function inhibits(group) {
-  const n = group.alerts.reduce((sum, one) => sum + (one.inhibits || 0), 0);
+  const n = group.inhibits;
   return n > 0
     ? badge(
         "plain",
@@ -217,7 +217,7 @@ export function card(context, group, { isLarge, hasPlot }) {
       <h2>
         ${link(single ? path : allOf(group), group.title || (first && first.alert), "row-link")}
       </h2>
-      ${first && first.summary && first.summary !== group.title ? html`<p class="alarm-summary">${first.summary}${single ? nothing : html`<span class="dim"> and ${count(group.count - 1)} more</span>`}</p>` : nothing}
+      ${group.summary && group.summary !== group.title ? html`<p class="alarm-summary">${group.summary}${single ? nothing : html`<span class="dim"> and ${count(group.count - 1)} more</span>`}</p>` : nothing}
       <p class="alarm-value">
         ${first && first.value !== null && first.value !== undefined ? html`<span class="big">${valueText(first.value, first.unit)}</span>` : nothing}
         <span class="dim">${first ? limitText(first) : nothing}</span>
@@ -229,7 +229,7 @@ export function card(context, group, { isLarge, hasPlot }) {
       ${members(context, group)}
       <p class="row-form">
         ${ackButton(context, group)}${silenceButton(context, group)}
-        ${first && first.runbook ? link(path + "#runbook", "Runbook") : nothing}
+        ${group.runbook && first ? link(alertPath(first) + "#runbook", "Runbook") : nothing}
         ${first ? alertLinks(first) : nothing}
       </p>
     </div>
@@ -245,7 +245,7 @@ export function line(context, group) {
     <span class="alarm-marks">${severityMark(group.severity)}${stateMark(group.state)}</span>
     <span class="grow"
       >${link(path, (group.count > 1 ? count(group.count) + " × " : "") + group.title, "row-link")}
-      ${first && first.summary && first.summary !== group.title ? html`<span class="dim">${first.summary}</span>` : nothing}
+      ${group.summary && group.summary !== group.title ? html`<span class="dim">${group.summary}</span>` : nothing}
       ${groupFlags(group)}</span
     >
     <span class="num">${first ? againstText(first) : nothing}</span>
@@ -253,5 +253,3 @@ export function line(context, group) {
     <span class="line-buttons">${ackButton(context, group)}${silenceButton(context, group)}</span>
   </li>`;
 }
-
-export { labelList };

@@ -8,7 +8,7 @@ import { html, live, nothing, render, repeat } from "./lit.js";
 import { link } from "./parts.js";
 import { clockText, dayText } from "./time.js";
 
-export const COMMENT_MAX = 1000;
+const COMMENT_MAX = 400; // characters: the tower takes 500 bytes with an acknowledgement
 export const LENGTHS = [
   ["1 hour", 3600],
   ["4 hours", 4 * 3600],

@@ -96,6 +96,8 @@ export function flags(alert) {
   if (muted.length)
     shown.push(["unknown", "muted", "Told to nobody at this time: " + muted.join(", ")]);
   if (alert.maintenance) shown.push(["unknown", "in maintenance", ""]);
+  if (alert.origin === "tower")
+    shown.push(["plain", "the tower itself", "About Tillwatch, not about what it watches"]);
   if (alert.origin === "external")
     shown.push(["plain", "from outside", "Sent to the tower by another program"]);
   return shown.map((flag) => badge(...flag));

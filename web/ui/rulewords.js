@@ -7,6 +7,7 @@ const STATES = {
   ok: ["ok", "quiet"],
   nodata: ["warn", "no data", "No series fits it: it can say nothing"],
   error: ["bad", "cannot be judged"],
+  unknown: ["unknown", "not judged yet"],
   disabled: ["unknown", "switched off"],
 };
 

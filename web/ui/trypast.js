@@ -122,10 +122,10 @@ function picture(result) {
   </svg>`;
 }
 
-function legend(series) {
+function legend(series, leftOut) {
   const named = series.slice(0, LINES_MAX).filter((one) => labelText(one.labels));
   if (named.length < 2) return nothing;
-  const more = series.length - LINES_MAX;
+  const more = series.length + (leftOut || 0) - LINES_MAX;
   return html`<p class="tried-legend">
     ${named.map((one, n) => html`<span class="hue${n % HUES}"><i aria-hidden="true"></i>${labelText(one.labels)}</span>`)}
     ${more > 0 ? html`<span class="dim">and ${count(more)} more, not drawn</span>` : nothing}
@@ -200,7 +200,7 @@ export function tried(context, result, words) {
           </div>`
         : nothing
     }
-    ${hasLines ? html`${picture(result)}${legend(result.series.series)}` : html`<p class="dim">There is nothing to draw: no series of that time fits the rule.</p>`}
+    ${hasLines ? html`${picture(result)}${legend(result.series.series, result.series_left_out)}` : html`<p class="dim">There is nothing to draw: no series of that time fits the rule.</p>`}
     ${table(context, {
       name: "spans",
       caption: "When it would have fired",

@@ -258,8 +258,7 @@ function grouped({ groups, resolved }, context) {
   const loud = all.filter((one) => one.state === "firing" && !isGroupHushed(one));
   const hushed = all.filter((one) => one.state === "firing" && isGroupHushed(one));
   const pending = all.filter((one) => one.state !== "firing");
-  const isImportant = (one) =>
-    one.severity === "critical" && !((one.acknowledged || 0) >= one.firing);
+  const isImportant = (one) => one.severity === "critical" && one.acknowledged < one.firing;
   const large = new Set(loud.filter(isImportant).slice(0, LARGE));
   if (large.size === 0 && loud.length === 1) large.add(loud[0]);
   const cards = [...large, ...loud.filter((one) => !large.has(one))].slice(0, CARDS);

@@ -8,10 +8,19 @@ import { count, plural } from "../format.js";
 import { html, live, nothing, repeat } from "../lit.js";
 import { ago, badge, due, fact, link, time } from "../parts.js";
 import { limitOf, table } from "../table.js";
+import { duration } from "../time.js";
+
+const KINDS = {
+  notify: "notification",
+  test: "test",
+  watchdog: "watchdog",
+  escalation: "escalation",
+  acknowledged: "acknowledgement",
+};
 
 function healthMark(health) {
   if (!health) return badge("unknown", "not known");
-  if (health.failing) return badge("bad", "fails", health.last_error);
+  if (health.failing) return badge("bad", "fails", health.last_error || "");
   if (health.last_ok) return badge("ok", "reaches");
   return badge("unknown", "nothing sent yet");
 }
@@ -71,6 +80,22 @@ function receiver(context, one) {
   </li>`;
 }
 
+// The labels of its group, the name of the alert first.
+function whatOf(one) {
+  const { alertname, ...others } = one.group_labels || {};
+  const words = [alertname, ...Object.values(others)].filter(Boolean).join(", ");
+  return words || KINDS[one.kind] || one.kind;
+}
+
+function amountOf(one) {
+  const parts = [];
+  if (one.firing) parts.push(count(one.firing) + (one.firing === 1 ? " fires" : " fire"));
+  if (one.resolved) parts.push(count(one.resolved) + " resolved");
+  if (one.kind !== "notify" && whatOf(one) !== KINDS[one.kind])
+    parts.push(KINDS[one.kind] || one.kind);
+  return parts.join(", ");
+}
+
 const columns = [
   {
     name: "created",
@@ -83,10 +108,10 @@ const columns = [
     name: "what",
     title: "What was told",
     className: "wrap said-column",
-    value: (one) => one.group,
+    value: whatOf,
     cell: (one) =>
-      html`${one.fingerprints && one.fingerprints.length ? link(alertPath({ fingerprint: one.fingerprints[0] }), one.group || one.kind, "row-link") : one.group || one.kind}
-        <span class="dim">${one.kind === "notify" ? plural(one.alerts, "alert") : one.kind}</span>`,
+      html`${one.fingerprints.length ? link(alertPath({ fingerprint: one.fingerprints[0] }), whatOf(one), "row-link") : whatOf(one)}
+        <span class="dim">${amountOf(one)}</span>`,
   },
   { name: "reason", title: "Because of", className: "wide", value: (one) => one.reason },
   {
@@ -129,6 +154,12 @@ function choice(context, name, label, values) {
   >`;
 }
 
+const BEATS = {
+  beating: ["ok", "comes"],
+  missed: ["bad", "missed"],
+  awaited: ["unknown", "not heard yet"],
+};
+
 function beats(list) {
   if (!list || list.length === 0) return nothing;
   return html`<section class="panel" aria-label="Heartbeats">
@@ -137,12 +168,68 @@ function beats(list) {
       ${list.map(
         (one) =>
           html`<li>
-            ${one.state === "ok" ? badge("ok", "comes") : one.state === "missing" || one.state === "late" ? badge("bad", "missing") : badge("unknown", one.state || "not yet")}
+            ${badge(...(Object.hasOwn(BEATS, one.state) ? BEATS[one.state] : ["unknown", one.state]))}
             <b>${one.name}</b><span class="grow"></span>
             <span class="dim">${one.last ? html`last ${ago(one.last)} ago` : "never heard"}</span>
           </li>`,
       )}
     </ul>
+  </section>`;
+}
+
+function matchersText(list) {
+  return (list || []).map((one) => (typeof one === "string" ? one : one.text)).join(" ");
+}
+
+function routeRow(route) {
+  const times = [
+    ...(route.active_times || []),
+    ...(route.mute_times || []).map((one) => "not " + one),
+  ];
+  return html`<tr>
+    <th
+      scope="row"
+      class="wrap"
+      .style=${"padding-left:" + (0.7 + 1.2 * (route.depth || 0)) + "rem"}
+    >
+      ${matchersText(route.matchers) ? html`<code>${matchersText(route.matchers)}</code>` : "all others"}
+    </th>
+    <td>${route.receiver}</td>
+    <td class="wrap wide">${(route.group_by || []).join(", ")}</td>
+    <td class="num wide">${duration(route.group_wait_seconds)}</td>
+    <td class="num wide">${duration(route.repeat_interval_seconds)}</td>
+    <td class="wrap">
+      ${(route.escalate || []).map((one) => html`<span class="step-note">after ${duration(one.after_seconds)}: ${one.receiver}</span> `)}
+    </td>
+    <td class="wrap">
+      ${times.join(", ")} ${route.muted_by ? badge("unknown", "muted now") : nothing}
+    </td>
+  </tr>`;
+}
+
+// Who is told what: the routes, in the order in which they are tried.
+function routes(list) {
+  if (!list || list.length === 0) return nothing;
+  return html`<section class="panel" aria-label="Who is told what">
+    <h2>Who is told what</h2>
+    <div class="scroll" tabindex="0" role="region" aria-label="Routes">
+      <table class="runs">
+        <thead>
+          <tr>
+            <th scope="col">Alerts with</th>
+            <th scope="col">Receiver</th>
+            <th scope="col" class="wide">Together by</th>
+            <th scope="col" class="num wide">First after</th>
+            <th scope="col" class="num wide">Again after</th>
+            <th scope="col">Not acknowledged</th>
+            <th scope="col">Times</th>
+          </tr>
+        </thead>
+        <tbody>
+          ${list.map(routeRow)}
+        </tbody>
+      </table>
+    </div>
   </section>`;
 }
 
@@ -160,9 +247,10 @@ export const page = {
       get("/notifications", { ...filter, alert: params.get("alert") }, signal),
       get("/heartbeats", null, signal),
     ]);
-    return { receivers: receivers.items, notices, heartbeats: heartbeats.items };
+    return { receivers, notices, heartbeats: heartbeats.items };
   },
-  view({ receivers, notices, heartbeats }, context) {
+  view({ receivers: told, notices, heartbeats }, context) {
+    const receivers = told.items;
     const failing = receivers.filter((one) => one.health && one.health.failing).length;
     return html`${alertPages("/notifications")}
       <div class="page-head">
@@ -178,7 +266,7 @@ export const page = {
           (one) => receiver(context, one),
         )}
       </ul>
-      ${beats(heartbeats)}
+      ${routes(told.routes)} ${beats(heartbeats)}
       <section class="panel" aria-label="What was told">
         <div class="panel-head">
           <h2>What was told</h2>

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is told to nobody: silences that are active, to come and over, and the mutes of the
 // configuration. An alert that is silenced stays on its page.
-import { get, put, remove } from "../api.js";
+import { get, post, remove } from "../api.js";
 import { endOf, LENGTHS, matcherLine, matcherMarks, openSilence } from "../alertdialog.js";
 import { alertPages } from "../alertpages.js";
 import { count, plural } from "../format.js";
 import { html, nothing, repeat } from "../lit.js";
 import { badge, due, time } from "../parts.js";
-import { table } from "../table.js";
+import { limitOf, table } from "../table.js";
 
 const SOON_S = 15 * 60;
 
@@ -35,7 +35,13 @@ function pathOf(silence) {
 // From its end on, not from now: an hour more is an hour more.
 function extend(context, silence, seconds, words) {
   const ends = endOf(seconds, Math.max(Date.now(), Date.parse(silence.ends))).toISOString();
-  return act(context, silence, () => put(pathOf(silence), { ends }), "Extended by " + words + ".");
+  const { id, matchers, starts, comment } = silence;
+  return act(
+    context,
+    silence,
+    () => post("/silences", { id, matchers, starts, ends, comment }),
+    "Extended by " + words + ".",
+  );
 }
 
 function again(context, silence) {
@@ -184,7 +190,7 @@ function mutes(list) {
               (one) =>
                 html`<li>
                   ${one.active ? badge("unknown", "active") : badge("plain", "not now")}
-                  <b>${one.name}</b><span class="grow">${one.intervals}</span>
+                  <b>${one.name}</b><span class="grow as-written">${one.intervals}</span>
                   <span class="dim">${(one.used_by || []).join(", ")}</span>
                 </li>`,
             )}
@@ -198,8 +204,11 @@ export const page = {
   views: ["alerts"],
   every: 2000,
   title: () => "Silences",
-  load: ({ signal }) => get("/silences", null, signal),
-  view({ items, mutes: recurring }, context) {
+  load(context) {
+    const limit = limitOf(context, "expired", 200, 1000);
+    return get("/silences", { state: "active,pending,expired", limit }, context.signal);
+  },
+  view({ items, next, mutes: recurring }, context) {
     const { said } = context.state;
     const of = (state) => items.filter((one) => one.state === state);
     const active = of("active");
@@ -234,6 +243,7 @@ export const page = {
           rows: of("expired"),
           key: (one) => one.id,
           sort: ["ends", "desc"],
+          more: next ? { total: null, canLoad: items.length < 1000 } : undefined,
           empty: "None is over yet.",
         })}
       </section>`;
