@@ -15,6 +15,8 @@ collector_libcore_a_SOURCES = \
 
 noinst_LIBRARIES += collector/libstore.a
 collector_libstore_a_SOURCES = \
+    collector/store/alert_command.c collector/store/alert_read.c collector/store/alert_read.h \
+    collector/store/alert_read_internal.h \
     collector/store/alerts.c collector/store/alerts.h \
     collector/store/alerts_internal.h collector/store/alerts_read.c \
     collector/store/archive.c collector/store/archive.h \
@@ -67,6 +69,7 @@ collector_libstore_a_SOURCES = \
     collector/store/state.h \
     collector/store/status.c \
     collector/store/setbacks.c collector/store/setbacks.h \
+    collector/store/silences.c collector/store/silences.h \
     collector/store/snapshot.c collector/store/snapshot.h \
     collector/store/store.c collector/store/store.h \
     collector/store/track_replay.c \

@@ -20,10 +20,6 @@ _Static_assert(TW_ALERT_OF_RULE == 0 && TW_ALERT_OF_EXTERNAL == 1 && TW_ALERT_RO
                "numbers in statements");
 
 /* In the order in which they are read. */
-#define ROW_COLUMNS                                                                     \
-    "id, fingerprint, origin, rule, labels, annotations, severity, workflow, state,"    \
-    " is_nodata, is_flapping, in_maintenance, value, threshold, is_above, unit, since," \
-    " fired, calm, ended, updated, ends, generator"
 /* What a row that is put says anew of an open one. */
 #define PUT_COLUMNS                                                                  \
     "origin, annotations, severity, workflow, state, is_nodata, is_flapping, value," \
@@ -42,7 +38,7 @@ static const char *const statements[TW_ALERTS_STATEMENTS] = {
     [TW_ALERTS_STMT_FIND] = "SELECT id, origin, state, is_nodata, is_flapping FROM alert"
                             " WHERE fingerprint = ?1 AND ended IS NULL",
     [TW_ALERTS_STMT_INSERT] =
-        "INSERT INTO alert(" ROW_COLUMNS ") VALUES(NULL, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11,"
+        "INSERT INTO alert(" TW_ALERT_COLUMNS ") VALUES(NULL, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11,"
         " ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, NULL, ?21, ?22, ?23)",
     [TW_ALERTS_STMT_UPDATE] = "UPDATE alert SET (" PUT_COLUMNS ", updated) = (" PUT_VALUES ", ?21)"
                               " WHERE id = ?1 AND (" PUT_COLUMNS ") IS NOT (" PUT_VALUES ")",
@@ -66,10 +62,10 @@ static const char *const statements[TW_ALERTS_STATEMENTS] = {
     [TW_ALERTS_STMT_EXPIRE_EVENTS] = "DELETE FROM alert_event WHERE alert IN " EXPIRED,
     [TW_ALERTS_STMT_EXPIRE_NOTICES] = "DELETE FROM notice_alert WHERE alert IN " EXPIRED,
     [TW_ALERTS_STMT_EXPIRE] = "DELETE FROM alert WHERE id IN " EXPIRED,
-    [TW_ALERTS_STMT_OPEN_ROWS] = "SELECT " ROW_COLUMNS " FROM alert WHERE ended IS NULL"
+    [TW_ALERTS_STMT_OPEN_ROWS] = "SELECT " TW_ALERT_COLUMNS " FROM alert WHERE ended IS NULL"
                                  " AND id > ?1 ORDER BY id LIMIT ?2",
     [TW_ALERTS_STMT_RECENT] =
-        "SELECT " ROW_COLUMNS " FROM alert AS a WHERE ended >= ?3 AND origin = 0 AND id > ?1"
+        "SELECT " TW_ALERT_COLUMNS " FROM alert AS a WHERE ended >= ?3 AND origin = 0 AND id > ?1"
         " AND NOT EXISTS(SELECT 1 FROM alert AS b WHERE b.fingerprint = a.fingerprint"
         " AND b.id > a.id) ORDER BY id LIMIT ?2",
     [TW_ALERTS_STMT_FIRED_BEFORE] = "SELECT fired FROM alert WHERE fingerprint = ?1"
@@ -251,7 +247,7 @@ static void bind_number(sqlite3_stmt *stmt, int index, double value)
     }
 }
 
-/* At ?2 to ?23, as ROW_COLUMNS has them. */
+/* At ?2 to ?23, as TW_ALERT_COLUMNS has them. */
 static void bind_row(sqlite3_stmt *stmt, const struct tw_alert_row *row)
 {
     tw_db_bind_int(stmt, 2, (int64_t)row->fingerprint);

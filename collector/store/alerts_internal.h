@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What the two files of alerts' rows share. Nothing else includes it.
+ * What the files of alerts' rows share. Nothing else includes it.
  */
 #ifndef TW_STORE_ALERTS_INTERNAL_H
 #define TW_STORE_ALERTS_INTERNAL_H
@@ -43,6 +43,15 @@ enum tw_alerts_statement {
     TW_ALERTS_STMT_RECEIVERS,
     TW_ALERTS_STATEMENTS
 };
+
+/* In the order in which they are read. */
+#define TW_ALERT_COLUMNS                                                                \
+    "id, fingerprint, origin, rule, labels, annotations, severity, workflow, state,"    \
+    " is_nodata, is_flapping, in_maintenance, value, threshold, is_above, unit, since," \
+    " fired, calm, ended, updated, ends, generator"
+#define TW_ALERT_COLUMN_COUNT 23
+/* The row that such a statement is at, into a struct tw_alert_row. TW_ENOMEM, TW_EDAMAGED. */
+int tw_alerts_take_row(sqlite3_stmt *stmt, struct tw_arena *arena, void *item);
 
 struct tw_alerts {
     sqlite3 *db;

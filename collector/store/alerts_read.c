@@ -50,7 +50,7 @@ static double number_of(sqlite3_stmt *stmt, int column)
                                                             : sqlite3_column_double(stmt, column);
 }
 
-static int take_row(sqlite3_stmt *stmt, struct tw_arena *arena, void *item)
+int tw_alerts_take_row(sqlite3_stmt *stmt, struct tw_arena *arena, void *item)
 {
     struct tw_alert_row *row = item;
     int64_t origin = sqlite3_column_int64(stmt, 2);
@@ -111,7 +111,7 @@ static int read_rows(struct tw_alerts *self, sqlite3_stmt *stmt, struct list *li
                      struct tw_diag *diag)
 {
     list->item_size = sizeof(struct tw_alert_row);
-    list->take = take_row;
+    list->take = tw_alerts_take_row;
     int rc = read_list(stmt, list, diag);
     struct tw_alert_row *rows = list->items;
     for (size_t i = 0; rc == TW_OK && i < list->count; i++) {

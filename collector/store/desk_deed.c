@@ -64,7 +64,7 @@ int tw_desk_open_beside(const char *dir, int cache_kib, sqlite3 **ret_db, struct
 
 /* ---- deeds ---- */
 
-static int open_desk(const char *dir, sqlite3 **ret_db, struct tw_diag *diag)
+int tw_desk_open_for_writing(const char *dir, sqlite3 **ret_db, struct tw_diag *diag)
 {
     char path[TW_PATH_MAX];
     const struct tw_schema *schema = tw_desk_schema();
@@ -109,7 +109,7 @@ int tw_desk_deed_begin(const struct tw_desk_deed *deed, sqlite3 **ret_db, struct
         TW_DESK_BYTES(deed->action),  TW_DESK_BYTES(deed->subject), TW_DESK_BYTES(deed->detail),
         TW_DESK_BYTES(deed->reason),
     };
-    int rc = open_desk(deed->dir, &db, diag);
+    int rc = tw_desk_open_for_writing(deed->dir, &db, diag);
     rc = rc == TW_OK ? tw_db_exec(db, "BEGIN IMMEDIATE", diag) : rc;
     rc = rc == TW_OK ? tw_desk_deed_run(
                            db,

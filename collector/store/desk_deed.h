@@ -19,6 +19,8 @@ struct tw_desk_deed {
     struct tw_str reason; /* absent where none is asked for */
     tw_wall_t now;
 };
+/* A connection of its own, for what is nobody's deed; the caller closes it. */
+int tw_desk_open_for_writing(const char *dir, sqlite3 **ret_db, struct tw_diag *diag);
 /* Open, begin, and write the row of the audit. The caller goes on, and calls finish in every case:
  * *ret_db is set also when this fails. */
 int tw_desk_deed_begin(const struct tw_desk_deed *deed, sqlite3 **ret_db, struct tw_diag *diag);

@@ -30,10 +30,12 @@ struct tw_str tw_desk_subject(const char *what, uint64_t number, char *buf);
 
 #define TW_DESK_READS_MAX   24 /* statements of desk_read.c */
 #define TW_REPLAY_READS_MAX 24 /* of replay_read.c, each prepared when it is first used */
+#define TW_ALERT_READS_MAX  32 /* of alert_read.c and silences.c, likewise */
 struct tw_desk_reader {
     sqlite3 *db;
     sqlite3_stmt *stmts[TW_DESK_READS_MAX];
     sqlite3_stmt *replay_stmts[TW_REPLAY_READS_MAX];
+    sqlite3_stmt *alert_stmts[TW_ALERT_READS_MAX];
     tw_mono_t deadline;
     bool has_deadline;
     /* tw_replays_mark: as it was when the file was this old */

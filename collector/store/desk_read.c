@@ -121,6 +121,9 @@ void tw_desk_reader_close(struct tw_desk_reader **self_p)
     for (size_t i = 0; i < TW_REPLAY_READS_MAX; i++) {
         (void)sqlite3_finalize(self->replay_stmts[i]); /* likewise */
     }
+    for (size_t i = 0; i < TW_ALERT_READS_MAX; i++) {
+        (void)sqlite3_finalize(self->alert_stmts[i]); /* likewise */
+    }
     tw_db_close(&self->db);
     free(self);
 }
