@@ -430,22 +430,25 @@ int tw_contribute_sequence(struct tw_tracker *self, const struct tw_seen *seen, 
 
 /* --- freshness -------------------------------------------------------------------------------- */
 
-/* The minute that has just ended: whether the oldest that waits was young enough. A minute in which
- * nothing waited, came or went says nothing. */
+/* The minute that has just ended: whether the oldest that waits was young enough. One that later
+ * ones have overtaken is lost or slow, which other objectives count: the step is no less fresh for
+ * it. A minute in which nothing waited, came or went says nothing. */
 static int judge_minute(struct tw_tracker *self, uint32_t index, int64_t minute)
 {
     struct tw_objective_stats *stats = &self->objectives[index];
     const struct tw_wf_objective *objective = stats->definition;
     const struct tw_step_stats *step = &self->stats[stats->flow].steps[stats->step];
     uint64_t traffic = step->arrived + step->through;
-    bool is_idle = step->waiting + step->overdue == 0 && traffic == stats->fresh_traffic;
+    bool waits = false;
+    int64_t behind_ns = tw_deadlines_behind(self, stats->flow, stats->step, &waits);
+    bool is_idle = !waits && traffic == stats->fresh_traffic;
     stats->fresh_traffic = traffic;
     if (is_idle ||
         is_maintained(self, stats->workflow->name, tw_words_text(&self->systems, step->system),
                       (tw_wall_t){minute * MINUTE_NS})) {
         return TW_OK;
     }
-    bool is_good = tw_deadlines_oldest(self, stats->flow, stats->step) < objective->within_ns;
+    bool is_good = behind_ns < objective->within_ns;
     int rc = tw_decide(self, index, minute, is_good ? 1 : 0, is_good ? 0 : 1);
     if (rc != TW_OK || is_good) {
         return rc;

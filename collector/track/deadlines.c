@@ -148,6 +148,29 @@ struct tw_lag_point tw_deadlines_waiting(const struct tw_tracker *self, uint32_t
     return look;
 }
 
+int64_t tw_deadlines_behind(const struct tw_tracker *self, uint32_t stats, uint32_t step,
+                            bool *ret_waits)
+{
+    const struct tw_step_stats *of = &self->stats[stats].steps[step];
+    struct tw_lag_point look = {.waiting = 0};
+    int64_t first_ns = INT64_MAX;
+    for (size_t i = 0; i < self->flow_count; i++) {
+        const struct tw_flow *flow = &self->flows[i];
+        if (flow->workflow == NULL || flow->stats != stats) {
+            continue;
+        }
+        for (size_t k = 0; k < flow->workflow->step_count; k++) {
+            if (flow->steps[k].stats == step) {
+                add_later(&flow->steps[k].waiting, of->passed_ns, &look, &first_ns);
+                add_later(&flow->steps[k].overdue, of->passed_ns, &look, &first_ns);
+            }
+        }
+    }
+    int64_t now_ns = tw_watermark_of(&self->watermark, of->system).ns;
+    *ret_waits = look.waiting > 0;
+    return first_ns == INT64_MAX || now_ns <= first_ns ? 0 : now_ns - first_ns;
+}
+
 int64_t tw_deadlines_oldest(const struct tw_tracker *self, uint32_t stats, uint32_t step)
 {
     int64_t oldest_ns = INT64_MAX;

@@ -442,10 +442,6 @@ struct tw_pending_spend {
     uint32_t store;
     int64_t bad;
 };
-struct tw_pending_sketch {
-    uint32_t series;
-    int64_t minute;
-};
 
 /* Whose facts a place of the recent ones has; TW_TRACK_NONE: nobody's. */
 struct tw_recent {
@@ -703,6 +699,9 @@ int tw_contribute_freshness(struct tw_tracker *self);
 int tw_deadlines_tick(struct tw_tracker *self);
 /* How old the oldest that waits for a step is, over all versions; 0: none waits. */
 int64_t tw_deadlines_oldest(const struct tw_tracker *self, uint32_t stats, uint32_t step);
+/* The same of those that no later run has overtaken: how far the step is behind. */
+int64_t tw_deadlines_behind(const struct tw_tracker *self, uint32_t stats, uint32_t step,
+                            bool *ret_waits);
 /* The look with `waiting` and `oldest_ns` of those that no later run has overtaken. */
 struct tw_lag_point tw_deadlines_waiting(const struct tw_tracker *self, uint32_t stats,
                                          uint32_t step, struct tw_lag_point look);
