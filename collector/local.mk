@@ -312,6 +312,52 @@ collector_libnotify_a_SOURCES = collector/notify/routes.c collector/notify/route
 collector_libnotify_a_SOURCES += collector/notify/routes_internal.h collector/notify/keys.c
 collector_libnotify_a_SOURCES += collector/notify/load.c collector/notify/route.c
 collector_libnotify_a_SOURCES += collector/notify/receivers.c collector/notify/print.c
+collector_libalert_a_SOURCES += collector/alert/rules.c collector/alert/rules.h
+collector_libalert_a_SOURCES += collector/alert/rules_internal.h collector/alert/rules_pack.h
+collector_libalert_a_SOURCES += collector/alert/rules_keys.c
+collector_libalert_a_SOURCES += collector/alert/rules_measure.c
+collector_libalert_a_SOURCES += collector/alert/rules_names.c
+collector_libalert_a_SOURCES += collector/alert/rules_read.c
+collector_libalert_a_SOURCES += collector/alert/rules_say.c
+collector_libalert_a_SOURCES += collector/alert/runbooks.h
+nodist_collector_libalert_a_SOURCES = collector/alert/pack.c
+nodist_collector_libalert_a_SOURCES += collector/alert/runbooks.c
+# The retail rules, a file an entry of a table.
+alert_pack = $(srcdir)/collector/alerts/budgets.yaml
+EXTRA_DIST += $(alert_pack)
+CLEANFILES += collector/alert/pack.c
+collector/alert/pack.c: $(alert_pack) $(srcdir)/collector/local.mk
+	@$(MKDIR_P) collector/alert
+	$(AM_V_GEN)$(AWK) 'BEGIN { print "#include \"config.h\"\n#include \"alert/rules_pack.h\""; \
+	        print "const struct tw_rules_builtin tw_rules_pack[] = {" } \
+	    FNR == 1 { if (NR > 1) print "},"; name = FILENAME; sub(/.*\//, "", name); \
+	        print "{\"" name "\"," } \
+	    { gsub(/\\/, "&&"); gsub(/"/, "\\\""); print "\"" $$0 "\\n\"" } \
+	    END { print "}};"; \
+	        print "const size_t tw_rules_pack_count = sizeof(tw_rules_pack) / sizeof(tw_rules_pack[0]);" }' \
+	    $(alert_pack) >$@.tmp && mv $@.tmp $@
+# Runbooks, likewise; installed too, for those who read them without the tower.
+runbooks = $(srcdir)/docs/runbooks/api-throttling.md \
+    $(srcdir)/docs/runbooks/duplicate-posting.md \
+    $(srcdir)/docs/runbooks/erp-posting-rejection.md \
+    $(srcdir)/docs/runbooks/invalid-master-data.md \
+    $(srcdir)/docs/runbooks/middleware-timeout.md \
+    $(srcdir)/docs/runbooks/queue-backlog.md \
+    $(srcdir)/docs/runbooks/reconciliation-failure.md \
+    $(srcdir)/docs/runbooks/store-outage.md
+runbooksdir = $(pkgdatadir)/runbooks
+dist_runbooks_DATA = $(runbooks)
+CLEANFILES += collector/alert/runbooks.c
+collector/alert/runbooks.c: $(runbooks) $(srcdir)/collector/local.mk
+	@$(MKDIR_P) collector/alert
+	$(AM_V_GEN)$(AWK) 'BEGIN { print "#include \"config.h\"\n#include \"alert/runbooks.h\""; \
+	        print "const struct tw_runbook tw_runbooks[] = {" } \
+	    FNR == 1 { if (NR > 1) print "},"; name = FILENAME; sub(/.*\//, "", name); \
+	        sub(/\.md$$/, "", name); print "{\"" name "\"," } \
+	    { gsub(/\\/, "&&"); gsub(/"/, "\\\""); print "\"" $$0 "\\n\"" } \
+	    END { print "}};"; \
+	        print "const size_t tw_runbook_count = sizeof(tw_runbooks) / sizeof(tw_runbooks[0]);" }' \
+	    $(runbooks) >$@.tmp && mv $@.tmp $@
 
 bin_PROGRAMS += tillwatch
 tillwatch_SOURCES = \

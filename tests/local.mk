@@ -813,6 +813,13 @@ check_PROGRAMS += tests/unit/test_hours
 tests_unit_test_hours_SOURCES = tests/unit/test_hours.c $(ALLOC_KIT)
 tests_unit_test_hours_LDFLAGS = $(AM_LDFLAGS) $(ALLOC_WRAPS)
 tests_unit_test_hours_LDADD = $(RULES_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/test_rules
+tests_unit_test_rules_SOURCES = tests/unit/test_rules.c tests/unit/rules_kit.h $(ALLOC_KIT)
+tests_unit_test_rules_LDFLAGS = $(AM_LDFLAGS) $(ALLOC_WRAPS)
+tests_unit_test_rules_LDADD = $(RULES_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/test_rules_say
+tests_unit_test_rules_say_SOURCES = tests/unit/test_rules_say.c tests/unit/rules_kit.h
+tests_unit_test_rules_say_LDADD = $(RULES_LIBS) $(CMOCKA_LIBS)
 endif
 
 # Who is told: receivers and routes.

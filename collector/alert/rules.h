@@ -14,6 +14,7 @@
 
 #include "alert/hours.h"
 #include "alert/labels.h"
+#include "alert/runbooks.h"
 #include "config/config.h"
 #include "track/metrics.h"
 #include "workflow/workflow.h"
@@ -24,7 +25,8 @@
 #define TW_RULE_LABELS_MAX  16
 #define TW_RULE_OVER_MAX_S  21600
 #define TW_RULE_FOR_MAX_S   604800
-#define TW_RULE_SUMMARY_MAX 500
+#define TW_RULE_SUMMARY_MAX 500  /* bytes, as written and with its values */
+#define TW_RULE_TEXT_MAX    2000 /* of a description, likewise */
 
 enum tw_severity { TW_SEVERITY_CRITICAL, TW_SEVERITY_WARNING, TW_SEVERITY_INFO, TW_SEVERITY_NONE };
 enum tw_rule_join { TW_RULE_SUM, TW_RULE_MAX, TW_RULE_MIN };
@@ -50,7 +52,7 @@ struct tw_rule {
     struct tw_measure when;
     char *by[TW_RULE_BY_MAX];
     size_t by_count;
-    int32_t over_s;         /* 10 to TW_RULE_OVER_MAX_S; counts are summed over it */
+    int32_t over_s;         /* 10 to TW_RULE_OVER_MAX_S, in tens; counts are summed over it */
     enum tw_rule_take take; /* values */
     bool has_share;
     struct tw_measure share; /* the value is when / share */
@@ -77,29 +79,39 @@ struct tw_rule {
     int line;
 };
 struct tw_rules {
-    struct tw_rule *items; /* in the order of their files */
+    struct tw_rule *items; /* in the order of their files; those that are built in come last */
     size_t count;
+    struct tw_runbook *runbooks; /* ordered by name: the operators' and those that are built in */
+    size_t runbook_count;
     uint64_t serial; /* different for each set of this process */
     char **notes;    /* "file:line: what is no fault but worth knowing" */
     size_t note_count;
 };
 
 /* Everything that cfg names. Names of workflows, steps, objectives and systems are checked against
- * `workflows` (borrowed for the call). TW_OK, TW_ECONFIG, TW_ENOMEM. Starts with one reference. */
+ * `workflows` (borrowed for the call); a built-in rule that names what is not there is left out,
+ * with a note. TW_OK, TW_ECONFIG, TW_ENOMEM. Starts with one reference. */
 int tw_rules_load(const struct tw_cfg *cfg, const struct tw_workflows *workflows, FILE *report,
                   const struct tw_rules **ret_set);
-/* From memory, with the same checks: a file with `rules:`, or one rule alone. */
+/* From memory, with the same checks: a file with `rules:`, or one rule alone. Runbooks are those
+ * that are built in. */
 int tw_rules_parse(const struct tw_cfg *cfg, const struct tw_workflows *workflows, const char *name,
                    struct tw_str yaml, FILE *report, const struct tw_rules **ret_set);
 const struct tw_rules *tw_rules_ref(const struct tw_rules *self);
 void tw_rules_unref(const struct tw_rules **self_p); /* accepts NULL */
 const struct tw_rule *tw_rules_find(const struct tw_rules *self, struct tw_str name);
-/* A template with its values filled in, at most TW_RULE_SUMMARY_MAX bytes, in the arena; `value` as
- * people read it in the unit of the rule. */
+/* The Markdown of docs/runbooks/NAME.md, or of the operators' own; NULL: there is none. */
+const char *tw_rules_runbook(const struct tw_rules *self, struct tw_str name);
+/* A template of the rule with its values filled in, at most TW_RULE_SUMMARY_MAX (summary) or
+ * TW_RULE_TEXT_MAX bytes, in the arena; `value` as people read it in the unit of the rule, NAN: not
+ * known. A label that is missing is empty. TW_OK, TW_ENOMEM. */
 int tw_rule_say(struct tw_arena *arena, const struct tw_rule *rule, const char *text,
                 const struct tw_labels *labels, double value, struct tw_str *ret_text);
 /* "seconds", "count", "share". */
 const char *tw_rule_unit(const struct tw_rule *rule);
+/* A value as people read it: 2 min 05 s, 12 %, 1,234. Writes into buf. */
+#define TW_RULE_VALUE_SIZE 32
+const char *tw_rule_value(const struct tw_rule *rule, double value, char buf[TW_RULE_VALUE_SIZE]);
 const char *tw_severity_name(enum tw_severity severity); /* NONE: "" */
 /* TW_SEVERITY_NONE for a word that is none. */
 enum tw_severity tw_severity_find(struct tw_str text);
