@@ -150,8 +150,20 @@ collector_libdesk_a_SOURCES = \
 # What goes to the servers of others.
 noinst_LIBRARIES += collector/libhttp.a
 collector_libhttp_a_SOURCES = collector/http/answer.c collector/http/answer.h
+collector_libhttp_a_SOURCES += collector/http/clean.c collector/http/clean.h
 collector_libhttp_a_SOURCES += collector/http/client.c collector/http/client.h
 collector_libhttp_a_SOURCES += collector/http/net.c collector/http/net.h
+
+# The forms of a notice, and delivery.
+noinst_LIBRARIES += collector/libdeliver.a
+collector_libdeliver_a_SOURCES = collector/notify/body.c collector/notify/body.h
+collector_libdeliver_a_SOURCES += collector/notify/render.h
+collector_libdeliver_a_SOURCES += collector/notify/render_mail.c
+collector_libdeliver_a_SOURCES += collector/notify/render_pagerduty.c
+collector_libdeliver_a_SOURCES += collector/notify/render_slack.c
+collector_libdeliver_a_SOURCES += collector/notify/render_teams.c
+collector_libdeliver_a_SOURCES += collector/notify/render_webhook.c
+collector_libdeliver_a_SOURCES += collector/notify/text.c collector/notify/text.h
 
 # HTTP destinations of replays.
 noinst_LIBRARIES += collector/libhttpout.a

@@ -846,6 +846,10 @@ if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/test_net
 tests_unit_test_net_SOURCES = tests/unit/test_net.c
 tests_unit_test_net_LDADD = collector/libhttp.a collector/libcore.a $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/test_render
+tests_unit_test_render_SOURCES = tests/unit/test_render.c
+tests_unit_test_render_LDADD = collector/libdeliver.a collector/libhttp.a collector/libevent.a \
+    collector/libconfig.a collector/libcore.a $(CMOCKA_LIBS) $(JANSSON_LIBS) $(YAML_LIBS)
 endif
 
 # The judge of alerts, on simulated time. Sets are made by hand, without references.

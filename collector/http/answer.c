@@ -8,7 +8,7 @@
 #include <strings.h>
 
 #include "core/err.h"
-#include "event/text.h"
+#include "http/clean.h"
 
 const char *tw_http_verdict_name(enum tw_http_verdict verdict)
 {
@@ -193,31 +193,8 @@ size_t tw_http_key_header(struct tw_str key, char out[TW_HTTP_KEY_HEADER_SIZE])
 
 /* ---- reasons ---- */
 
-/* Bytes of the character at p, 0 when it is none. */
-static size_t character(const char *p, size_t len)
-{
-    unsigned char lead = (unsigned char)p[0];
-    size_t size = lead < 0x80 ? 1 : (lead >= 0xf0 ? 4 : (lead >= 0xe0 ? 3 : 2));
-    return size <= len && tw_utf8_is_valid((struct tw_str){p, size}) ? size : 0;
-}
-
-/* Controls of C0 and C1, and those that turn the direction of what follows: a reason stands among
- * others on a page and in a log. */
-static bool is_control(const char *p, size_t size)
-{
-    const unsigned char *c = (const unsigned char *)p;
-    if (size == 1) {
-        return c[0] < 0x20 || c[0] == 0x7f;
-    }
-    if (size == 2) {
-        return c[0] == 0xc2 && c[1] < 0xa0;
-    }
-    return size == 3 && c[0] == 0xe2 &&
-           ((c[1] == 0x80 && c[2] >= 0xa8 && c[2] <= 0xae) || /* U+2028-202E */
-            (c[1] == 0x81 && c[2] >= 0xa6 && c[2] <= 0xa9));  /* U+2066-2069 */
-}
-
 struct reason {
+    const struct tw_http_answer *answer; /* whose secrets are not shown; NULL: none */
     char *out;
     size_t len;
     bool is_full;
@@ -234,26 +211,36 @@ static void put(struct reason *self, const char *bytes, size_t size)
     self->out[self->len] = '\0';
 }
 
-/* The secret is looked for in all of the text: what is cut off cannot uncover half of it. */
-static void add(struct reason *self, struct tw_str text, struct tw_str secret)
+/* Bytes of a secret that begins here, 0: none does. */
+static size_t secret_at(const struct tw_http_answer *answer, struct tw_str rest)
 {
-    for (size_t i = 0; i < text.len && !self->is_full;) {
-        const char *p = text.ptr + i;
-        size_t left = text.len - i;
-        if (secret.len > 0 && secret.len <= left && memcmp(p, secret.ptr, secret.len) == 0) {
+    if (answer == NULL) {
+        return 0;
+    }
+    if (answer->secret.len > 0 && tw_str_starts(rest, answer->secret)) {
+        return answer->secret.len;
+    }
+    for (size_t i = 0; i < answer->secret_count; i++) {
+        if (answer->secrets[i].len > 0 && tw_str_starts(rest, answer->secrets[i])) {
+            return answer->secrets[i].len;
+        }
+    }
+    return 0;
+}
+
+/* Secrets are looked for in all of the text: what is cut off cannot uncover half of one. */
+static void add(struct reason *self, struct tw_str text)
+{
+    while (text.len > 0 && !self->is_full) {
+        size_t len = secret_at(self->answer, text);
+        if (len > 0) {
             put(self, "***", 3);
-            i += secret.len;
+            text.ptr += len;
+            text.len -= len;
             continue;
         }
-        size_t size = character(p, left);
-        if (size == 0) {
-            put(self, "?", 1);
-        } else if (is_control(p, size)) {
-            put(self, " ", 1);
-        } else {
-            put(self, p, size);
-        }
-        i += size == 0 ? 1 : size;
+        struct tw_str shown = tw_clean_next(&text);
+        put(self, shown.ptr, shown.len);
     }
 }
 
@@ -261,7 +248,16 @@ void tw_http_clean(struct tw_str text, char out[TW_HTTP_REASON_MAX + 1])
 {
     struct reason reason = {.out = out};
     out[0] = '\0';
-    add(&reason, text, TW_STR_NULL);
+    add(&reason, text);
+}
+
+void tw_http_hide(struct tw_str text, const struct tw_str *secrets, size_t count,
+                  char out[TW_HTTP_REASON_MAX + 1])
+{
+    const struct tw_http_answer answer = {.secrets = secrets, .secret_count = count};
+    struct reason reason = {.answer = &answer, .out = out};
+    out[0] = '\0';
+    add(&reason, text);
 }
 
 static bool is_problem(struct tw_str type)
@@ -283,14 +279,14 @@ static struct tw_str member(const json_t *object, const char *name)
 
 void tw_http_reason(const struct tw_http_answer *answer, char out[TW_HTTP_REASON_MAX + 1])
 {
-    struct reason reason = {.out = out};
+    struct reason reason = {.answer = answer, .out = out};
     char number[16];
     int len = snprintf(number, sizeof(number), "%d", answer->status);
     out[0] = '\0';
     put(&reason, number, (size_t)len);
     if (answer->phrase.len > 0) {
         put(&reason, " ", 1);
-        add(&reason, trimmed(answer->phrase), answer->secret);
+        add(&reason, trimmed(answer->phrase));
     }
     if (answer->status >= 300 && answer->status <= 399) {
         const char *query = answer->location.len == 0
@@ -298,10 +294,10 @@ void tw_http_reason(const struct tw_http_answer *answer, char out[TW_HTTP_REASON
                                 : memchr(answer->location.ptr, '?', answer->location.len);
         struct tw_str shown = answer->location;
         shown.len = query == NULL ? shown.len : (size_t)(query - shown.ptr);
-        add(&reason, TW_STR_LIT(": redirects are not followed"), TW_STR_NULL);
+        add(&reason, TW_STR_LIT(": redirects are not followed"));
         if (shown.len > 0) {
-            add(&reason, TW_STR_LIT(", to "), TW_STR_NULL);
-            add(&reason, shown, answer->secret);
+            add(&reason, TW_STR_LIT(", to "));
+            add(&reason, shown);
         }
         return;
     }
@@ -311,8 +307,8 @@ void tw_http_reason(const struct tw_http_answer *answer, char out[TW_HTTP_REASON
     struct tw_str said = member(body, "detail");
     said = said.len > 0 ? said : member(body, "title");
     if (said.len > 0) {
-        add(&reason, TW_STR_LIT(": "), TW_STR_NULL);
-        add(&reason, said, answer->secret);
+        add(&reason, TW_STR_LIT(": "));
+        add(&reason, said);
     }
     json_decref(body);
 }

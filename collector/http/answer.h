@@ -54,12 +54,17 @@ struct tw_http_answer {
     struct tw_str type;     /* Content-Type */
     struct tw_str location; /* of a redirect */
     struct tw_str body;
-    struct tw_str secret; /* never shown, should the answer repeat it; may be empty */
+    struct tw_str secret;         /* never shown, should the answer repeat it; may be empty */
+    const struct tw_str *secrets; /* likewise, more of them */
+    size_t secret_count;
 };
 /* "422 Unprocessable Content: what the destination says": detail, else title of a problem+json
  * body. Writes at most TW_HTTP_REASON_MAX bytes and a NUL. */
 void tw_http_reason(const struct tw_http_answer *answer, char out[TW_HTTP_REASON_MAX + 1]);
 /* Any text made fit to be a reason: UTF-8, no control characters, cut at a character. */
 void tw_http_clean(struct tw_str text, char out[TW_HTTP_REASON_MAX + 1]);
+/* The same, with "***" where one of the secrets stands. */
+void tw_http_hide(struct tw_str text, const struct tw_str *secrets, size_t count,
+                  char out[TW_HTTP_REASON_MAX + 1]);
 
 #endif
