@@ -847,9 +847,15 @@ check_PROGRAMS += tests/unit/test_net
 tests_unit_test_net_SOURCES = tests/unit/test_net.c
 tests_unit_test_net_LDADD = collector/libhttp.a collector/libcore.a $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/test_render
+RENDER_LIBS = collector/libdeliver.a collector/libhttp.a collector/libevent.a \
+    collector/libconfig.a collector/libcore.a $(JANSSON_LIBS) $(YAML_LIBS)
 tests_unit_test_render_SOURCES = tests/unit/test_render.c
-tests_unit_test_render_LDADD = collector/libdeliver.a collector/libhttp.a collector/libevent.a \
-    collector/libconfig.a collector/libcore.a $(CMOCKA_LIBS) $(JANSSON_LIBS) $(YAML_LIBS)
+tests_unit_test_render_SOURCES += tests/unit/render_kit.c tests/unit/render_kit.h
+tests_unit_test_render_LDADD = $(RENDER_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/test_render_mail
+tests_unit_test_render_mail_SOURCES = tests/unit/test_render_mail.c
+tests_unit_test_render_mail_SOURCES += tests/unit/render_kit.c tests/unit/render_kit.h
+tests_unit_test_render_mail_LDADD = $(RENDER_LIBS) $(CMOCKA_LIBS)
 endif
 
 # The judge of alerts, on simulated time. Sets are made by hand, without references.
