@@ -424,9 +424,10 @@ retail_sim_LDADD = tests/simulator/libsim.a client/libtillwatch.a collector/libc
     $(ZMQ_LIBS) $(JANSSON_LIBS) -lm
 # The collector on simulated time, for what the simulated estate writes.
 noinst_PROGRAMS += tower-play
-tower_play_SOURCES = tests/support/play.c tests/support/lab.c tests/support/lab.h
+tower_play_SOURCES = tests/support/play.c tests/support/lab.c tests/support/lab.h \
+    tests/support/play_alerts.c tests/support/play_alerts.h
 tower_play_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
-tower_play_LDADD = collector/libintake.a collector/libcauses.a collector/libcorrelate.a \
+tower_play_LDADD = collector/libalert.a collector/libintake.a collector/libcauses.a collector/libcorrelate.a \
     collector/libevent.a \
     collector/libstore.a collector/libtrack.a collector/libworkflow.a collector/libconfig.a \
     collector/libcore.a $(SQLITE_LIBS) $(JANSSON_LIBS) $(ZSTD_LIBS) $(YAML_LIBS) $(XXHASH_LIBS) \

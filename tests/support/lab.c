@@ -186,6 +186,9 @@ void lab_commit(struct lab *self, bool is_checkpoint)
         tw_saver_offer(self->saver, self->batch->first_n + self->batch->record_count - 1, &bytes,
                        self->batch->track->snapshot_len);
     }
+    if (self->on_commit != NULL && self->batch->track != NULL) {
+        self->on_commit(self->context, self->batch->track);
+    }
     tw_pipeline_committed(self->pipeline, self->batch);
     tw_batch_destroy(&self->batch);
     tw_arena_reset(&self->frames);

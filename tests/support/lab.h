@@ -29,6 +29,9 @@ struct lab {
     struct tw_reader *reader;
     struct tw_arena arena;  /* results of the reader; reset by the test */
     struct tw_arena frames; /* message bytes until the commit */
+    /* Called with what tracking said, once it is committed; NULL: nobody asks. */
+    void (*on_commit)(void *context, const struct tw_track_changes *changes);
+    void *context;
 };
 
 /* `yaml` is a configuration; store.dir is set to a new directory. Starts at 2026-11-21T10:00Z. */

@@ -5,15 +5,16 @@
  * the store that it leaves behind is the real one, for `tillwatch run --only web` or a real start.
  *
  *   retail-sim --stdout --stamps ... | tower-play --config FILE [--after SECONDS[/STEP]]...
- *                         [--look SECONDS] [--batch SECONDS] [--kill MESSAGES]...
+ *                         [--look SECONDS] [--batch SECONDS] [--kill MESSAGES]... [--alerts FILE]
  *
  * Each line: the time of its receipt in microseconds since 1970, a space, the message. A batch ends
  * with each second of that time (--batch: less often), with every thirtieth where nothing comes for
  * longer. --after: time goes on so long behind the last line, in such steps (1 s). --look: writes
  * the documents of workflows and the overview so often, one line a look:
  * {"at_us":...,"documents":{KEY:...}}. --kill: behind so many messages what is not in the store is
- * forgotten, and a start reads the rest, as after kill -9. The store is TILLWATCH_STATE or that of
- * the configuration.
+ * forgotten, and a start reads the rest, as after kill -9. --alerts: what alert rules say, a line
+ * of JSON for each change (play_alerts.h). The store is TILLWATCH_STATE or that of the
+ * configuration.
  */
 #include "config.h"
 
@@ -25,6 +26,7 @@
 
 #include "core/err.h"
 #include "support/lab.h"
+#include "support/play_alerts.h"
 
 /* Where nothing comes for so long batches are fewer. */
 #define PAUSE_NS  (10 * TW_NS_PER_S)
@@ -47,6 +49,9 @@ struct play {
     size_t kill_count;
     int64_t look_ns; /* 0: none */
     int64_t batch_ns;
+    const char *alerts_file; /* NULL: nothing is judged */
+    FILE *alerts_out;
+    struct play_alerts *alerts;
     struct lab lab;
     bool is_open;
     int64_t next_look_ns;
@@ -87,10 +92,13 @@ static void read_after(struct play *self, const char *text)
 
 static void read_options(struct play *self, int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"config", required_argument, NULL, 'c'}, {"after", required_argument, NULL, 'a'},
-        {"look", required_argument, NULL, 'l'},   {"batch", required_argument, NULL, 'b'},
-        {"kill", required_argument, NULL, 'k'},   {NULL, 0, NULL, 0}};
+    static const struct option options[] = {{"config", required_argument, NULL, 'c'},
+                                            {"after", required_argument, NULL, 'a'},
+                                            {"look", required_argument, NULL, 'l'},
+                                            {"batch", required_argument, NULL, 'b'},
+                                            {"kill", required_argument, NULL, 'k'},
+                                            {"alerts", required_argument, NULL, 'A'},
+                                            {NULL, 0, NULL, 0}};
     char *rest = NULL;
     self->batch_ns = TW_NS_PER_S;
     for (;;) {
@@ -109,6 +117,8 @@ static void read_options(struct play *self, int argc, char **argv)
             self->batch_ns = seconds(optarg, 1, &rest);
         } else if (option == 'k' && self->kill_count < OPTIONS_MAX) {
             self->kills[self->kill_count++] = strtoull(optarg, NULL, 10);
+        } else if (option == 'A') {
+            self->alerts_file = optarg;
         } else {
             die("options", "see the head of tests/support/play.c");
         }
@@ -128,6 +138,15 @@ static void open_lab(struct play *self, tw_wall_t start)
     }
     lab_open_store(&self->lab, &cfg, start);
     lab_workflows(&self->lab, workflows);
+    if (self->alerts_file != NULL) {
+        self->alerts_out = fopen(self->alerts_file, "w");
+        if (self->alerts_out == NULL) {
+            die(self->alerts_file, "cannot be written");
+        }
+        self->alerts = play_alerts_new(self->lab.cfg, workflows, self->alerts_out);
+        self->lab.on_commit = play_alerts_take;
+        self->lab.context = self->alerts;
+    }
     tw_workflows_unref(&workflows);
     self->is_open = true;
 }
@@ -234,5 +253,9 @@ int main(int argc, char **argv)
     tw_pipeline_finish(self.lab.pipeline);
     commit(&self);
     lab_close(&self.lab);
+    play_alerts_destroy(&self.alerts);
+    if (self.alerts_out != NULL && fclose(self.alerts_out) != 0) {
+        die(self.alerts_file, "cannot be written");
+    }
     return fflush(stdout) == 0 ? 0 : 1;
 }

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+#include "support/play_alerts.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "alert/engine.h"
+
+#define BUCKET_S    TW_ENGINE_BUCKET_S
+#define ARENA_BYTES ((size_t)64 << 20)
+
+/* A series as the tracker numbers it. */
+struct known {
+    char *metric;
+    char *labels;
+    double divisor;
+};
+struct held {
+    struct tw_series_point point;
+    double value;
+};
+
+struct play_alerts {
+    FILE *out;
+    const struct tw_rules *rules;
+    struct tw_engine *engine;
+    struct tw_arena arena;
+    struct known *series; /* by number */
+    size_t series_count;
+    struct held *held; /* points of buckets that are not whole yet */
+    size_t held_count;
+    size_t held_room;
+    int64_t next_s; /* the first bucket that was not judged; 0: none was */
+};
+
+static void check(int rc, const char *what)
+{
+    if (rc != TW_OK) {
+        (void)fprintf(stderr, "tower-play: %s: %s\n", what, tw_err_text(rc));
+        exit(1); /* NOLINT(concurrency-mt-unsafe): there is one thread */
+    }
+}
+
+struct play_alerts *play_alerts_new(const struct tw_cfg *cfg, const struct tw_workflows *workflows,
+                                    FILE *out)
+{
+    struct play_alerts *self = calloc(1, sizeof *self);
+    check(self == NULL ? TW_ENOMEM : TW_OK, "alerts");
+    self->out = out;
+    tw_arena_init(&self->arena, ARENA_BYTES);
+    check(tw_rules_load(cfg, workflows, stderr, &self->rules), "rules");
+    check(tw_engine_new(self->rules, workflows, &self->engine), "engine");
+    return self;
+}
+
+void play_alerts_destroy(struct play_alerts **self_p)
+{
+    struct play_alerts *self = *self_p;
+    *self_p = NULL;
+    if (self == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < self->series_count; i++) {
+        free(self->series[i].metric);
+        free(self->series[i].labels);
+    }
+    free(self->series);
+    free(self->held);
+    tw_engine_destroy(&self->engine);
+    tw_rules_unref(&self->rules);
+    tw_arena_fini(&self->arena);
+    free(self);
+}
+
+/* --- points ----------------------------------------------------------------------------------- */
+
+static char *copy_of(struct tw_str text)
+{
+    char *copy = strndup(text.ptr == NULL ? "" : text.ptr, text.len);
+    check(copy == NULL ? TW_ENOMEM : TW_OK, "series");
+    return copy;
+}
+
+/* Names stand before their first point; a restart begins to number anew. */
+static void learn(struct play_alerts *self, const struct tw_series_name *name)
+{
+    if (name->series >= self->series_count) {
+        size_t count = (size_t)name->series + 1;
+        struct known *series = realloc(self->series, count * sizeof *series);
+        check(series == NULL ? TW_ENOMEM : TW_OK, "series");
+        memset(series + self->series_count, 0, (count - self->series_count) * sizeof *series);
+        self->series = series;
+        self->series_count = count;
+    }
+    struct known *known = &self->series[name->series];
+    free(known->metric);
+    free(known->labels);
+    known->metric = copy_of(name->metric);
+    known->labels = copy_of(name->labels);
+    known->divisor = (double)name->divisor;
+}
+
+static void hold(struct play_alerts *self, const struct tw_series_point *point)
+{
+    if (self->held_count == self->held_room) {
+        self->held_room = self->held_room == 0 ? 1024 : self->held_room * 2;
+        self->held = realloc(self->held, self->held_room * sizeof *self->held);
+        check(self->held == NULL ? TW_ENOMEM : TW_OK, "points");
+    }
+    self->held[self->held_count++] =
+        (struct held){*point, (double)point->value / self->series[point->series].divisor};
+}
+
+/* The points of one bucket go to the judge; whether the tower ran in it. */
+static bool feed(struct play_alerts *self, int64_t bucket_s)
+{
+    size_t left = 0;
+    bool is_alive = false;
+    for (size_t i = 0; i < self->held_count; i++) {
+        const struct held *held = &self->held[i];
+        const struct known *known = &self->series[held->point.series];
+        if (held->point.bucket != bucket_s) {
+            self->held[left++] = *held;
+            continue;
+        }
+        is_alive = is_alive || strcmp(known->metric, "open_runs") == 0 ||
+                   strcmp(known->metric, "watermark_lag") == 0;
+        check(tw_engine_feed(self->engine, tw_str_of(known->metric), tw_str_of(known->labels),
+                             bucket_s, BUCKET_S, held->value),
+              known->metric);
+    }
+    self->held_count = left;
+    return is_alive;
+}
+
+/* --- what changes ----------------------------------------------------------------------------- */
+
+static const char *name_of(enum tw_alert_news news)
+{
+    switch (news) {
+    case TW_NEWS_PENDING:
+        return "pending";
+    case TW_NEWS_FIRING:
+        return "firing";
+    case TW_NEWS_RESOLVED:
+        return "resolved";
+    case TW_NEWS_DROPPED:
+        return "dropped";
+    case TW_NEWS_VALUE:
+        break;
+    }
+    return NULL;
+}
+
+static void say(struct play_alerts *self, int64_t at_s, const struct tw_alert_change *change)
+{
+    const struct tw_alert *alert = &change->alert;
+    const char *what = name_of(change->news);
+    char hex[TW_FINGERPRINT_HEX_LEN + 1];
+    struct tw_str summary = TW_STR_NULL;
+    struct tw_str labels = TW_STR_NULL;
+    if (what == NULL) {
+        return;
+    }
+    tw_fingerprint_hex(alert->fingerprint, hex);
+    check(tw_labels_json(&self->arena, &alert->labels, &labels), "labels");
+    if (alert->rule != NULL) {
+        check(tw_rule_say(&self->arena, alert->rule, alert->rule->summary, &alert->labels,
+                          alert->value, &summary),
+              "summary");
+    }
+    json_t *value = isfinite(alert->value) ? json_real(alert->value) : json_null();
+    json_t *row = json_pack(
+        "{s:I, s:s, s:s%, s:s, s:s, s:o, s:o, s:s%, s:b}", "at", (json_int_t)at_s, "what", what,
+        "alert", tw_labels_get(&alert->labels, "alertname").ptr,
+        tw_labels_get(&alert->labels, "alertname").len, "fingerprint", hex, "severity",
+        alert->rule == NULL ? "" : tw_severity_name(alert->rule->severity), "value", value,
+        "labels", json_loadb(labels.ptr, labels.len, 0, NULL), "summary",
+        summary.ptr == NULL ? "" : summary.ptr, summary.len, "flapping", alert->is_flapping);
+    char *text = row == NULL ? NULL : json_dumps(row, JSON_COMPACT);
+    check(text == NULL ? TW_ENOMEM : TW_OK, "row");
+    (void)fprintf(self->out, "%s\n", text);
+    free(text);
+    json_decref(row);
+}
+
+static void judge(struct play_alerts *self, int64_t bucket_s)
+{
+    const struct tw_alert_change *changes = NULL;
+    size_t count = 0;
+    bool is_alive = feed(self, bucket_s);
+    check(tw_engine_tick(self->engine, bucket_s, BUCKET_S, is_alive, &changes, &count), "judge");
+    for (size_t i = 0; i < count; i++) {
+        say(self, bucket_s + BUCKET_S, &changes[i]);
+    }
+    tw_arena_reset(&self->arena);
+}
+
+void play_alerts_take(void *context, const struct tw_track_changes *changes)
+{
+    struct play_alerts *self = context;
+    for (size_t i = 0; i < changes->name_count; i++) {
+        learn(self, &changes->names[i]);
+    }
+    for (size_t i = 0; i < changes->point_count; i++) {
+        hold(self, &changes->points[i]);
+    }
+    if (!changes->has_tick) {
+        return;
+    }
+    int64_t whole_s = changes->tick.now.ns / TW_NS_PER_S / BUCKET_S * BUCKET_S;
+    if (self->next_s == 0) {
+        self->next_s = whole_s - BUCKET_S;
+    }
+    for (; self->next_s + BUCKET_S <= whole_s; self->next_s += BUCKET_S) {
+        judge(self, self->next_s);
+    }
+}

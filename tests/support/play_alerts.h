@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Alert rules on simulated time: what tracking commits goes to the judge bucket by bucket, as it
+ * does live, and each change of a state becomes a line of JSON:
+ * {"at":S,"what":"firing","alert":NAME,"fingerprint":HEX,"severity":..,"value":N,"labels":{..},
+ * "summary":..}, `at` in seconds since 1970: the end of the bucket. Failures end the program. */
+#ifndef TW_TESTS_PLAY_ALERTS_H
+#define TW_TESTS_PLAY_ALERTS_H
+
+#include <stdio.h>
+
+#include "config/config.h"
+#include "track/track.h"
+#include "workflow/workflow.h"
+
+struct play_alerts;
+/* The rules that the configuration names; borrows the file. */
+struct play_alerts *play_alerts_new(const struct tw_cfg *cfg, const struct tw_workflows *workflows,
+                                    FILE *out);
+void play_alerts_destroy(struct play_alerts **self_p);
+/* What one batch brought; `self` is the struct play_alerts. */
+void play_alerts_take(void *self, const struct tw_track_changes *changes);
+
+#endif
