@@ -482,44 +482,85 @@ static void watch_operators(struct app *self)
     }
 }
 
+/* What the configuration names beside itself. */
+struct sets {
+    const struct tw_workflows *workflows;
+    const struct tw_causes *causes;
+    const struct tw_rules *rules;
+    const struct tw_notify *notify;
+};
+
+static void fini_sets(struct sets *sets)
+{
+    tw_notify_unref(&sets->notify);
+    tw_rules_unref(&sets->rules);
+    tw_causes_unref(&sets->causes);
+    tw_workflows_unref(&sets->workflows);
+}
+
+/* All of them, so that all faults are told; false: there are some, or no memory. */
+static bool load_sets(struct app *self, const struct tw_cfg *cfg, struct sets *sets)
+{
+    sets->causes = reload_causes(self, cfg);
+    int rc = tw_notify_load(cfg, stderr, &sets->notify);
+    if (rc != TW_OK) {
+        refuse_reload(self, "notify", tw_err_text(rc));
+    }
+    sets->workflows = reload_workflows(self, cfg);
+    rc =
+        sets->workflows == NULL ? TW_OK : tw_rules_load(cfg, sets->workflows, stderr, &sets->rules);
+    if (rc != TW_OK) {
+        refuse_reload(self, "alert rules", tw_err_text(rc));
+    }
+    return sets->workflows != NULL && sets->causes != NULL && sets->rules != NULL &&
+           sets->notify != NULL;
+}
+
+/* Alert rules, and who is told, are in force from now on. */
+static void put_alerts(struct app *self, const struct sets *sets)
+{
+    tw_log(TW_LOG_ALERT_RULES_IN_FORCE_EVENT, TW_F_INT("rules", sets->rules->count),
+           TW_F_INT("receivers", sets->notify->receiver_count));
+    (void)self;
+}
+
 /* SIGHUP: the files must be without faults; then the workflows and rules are those of today and the
  * client keys and dashboards are read again. Nothing else changes in a running program, and the log
  * says so when there is something else. */
 static void reload(struct app *self)
 {
     struct tw_cfg *cfg = NULL;
+    struct sets sets = {0};
     int rc = tw_cfg_load(self->options->config_file, stderr, &cfg);
     if (rc != TW_OK) {
         refuse_reload(self, "configuration", tw_err_text(rc));
         return;
     }
     look_at_operators(self, &self->operators_seen); /* before they are read */
-    const struct tw_causes *causes = reload_causes(self, cfg);
-    const struct tw_workflows *workflows = reload_workflows(self, cfg);
-    if (workflows == NULL || causes == NULL) {
-        tw_causes_unref(&causes);
-        tw_workflows_unref(&workflows);
+    if (!load_sets(self, cfg, &sets)) {
+        fini_sets(&sets);
         tw_cfg_destroy(&cfg);
         return;
     }
-    put_causes(self, &causes);
+    put_causes(self, &sets.causes);
     if (self->options->has_collector) {
-        tw_intake_reload(self->intake, workflows);
+        tw_intake_reload(self->intake, sets.workflows);
     }
     if (self->options->has_web) {
-        tw_web_set_workflows(self->web, workflows);
+        tw_web_set_workflows(self->web, sets.workflows);
         reload_dashboards(self, cfg);
     }
+    put_alerts(self, &sets);
     char *now = text_of(self->options->cfg);
     char *then = text_of(cfg);
     bool is_same = now != NULL && then != NULL && strcmp(now, then) == 0;
     tw_log(TW_LOG_RELOADED_EVENT, TW_F_CSTR("file", cfg->file),
-           TW_F_CSTR("in_force", "workflows, causes, dashboards, client keys"),
-           TW_F_INT("workflows", workflows->count),
+           TW_F_CSTR("in_force", "workflows, causes, alert rules, notify, dashboards, client keys"),
+           TW_F_INT("workflows", sets.workflows->count),
            TW_F_CSTR("needs_restart", is_same ? "nothing" : "other changes of the file"));
     free(now);
     free(then);
-    tw_workflows_unref(&workflows);
+    fini_sets(&sets);
     tw_cfg_destroy(&self->reloaded);
     self->reloaded = cfg;
 }

@@ -7,15 +7,19 @@
 
 #include <stdbool.h>
 
+#include "alert/rules.h"
 #include "causes/causes.h"
 #include "config/config.h"
 #include "core/clock.h"
+#include "notify/routes.h"
 #include "workflow/workflow.h"
 
 struct tw_app_options {
     const struct tw_cfg *cfg;
     const struct tw_workflows *workflows; /* those to begin with; borrowed */
     const struct tw_causes *causes;       /* likewise */
+    const struct tw_rules *rules;         /* for alerts; likewise */
+    const struct tw_notify *notify;       /* who is told; likewise */
     const char *config_file; /* read again at SIGHUP; NULL: the built-in configuration */
     struct tw_clock *clock;
     bool has_collector;

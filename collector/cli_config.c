@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "alert/rules.h"
 #include "causes/causes.h"
 #include "core/err.h"
 #include "notify/routes.h"
@@ -81,6 +82,57 @@ static void print_causes(const struct tw_causes *set)
     }
 }
 
+static void print_rules(const struct tw_rules *set)
+{
+    (void)printf("%zu alert rules, %zu runbooks\n", set->count, set->runbook_count);
+    for (size_t i = 0; i < set->count; i++) {
+        const struct tw_rule *rule = &set->items[i];
+        (void)printf("alert %s, from %s:%d: %s%s\n", rule->name, rule->file, rule->line,
+                     tw_severity_name(rule->severity), rule->is_enabled ? "" : ", switched off");
+    }
+    for (size_t i = 0; i < set->note_count; i++) {
+        (void)printf("note: %s\n", set->notes[i]);
+    }
+}
+
+/* What a configuration names beside itself. */
+struct plan {
+    const struct tw_workflows *workflows;
+    const struct tw_dashboards *dashboards;
+    const struct tw_causes *causes;
+    const struct tw_rules *rules;
+    const struct tw_notify *notify;
+    bool has_dashboards;
+};
+
+/* With faults of the configuration too: all are told at once. */
+static void load_plan(const struct tw_cli_command *command, const struct tw_cfg *cfg,
+                      struct plan *plan)
+{
+    plan->workflows = tw_cli_workflows(command, cfg);
+    plan->has_dashboards = check_dashboards(command, cfg, &plan->dashboards);
+    (void)tw_causes_load(cfg, stderr, &plan->causes); /* NULL: told, or out of memory */
+    if (plan->workflows != NULL) {
+        (void)tw_rules_load(cfg, plan->workflows, stderr, &plan->rules); /* likewise */
+    }
+    (void)tw_notify_load(cfg, stderr, &plan->notify); /* likewise */
+}
+
+static bool is_whole(const struct plan *plan)
+{
+    return plan->workflows != NULL && plan->causes != NULL && plan->rules != NULL &&
+           plan->notify != NULL && plan->has_dashboards;
+}
+
+static void fini_plan(struct plan *plan)
+{
+    tw_notify_unref(&plan->notify);
+    tw_rules_unref(&plan->rules);
+    tw_causes_unref(&plan->causes);
+    tw_dashboards_unref(&plan->dashboards);
+    tw_workflows_unref(&plan->workflows);
+}
+
 int tw_cmd_check(const struct tw_cli_command *command, int argc, char **argv)
 {
     struct tw_cli_args args;
@@ -89,36 +141,27 @@ int tw_cmd_check(const struct tw_cli_command *command, int argc, char **argv)
         return code;
     }
     struct tw_cfg *cfg = NULL;
-    const struct tw_workflows *workflows = NULL;
-    const struct tw_dashboards *dashboards = NULL;
-    const struct tw_causes *causes = NULL;
-    const struct tw_notify *notify = NULL;
+    struct plan plan = {0};
     int rc = tw_cfg_load_anyway(args.values[0], stderr, &cfg);
     if (rc == TW_ENOMEM) {
         return tw_cli_fail(command, TW_EXIT_FAILED, "out of memory");
     }
-    bool has_dashboards = false;
-    if (cfg != NULL) { /* with faults of its own too: all are told at once */
-        workflows = tw_cli_workflows(command, cfg);
-        has_dashboards = check_dashboards(command, cfg, &dashboards);
-        (void)tw_causes_load(cfg, stderr, &causes); /* NULL: told, or out of memory */
-        (void)tw_notify_load(cfg, stderr, &notify); /* likewise */
+    if (cfg != NULL) {
+        load_plan(command, cfg, &plan);
     }
-    if (rc != TW_OK || workflows == NULL || causes == NULL || notify == NULL || !has_dashboards) {
+    if (rc != TW_OK || !is_whole(&plan)) {
         code = TW_EXIT_FAILED;
     } else if (args.values[1] != NULL) {
         (void)tw_cfg_print(cfg, stdout); /* tw_cli_finish sees a failure */
     } else {
         print_plan(cfg);
-        tw_cli_print_workflows(workflows);
-        print_dashboards(dashboards);
-        print_causes(causes);
-        (void)tw_notify_describe(notify, stdout); /* tw_cli_finish sees a failure */
+        tw_cli_print_workflows(plan.workflows);
+        print_dashboards(plan.dashboards);
+        print_causes(plan.causes);
+        print_rules(plan.rules);
+        (void)tw_notify_describe(plan.notify, stdout); /* likewise */
     }
-    tw_notify_unref(&notify);
-    tw_causes_unref(&causes);
-    tw_dashboards_unref(&dashboards);
-    tw_workflows_unref(&workflows);
+    fini_plan(&plan);
     tw_cfg_destroy(&cfg);
     return code == TW_EXIT_OK ? tw_cli_finish(command, code) : code;
 }
@@ -148,6 +191,10 @@ int tw_cmd_print_config(const struct tw_cli_command *command, int argc, char **a
     }
     if (args.values[5] != NULL) {
         (void)tw_notify_print_keys(stdout); /* likewise */
+        return tw_cli_finish(command, TW_EXIT_OK);
+    }
+    if (args.values[6] != NULL) {
+        (void)tw_rules_print_keys(stdout); /* likewise */
         return tw_cli_finish(command, TW_EXIT_OK);
     }
     struct tw_cfg *cfg = tw_cli_config(command, args.values[0]);

@@ -65,29 +65,28 @@ int tw_cmd_run(const struct tw_cli_command *command, int argc, char **argv)
     if (cfg == NULL) {
         return TW_EXIT_FAILED;
     }
-    const struct tw_workflows *workflows = tw_cli_workflows(command, cfg);
-    if (workflows == NULL) {
-        tw_cfg_destroy(&cfg);
-        return TW_EXIT_FAILED;
-    }
-    const struct tw_causes *causes = NULL;
-    if (tw_causes_load(cfg, stderr, &causes) != TW_OK) {
-        tw_workflows_unref(&workflows);
-        tw_cfg_destroy(&cfg);
-        return TW_EXIT_FAILED;
-    }
-    const struct tw_app_options options = {
+    struct tw_app_options options = {
         .cfg = cfg,
-        .workflows = workflows,
-        .causes = causes,
+        .workflows = tw_cli_workflows(command, cfg),
         .config_file = args.values[0],
         .clock = tw_clock_system(),
         .has_collector = only == NULL || strcmp(only, "collector") == 0,
         .has_web = only == NULL || strcmp(only, "web") == 0,
     };
-    code = tw_app_run(&options) == 0 ? TW_EXIT_OK : TW_EXIT_FAILED;
-    tw_causes_unref(&causes);
-    tw_workflows_unref(&workflows);
+    /* All are read, so that all faults are told. */
+    int rc = options.workflows == NULL ? TW_ECONFIG : TW_OK;
+    int causes = tw_causes_load(cfg, stderr, &options.causes);
+    int rules = rc != TW_OK ? rc : tw_rules_load(cfg, options.workflows, stderr, &options.rules);
+    int notify = tw_notify_load(cfg, stderr, &options.notify);
+    if (rc == TW_OK && causes == TW_OK && rules == TW_OK && notify == TW_OK) {
+        code = tw_app_run(&options) == 0 ? TW_EXIT_OK : TW_EXIT_FAILED;
+    } else {
+        code = TW_EXIT_FAILED; /* the faults are told */
+    }
+    tw_notify_unref(&options.notify);
+    tw_rules_unref(&options.rules);
+    tw_causes_unref(&options.causes);
+    tw_workflows_unref(&options.workflows);
     tw_cfg_destroy(&cfg);
     return code;
 }

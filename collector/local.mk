@@ -317,13 +317,6 @@ collector_libalert_a_SOURCES += collector/alert/engine_internal.h collector/aler
 collector_libalert_a_SOURCES += collector/alert/engine_series.c collector/alert/engine_slots.c
 collector_libalert_a_SOURCES += collector/alert/engine_states.c collector/alert/engine_value.c
 collector_libalert_a_SOURCES += collector/alert/window.c collector/alert/window.h
-
-# Telling people: who, what, when. One line a module, so that lists merge.
-noinst_LIBRARIES += collector/libnotify.a
-collector_libnotify_a_SOURCES = collector/notify/routes.c collector/notify/routes.h
-collector_libnotify_a_SOURCES += collector/notify/routes_internal.h collector/notify/keys.c
-collector_libnotify_a_SOURCES += collector/notify/load.c collector/notify/route.c
-collector_libnotify_a_SOURCES += collector/notify/receivers.c collector/notify/print.c
 collector_libalert_a_SOURCES += collector/alert/rules.c collector/alert/rules.h
 collector_libalert_a_SOURCES += collector/alert/rules_internal.h collector/alert/rules_pack.h
 collector_libalert_a_SOURCES += collector/alert/rules_keys.c
@@ -370,6 +363,13 @@ collector/alert/runbooks.c: $(runbooks) $(srcdir)/collector/local.mk
 	    END { print "}};"; \
 	        print "const size_t tw_runbook_count = sizeof(tw_runbooks) / sizeof(tw_runbooks[0]);" }' \
 	    $(runbooks) >$@.tmp && mv $@.tmp $@
+
+# Telling people: who, what, when. One line a module, so that lists merge.
+noinst_LIBRARIES += collector/libnotify.a
+collector_libnotify_a_SOURCES = collector/notify/routes.c collector/notify/routes.h
+collector_libnotify_a_SOURCES += collector/notify/routes_internal.h collector/notify/keys.c
+collector_libnotify_a_SOURCES += collector/notify/load.c collector/notify/route.c
+collector_libnotify_a_SOURCES += collector/notify/receivers.c collector/notify/print.c
 
 bin_PROGRAMS += tillwatch
 tillwatch_SOURCES = \

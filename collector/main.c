@@ -30,6 +30,7 @@ static const struct tw_cli_option print_options[] = {
     {"--dashboard-keys", NULL, NULL, "print the keys of dashboard files (Markdown) instead"},
     {"--cause-keys", NULL, NULL, "print the keys of files with rules (Markdown) instead"},
     {"--notify-keys", NULL, NULL, "print the keys of notify.yaml (Markdown) instead"},
+    {"--rule-keys", NULL, NULL, "print the keys of files with alert rules (Markdown) instead"},
 };
 
 static const struct tw_cli_option run_options[] = {

@@ -45,6 +45,7 @@
     X(DESK_BEGINS_ANEW, WARN, "desk_begins_anew",                                                  \
       "the desk is ahead of the store: all is followed again")                                     \
     X(CAUSES_IN_FORCE, INFO, "causes_in_force", "other rules for causes are in force")             \
+    X(ALERT_RULES_IN_FORCE, INFO, "alert_rules_in_force", "other alert rules are in force")        \
     X(AGENTS_BOUND, INFO, "agents_bound", "replay agents are listened to")                         \
     X(AGENT_ONLINE, INFO, "agent_online", "a replay agent said hello")                             \
     X(AGENT_OFFLINE, WARN, "agent_offline", "a replay agent is silent, or another has its place")  \
