@@ -497,9 +497,10 @@ tests_bench_bench_store_LDADD = collector/libstore.a collector/libcore.a $(SQLIT
     $(ZSTD_LIBS) $(XXHASH_LIBS)
 # The web half. What its library needs of the collector: the reading side of the store.
 if HAVE_CMOCKA
-WEB_LIBS = web/libweb.a collector/libreplay.a collector/libcauses.a collector/libstore.a collector/libtrack.a collector/libevent.a \
+WEB_LIBS = web/libweb.a collector/libalert.a collector/libreplay.a collector/libcauses.a collector/libstore.a collector/libtrack.a collector/libevent.a \
     collector/libworkflow.a collector/libconfig.a collector/libcore.a $(MHD_LIBS) $(SQLITE_LIBS) \
-    $(JANSSON_LIBS) $(ZSTD_LIBS) $(ZLIB_LIBS) $(YAML_LIBS) $(XXHASH_LIBS) $(GLIB_LIBS) -lm -lpthread
+    $(JANSSON_LIBS) $(ZSTD_LIBS) $(ZLIB_LIBS) $(YAML_LIBS) $(XXHASH_LIBS) $(PCRE_LIBS) $(GLIB_LIBS) \
+    -lm -lpthread
 check_PROGRAMS += tests/unit/test_guard tests/unit/test_http tests/unit/test_mask \
     tests/unit/test_metrics tests/unit/test_problem tests/unit/test_router tests/unit/test_web
 tests_unit_test_guard_SOURCES = tests/unit/test_guard.c

@@ -10,8 +10,6 @@
 #include "web/call.h"
 #include "web/plot/layout.h"
 
-#define TW_RUNBOOK_MAX_BYTES (256u * 1024u)
-
 tw_handler tw_api_search;
 tw_handler tw_api_journeys;
 tw_handler tw_api_journey;

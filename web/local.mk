@@ -147,7 +147,7 @@ dist_uipages_DATA = \
     web/ui/pages/quarantine.js \
     web/ui/pages/replay.js \
     web/ui/pages/replays.js \
-    web/ui/pages/rule.js web/ui/pages/rules.js \
+    web/ui/pages/rule.js web/ui/pages/rules.js web/ui/pages/runbook.js \
     web/ui/pages/runs.js \
     web/ui/pages/search.js \
     web/ui/pages/store.js \

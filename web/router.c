@@ -77,6 +77,7 @@ static const struct tw_route table[] = {
     {TW_METHOD_GET, "/alerts/*", TW_ROUTE_NO_STORE, tw_page_index},
     {TW_METHOD_GET, "/rules", TW_ROUTE_NO_STORE, tw_page_index},
     {TW_METHOD_GET, "/rules/*", TW_ROUTE_NO_STORE, tw_page_index},
+    {TW_METHOD_GET, "/runbook/*", TW_ROUTE_NO_STORE, tw_page_index},
     {TW_METHOD_GET, "/silences", TW_ROUTE_NO_STORE, tw_page_index},
     {TW_METHOD_GET, "/notifications", TW_ROUTE_NO_STORE, tw_page_index},
 };

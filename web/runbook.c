@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * GET /runbooks/{name}.md: what to do about an alert, as it is written. Read at each request, so
- * that one that is written at night is there at once. A name has no '/', and is looked for in the
- * directories of the configuration, then among those that came with the program. */
+ * GET /runbooks/{name}.md: what to do about an alert, as it is written. Those of the operators are
+ * read at each request, so that one that is corrected at night is there at once. A name has no '/',
+ * and is looked for in the directories of the configuration, then among those that are built in. */
 #include "config.h"
 
 #include <errno.h>
@@ -13,9 +13,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "alert/runbooks.h"
 #include "web/api.h"
 
 #define NAME_MAX_BYTES 100 /* with its ".md" */
+
+static const char content_type[] = "text/markdown; charset=utf-8";
+static const char ending[] = ".md";
 
 static bool is_name_byte(char c)
 {
@@ -26,7 +30,6 @@ static bool is_name_byte(char c)
 /* "queue-backlog.md": nothing that leads anywhere else, nothing hidden. */
 static bool is_name(struct tw_str name)
 {
-    static const char ending[] = ".md";
     size_t tail = sizeof ending - 1;
     if (name.len <= tail || name.len > NAME_MAX_BYTES || name.ptr[0] == '.' ||
         memcmp(name.ptr + name.len - tail, ending, tail) != 0) {
@@ -57,26 +60,7 @@ static int open_in(const char *dir, const char *name)
     return fd;
 }
 
-/* Those of the program: beside it, where they were installed, in the source tree. */
-static int open_builtin(const char *name)
-{
-    char program[PATH_MAX];
-    char beside[PATH_MAX + 32];
-    ssize_t len = readlink("/proc/self/exe", program, sizeof program - 1);
-    int fd = -1;
-    if (len > 0) {
-        program[len] = '\0';
-        char *slash = strrchr(program, '/');
-        if (slash != NULL) {
-            *slash = '\0';
-            (void)snprintf(beside, sizeof beside, "%s/../share/tillwatch/runbooks", program);
-            fd = open_in(beside, name);
-        }
-    }
-    fd = fd >= 0 ? fd : open_in(TW_DATADIR "/runbooks", name);
-    return fd >= 0 ? fd : open_in(TW_SRCDIR "/docs/runbooks", name);
-}
-
+/* In the directories of the configuration, the first that has it. */
 static int find(const struct tw_cfg *cfg, const char *name)
 {
     for (size_t i = 0; i < cfg->alerts.runbook_dirs.count; i++) {
@@ -85,7 +69,18 @@ static int find(const struct tw_cfg *cfg, const char *name)
             return fd;
         }
     }
-    return open_builtin(name);
+    return -1;
+}
+
+/* NULL: none is called so. */
+static const struct tw_runbook *find_builtin(struct tw_str stem)
+{
+    for (size_t i = 0; i < tw_runbook_count; i++) {
+        if (tw_str_is(stem, tw_runbooks[i].name)) {
+            return &tw_runbooks[i];
+        }
+    }
+    return NULL;
 }
 
 /* All of it; one byte more than may be is read to tell. TW_ELIMIT, TW_EIO. */
@@ -122,9 +117,19 @@ int tw_page_runbook(struct tw_call *call)
     }
     memcpy(name, rest.ptr, rest.len);
     name[rest.len] = '\0';
+    call->response.cache_control = "no-cache";
     int fd = find(call->web->cfg, name);
     if (fd < 0) {
-        return tw_call_problem(call, TW_WEB_PROBLEM_NOT_FOUND, "there is no such runbook");
+        struct tw_str stem = {rest.ptr, rest.len - (sizeof ending - 1)};
+        const struct tw_runbook *builtin = find_builtin(stem);
+        if (builtin == NULL) {
+            return tw_call_problem(call, TW_WEB_PROBLEM_NOT_FOUND, "there is no such runbook");
+        }
+        call->response.status = 200;
+        call->response.content_type = content_type;
+        call->response.borrowed = builtin->text;
+        call->response.len = strlen(builtin->text);
+        return TW_OK;
     }
     bytes = malloc(TW_RUNBOOK_MAX_BYTES + 1);
     int rc = bytes == NULL ? TW_ENOMEM : read_whole(fd, bytes, &len);
@@ -133,7 +138,6 @@ int tw_page_runbook(struct tw_call *call)
         free(bytes);
         return tw_diag_set(&call->diag, rc, "the runbook '%s': %s", name, tw_err_text(rc));
     }
-    call->response.cache_control = "no-cache";
-    tw_response_take(&call->response, 200, "text/markdown; charset=utf-8", bytes, len);
+    tw_response_take(&call->response, 200, content_type, bytes, len);
     return TW_OK;
 }

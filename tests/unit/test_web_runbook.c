@@ -5,7 +5,7 @@
 
 #include "web_world.h"
 
-#include "web/api.h"
+#include "alert/runbooks.h"
 
 struct books {
     char dir[64];
@@ -75,6 +75,13 @@ static void runbook__file__is_handed_out_as_it_is_now(void **state)
     assert_int_equal(get(&world, "/runbooks/empty.md"), 200);
     assert_string_equal(world.body, "");
     remove_book(&books, "empty.md");
+    /* Those that are built in; one of the operators takes the place of one of the same name. */
+    assert_int_equal(get(&world, "/runbooks/queue-backlog.md"), 200);
+    assert_int_equal(strncmp(world.body, "# Queue backlog\n", 16), 0);
+    write_book(&books, "queue-backlog.md", second, sizeof second - 1);
+    assert_int_equal(get(&world, "/runbooks/queue-backlog.md"), 200);
+    assert_string_equal(world.body, second);
+    remove_book(&books, "queue-backlog.md");
     end(&world, &books);
 }
 

@@ -18,6 +18,7 @@ const ROUTES = [
   [/^\/alerts\/(.+)$/, "alert"],
   [/^\/rules$/, "rules"],
   [/^\/rules\/(.+)$/, "rule"],
+  [/^\/runbook\/(.+)$/, "runbook"],
   [/^\/silences$/, "silences"],
   [/^\/notifications$/, "notifications"],
   [/^\/workflows$/, "workflows"],
@@ -53,7 +54,7 @@ function moduleOf(route) {
 }
 
 // Pages that stand behind another one in the list of the frame.
-const BEHIND = /^\/(rules|silences|notifications)(?=\/|$)/;
+const BEHIND = /^\/(rules|runbook|silences|notifications)(?=\/|$)/;
 
 function markPlace(whole) {
   const path = whole.replace(BEHIND, "/alerts");

@@ -3,9 +3,9 @@
 // made of them are our own templates, so that nothing of a text becomes markup: HTML in it is shown as it
 // is written. Links lead into the tower or to http and https; pictures are named, never loaded.
 import { html, nothing } from "./lit.js";
+import { runbookPath } from "./runbook.js";
 import { lexer } from "./vendor/marked.js";
 
-const TEXT_MAX = 200000; // characters; beyond it the text is shown as it is
 const DEPTH_MAX = 24; // of lists in lists; what lies deeper is shown as it is written
 const ENTITIES = { amp: "&", lt: "<", gt: ">", quot: '"', nbsp: "\u00a0" };
 
@@ -16,11 +16,13 @@ function plain(text) {
   );
 }
 
-// Where a link leads: a path of the tower, or a whole address of the web; null: nowhere. What a browser
+// Where a link leads: another runbook (NAME.md), a path of the tower, or a whole address of the web; null: nowhere. What a browser
 // leaves out of an address (white space, control characters) is refused, not passed on.
 export function safeTarget(href) {
   const text = plain(href);
   if (/[\u0000-\u0020\u007f\\]/.test(text)) return null;
+  if (/^[A-Za-z0-9][\w.-]*\.md$/.test(text))
+    return { href: runbookPath(text.slice(0, -3)), isOutside: false };
   if (/^\/(?!\/)/.test(text) || /^[?#]/.test(text)) return { href: text, isOutside: false };
   if (!/^https?:\/\//i.test(text)) return null;
   try {
@@ -122,7 +124,6 @@ function blocks(tokens, depth) {
 }
 
 export function markdown(text) {
-  if (text.length > TEXT_MAX) return html`<pre tabindex="0">${text}</pre>`;
   let tokens;
   try {
     tokens = lexer(text);

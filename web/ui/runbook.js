@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // The runbook of an alert, beside it: loaded once, with what reads Markdown, when it is first shown.
 import { html, nothing } from "./lit.js";
+import { link } from "./parts.js";
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
+
+export function runbookPath(name) {
+  return "/runbook/" + encodeURIComponent(name);
+}
 
 async function load(context, name) {
   const own = { name, fault: "", drawn: null };
@@ -28,7 +33,9 @@ function again(context, name) {
 export function runbook(context, name) {
   const shown = (inner) =>
     html`<section class="panel" id="runbook" aria-label="Runbook">
-      <h2>Runbook${name ? html` <code>${name}</code>` : nothing}</h2>
+      <h2>
+        Runbook${NAME.test(name || "") ? html` ${link(runbookPath(name), html`<code>${name}</code>`)}` : nothing}
+      </h2>
       ${inner}
     </section>`;
   if (!name) return shown(html`<p class="dim">The rule names none.</p>`);

@@ -338,7 +338,7 @@ function actions(context, group, loadedAt) {
     <dl class="facts line">
       ${fact("Owner", group.owner || "–")}
       ${fact("Whose word is final", group.authority ? systemMark(group.authority) : "–")}
-      ${fact("Runbook", group.runbook ? html`<code>${group.runbook}</code>` : "none named")}
+      ${fact("Runbook", group.runbook ? link("/runbook/" + encodeURIComponent(group.runbook), group.runbook) : "none named")}
       ${
         group.cause === "missing" || group.cause === "duplicate"
           ? nothing
