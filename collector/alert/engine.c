@@ -158,7 +158,11 @@ static bool is_time(int64_t bucket_s, int32_t step_s)
 int tw_engine_feed(struct tw_engine *self, struct tw_str metric_name, struct tw_str labels_json,
                    int64_t bucket_s, int32_t step_s, double value)
 {
-    const struct tw_metric *metric = tw_metric_find(metric_name);
+    const struct tw_metric *metric = self->fed;
+    if (metric == NULL || !tw_str_is(metric_name, metric->name)) {
+        metric = tw_metric_find(metric_name);
+        self->fed = metric;
+    }
     if (!is_time(bucket_s, step_s) || !isfinite(value)) {
         return TW_EINVAL;
     }
@@ -166,6 +170,7 @@ int tw_engine_feed(struct tw_engine *self, struct tw_str metric_name, struct tw_
         return TW_OK;
     }
     struct tw_watched *series = NULL;
+    struct tw_wanted *wanted = &self->wanted[metric - tw_metrics];
     int rc = tw_engine_watch(self, metric, labels_json, &series);
     if (rc != TW_OK) {
         return rc;
@@ -177,8 +182,9 @@ int tw_engine_feed(struct tw_engine *self, struct tw_str metric_name, struct tw_
     const struct tw_trail_point point = {.bucket = (int32_t)(bucket_s / TW_ENGINE_BUCKET_S),
                                          .hold = hold > length ? hold : length,
                                          .value = value};
-    rc = tw_trail_feed(&series->trail, &point, length, self->wanted[metric - tw_metrics].span);
+    rc = tw_trail_feed(&series->trail, &point, length, wanted->span);
     if (rc == TW_OK) {
+        wanted->since = point.bucket < wanted->since ? point.bucket : wanted->since;
         int32_t until = point.bucket + length - 1;
         series->heard = until > series->heard ? until : series->heard;
     }

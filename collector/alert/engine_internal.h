@@ -74,6 +74,7 @@ struct tw_instance {
     double *usual;  /* owned; TW_USUAL_HOURS; NULL: not known */
     bool is_static; /* there is always one: its labels are those of the rule alone */
     bool is_gone;
+    uint32_t line; /* of who tries a rule: its number there, from 1 */
     int32_t heard; /* when it was made, restored, or its latest series was */
     struct tw_state main;
     struct tw_state *no_data; /* owned; NULL: never was */
@@ -115,8 +116,9 @@ struct tw_engine {
     const struct tw_workflows *workflows; /* a reference */
     struct tw_judge *judges;              /* one a rule, or one alone */
     size_t judge_count;
-    struct tw_wanted *wanted; /* one a metric */
-    int32_t span;             /* buckets: the longest window of all */
+    struct tw_wanted *wanted;    /* one a metric */
+    int32_t span;                /* buckets: the longest window of all */
+    const struct tw_metric *fed; /* that of the latest point; NULL: of none */
     struct tw_slots series;
     struct tw_slots instances;
     size_t link_count;
