@@ -862,7 +862,7 @@ endif
 
 # The judge of alerts, on simulated time. Sets are made by hand, without references.
 ENGINE_KIT = tests/unit/alert_kit.c tests/unit/alert_kit.h
-ENGINE_WRAPS = -Wl,--wrap=tw_rules_ref -Wl,--wrap=tw_rules_unref -Wl,--wrap=tw_severity_name \
+ENGINE_WRAPS = -Wl,--wrap=tw_rules_ref -Wl,--wrap=tw_rules_unref \
     -Wl,--wrap=tw_workflows_ref -Wl,--wrap=tw_workflows_unref
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/test_alert_states

@@ -37,14 +37,6 @@ void __wrap_tw_workflows_unref(const struct tw_workflows **self_p)
     *self_p = NULL;
 }
 
-const char *__wrap_tw_severity_name(enum tw_severity severity);
-
-const char *__wrap_tw_severity_name(enum tw_severity severity)
-{
-    static const char *const names[] = {"critical", "warning", "info", ""};
-    return names[severity];
-}
-
 static const struct tw_workflows no_workflows;
 
 struct tw_rule *kit_rule(struct alert_kit *self, const char *metric)
