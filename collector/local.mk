@@ -44,6 +44,8 @@ collector_libstore_a_SOURCES = \
     collector/store/merge.c \
     collector/store/meta.c \
     collector/store/migrate.c collector/store/migrate.h \
+    collector/store/notices.c collector/store/notices.h \
+    collector/store/notices_groups.c collector/store/notices_internal.h \
     collector/store/outbox.c collector/store/outbox.h \
     collector/store/outbox_internal.h collector/store/outbox_items.c \
     collector/store/part.c collector/store/part.h \

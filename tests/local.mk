@@ -832,6 +832,13 @@ tests_unit_test_notify_routes_SOURCES = tests/unit/test_notify_routes.c $(ALLOC_
 tests_unit_test_notify_routes_LDFLAGS = $(AM_LDFLAGS) $(ALLOC_WRAPS)
 tests_unit_test_notify_routes_LDADD = $(ROUTES_LIBS) $(CMOCKA_LIBS)
 endif
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/test_store_notices
+tests_unit_test_store_notices_SOURCES = tests/unit/test_store_notices.c
+tests_unit_test_store_notices_SOURCES += tests/unit/store_kit.c tests/unit/store_kit.h
+tests_unit_test_store_notices_LDADD = collector/libstore.a collector/libcore.a $(CMOCKA_LIBS) \
+    $(SQLITE_LIBS) $(ZSTD_LIBS) $(XXHASH_LIBS) -lpthread
+endif
 tests_fuzz_fuzz_notify_SOURCES = tests/fuzz/fuzz_notify.c tests/fuzz/fuzz.h
 tests_fuzz_fuzz_notify_LDADD = $(ROUTES_LIBS)
 if FUZZING
