@@ -167,6 +167,10 @@ void tw_engine_sweep(struct tw_engine *self, int32_t now);
 int tw_engine_name(struct tw_engine *self, const struct tw_instance *instance, bool is_no_data,
                    struct tw_state *state);
 
+/* The system of a step; absent: it is not known. */
+struct tw_str tw_engine_system_of(const struct tw_engine *self, struct tw_str workflow,
+                                  struct tw_str step);
+
 /* A copy in one block, which the caller frees: the items, then their texts. NULL out of memory. */
 void *tw_labels_pack(const struct tw_labels *labels, struct tw_labels *ret_labels);
 

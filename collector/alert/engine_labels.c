@@ -86,6 +86,12 @@ static const char *system_of(const struct tw_workflow *workflow, struct tw_str s
     return NULL;
 }
 
+struct tw_str tw_engine_system_of(const struct tw_engine *self, struct tw_str workflow,
+                                  struct tw_str step)
+{
+    return tw_str_of(system_of(find_workflow(self->workflows, workflow), step));
+}
+
 static void name_alert(const struct tw_engine *self, const struct tw_rule *rule,
                        const struct tw_instance *instance, struct naming *naming)
 {

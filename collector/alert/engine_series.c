@@ -286,6 +286,24 @@ static int link_series(struct tw_engine *self, struct tw_watched *series)
     return rc;
 }
 
+/* What is of a step is of its system, too: rules may tell systems apart that the series do not. */
+static int add_system(struct tw_engine *self, struct tw_labels *labels)
+{
+    struct tw_str system =
+        tw_engine_system_of(self, tw_labels_get(labels, "workflow"), tw_labels_get(labels, "step"));
+    if (system.len == 0 || tw_labels_get(labels, "system").len > 0) {
+        return TW_OK;
+    }
+    struct tw_label *items = tw_arena_alloc(&self->scratch, (labels->count + 1) * sizeof(items[0]));
+    if (items == NULL) {
+        return TW_ENOMEM;
+    }
+    memcpy(items, labels->items, labels->count * sizeof(items[0]));
+    items[labels->count] = (struct tw_label){TW_STR_LIT("system"), system};
+    *labels = (struct tw_labels){items, labels->count + 1};
+    return TW_OK;
+}
+
 int tw_engine_watch(struct tw_engine *self, const struct tw_metric *metric,
                     struct tw_str labels_json, struct tw_watched **ret_series)
 {
@@ -308,6 +326,10 @@ int tw_engine_watch(struct tw_engine *self, const struct tw_metric *metric,
     int rc = tw_labels_parse(&self->scratch, labels_json, &labels);
     if (rc != TW_OK) {
         return rc == TW_ESYNTAX ? TW_EINVAL : rc;
+    }
+    rc = add_system(self, &labels);
+    if (rc != TW_OK) {
+        return rc;
     }
     series = new_series(&key, &labels);
     rc = series == NULL ? TW_ENOMEM : link_series(self, series);

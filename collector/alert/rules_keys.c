@@ -131,7 +131,8 @@ static const struct tw_cfg_key measure_keys[] = {
      .offset = IN_MEASURE(by),
      .is_reloadable = true,
      .help = "Labels that are told apart, at most 3: an alert for each combination of their "
-             "values. Not given: one alert."},
+             "values. Not given: one alert. Series with workflow and step have `system`, too: that "
+             "of the step."},
     JOIN_KEY,
     TIME_KEY(IN_MEASURE(over_s), "over", 0, TW_RULE_OVER_MAX_S, 0,
              "Counts are summed over so long, values taken from it: 10s to 6h, in tens of seconds. "

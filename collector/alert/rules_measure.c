@@ -114,6 +114,12 @@ static bool is_in_by(const struct tw_rule *rule, const char *name)
     return false;
 }
 
+/* Of steps the system is known, too. */
+static bool has_system(const struct tw_metric *metric)
+{
+    return tw_metric_has(metric, "workflow") && tw_metric_has(metric, "step");
+}
+
 static void read_by(struct tw_rules_load *self, const yaml_node_t *node,
                     struct tw_cfg_strings *list, struct tw_rule *rule)
 {
@@ -123,7 +129,8 @@ static void read_by(struct tw_rules_load *self, const yaml_node_t *node,
         return;
     }
     for (size_t i = 0; i < list->count && rule->when.metric != NULL; i++) {
-        if (!check_label(self, at, "when.by", rule->when.metric, list->items[i])) {
+        bool is_derived = strcmp(list->items[i], "system") == 0 && has_system(rule->when.metric);
+        if (!is_derived && !check_label(self, at, "when.by", rule->when.metric, list->items[i])) {
             continue;
         }
         if (is_in_by(rule, list->items[i])) {
@@ -178,6 +185,9 @@ void tw_rule_read_share(struct tw_rules_load *self, yaml_node_t *node, struct tw
     read_measure(self, node, "share-of", &text, share);
     rule->has_share = true;
     for (size_t i = 0; i < rule->by_count && share->metric != NULL; i++) {
+        if (strcmp(rule->by[i], "system") == 0 && has_system(share->metric)) {
+            continue;
+        }
         (void)check_label(self, tw_rules_at(self, node, "metric"), "share-of", share->metric,
                           rule->by[i]);
     }

@@ -199,6 +199,14 @@ static void read_series(struct tw_rules_load *self, const yaml_node_t *map,
         tw_rule_read_share(self, text->share, rule);
     } else if (text->is_usual_share) {
         rule->is_usual_share = true;
+        /* What is usual is read from series as they are kept. */
+        for (size_t i = 0; i < rule->by_count; i++) {
+            if (!tw_metric_has(rule->when.metric, rule->by[i])) {
+                tw_parse_fault(&self->parse, tw_rules_at(self, map, "share-of-usual"),
+                               "rules.share-of-usual: not by \"%s\", which %s does not have",
+                               rule->by[i], rule->when.metric->name);
+            }
+        }
         if (rule->when.metric != NULL && !rule->when.metric->is_count) {
             tw_parse_fault(&self->parse, tw_rules_at(self, map, "share-of-usual"),
                            "rules.share-of-usual: %s does not count", rule->when.metric->name);

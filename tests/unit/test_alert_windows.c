@@ -457,11 +457,48 @@ static void engine__bucket_of_a_minute__is_judged_at_its_end(void **state)
     kit_fini(&kit);
 }
 
+/* Steps of one system are one, whatever their workflow; one whose workflow is not known is of none.
+ */
+static void engine__by_system__joins_its_steps(void **state)
+{
+    (void)state;
+    static char posted[] = "posted";
+    static char stocked[] = "stocked";
+    static char erp[] = "erp";
+    static char inventory[] = "inventory";
+    static char one[] = "one";
+    static char two[] = "two";
+    static char owner[] = "team";
+    static char by[] = "system";
+    struct tw_wf_step steps[] = {{.name = posted, .system = erp},
+                                 {.name = stocked, .system = inventory}};
+    struct tw_workflow items[] = {
+        {.name = one, .owner = owner, .steps = steps, .step_count = 2},
+        {.name = two, .owner = owner, .steps = steps, .step_count = 1},
+    };
+    const struct tw_workflows workflows = {.items = items, .count = 2};
+    struct alert_kit kit;
+    set_up(&kit, "failures", 10);
+    kit.workflows = &workflows;
+    kit.rules[0].by[0] = by;
+    kit.rules[0].by_count = 1;
+    kit_begin(&kit);
+    kit_feed(&kit, "failures", "{'cause':'timeout','step':'posted','workflow':'one'}", 2);
+    kit_feed(&kit, "failures", "{'cause':'auth','step':'posted','workflow':'two'}", 3);
+    kit_feed(&kit, "failures", "{'cause':'auth','step':'stocked','workflow':'one'}", 7);
+    kit_feed(&kit, "failures", "{'cause':'auth','step':'stocked','workflow':'gone'}", 9);
+    kit_tick(&kit, 1);
+    kit_expect(&kit, "+10 firing A{system=erp} 5\n+10 firing A{system=inventory} 7\n"
+                     "+10 firing A{} 9\n");
+    kit_fini(&kit);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(engine__count__is_summed_over_its_window),
         cmocka_unit_test(engine__corrections__are_taken_off),
+        cmocka_unit_test(engine__by_system__joins_its_steps),
         cmocka_unit_test(engine__late_count__changes_the_sums_that_still_have_it),
         cmocka_unit_test(engine__count_of_a_longer_step__is_spread_in_whole_numbers),
         cmocka_unit_test(engine__take__last_highest_lowest_or_mean_of_the_window),

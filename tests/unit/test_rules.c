@@ -201,6 +201,22 @@ static void rules_parse__burn__stands_for_its_series(void **state)
     tw_rules_unref(&set);
 }
 
+static void rules_parse__by_system__is_known_of_steps(void **state)
+{
+    (void)state;
+    const struct tw_rules *set =
+        rules_kit_taken(&kit, RULE("above: 1\nsummary: '{{cause}} {{system}}'\n"
+                                   "when: {metric: failures, by: [cause, system]}\n"));
+    assert_string_equal(set->items[0].by[1], "system");
+    tw_rules_unref(&set);
+    set = rules_kit_taken(&kit, RULE("above: 1\nwhen: {metric: failures, by: system}\n"
+                                     "share-of: {metric: step_done}\n"));
+    tw_rules_unref(&set);
+    set = rules_kit_taken(&kit, RULE("above: 1\nwhen: {metric: failures, by: system}\n"
+                                     "share-of: {metric: system_events}\n"));
+    tw_rules_unref(&set);
+}
+
 static void rules_parse__burn_that_can_never_fire__is_a_note(void **state)
 {
     (void)state;
@@ -330,6 +346,10 @@ static void rules_parse__faults__are_told_with_their_lines(void **state)
         {"above: 1\nwhen: {metric: step_done}\nshare-of: {metric: received}\nshare-of-usual: "
          "true\n",
          "t.yaml:1: rules: either share-of or share-of-usual\n"},
+        {"above: 1\nshare-of-usual: true\nwhen: {metric: failures, by: [cause, system]}\n",
+         "t.yaml:4: rules.share-of-usual: not by \"system\", which failures does not have\n"},
+        {"above: 1\nwhen: {metric: objective_bad, by: system}\n",
+         "t.yaml:4: when.by: objective_bad has no label \"system\", it has: objective\n"},
         {"above: 1\nshare-of-usual: true\n" AGE,
          "t.yaml:4: rules.share-of-usual: step_oldest_age does not count\n"},
         {"above: 1\nfor: 8d\n" AGE,
@@ -767,6 +787,7 @@ int main(void)
         cmocka_unit_test(rules_parse__little__has_defaults),
         cmocka_unit_test(rules_parse__limits__are_in_the_unit_of_the_rule),
         cmocka_unit_test(rules_parse__burn__stands_for_its_series),
+        cmocka_unit_test(rules_parse__by_system__is_known_of_steps),
         cmocka_unit_test(rules_parse__burn_that_can_never_fire__is_a_note),
         cmocka_unit_test(rules_parse__faults__are_told_with_their_lines),
         cmocka_unit_test(rules_parse__faults_of_several_rules__are_told_at_once),
