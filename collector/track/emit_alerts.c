@@ -6,6 +6,7 @@
 
 #include "core/err.h"
 #include "track/emit.h"
+#include "track/failures.h"
 
 /* Time to drain that is said of what does not drain: a week. */
 #define DRAIN_MAX_S INT64_C(604800)
@@ -24,21 +25,28 @@ static const char *const intake_metrics[TW_TRACK_INTAKE_COUNT] = {
 
 /* --- steps ------------------------------------------------------------------------------------ */
 
-static int emit_failures(struct tw_emission *self, const char *workflow, struct tw_step_stats *step)
+/* The first label of the title is the cause. */
+static int emit_causes(struct tw_emission *self, struct tw_cause_gauges *gauges,
+                       struct tw_series_title *title)
 {
     int rc = TW_OK;
-    for (unsigned left = step->failures_changed; left != 0 && rc == TW_OK; left &= left - 1) {
+    for (unsigned left = gauges->changed; left != 0 && rc == TW_OK; left &= left - 1) {
         int cause = __builtin_ctz(left);
-        const struct tw_series_title title = {
-            .kind = TW_SERIES_SUM,
-            .divisor = 1,
-            .metric = "failures",
-            .name = {"cause", "step", "workflow"},
-            .value = {tw_cause_name((enum tw_cause)cause), step->name, workflow}};
-        rc = tw_emit_sum(self, &step->failures[cause], &title);
+        title->value[0] = tw_cause_name((enum tw_cause)cause);
+        rc = tw_emit_sum(self, &gauges->sums[cause], title);
     }
-    step->failures_changed = 0;
+    gauges->changed = 0;
     return rc;
+}
+
+static int emit_failures(struct tw_emission *self, const char *workflow, struct tw_step_stats *step)
+{
+    struct tw_series_title title = {.kind = TW_SERIES_SUM,
+                                    .divisor = 1,
+                                    .metric = "failures",
+                                    .name = {"cause", "step", "workflow"},
+                                    .value = {NULL, step->name, workflow}};
+    return emit_causes(self, &step->failures, &title);
 }
 
 static int64_t drain_of(const struct tw_step_stats *step)
@@ -163,10 +171,48 @@ static int64_t silence_of(const struct tw_tracker *self, uint32_t system)
     return self->now_ns - since_ns;
 }
 
+/* What failed in a system, and what is tried again there. */
+static int emit_system_causes(struct tw_emission *self, uint32_t system)
+{
+    struct tw_tracker *tracker = self->tracker;
+    struct tw_series_title title = {.kind = TW_SERIES_SUM,
+                                    .divisor = 1,
+                                    .metric = "system_failures",
+                                    .name = {"cause", "system"},
+                                    .value = {NULL, tw_words_text(&tracker->systems, system)}};
+    int rc = emit_causes(self, &tracker->system_failures[system], &title);
+    title.metric = "system_retries";
+    return rc == TW_OK ? emit_causes(self, &tracker->system_retries[system], &title) : rc;
+}
+
+/* The worst verdict of the steps of each system. */
+static int emit_system_verdicts(struct tw_emission *self)
+{
+    struct tw_tracker *tracker = self->tracker;
+    int64_t worst[TW_WATERMARK_SYSTEMS] = {0};
+    int rc = TW_OK;
+    for (size_t i = 0; i < tracker->stats_count; i++) {
+        for (size_t k = 0; k < tracker->stats[i].step_count; k++) {
+            const struct tw_step_stats *step = &tracker->stats[i].steps[k];
+            int64_t verdict = verdict_of(step, tracker->now_ns);
+            worst[step->system] = verdict > worst[step->system] ? verdict : worst[step->system];
+        }
+    }
+    for (uint32_t i = 1; i <= tracker->systems.count && rc == TW_OK; i++) {
+        const struct tw_series_title title = {.kind = TW_SERIES_LAST,
+                                              .divisor = 1,
+                                              .metric = "system_verdict",
+                                              .name = {"system"},
+                                              .value = {tw_words_text(&tracker->systems, i)}};
+        rc = tw_emit_sparse(self, &tracker->verdict_last[i], &title, worst[i]);
+    }
+    return rc;
+}
+
 static int emit_systems(struct tw_emission *self)
 {
     struct tw_tracker *tracker = self->tracker;
-    int rc = TW_OK;
+    int rc = self->last_value < 0 ? TW_OK : emit_system_verdicts(self);
     for (uint32_t i = 1; i <= tracker->systems.count && rc == TW_OK; i++) {
         struct tw_series_title title = {.kind = TW_SERIES_SUM,
                                         .divisor = 1,
@@ -176,6 +222,7 @@ static int emit_systems(struct tw_emission *self)
         rc = tw_emit_sum(self, &tracker->events_sum[i], &title);
         title.metric = "sequence_missing";
         rc = rc == TW_OK ? tw_emit_sum(self, &tracker->missing_sum[i], &title) : rc;
+        rc = rc == TW_OK ? emit_system_causes(self, i) : rc;
         if (rc == TW_OK && tracker->system_seen_ns[i] != 0) {
             title.kind = TW_SERIES_LAST;
             title.divisor = TW_NS_PER_S;
@@ -232,13 +279,17 @@ static int emit_intake(struct tw_emission *self)
 
 size_t tw_emit_alerts_room(const struct tw_tracker *self)
 {
-    size_t room = TW_TRACK_INTAKE_COUNT + (size_t)TW_WATERMARK_SYSTEMS * 3 + 1 + self->heard_count +
+    size_t room = TW_TRACK_INTAKE_COUNT + (size_t)TW_WATERMARK_SYSTEMS * 4 + 1 + self->heard_count +
                   self->objective_count * TW_OBJECTIVE_RULES;
+    for (size_t i = 0; i < TW_WATERMARK_SYSTEMS; i++) {
+        room += (size_t)__builtin_popcount(self->system_failures[i].changed) +
+                (size_t)__builtin_popcount(self->system_retries[i].changed);
+    }
     for (size_t i = 0; i < self->stats_count; i++) {
         const struct tw_flow_stats *stats = &self->stats[i];
         room += 1;
         for (size_t k = 0; k < stats->step_count; k++) {
-            room += 2 + (size_t)__builtin_popcount(stats->steps[k].failures_changed);
+            room += 2 + (size_t)__builtin_popcount(stats->steps[k].failures.changed);
         }
     }
     return room;
@@ -262,6 +313,14 @@ static void say_once(struct tw_gauge *gauge)
     gauge->value = -1; /* no value: the next one is news */
 }
 
+static void forget_causes(struct tw_cause_gauges *gauges)
+{
+    gauges->changed = 0;
+    for (size_t cause = 0; cause < TW_CAUSE_COUNT; cause++) {
+        gauges->sums[cause].value = 0;
+    }
+}
+
 void tw_emit_alerts_settle(struct tw_tracker *self)
 {
     bool has_past = self->now_ns != 0;
@@ -270,10 +329,7 @@ void tw_emit_alerts_settle(struct tw_tracker *self)
         stats->duplicate_sum.value = 0;
         for (size_t k = 0; k < stats->step_count; k++) {
             struct tw_step_stats *step = &stats->steps[k];
-            step->failures_changed = 0;
-            for (size_t cause = 0; cause < TW_CAUSE_COUNT; cause++) {
-                step->failures[cause].value = 0;
-            }
+            forget_causes(&step->failures);
             if (has_past) {
                 say_once(&step->drain_last);
                 say_once(&step->verdict_last);
@@ -283,6 +339,11 @@ void tw_emit_alerts_settle(struct tw_tracker *self)
     for (size_t i = 0; i < TW_WATERMARK_SYSTEMS; i++) {
         self->events_sum[i].value = 0;
         self->missing_sum[i].value = 0;
+        forget_causes(&self->system_failures[i]);
+        forget_causes(&self->system_retries[i]);
+        if (has_past) {
+            say_once(&self->verdict_last[i]);
+        }
     }
     for (size_t i = 0; i < self->objective_count && has_past; i++) {
         for (size_t k = 0; k < TW_OBJECTIVE_RULES; k++) {

@@ -4,6 +4,28 @@
 
 #include "core/err.h"
 
+void tw_cause_gauges_init(struct tw_cause_gauges *self)
+{
+    *self = (struct tw_cause_gauges){.changed = 0};
+    for (size_t i = 0; i < TW_CAUSE_COUNT; i++) {
+        self->sums[i].series = TW_TRACK_NONE;
+    }
+}
+
+void tw_failures_retry(struct tw_tracker *self, const struct tw_seen *seen)
+{
+    const struct tw_match_entry *entries = NULL;
+    size_t count =
+        seen->cause == TW_CAUSE_NONE ? 0 : tw_matcher_entries(self->matcher, seen->match, &entries);
+    for (size_t i = 0; i < count; i++) {
+        if (entries[i].role == TW_FACT_RETRYING) {
+            uint16_t system = self->flows[entries[i].version].steps[entries[i].step].system;
+            tw_cause_gauges_add(&self->system_retries[system], seen->cause, 1);
+            return; /* the event, not the workflows it is of */
+        }
+    }
+}
+
 void tw_failures_set(struct tw_open_run *run, size_t step, uint16_t causes)
 {
     TW_ASSERT(step < (size_t)run->counted_room * 4);
@@ -28,9 +50,10 @@ int tw_failures_settle(struct tw_tracker *self, uint32_t id, size_t step,
     struct tw_step_stats *stats = &self->stats[flow->stats].steps[flow->steps[step].stats];
     tw_failures_set(run, step, causes);
     for (unsigned changed = causes ^ before; changed != 0; changed &= changed - 1) {
-        int cause = __builtin_ctz(changed);
-        stats->failures[cause].value += (causes >> cause & 1) != 0 ? 1 : -1;
-        stats->failures_changed |= (uint16_t)(1U << cause);
+        unsigned cause = (unsigned)__builtin_ctz(changed);
+        int64_t more = (causes >> cause & 1) != 0 ? 1 : -1;
+        tw_cause_gauges_add(&stats->failures, cause, more);
+        tw_cause_gauges_add(&self->system_failures[stats->system], cause, more);
     }
     return TW_OK;
 }

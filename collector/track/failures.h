@@ -33,6 +33,15 @@ static inline uint8_t tw_failures_room(size_t steps)
     return (uint8_t)((steps + 3) / 4);
 }
 
+void tw_cause_gauges_init(struct tw_cause_gauges *self);
+static inline void tw_cause_gauges_add(struct tw_cause_gauges *self, unsigned cause, int64_t more)
+{
+    self->sums[cause].value += more;
+    self->changed |= (uint16_t)(1U << cause);
+}
+
+/* An event that says that a step is tried again. */
+void tw_failures_retry(struct tw_tracker *self, const struct tw_seen *seen);
 /* Write the set down; there is room for it. */
 void tw_failures_set(struct tw_open_run *run, size_t step, uint16_t causes);
 /* Count the difference. The run may have moved. TW_OK, TW_ENOMEM. */

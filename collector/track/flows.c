@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "core/err.h"
-#include "track/internal.h"
+#include "track/failures.h"
 
 /* --- what is counted by name ------------------------------------------------------------------ */
 
@@ -24,9 +24,7 @@ static void step_stats_init(struct tw_step_stats *step)
     for (size_t i = 0; i < sizeof gauges / sizeof gauges[0]; i++) {
         gauge_init(gauges[i]);
     }
-    for (size_t i = 0; i < TW_CAUSE_COUNT; i++) {
-        gauge_init(&step->failures[i]);
-    }
+    tw_cause_gauges_init(&step->failures);
     for (size_t i = 0; i < TW_TRACK_LAG_MINUTES; i++) {
         tw_sketch_init(&step->minutes[i]);
     }

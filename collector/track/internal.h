@@ -26,6 +26,7 @@
 #include "track/budget.h"
 #include "track/graph.h"
 #include "track/match.h"
+#include "track/places.h"
 #include "track/queue.h"
 #include "track/run.h"
 #include "track/sequence.h"
@@ -88,34 +89,6 @@ size_t tw_words_bytes(const struct tw_words *self);
 int tw_words_encode(const struct tw_words *self, struct tw_buf *buf);
 int tw_words_decode(struct tw_words *self, struct tw_cursor *cursor);
 
-/* --- places ----------------------------------------------------------------------------------- */
-
-/* What an event says of where it was, in words; 0: nothing. */
-struct tw_place {
-    uint16_t store;
-    uint16_t region;
-};
-/* Places and their numbers, 1 to count; 0 is none. */
-struct tw_places {
-    struct tw_place *items; /* owned, by number - 1 */
-    uint32_t *slots;
-    uint32_t count;
-    uint32_t capacity;
-    uint32_t slot_count; /* power of two */
-    uint64_t refused;    /* times that there was no room for a new one */
-};
-void tw_places_fini(struct tw_places *self);
-/* The number of a place, given to it if it is new. Without room: that of the store alone, or 0.
- * TW_OK, TW_ENOMEM. */
-int tw_places_add(struct tw_places *self, struct tw_place place, uint32_t *ret_number);
-/* Nothing for 0, and for a number that there is not. */
-struct tw_place tw_places_at(const struct tw_places *self, uint32_t number);
-size_t tw_places_bytes(const struct tw_places *self);
-int tw_places_encode(const struct tw_places *self, struct tw_buf *buf);
-/* `stores`, `regions`: the highest words there are. */
-int tw_places_decode(struct tw_places *self, struct tw_cursor *cursor, uint32_t stores,
-                     uint32_t regions);
-
 /* --- series ----------------------------------------------------------------------------------- */
 
 /* A series of this process: its name is announced before its first point of a partition. */
@@ -123,6 +96,11 @@ struct tw_gauge {
     uint32_t series; /* number; TW_TRACK_NONE: not used yet */
     int64_t value;   /* SUM: since the last emit; LAST: of the last point */
     bool is_known;   /* LAST: a point was given */
+};
+/* A count for each cause. */
+struct tw_cause_gauges {
+    struct tw_gauge sums[TW_CAUSE_COUNT];
+    uint16_t changed; /* set of causes */
 };
 struct tw_series_info {
     enum tw_series_kind kind;
@@ -172,8 +150,7 @@ struct tw_step_stats {
     /* what alert rules look at (emit_alerts.c) */
     enum tw_lag_verdict verdict; /* of the last look, 0 for a start */
     int64_t verdict_ns;          /* when that was */
-    struct tw_gauge failures[TW_CAUSE_COUNT];
-    uint16_t failures_changed; /* set of causes */
+    struct tw_cause_gauges failures;
     struct tw_gauge drain_last;
     struct tw_gauge verdict_last;
 };
@@ -556,6 +533,9 @@ struct tw_tracker {
     struct tw_gauge silent_last[TW_WATERMARK_SYSTEMS];
     struct tw_gauge events_sum[TW_WATERMARK_SYSTEMS];
     struct tw_gauge missing_sum[TW_WATERMARK_SYSTEMS];
+    struct tw_gauge verdict_last[TW_WATERMARK_SYSTEMS];
+    struct tw_cause_gauges system_failures[TW_WATERMARK_SYSTEMS];
+    struct tw_cause_gauges system_retries[TW_WATERMARK_SYSTEMS];
     struct tw_gauge stores_silent_last;
     struct tw_gauge intake_sums[TW_TRACK_INTAKE_COUNT];
     uint64_t evicted;

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "core/err.h"
-#include "track/internal.h"
+#include "track/failures.h"
 
 /* Objects that are asked ahead for; events with more of them are rare. */
 #define CARRIED_AHEAD 4
@@ -121,6 +121,9 @@ int tw_tracker_open_state(struct tw_tracker *self)
         self->silent_last[i].series = TW_TRACK_NONE;
         self->events_sum[i].series = TW_TRACK_NONE;
         self->missing_sum[i].series = TW_TRACK_NONE;
+        self->verdict_last[i].series = TW_TRACK_NONE;
+        tw_cause_gauges_init(&self->system_failures[i]);
+        tw_cause_gauges_init(&self->system_retries[i]);
     }
     self->stores_silent_last.series = TW_TRACK_NONE;
     for (size_t i = 0; i < TW_TRACK_INTAKE_COUNT; i++) {
@@ -559,6 +562,9 @@ static int follow(struct tw_tracker *self, const struct tw_record *record,
 {
     struct tw_seen seen;
     int rc = see(self, record, note, &seen);
+    if (rc == TW_OK) {
+        tw_failures_retry(self, &seen);
+    }
     if (rc == TW_OK && note->sequence != 0) {
         rc = tw_contribute_sequence(self, &seen, note->system, note->sequence);
     }
