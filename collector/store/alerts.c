@@ -37,9 +37,9 @@ static const char *const statements[TW_ALERTS_STATEMENTS] = {
     [TW_ALERTS_STMT_CHANGED] = "UPDATE meta SET alerts = alerts + 1",
     [TW_ALERTS_STMT_FIND] = "SELECT id, origin, state, is_nodata, is_flapping FROM alert"
                             " WHERE fingerprint = ?1 AND ended IS NULL",
-    [TW_ALERTS_STMT_INSERT] =
-        "INSERT INTO alert(" TW_ALERT_COLUMNS ") VALUES(NULL, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11,"
-        " ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, NULL, ?21, ?22, ?23)",
+    [TW_ALERTS_STMT_INSERT] = "INSERT INTO alert(" TW_ALERT_COLUMNS
+                              ") VALUES(NULL, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11,"
+                              " ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, NULL, ?21, ?22, ?23)",
     [TW_ALERTS_STMT_UPDATE] = "UPDATE alert SET (" PUT_COLUMNS ", updated) = (" PUT_VALUES ", ?21)"
                               " WHERE id = ?1 AND (" PUT_COLUMNS ") IS NOT (" PUT_VALUES ")",
     [TW_ALERTS_STMT_RESOLVE] =
