@@ -209,6 +209,7 @@ export function card(context, group, { isLarge, hasPlot }) {
   return html`<li
     class="alarm-card ${severityState(group.severity)} ${isLarge ? "large" : ""} ${isQuiet ? "quiet" : ""}"
     data-group=${group.key}
+    tabindex="-1"
   >
     <div class="alarm-words">
       <p class="alarm-marks">
@@ -241,7 +242,7 @@ export function card(context, group, { isLarge, hasPlot }) {
 export function line(context, group) {
   const [first] = group.alerts;
   const path = group.count === 1 && first ? alertPath(first) : allOf(group);
-  return html`<li class="alarm-line" data-group=${group.key}>
+  return html`<li class="alarm-line" data-group=${group.key} tabindex="-1">
     <span class="alarm-marks">${severityMark(group.severity)}${stateMark(group.state)}</span>
     <span class="grow"
       >${link(path, (group.count > 1 ? count(group.count) + " × " : "") + group.title, "row-link")}

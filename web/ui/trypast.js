@@ -9,14 +9,16 @@ import { time } from "./parts.js";
 import { table } from "./table.js";
 import { clockText, dayText, duration, secondsBetween } from "./time.js";
 
-const WIDTH = 1000;
-const HEIGHT = 300;
-const LEFT = 76;
+const WIDE = [1000, 300];
+const NARROW = [400, 240]; // on a phone: a picture that is made smaller has words that nobody can read
+const PHONE_PX = 700; // as in the style sheet
+const LEFT = 66;
 const RIGHT = 14;
 const TOP = 14;
 const BOTTOM = 30;
 const LINES_MAX = 12; // drawn; all have fired or not in the table
 const TICKS = 5;
+const HOURS = [1, 2, 4, 6, 12, 24, 48, 120, 240, 480]; // between words of the time axis
 const HUES = 8;
 const MANY = 200; // spans that are drawn; narrower ones would be one
 
@@ -53,10 +55,9 @@ function scaleOf(result, lines) {
   return { low: ticks[0], high: ticks.at(-1), ticks };
 }
 
-function timeTicks(from, to) {
-  const span = (to - from) / 1000;
-  const step =
-    1000 * Math.max(3600, span <= 2 * 86400 ? 4 * 3600 : span <= 8 * 86400 ? 86400 : 5 * 86400);
+function timeTicks(from, to, most) {
+  const span = to - from;
+  const step = HOURS.map((hours) => 3600000 * hours).find((ms) => span / ms <= most) || span;
   const first = new Date(from);
   first.setMinutes(0, 0, 0);
   if (step >= 86400000) first.setHours(0);
@@ -86,37 +87,39 @@ function pathOf(points) {
 }
 
 function picture(result) {
+  const isNarrow = window.innerWidth <= PHONE_PX;
+  const [width, height] = isNarrow ? NARROW : WIDE;
   const { t, series } = result.series;
   const lines = series.slice(0, LINES_MAX);
   const from = Date.parse(result.since);
   const to = Date.parse(result.until);
   const scale = scaleOf(result, lines);
   const x = (at) =>
-    LEFT + ((WIDTH - LEFT - RIGHT) * Math.max(0, Math.min(to - from, at - from))) / (to - from);
+    LEFT + ((width - LEFT - RIGHT) * Math.max(0, Math.min(to - from, at - from))) / (to - from);
   const y = (value) =>
-    HEIGHT - BOTTOM - ((HEIGHT - TOP - BOTTOM) * (value - scale.low)) / (scale.high - scale.low);
+    height - BOTTOM - ((height - TOP - BOTTOM) * (value - scale.low)) / (scale.high - scale.low);
   const band = (a, b, className) => {
     const begin = x(Date.parse(a));
-    const width = Math.max(1.5, (b ? x(Date.parse(b)) : x(to)) - begin);
-    return svg`<rect class=${className} x=${begin} y=${TOP} width=${width} height=${HEIGHT - TOP - BOTTOM} />`;
+    const wide = Math.max(1.5, (b ? x(Date.parse(b)) : x(to)) - begin);
+    return svg`<rect class=${className} x=${begin} y=${TOP} width=${wide} height=${height - TOP - BOTTOM} />`;
   };
   const at = t.map((text) => x(Date.parse(text)));
   const words =
     "The value against the threshold; it would have fired " + plural(result.fired, "time");
-  return html`<svg class="tried" viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label=${words}>
+  return html`<svg class="tried" viewBox="0 0 ${width} ${height}" role="img" aria-label=${words}>
     ${result.spans.slice(0, MANY).map((one) => svg`${one.pending ? band(one.pending, one.firing || one.resolved, "pending") : nothing}${one.firing ? band(one.firing, one.resolved, "firing") : nothing}`)}
     ${scale.ticks.map(
       (tick) =>
-        svg`<path class="grid" d="M${LEFT} ${y(tick)}H${WIDTH - RIGHT}" /><text x=${LEFT - 8} y=${y(tick) + 4} text-anchor="end">${valueText(tick, result.unit).replace(/ 0 [sm]$/, "")}</text>`,
+        svg`<path class="grid" d="M${LEFT} ${y(tick)}H${width - RIGHT}" /><text x=${LEFT - 8} y=${y(tick) + 4} text-anchor="end">${tick === 0 ? "0" : valueText(tick, result.unit).replace(/ 0 [sm]$/, "")}</text>`,
     )}
-    ${timeTicks(from, to).map(
+    ${timeTicks(from, to, isNarrow ? 3 : 8).map(
       ([tick, text]) =>
-        svg`<path class="grid" d="M${x(tick)} ${TOP}V${HEIGHT - BOTTOM}" /><text x=${x(tick)} y=${HEIGHT - 10} text-anchor="middle">${text}</text>`,
+        svg`<path class="grid" d="M${x(tick)} ${TOP}V${height - BOTTOM}" /><text x=${x(tick)} y=${height - 10} text-anchor="middle">${text}</text>`,
     )}
     ${lines.map((one, n) => svg`<path class="line hue${n % HUES}" d=${pathOf(one.v.map((value, i) => [at[i], typeof value === "number" ? y(value) : null]))} />`)}
     ${
       typeof result.threshold === "number"
-        ? svg`<path class="limit" d="M${LEFT} ${y(result.threshold)}H${WIDTH - RIGHT}" /><text class="limit-text" x=${WIDTH - RIGHT - 4} y=${y(result.threshold) - 6} text-anchor="end">${(result.comparison === "below" ? "below " : "above ") + valueText(result.threshold, result.unit)}</text>`
+        ? svg`<path class="limit" d="M${LEFT} ${y(result.threshold)}H${width - RIGHT}" /><text class="limit-text" x=${width - RIGHT - 4} y=${y(result.threshold) - 6} text-anchor="end">${(result.comparison === "below" ? "below " : "above ") + valueText(result.threshold, result.unit)}</text>`
         : nothing
     }
   </svg>`;

@@ -7,6 +7,7 @@ import { noticeState } from "../alertnotices.js";
 import { alertPages } from "../alertpages.js";
 import {
   alertLinks,
+  alertPath,
   flags,
   labelList,
   limitText,
@@ -89,6 +90,28 @@ function notices(alert) {
             )}
           </ol>`
     }
+    ${(alert.receivers || []).length ? html`<p class="dim">Its routes lead to ${alert.receivers.join(", ")}.</p>` : nothing}
+  </section>`;
+}
+
+// It has fired before: each time is an episode of its own.
+function episodes(alert) {
+  const others = (alert.episodes || []).filter((one) => one.id !== alert.id);
+  if (others.length === 0) return nothing;
+  return html`<section class="panel" aria-label="At other times">
+    <h2>At other times</h2>
+    <ol class="timeline-list">
+      ${others.map(
+        (one) =>
+          html`<li>
+            <span>${link(alertPath(alert) + "?id=" + one.id, time(one.fired || one.since))}</span>
+            <span>${stateMark(one.state)}</span>
+            <span class="grow"
+              >${one.ended ? "lasted " + duration(secondsBetween(one.fired || one.since, one.ended)) : nothing}</span
+            >
+          </li>`,
+      )}
+    </ol>
   </section>`;
 }
 
@@ -167,8 +190,13 @@ function because(alert) {
         ${link("/alerts/" + encodeURIComponent(one), "another alert")}.
       </p>`,
     );
-  if ((alert.silenced_by || []).length)
-    parts.push(html`<p>Told to nobody: ${link("/silences", "a silence")} covers it.</p>`);
+  for (const one of alert.silences || [])
+    parts.push(
+      html`<p>
+        Told to nobody until ${time(one.ends)}: ${link("/silences", "silenced")} by
+        <b>${one.created_by}</b>, “${one.comment}”
+      </p>`,
+    );
   if ((alert.muted_by || []).length)
     parts.push(html`<p>Told to nobody at this time: ${alert.muted_by.join(", ")}.</p>`);
   if (alert.acknowledged)
@@ -247,6 +275,7 @@ export const page = {
       <div class="alert-columns">
         <div>
           ${head(context, alert)} ${picture(context, alert)} ${timeline(alert)} ${notices(alert)}
+          ${episodes(alert)}
           <section class="panel" aria-label="Labels">
             <h2>Labels</h2>
             <p>${labelList(Object.entries(alert.labels || {}))}</p>

@@ -27,6 +27,11 @@ const LARGE = 2; // groups that are drawn large
 const PLOTS = 10; // groups that have a plot
 const CARDS = 40; // beyond them: a line a group
 const FILTERS = ["severity", "workflow", "owner", "shown"];
+const SINCE = [
+  ["-1d", "a day ago"],
+  ["-7d", "a week ago"],
+  ["-30d", "a month ago"],
+];
 const SHOWN = {
   unanswered: "not acknowledged",
   acknowledged: "acknowledged",
@@ -87,7 +92,7 @@ function filters(context, groups) {
   const isList = context.params.get("view") === "list";
   return html`<div class="panel-head alarm-filters" role="search" aria-label="Which alerts">
     ${choice(context, "severity", "Severity", SEVERITY_WORDS.map(same), "every")}
-    ${isList ? choice(context, "state", "State", STATE_WORDS.map(same), "open") : nothing}
+    ${isList ? html`${choice(context, "state", "State", STATE_WORDS.map(same), "open")} ${choice(context, "since", "Since", SINCE, "ever")}` : nothing}
     ${choice(
       context,
       "workflow",
@@ -125,7 +130,7 @@ function filters(context, groups) {
       class="chip"
       id="as-list"
       aria-pressed=${isList ? "true" : "false"}
-      @click=${() => context.put({ view: isList ? "" : "list", rule: "", state: "" })}
+      @click=${() => context.put({ view: isList ? "" : "list", rule: "", state: "", store: "", since: "" })}
     >
       One a line
     </button>
@@ -348,7 +353,8 @@ function listed({ list }, context) {
 function askList(context) {
   const { params, signal } = context;
   const filter = { limit: limitOf(context, "alerts", 200, 1000) };
-  for (const name of ["severity", "workflow", "rule", "state"]) filter[name] = params.get(name);
+  for (const name of ["severity", "workflow", "rule", "state", "store", "since"])
+    filter[name] = params.get(name);
   return get("/alerts", filter, signal);
 }
 

@@ -29,8 +29,10 @@ summary: "{{step}} of {{workflow}}: the oldest waits {{value}}"
 // One question at a time; the newest counts.
 async function tryIt(context, rule, since) {
   const { state } = context;
-  const number = (state.number || 0) + 1;
   const isEdited = state.yaml !== undefined && state.yaml !== rule.text;
+  if (state.isTrying && state.since === since && state.tried === state.yaml) return;
+  const number = (state.number || 0) + 1;
+  state.tried = state.yaml;
   Object.assign(state, { number, since, isTrying: true, fault: null });
   context.update();
   try {
