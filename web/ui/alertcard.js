@@ -191,7 +191,9 @@ function picture(context, group, isLarge) {
   const [first] = group.alerts;
   const panel = first && panelOf(first);
   if (!panel) return nothing;
-  return plot(context, "alert-" + group.key, {
+  // A range that is chosen in it is looked at on the page of the alert.
+  const zoom = (range) => context.go(alertPath(first) + "?" + new URLSearchParams(range));
+  return plot({ ...context, put: zoom }, "alert-" + group.key, {
     ...panel,
     alt: "Value and threshold of " + group.title,
     width: isLarge ? 900 : 700,

@@ -169,7 +169,7 @@ const expiredColumns = (context) => [
   },
   {
     name: "again",
-    title: "",
+    title: "Again",
     value: () => null,
     text: () => "",
     cell: (one) =>
