@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "alert/watcher.h"
 #include "core/chan.h"
 #include "core/err.h"
 #include "core/log.h"
@@ -49,6 +50,8 @@ struct app {
     struct tw_clerk *clerk;
     struct tw_follower *follower;
     struct tw_sender *sender;
+    struct tw_watcher *watcher;
+    tw_wall_t began; /* before anything was read */
     struct tw_web *web;
     struct tw_cfg *reloaded;    /* of the last SIGHUP: where rules come from; NULL: none yet */
     struct stat operators_seen; /* their rules as looked at last; to begin with: not there */
@@ -234,6 +237,42 @@ static int stop_sender(struct app *self)
     return tw_sender_destroy(&self->sender);
 }
 
+/* What the thread `alert` is told of a set; `heartbeats` has room for all. */
+static struct tw_watch_set watch_set(const struct tw_rules *rules,
+                                     const struct tw_workflows *workflows,
+                                     const struct tw_notify *notify,
+                                     struct tw_watch_heartbeat heartbeats[TW_WATCH_HEARTBEATS_MAX])
+{
+    for (size_t i = 0; i < notify->heartbeat_count; i++) {
+        const struct tw_notify_heartbeat *from = &notify->heartbeats[i];
+        heartbeats[i] = (struct tw_watch_heartbeat){.name = from->name,
+                                                    .every_s = from->every_s,
+                                                    .grace_s = from->grace_s,
+                                                    .severity = from->severity,
+                                                    .owner = from->owner};
+    }
+    return (struct tw_watch_set){.rules = rules,
+                                 .workflows = workflows,
+                                 .heartbeats = heartbeats,
+                                 .heartbeat_count = notify->heartbeat_count};
+}
+_Static_assert(TW_NOTIFY_HEARTBEATS_MAX == TW_WATCH_HEARTBEATS_MAX, "all fit");
+
+static int start_watcher(struct app *self, struct tw_diag *diag)
+{
+    const struct tw_app_options *options = self->options;
+    struct tw_watch_heartbeat heartbeats[TW_WATCH_HEARTBEATS_MAX];
+    const struct tw_watch_set set =
+        watch_set(options->rules, options->workflows, options->notify, heartbeats);
+    int rc = tw_watcher_new(options->cfg, options->clock, self->began, &set, &self->watcher);
+    return rc == TW_OK ? rc : tw_diag_set(diag, rc, "it cannot start: %s", tw_err_text(rc));
+}
+
+static int stop_watcher(struct app *self)
+{
+    return tw_watcher_destroy(&self->watcher);
+}
+
 static int start_web(struct app *self, struct tw_diag *diag)
 {
     int rc = tw_web_new(self->options->cfg, self->options->workflows, self->options->clock,
@@ -270,6 +309,7 @@ static const struct part parts[] = {
     {"clerk", false, true, start_clerk, stop_clerk, NULL},
     {"desk", false, true, start_follower, stop_follower, NULL},
     {"replay", false, true, start_sender, stop_sender, NULL},
+    {"alert", false, true, start_watcher, stop_watcher, NULL},
     {"web", true, true, start_web, stop_web, NULL},
 };
 #define PART_COUNT (sizeof(parts) / sizeof(parts[0]))
@@ -519,9 +559,18 @@ static bool load_sets(struct app *self, const struct tw_cfg *cfg, struct sets *s
 /* Alert rules, and who is told, are in force from now on. */
 static void put_alerts(struct app *self, const struct sets *sets)
 {
+    if (self->options->has_collector) {
+        struct tw_watch_heartbeat heartbeats[TW_WATCH_HEARTBEATS_MAX];
+        const struct tw_watch_set set =
+            watch_set(sets->rules, sets->workflows, sets->notify, heartbeats);
+        int rc = tw_watcher_set(self->watcher, &set);
+        if (rc != TW_OK) {
+            refuse_reload(self, "alert rules", tw_err_text(rc));
+            return;
+        }
+    }
     tw_log(TW_LOG_ALERT_RULES_IN_FORCE_EVENT, TW_F_INT("rules", sets->rules->count),
            TW_F_INT("receivers", sets->notify->receiver_count));
-    (void)self;
 }
 
 /* SIGHUP: the files must be without faults; then the workflows and rules are those of today and the
@@ -599,7 +648,7 @@ static void raise_file_limit(void)
 
 int tw_app_run(const struct tw_app_options *options)
 {
-    struct app self = {.options = options};
+    struct app self = {.options = options, .began = options->clock->wall(options->clock)};
     sigset_t signals;
     size_t started = 0;
     bool is_asked = false;

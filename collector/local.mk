@@ -51,6 +51,7 @@ collector_libstore_a_SOURCES = \
     collector/store/part.c collector/store/part.h \
     collector/store/payload.c \
     collector/store/plan.c collector/store/plan.h collector/store/plan_internal.h \
+    collector/store/points.c collector/store/points.h \
     collector/store/plan_set.c collector/store/plan_sum.c collector/store/plan_verdict.c \
     collector/store/reader.c collector/store/reader.h collector/store/reader_internal.h \
     collector/store/reader_archive.c \
@@ -311,6 +312,13 @@ collector_libreplay_a_SOURCES += collector/replay/socket.c collector/replay/sock
 # Judging series: rules, states, what matched in the past. One line a module, so that lists merge.
 noinst_LIBRARIES += collector/libalert.a
 collector_libalert_a_SOURCES = collector/alert/labels.c collector/alert/labels.h
+collector_libalert_a_SOURCES += collector/alert/feed.c collector/alert/feed.h
+collector_libalert_a_SOURCES += collector/alert/rows.c collector/alert/rows.h
+collector_libalert_a_SOURCES += collector/alert/watch.c collector/alert/watch.h
+collector_libalert_a_SOURCES += collector/alert/watch_internal.h
+collector_libalert_a_SOURCES += collector/alert/watch_own.c collector/alert/watch_posted.c
+collector_libalert_a_SOURCES += collector/alert/watch_rows.c
+collector_libalert_a_SOURCES += collector/alert/watcher.c collector/alert/watcher.h
 collector_libalert_a_SOURCES += collector/alert/hours.c collector/alert/hours.h
 collector_libalert_a_SOURCES += collector/alert/hours_parse.c collector/alert/hours_parse.h
 collector_libalert_a_SOURCES += collector/alert/matcher.c collector/alert/matcher.h

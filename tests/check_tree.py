@@ -43,7 +43,8 @@ MAY_INCLUDE = {
     # Judges series; what opens and closes is rows of the desk.
     "collector/alert/": ["core/", "config/", "track/calendar.h", "track/metrics.h",
                          "track/burn.h", "track/track.h", "workflow/workflow.h", "store/tracks.h",
-                         "store/reader.h", "store/alerts.h", "alert/"],
+                         "store/reader.h", "store/alerts.h", "store/points.h", "store/retain.h",
+                         "alert/"],
     # Tells people: routes, groups, the outbox, receivers.
     "collector/notify/": ["core/", "config/", "track/calendar.h", "workflow/workflow.h",
                           "alert/labels.h", "alert/matcher.h", "alert/hours.h",

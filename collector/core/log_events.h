@@ -50,7 +50,10 @@
     X(AGENT_ONLINE, INFO, "agent_online", "a replay agent said hello")                             \
     X(AGENT_OFFLINE, WARN, "agent_offline", "a replay agent is silent, or another has its place")  \
     X(REPLAY_STOPPED, WARN, "replay_stopped", "a replay stopped by itself: too much of it failed") \
-    X(REPLAY_DONE, INFO, "replay_done", "nothing of a replay is waiting or sent any more")
+    X(REPLAY_DONE, INFO, "replay_done", "nothing of a replay is waiting or sent any more")         \
+    X(ALERTS_STOPPED, ERROR, "alerts_stopped",                                                     \
+      "alert rules cannot be judged or written; it is tried again")                                \
+    X(ALERTS_GO_ON, INFO, "alerts_go_on", "alert rules are judged and written again")
 
 enum tw_log_event {
 #define TW_LOG_ENUM(name, level, text, help) TW_LOG_##name##_EVENT,

@@ -48,6 +48,7 @@ static const char *const statements[TW_ALERTS_STATEMENTS] = {
     [TW_ALERTS_STMT_DROP] = "DELETE FROM alert WHERE id = ?1",
     [TW_ALERTS_STMT_EVENT] =
         "INSERT INTO alert_event(alert, at, what, value, detail) VALUES(?1, ?2, ?3, ?4, ?5)",
+    [TW_ALERTS_STMT_HAS_PASSED] = "SELECT count(*) " PASSED,
     [TW_ALERTS_STMT_PASSED_EVENTS] =
         "INSERT INTO alert_event(alert, at, what, detail) SELECT id, ends, 2,"
         " CAST('nobody said that it goes on' AS BLOB) " PASSED " ORDER BY id",
@@ -86,10 +87,11 @@ static const char *const statements[TW_ALERTS_STATEMENTS] = {
     [TW_ALERTS_STMT_PUSHED] = "SELECT id, at, labels, annotations, starts, ends, generator"
                               " FROM alert_push ORDER BY id LIMIT ?1",
     [TW_ALERTS_STMT_TAKEN] = "DELETE FROM alert_push WHERE id <= ?1",
-    [TW_ALERTS_STMT_HEARTBEATS] = "SELECT name, last, every_s, state FROM heartbeat"
+    [TW_ALERTS_STMT_HEARTBEATS] = "SELECT name, last, every_s, state, last > known"
+                                  " FROM heartbeat"
                                   " ORDER BY name LIMIT ?1",
     [TW_ALERTS_STMT_PUT_HEARTBEAT] =
-        "INSERT INTO heartbeat(name, last, every_s, state) VALUES(?1, ?2, ?3, ?4)"
+        "INSERT INTO heartbeat(name, last, every_s, state, known) VALUES(?1, ?2, ?3, ?4, ?2)"
         " ON CONFLICT DO UPDATE SET every_s = ?3, state = ?4"
         " WHERE (every_s, state) IS NOT (?3, ?4)",
     [TW_ALERTS_STMT_FORGET_HEARTBEAT] = "DELETE FROM heartbeat WHERE name = ?1",
@@ -363,7 +365,7 @@ static int open_one(struct tw_alerts *self, const struct tw_alert_row *row, stru
                : rc;
 }
 
-int tw_alerts_put(struct tw_alerts *self, const struct tw_alert_row *row,
+int tw_alerts_put(struct tw_alerts *self, const struct tw_alert_row *row, bool may_open,
                   enum tw_alerts_news *ret_news, struct tw_diag *diag)
 {
     struct found before;
@@ -372,6 +374,10 @@ int tw_alerts_put(struct tw_alerts *self, const struct tw_alert_row *row,
     bool is_firing = row->state == TW_ALERT_ROW_FIRING;
     if (rc != TW_OK) {
         return rc;
+    }
+    if (before.id == 0 && !may_open) {
+        *ret_news = TW_ALERTS_NOTHING;
+        return TW_OK;
     }
     if (before.id == 0) {
         rc = open_one(self, row, diag);
@@ -438,6 +444,18 @@ int tw_alerts_end(struct tw_alerts *self, uint64_t fingerprint, enum tw_alert_or
         rc = rc == TW_OK ? add_event(self, &event, diag) : rc;
     }
     *ret_news = TW_ALERTS_ENDED;
+    return rc;
+}
+
+int tw_alerts_has_passed(struct tw_alerts *self, tw_wall_t now, bool *ret_has, struct tw_diag *diag)
+{
+    sqlite3_stmt *stmt = self->stmts[TW_ALERTS_STMT_HAS_PASSED];
+    tw_db_bind_int(stmt, 1, now.ns);
+    int rc = tw_db_row(stmt, diag);
+    if (rc == TW_OK) {
+        *ret_has = sqlite3_column_int64(stmt, 0) > 0;
+        (void)sqlite3_reset(stmt); /* it gave its row */
+    }
     return rc;
 }
 

@@ -137,13 +137,14 @@ enum tw_alerts_news {
     TW_ALERTS_FIRED,
     TW_ALERTS_HELD, /* an alert of another origin has this fingerprint: nothing was changed */
     TW_ALERTS_ENDED,
-    TW_ALERTS_NOTHING, /* none is open */
+    TW_ALERTS_NOTHING, /* none is open, and none was opened */
 };
 /* What is so now of the alert of this fingerprint: the open row becomes this (a firing one is never
  * made pending; acknowledgement, flags of others, `since` of a firing one and the first `fired`
- * stay), or a new one is opened. The timeline says what has changed, at row->updated. An alert of a
- * rule takes an external one over; else rows of another origin are left alone. */
-int tw_alerts_put(struct tw_alerts *self, const struct tw_alert_row *row,
+ * stay), or, if it may be, a new one is opened. The timeline says what has changed, at
+ * row->updated. An alert of a rule takes an external one over; else rows of another origin are left
+ * alone. */
+int tw_alerts_put(struct tw_alerts *self, const struct tw_alert_row *row, bool may_open,
                   enum tw_alerts_news *ret_news, struct tw_diag *diag);
 struct tw_alerts_end {
     tw_wall_t at;
@@ -153,6 +154,9 @@ struct tw_alerts_end {
 int tw_alerts_end(struct tw_alerts *self, uint64_t fingerprint, enum tw_alert_origin origin,
                   const struct tw_alerts_end *end, enum tw_alerts_news *ret_news,
                   struct tw_diag *diag);
+/* There are external ones whose `ends` has passed; outside of transactions, too. */
+int tw_alerts_has_passed(struct tw_alerts *self, tw_wall_t now, bool *ret_has,
+                         struct tw_diag *diag);
 /* External ones whose `ends` has passed are resolved, then; how many. */
 int tw_alerts_end_passed(struct tw_alerts *self, tw_wall_t now, size_t *ret_count,
                          struct tw_diag *diag);
@@ -232,6 +236,7 @@ int tw_alerts_taken(struct tw_alerts *self, uint64_t up_to, struct tw_diag *diag
 struct tw_alerts_heartbeat {
     struct tw_str name;
     tw_wall_t last; /* when it was heard, or became known */
+    bool was_heard; /* read back only */
     int64_t every_s;
     enum tw_heartbeat_state state;
 };

@@ -294,6 +294,7 @@ static int take_heartbeat(sqlite3_stmt *stmt, struct tw_arena *arena, void *item
     int64_t state = sqlite3_column_int64(stmt, 3);
     row->last = time_of(stmt, 1);
     row->every_s = sqlite3_column_int64(stmt, 2);
+    row->was_heard = sqlite3_column_int64(stmt, 4) != 0;
     row->state = state >= 0 && state < TW_HEARTBEAT_STATE_COUNT ? (enum tw_heartbeat_state)state
                                                                 : TW_HEARTBEAT_AWAITED;
     return tw_column_copy(stmt, 0, arena, &row->name);

@@ -142,6 +142,9 @@ static const char *const part_sql[TW_STMT_COUNT] = {
     [TW_STMT_SERIES_ONE] = TW_SQL_SERIES_ONE,
     [TW_STMT_MINUTE] = "SELECT min(minute) FROM series_point WHERE minute >= ?1",
     [TW_STMT_POINTS] = "SELECT slot, value FROM series_point WHERE minute = ?1 AND series = ?2",
+    [TW_STMT_POINTS_BETWEEN] = "SELECT minute, series, slot, value FROM series_point"
+                               " WHERE minute >= ?1 AND minute < ?2",
+    [TW_STMT_TICKED] = "SELECT now, read_up_to FROM tick WHERE now < ?1 ORDER BY id DESC LIMIT 1",
     [TW_STMT_SKETCHES] = TW_SQL_PART_SKETCHES,
     [TW_STMT_SPEND_CAUSE] = TW_SQL_SPEND("cause"),
     [TW_STMT_SPEND_SYSTEM] = TW_SQL_SPEND("system"),

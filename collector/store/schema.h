@@ -311,7 +311,7 @@
     " labels BLOB NOT NULL, annotations BLOB NOT NULL, starts INTEGER, ends INTEGER,"             \
     " generator BLOB);"                                                                           \
     "CREATE TABLE heartbeat(name BLOB PRIMARY KEY, last INTEGER NOT NULL, every_s INTEGER,"       \
-    " state INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;"                                           \
+    " state INTEGER NOT NULL DEFAULT 0, known INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;"         \
     "CREATE TABLE notify_group(receiver BLOB NOT NULL, key BLOB NOT NULL, labels BLOB NOT NULL,"  \
     " since INTEGER NOT NULL, next INTEGER, flushed INTEGER, told INTEGER, sent BLOB,"            \
     " escalated INTEGER NOT NULL DEFAULT 0, PRIMARY KEY(receiver, key)) WITHOUT ROWID;"           \

@@ -294,7 +294,7 @@ static void notices__alerts__those_that_fire_and_those_that_ended(void **state)
                                .since = AT(1),
                                .updated = AT(1)};
     OK(tw_alerts_begin(alerts, &diag));
-    OK(tw_alerts_put(alerts, &row, &news, &diag));
+    OK(tw_alerts_put(alerts, &row, true, &news, &diag));
     OK(tw_alerts_commit(alerts, &diag));
     OK(tw_notices_firing(notices, &arena, &firing, &count, &diag));
     assert_int_equal(count, 0);
@@ -303,7 +303,7 @@ static void notices__alerts__those_that_fire_and_those_that_ended(void **state)
     row.fired = AT(5);
     row.updated = AT(5);
     OK(tw_alerts_begin(alerts, &diag));
-    OK(tw_alerts_put(alerts, &row, &news, &diag));
+    OK(tw_alerts_put(alerts, &row, true, &news, &diag));
     OK(tw_alerts_commit(alerts, &diag));
     OK(tw_notices_mark(notices, &mark_after, &diag));
     assert_true(mark_after > mark);
