@@ -46,6 +46,7 @@ collector_libstore_a_SOURCES = \
     collector/store/migrate.c collector/store/migrate.h \
     collector/store/notices.c collector/store/notices.h \
     collector/store/notices_groups.c collector/store/notices_internal.h \
+    collector/store/receivers.c collector/store/receivers.h \
     collector/store/outbox.c collector/store/outbox.h \
     collector/store/outbox_internal.h collector/store/outbox_items.c \
     collector/store/part.c collector/store/part.h \
@@ -161,6 +162,13 @@ collector_libhttp_a_SOURCES += collector/http/net.c collector/http/net.h
 # The forms of a notice, and delivery.
 noinst_LIBRARIES += collector/libdeliver.a
 collector_libdeliver_a_SOURCES = collector/notify/body.c collector/notify/body.h
+collector_libdeliver_a_SOURCES += collector/notify/deliver.c collector/notify/deliver.h
+collector_libdeliver_a_SOURCES += collector/notify/deliver_internal.h
+collector_libdeliver_a_SOURCES += collector/notify/deliver_post.c
+collector_libdeliver_a_SOURCES += collector/notify/deliver_push.c
+collector_libdeliver_a_SOURCES += collector/notify/picture.c collector/notify/picture.h
+collector_libdeliver_a_SOURCES += collector/notify/pub.c collector/notify/pub.h
+collector_libdeliver_a_SOURCES += collector/notify/rate.c collector/notify/rate.h
 collector_libdeliver_a_SOURCES += collector/notify/render.h
 collector_libdeliver_a_SOURCES += collector/notify/render_mail.c
 collector_libdeliver_a_SOURCES += collector/notify/render_pagerduty.c
@@ -168,6 +176,7 @@ collector_libdeliver_a_SOURCES += collector/notify/render_slack.c
 collector_libdeliver_a_SOURCES += collector/notify/render_teams.c
 collector_libdeliver_a_SOURCES += collector/notify/render_webhook.c
 collector_libdeliver_a_SOURCES += collector/notify/text.c collector/notify/text.h
+collector_libdeliver_a_SOURCES += collector/notify/verdict.c collector/notify/verdict.h
 
 # HTTP destinations of replays.
 noinst_LIBRARIES += collector/libhttpout.a

@@ -885,3 +885,13 @@ tests_unit_test_alert_windows_SOURCES = tests/unit/test_alert_windows.c $(ENGINE
 tests_unit_test_alert_windows_LDFLAGS = $(AM_LDFLAGS) $(ENGINE_WRAPS)
 tests_unit_test_alert_windows_LDADD = $(RULES_LIBS) $(CMOCKA_LIBS)
 endif
+
+# Delivery alone, with the outbox of a store: tests/system/test_receivers.py drives it.
+DELIVER_LIBS = collector/libdeliver.a collector/libnotify.a collector/libalert.a \
+    collector/libhttp.a collector/libstore.a collector/libevent.a collector/libtrack.a \
+    collector/libworkflow.a collector/libconfig.a collector/libcore.a $(CURL_LIBS) $(ZMQ_LIBS) \
+    $(SQLITE_LIBS) $(ZSTD_LIBS) $(XXHASH_LIBS) $(JANSSON_LIBS) $(YAML_LIBS) $(GLIB_LIBS) \
+    $(PCRE_LIBS) -lm -lpthread
+noinst_PROGRAMS += tests/support/notify
+tests_support_notify_SOURCES = tests/support/notify.c
+tests_support_notify_LDADD = $(DELIVER_LIBS)

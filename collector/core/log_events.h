@@ -53,7 +53,9 @@
     X(REPLAY_DONE, INFO, "replay_done", "nothing of a replay is waiting or sent any more")         \
     X(ALERTS_STOPPED, ERROR, "alerts_stopped",                                                     \
       "alert rules cannot be judged or written; it is tried again")                                \
-    X(ALERTS_GO_ON, INFO, "alerts_go_on", "alert rules are judged and written again")
+    X(ALERTS_GO_ON, INFO, "alerts_go_on", "alert rules are judged and written again")              \
+    X(RECEIVER_FAILING, WARN, "receiver_failing", "a receiver of notifications cannot be told")    \
+    X(RECEIVER_WORKS, INFO, "receiver_works", "a receiver of notifications is told again")
 
 enum tw_log_event {
 #define TW_LOG_ENUM(name, level, text, help) TW_LOG_##name##_EVENT,

@@ -88,19 +88,11 @@ static int read_alerts(json_t *list, const struct tw_body_asked *asked, struct t
     return TW_OK;
 }
 
-int tw_body_read(struct tw_str data, const struct tw_body_asked *asked, struct tw_body *ret_body)
+int tw_body_take(json_t *root, const struct tw_body_asked *asked, struct tw_body *ret_body)
 {
-    struct tw_body self = {NULL};
-    json_error_t error;
-    if (data.len > TW_NOTICE_BODY_MAX) {
-        return TW_ELIMIT;
-    }
-    self.root = json_loadb(data.ptr, data.len, JSON_REJECT_DUPLICATES, &error);
-    if (self.root == NULL) {
-        return json_error_code(&error) == json_error_out_of_memory ? TW_ENOMEM : TW_ESYNTAX;
-    }
-    json_t *list = json_object_get(self.root, "alerts");
-    const json_t *truncated = json_object_get(self.root, "truncatedAlerts");
+    struct tw_body self = {.root = root};
+    json_t *list = json_object_get(root, "alerts");
+    const json_t *truncated = json_object_get(root, "truncatedAlerts");
     int rc = json_array_size(list) > ALERTS_MAX ? TW_ELIMIT : TW_OK;
     if (!json_is_array(list)) {
         rc = TW_ESYNTAX;
@@ -117,6 +109,19 @@ int tw_body_read(struct tw_str data, const struct tw_body_asked *asked, struct t
     self.group_key = tw_json_text(self.root, "groupKey");
     *ret_body = self;
     return TW_OK;
+}
+
+int tw_body_read(struct tw_str data, const struct tw_body_asked *asked, struct tw_body *ret_body)
+{
+    json_error_t error;
+    if (data.len > TW_NOTICE_BODY_MAX) {
+        return TW_ELIMIT;
+    }
+    json_t *root = json_loadb(data.ptr, data.len, JSON_REJECT_DUPLICATES, &error);
+    if (root == NULL) {
+        return json_error_code(&error) == json_error_out_of_memory ? TW_ENOMEM : TW_ESYNTAX;
+    }
+    return tw_body_take(root, asked, ret_body);
 }
 
 void tw_body_fini(struct tw_body *self)

@@ -43,6 +43,8 @@ struct tw_body_asked {
 };
 /* TW_ESYNTAX (it is no such body), TW_ELIMIT (too large), TW_ENOMEM. */
 int tw_body_read(struct tw_str data, const struct tw_body_asked *asked, struct tw_body *ret_body);
+/* The same of what is read already; takes the reference, also when it fails. */
+int tw_body_take(json_t *root, const struct tw_body_asked *asked, struct tw_body *ret_body);
 void tw_body_fini(struct tw_body *self);
 
 /* Text members, absent when there is none or it is none. */
