@@ -868,6 +868,9 @@ tests_unit_test_render_mail_LDADD = $(RENDER_LIBS) $(CMOCKA_LIBS)
 endif
 
 # The judge of alerts, on simulated time. Sets are made by hand, without references.
+bench_programs += tests/bench/bench_alerts
+tests_bench_bench_alerts_SOURCES = tests/bench/bench_alerts.c
+tests_bench_bench_alerts_LDADD = $(RULES_LIBS)
 ENGINE_KIT = tests/unit/alert_kit.c tests/unit/alert_kit.h
 ENGINE_WRAPS = -Wl,--wrap=tw_rules_ref -Wl,--wrap=tw_rules_unref \
     -Wl,--wrap=tw_workflows_ref -Wl,--wrap=tw_workflows_unref

@@ -51,6 +51,7 @@ int tw_engine_new_of(const struct tw_rules *rules, const struct tw_rule *only,
     }
     const struct tw_rule *first = only == NULL ? rules->items : only;
     self->judge_count = only == NULL ? rules->count : 1;
+    self->is_shown = only != NULL;
     self->rules = tw_rules_ref(rules);
     self->workflows = tw_workflows_ref(workflows);
     self->last = INT32_MIN;

@@ -124,6 +124,7 @@ struct tw_engine {
     size_t link_count;
     struct tw_uptime uptime;
     bool was_ticked;
+    bool is_shown;          /* every number is wanted, not only those of alerts */
     int32_t last;           /* the bucket that was judged last */
     int32_t swept;          /* ... and that in which was swept last */
     struct tw_state **open; /* owned array: all that are pending or firing */
@@ -139,7 +140,7 @@ struct tw_engine {
     struct tw_arena scratch;
 };
 
-/* One rule of the set alone, for trying it. As tw_engine_new. */
+/* One rule of the set alone, for trying it; NULL: all. As tw_engine_new. */
 int tw_engine_new_of(const struct tw_rules *rules, const struct tw_rule *only,
                      const struct tw_workflows *workflows, struct tw_engine **ret_engine);
 
@@ -176,7 +177,7 @@ void *tw_labels_pack(const struct tw_labels *labels, struct tw_labels *ret_label
 
 /* ---- engine_value.c -------------------------------------------------------------------------- */
 
-/* Fills in value and verdict for the bucket. */
+/* Fills in verdict and value for the bucket; NAN also where no number was needed. */
 void tw_engine_judge(const struct tw_engine *self, const struct tw_judge *judge,
                      struct tw_instance *instance, int32_t bucket);
 /* Since when nothing is known, in seconds, of an instance of which nothing is. */

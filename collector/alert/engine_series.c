@@ -433,6 +433,7 @@ void tw_engine_sweep(struct tw_engine *self, int32_t now)
         struct tw_watched *series = self->series.slots[i].item;
         if (series != NULL) {
             series->is_gone = now - (int64_t)series->heard > forget_after(series->metric);
+            tw_trail_settle(&series->trail);
         }
     }
     for (size_t i = 0; i < self->judge_count; i++) {

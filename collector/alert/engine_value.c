@@ -64,32 +64,38 @@ static double value_of_each(const struct question *self)
     return all;
 }
 
-static double joined_at(const struct question *self, int32_t bucket)
-{
-    bool is_zero = self->measure->metric->is_zero_when_silent;
-    double all = NAN;
-    for (uint32_t i = 0; i < self->links->count; i++) {
-        double one = tw_trail_at(&self->links->items[i]->trail, bucket);
-        all = joined(self->measure->join, all, isnan(one) && is_zero ? 0 : one);
-    }
-    return all;
-}
-
 /* Bucket by bucket: the highest of a sum is not the sum of the highest. */
 static double value_by_bucket(const struct question *self)
 {
+    double all[TW_RULE_OVER_MAX_S / TW_ENGINE_BUCKET_S];
+    double one[TW_RULE_OVER_MAX_S / TW_ENGINE_BUCKET_S];
+    bool is_zero = self->measure->metric->is_zero_when_silent;
+    int32_t from = self->window.from;
+    int32_t length = self->window.until - from;
+    TW_ASSERT((size_t)length <= sizeof all / sizeof all[0]);
+    for (int32_t i = 0; i < length; i++) {
+        all[i] = NAN;
+    }
+    for (uint32_t k = 0; k < self->links->count; k++) {
+        tw_trail_fill(&self->links->items[k]->trail, from, length, one);
+        for (int32_t i = 0; i < length; i++) {
+            double value = isnan(one[i]) && is_zero ? 0 : one[i];
+            all[i] = joined(self->measure->join, all[i], value);
+        }
+    }
     enum tw_rule_take take = self->rule->take;
     enum tw_rule_join of_buckets = take == TW_TAKE_MAX   ? TW_RULE_MAX
                                    : take == TW_TAKE_MIN ? TW_RULE_MIN
                                                          : TW_RULE_SUM;
-    double all = NAN;
+    double whole = NAN;
     int32_t count = 0;
-    for (int32_t at = self->window.from; at < self->window.until; at++) {
-        double one = tw_uptime_has(&self->engine->uptime, at) ? joined_at(self, at) : (double)NAN;
-        count += isnan(one) ? 0 : 1;
-        all = joined(of_buckets, all, one);
+    for (int32_t i = 0; i < length; i++) {
+        if (!isnan(all[i]) && tw_uptime_has(&self->engine->uptime, from + i)) {
+            whole = joined(of_buckets, whole, all[i]);
+            count++;
+        }
     }
-    return take == TW_TAKE_MEAN && count > 0 ? all / count : all;
+    return take == TW_TAKE_MEAN && count > 0 ? whole / count : whole;
 }
 
 static double number_of(const struct question *self)
@@ -165,6 +171,25 @@ static enum tw_verdict_of_rule compare_number(const struct question *self, doubl
     return verdict == TW_HOLDS && !rule->is_above && is_part ? TW_HOLDS_UNKNOWN : verdict;
 }
 
+/* Most series are far below what rules ask for. When not even the highest values that are kept
+ * would do, nothing needs to be looked at. */
+static bool is_far_below(const struct tw_engine *self, const struct tw_rule *rule,
+                         const struct tw_instance *instance)
+{
+    const struct tw_metric *metric = rule->when.metric;
+    if (self->is_shown || !rule->is_above || rule->has_share || rule->is_usual_share ||
+        metric->is_count || !metric->is_zero_when_silent ||
+        instance->main.alert.state != TW_ALERT_INACTIVE) {
+        return false;
+    }
+    double high = 0;
+    for (uint32_t i = 0; i < instance->when.count; i++) {
+        double one = instance->when.items[i]->trail.high;
+        high = rule->when.join == TW_RULE_SUM ? high + one : (one > high ? one : high);
+    }
+    return high <= rule->threshold;
+}
+
 void tw_engine_judge(const struct tw_engine *self, const struct tw_judge *judge,
                      struct tw_instance *instance, int32_t bucket)
 {
@@ -176,6 +201,11 @@ void tw_engine_judge(const struct tw_engine *self, const struct tw_judge *judge,
         .links = &instance->when,
         .window = {bucket + 1 - rule->over_s / TW_ENGINE_BUCKET_S, bucket + 1},
     };
+    if (is_far_below(self, rule, instance)) {
+        instance->value = NAN;
+        instance->verdict = TW_HOLDS_NOT;
+        return;
+    }
     double number = number_of(&question);
     instance->value = number;
     if (isnan(number)) {

@@ -21,6 +21,7 @@ int tw_trail_copy(const struct tw_trail *from, struct tw_trail *ret_trail)
     struct tw_trail copy = {.count = from->count,
                             .capacity = from->count,
                             .base = from->base,
+                            .high = from->high,
                             .is_count = from->is_count};
     if (from->count > 0) {
         copy.points = malloc(from->count * sizeof *copy.points);
@@ -119,6 +120,7 @@ static void spread_count(struct tw_trail *self, const struct tw_trail_point *poi
 static void put_value(struct tw_trail *self, const struct tw_trail_point *point)
 {
     size_t at = find_behind(self, point->bucket);
+    self->high = point->value > self->high ? point->value : self->high;
     if (at > 0 && point_of(self, at - 1)->bucket == point->bucket) {
         *point_of(self, at - 1) = *point;
     } else {
@@ -163,13 +165,26 @@ double tw_trail_sum(const struct tw_trail *self, int32_t from, int32_t until)
     return total_at(self, until - 1) - total_at(self, from - 1);
 }
 
-double tw_trail_at(const struct tw_trail *self, int32_t bucket)
+void tw_trail_fill(const struct tw_trail *self, int32_t from, int32_t count, double *ret_values)
 {
-    size_t at = find_behind(self, bucket);
-    if (at == 0 || bucket - point_of(self, at - 1)->bucket >= point_of(self, at - 1)->hold) {
-        return NAN;
+    size_t at = find_behind(self, from);
+    for (int32_t i = 0; i < count; i++) {
+        while (at < self->count && point_of(self, at)->bucket <= from + i) {
+            at++;
+        }
+        const struct tw_trail_point *point = at == 0 ? NULL : point_of(self, at - 1);
+        bool is_held = point != NULL && from + i - point->bucket < point->hold;
+        ret_values[i] = is_held ? point->value : (double)NAN;
     }
-    return point_of(self, at - 1)->value;
+}
+
+void tw_trail_settle(struct tw_trail *self)
+{
+    self->high = 0;
+    for (size_t i = 0; i < self->count && !self->is_count; i++) {
+        double value = point_of(self, i)->value;
+        self->high = value > self->high ? value : self->high;
+    }
 }
 
 int32_t tw_trail_end(const struct tw_trail *self)

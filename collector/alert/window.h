@@ -23,6 +23,7 @@ struct tw_trail {
     size_t count;
     size_t capacity;
     double base; /* counts: all before the first point */
+    double high; /* values: none of those that are kept is above, nor is 0 */
     bool is_count;
 };
 
@@ -35,8 +36,10 @@ int tw_trail_feed(struct tw_trail *self, const struct tw_trail_point *point, int
                   int32_t span);
 /* What was counted in [from, until). */
 double tw_trail_sum(const struct tw_trail *self, int32_t from, int32_t until);
-/* The value that holds in a bucket; NAN: none does. */
-double tw_trail_at(const struct tw_trail *self, int32_t bucket);
+/* The values that hold in `count` buckets from `from` on; NAN where none does. */
+void tw_trail_fill(const struct tw_trail *self, int32_t from, int32_t count, double *ret_values);
+/* Forget how high those were that are not kept any more. */
+void tw_trail_settle(struct tw_trail *self);
 /* The first bucket that the newest point does not stand for; INT32_MIN: there is none. */
 int32_t tw_trail_end(const struct tw_trail *self);
 
