@@ -33,11 +33,26 @@ void tw_failures_set(struct tw_open_run *run, size_t step, uint16_t causes)
     memcpy(sets + step * sizeof causes, &causes, sizeof causes);
 }
 
+int tw_failures_wait(struct tw_tracker *self, uint32_t id, size_t step, int64_t since_ns)
+{
+    const struct tw_open_run *run = self->runs[id];
+    int64_t within_ns = self->flows[run->version].workflow->steps[step].within_ns;
+    if (within_ns <= 0 || since_ns > self->now_ns - within_ns) {
+        return TW_OK;
+    }
+    int rc = tw_runs_count_room(self, id);
+    if (rc == TW_OK) {
+        uint16_t counted = tw_failures_counted(self->runs[id], step);
+        tw_failures_set(self->runs[id], step, counted | TW_FAILURES_OLD_NEWS);
+    }
+    return rc;
+}
+
 int tw_failures_settle(struct tw_tracker *self, uint32_t id, size_t step,
                        const struct tw_step_status *status)
 {
-    uint16_t causes = tw_failures_of(status);
     uint16_t before = tw_failures_counted(self->runs[id], step);
+    uint16_t causes = tw_failures_of(status, before);
     if (causes == before) {
         return TW_OK;
     }

@@ -325,6 +325,10 @@ static int set_waits(struct work *work, size_t index, enum tw_waits waits, int64
     if (rc == TW_OK && waits == TW_WAITS_IN_TIME && since_ns <= step->listed_ns) {
         rc = tw_runs_mark_dirty(work->tracker, work->id);
     }
+    if (rc == TW_OK && before == TW_WAITS_NOT && waits == TW_WAITS_IN_TIME) {
+        rc = tw_failures_wait(work->tracker, work->id, index, since_ns);
+        work->run = work->tracker->runs[work->id]; /* it may have moved */
+    }
     return rc;
 }
 
@@ -479,9 +483,10 @@ static bool is_settled(const struct work *work, size_t index)
     const struct tw_open_run *run = work->run;
     bool is_done = status->state == TW_STEP_DONE;
     bool was_done = (run->done >> index & 1) != 0;
+    uint16_t counted = tw_failures_counted(run, index);
     bool is_counted = is_done == was_done &&
                       (status->failed_event == 0 || (run->failed >> index & 1) != 0) &&
-                      tw_failures_of(status) == tw_failures_counted(run, index);
+                      tw_failures_of(status, counted) == counted;
     bool waits_not = is_done || status->state == TW_STEP_SKIPPED ||
                      (status->state == TW_STEP_WAITING && !status->is_ready);
     return is_counted && waits_not && tw_run_since(run, index) == 0 &&

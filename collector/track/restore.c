@@ -525,7 +525,8 @@ static int parse_run(struct reading *self, uint32_t slots, struct read_run *run)
         self->cursor.failed ||
         (is_counted && run->head.counted_room != tw_failures_room(run->version->step_count));
     for (uint32_t i = 0; is_counted && i < run->version->step_count; i++) {
-        run->counted[i] = (uint16_t)get_below(self, UINT64_C(1) << TW_CAUSE_COUNT);
+        run->counted[i] = (uint16_t)get_below(self, UINT64_C(1) << 16);
+        self->cursor.failed = self->cursor.failed || (run->counted[i] & ~TW_FAILURES_BITS) != 0;
     }
     for (uint32_t i = 0; i < run->version->objective_count; i++) {
         read_contribution(self, &run->contributions[i]);
