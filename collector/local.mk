@@ -350,7 +350,14 @@ collector_libalert_a_SOURCES += collector/alert/runbooks.h
 nodist_collector_libalert_a_SOURCES = collector/alert/pack.c
 nodist_collector_libalert_a_SOURCES += collector/alert/runbooks.c
 # The retail rules, a file an entry of a table.
-alert_pack = $(srcdir)/collector/alerts/budgets.yaml
+alert_pack = $(srcdir)/collector/alerts/budgets.yaml \
+    $(srcdir)/collector/alerts/causes.yaml \
+    $(srcdir)/collector/alerts/integrity.yaml \
+    $(srcdir)/collector/alerts/steps.yaml \
+    $(srcdir)/collector/alerts/stores.yaml \
+    $(srcdir)/collector/alerts/systems.yaml \
+    $(srcdir)/collector/alerts/tower.yaml \
+    $(srcdir)/collector/alerts/traffic.yaml
 EXTRA_DIST += $(alert_pack)
 CLEANFILES += collector/alert/pack.c
 collector/alert/pack.c: $(alert_pack) $(srcdir)/collector/local.mk
