@@ -279,6 +279,8 @@ static int start_web(struct app *self, struct tw_diag *diag)
                         &self->web, diag);
     if (rc == TW_OK) {
         tw_web_set_causes(self->web, self->options->causes);
+        tw_web_set_rules(self->web, self->options->rules);
+        tw_web_set_notify(self->web, self->options->notify);
     }
     return rc;
 }
@@ -571,6 +573,10 @@ static void put_alerts(struct app *self, const struct sets *sets)
     }
     tw_log(TW_LOG_ALERT_RULES_IN_FORCE_EVENT, TW_F_INT("rules", sets->rules->count),
            TW_F_INT("receivers", sets->notify->receiver_count));
+    if (self->options->has_web) {
+        tw_web_set_rules(self->web, sets->rules);
+        tw_web_set_notify(self->web, sets->notify);
+    }
 }
 
 /* SIGHUP: the files must be without faults; then the workflows and rules are those of today and the

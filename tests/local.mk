@@ -497,7 +497,7 @@ tests_bench_bench_store_LDADD = collector/libstore.a collector/libcore.a $(SQLIT
     $(ZSTD_LIBS) $(XXHASH_LIBS)
 # The web half. What its library needs of the collector: the reading side of the store.
 if HAVE_CMOCKA
-WEB_LIBS = web/libweb.a collector/libalert.a collector/libreplay.a collector/libcauses.a collector/libstore.a collector/libtrack.a collector/libevent.a \
+WEB_LIBS = web/libweb.a collector/libnotify.a collector/libalert.a collector/libreplay.a collector/libcauses.a collector/libstore.a collector/libtrack.a collector/libevent.a \
     collector/libworkflow.a collector/libconfig.a collector/libcore.a $(MHD_LIBS) $(SQLITE_LIBS) \
     $(JANSSON_LIBS) $(ZSTD_LIBS) $(ZLIB_LIBS) $(YAML_LIBS) $(XXHASH_LIBS) $(PCRE_LIBS) $(GLIB_LIBS) \
     -lm -lpthread
@@ -626,6 +626,7 @@ EXTRA_DIST += tests/fuzz/seeds/outbox
 EXTRA_DIST += tests/system/test_plots.py tests/bench/bench_plots.py tests/bench/first_page.mjs
 EXTRA_DIST += tests/system/test_prometheus.py tests/system/test_stream.py
 EXTRA_DIST += tests/system/test_replay_api.py
+EXTRA_DIST += tests/system/test_alerts_api.py
 EXTRA_DIST += tests/system/test_track_web.py tests/system/test_web.py
 EXTRA_DIST += tests/browser/package.json tests/browser/package-lock.json
 EXTRA_DIST += tests/browser/fill.py tests/browser/replays.py

@@ -8,10 +8,12 @@
 
 #include <pthread.h>
 
+#include "alert/rules.h"
 #include "causes/causes.h"
 #include "config/config.h"
 #include "core/arena.h"
 #include "core/clock.h"
+#include "notify/routes.h"
 #include "store/reader.h"
 #include "web/http.h"
 #include "web/out.h"
@@ -71,6 +73,8 @@ struct tw_web_state {
     const struct tw_workflows *workflows;   /* in force; a reference */
     const struct tw_dashboards *dashboards; /* likewise */
     const struct tw_causes *causes;         /* likewise; NULL: no rules */
+    const struct tw_rules *rules;           /* for alerts; likewise */
+    const struct tw_notify *notify;         /* likewise; NULL: nobody is told */
 };
 
 struct tw_call {
@@ -83,6 +87,8 @@ struct tw_call {
     const struct tw_workflows *workflows; /* in force when the call began; never NULL in handlers */
     const struct tw_dashboards *dashboards; /* likewise */
     const struct tw_causes *causes;         /* likewise; NULL: no rules */
+    const struct tw_rules *rules;           /* likewise */
+    const struct tw_notify *notify;         /* likewise; NULL: nobody is told */
     tw_wall_t now;
     tw_mono_t deadline;
     struct tw_diag diag; /* says what a returned error is about */

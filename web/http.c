@@ -9,7 +9,7 @@
 
 enum tw_method tw_http_method(const char *text)
 {
-    static const char *const names[] = {"GET", "HEAD", "POST", "PUT"};
+    static const char *const names[] = {"GET", "HEAD", "POST", "PUT", "DELETE"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (strcmp(text, names[i]) == 0) {
             return (enum tw_method)i;
@@ -202,6 +202,11 @@ int tw_http_decode(struct tw_arena *arena, struct tw_str text, bool is_query,
     return TW_OK;
 }
 
+bool tw_http_is_am(struct tw_str path)
+{
+    return tw_str_starts(path, TW_STR_LIT("/api/v2/"));
+}
+
 /* One "name=value" of the query. */
 static int add_param(struct tw_arena *arena, struct tw_str pair, struct tw_http_request *request,
                      struct tw_diag *diag)
@@ -222,7 +227,8 @@ static int add_param(struct tw_arena *arena, struct tw_str pair, struct tw_http_
         return tw_diag_set(diag, rc, "the query is not well formed near '%.*s'",
                            (int)(pair.len < 60 ? pair.len : 60), pair.ptr);
     }
-    for (size_t i = 0; i < request->param_count; i++) {
+    bool may_repeat = tw_http_is_am(request->path) && tw_str_is(param.name, "filter");
+    for (size_t i = 0; i < request->param_count && !may_repeat; i++) {
         if (tw_str_equal(request->params[i].name, param.name)) {
             return tw_diag_set(diag, TW_EEXISTS, "the parameter '%.60s' was given twice",
                                param.name.ptr);

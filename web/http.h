@@ -22,7 +22,14 @@
 #define TW_HTTP_MAX_HEAD    16384 /* bytes of all names and values */
 #define TW_HTTP_MAX_PARAMS  32    /* in the query */
 
-enum tw_method { TW_METHOD_GET, TW_METHOD_HEAD, TW_METHOD_POST, TW_METHOD_PUT, TW_METHOD_OTHER };
+enum tw_method {
+    TW_METHOD_GET,
+    TW_METHOD_HEAD,
+    TW_METHOD_POST,
+    TW_METHOD_PUT,
+    TW_METHOD_DELETE,
+    TW_METHOD_OTHER
+};
 
 struct tw_param {
     struct tw_str name; /* decoded */
@@ -72,6 +79,9 @@ void tw_http_head_finish(struct tw_http_head *self);
 int tw_http_decode(struct tw_arena *arena, struct tw_str text, bool is_query,
                    struct tw_str *ret_text);
 
+/* The API of Alertmanager, which has its own ways: `filter` may be given more than once, and errors
+ * are JSON texts. */
+bool tw_http_is_am(struct tw_str path);
 /* Split a request target ("/path?a=b&c") into path and parameters, decoded into the arena.
  * TW_OK; TW_ESYNTAX with a diag; TW_ELIMIT (too many parameters); TW_EEXISTS (one twice). */
 int tw_http_parse_target(struct tw_arena *arena, struct tw_str target,

@@ -48,6 +48,18 @@ web_libweb_a_SOURCES = \
     web/stream.c web/stream.h \
     web/ticker.c web/ticker.h
 
+# Alerts.
+web_libweb_a_SOURCES += web/alert_scene.c web/alert_scene.h
+web_libweb_a_SOURCES += web/api_alerts.c web/api_alerts.h
+web_libweb_a_SOURCES += web/api_alert_acts.c
+web_libweb_a_SOURCES += web/api_alert_groups.c
+web_libweb_a_SOURCES += web/api_notifications.c
+web_libweb_a_SOURCES += web/api_receivers.c
+web_libweb_a_SOURCES += web/api_rules.c
+web_libweb_a_SOURCES += web/api_rules_test.c
+web_libweb_a_SOURCES += web/api_silences.c
+web_libweb_a_SOURCES += web/hours_words.c web/hours_words.h
+
 # Panels: what is plotted.
 web_libweb_a_SOURCES += web/panel/define.c
 web_libweb_a_SOURCES += web/panel/internal.h

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "web/http.h"
 #include "web/out.h"
 
 #define TYPE_PREFIX "urn:problem-type:tillwatch:"
@@ -74,6 +75,7 @@ void tw_problem_fill_with(struct tw_response *response, enum tw_web_problem kind
                           const char *detail, struct tw_str instance, json_t *more)
 {
     int status = kinds[kind].status;
+    const char *content = CONTENT;
     if (more == NULL) {
         (void)tw_out_take_failure(); /* of the answer that this one replaces */
     }
@@ -87,12 +89,22 @@ void tw_problem_fill_with(struct tw_response *response, enum tw_web_problem kind
     if (instance.ptr != NULL) {
         tw_out_set(json, "instance", tw_out_text(instance));
     }
+    if (tw_http_is_am(instance)) {
+        json_decref(json);
+        json = tw_out_text(
+            tw_str_of(detail != NULL && detail[0] != '\0' ? detail : kinds[kind].title));
+        json_decref(more);
+        more = NULL;
+        content = "application/json; charset=utf-8";
+    }
     bool is_whole = more == NULL || json_object_update_missing(json, more) == 0;
     json_decref(more);
-    char *text = tw_out_take_failure() || !is_whole ? NULL : json_dumps(json, JSON_COMPACT);
+    char *text = tw_out_take_failure() || !is_whole
+                     ? NULL
+                     : json_dumps(json, JSON_COMPACT | JSON_ENCODE_ANY);
     json_decref(json);
     if (text != NULL) {
-        tw_response_take(response, status, CONTENT, text, strlen(text));
+        tw_response_take(response, status, content, text, strlen(text));
     } else {
         static const char fixed[] = "{\"type\":\"about:blank\",\"title\":\"Out of memory\"}";
         tw_response_fini(response);

@@ -28,6 +28,7 @@
     X(RULES, 422, "faulty-rules", "These rules have faults")                                \
     X(KEY, 422, "key-reused", "This Idempotency-Key was used with another body")            \
     X(SET, 422, "unfit-set", "This set cannot be replayed as it is")                        \
+    X(TOO_MANY, 422, "too-many", "There are too many of these already")                     \
     X(WAITING, 429, "too-many-requests", "Too many requests of operators are waiting")      \
     X(HEADERS, 431, "headers-too-large", "The header lines are too many or too long")       \
     X(INTERNAL, 500, "internal", "The request could not be answered")                       \

@@ -7,7 +7,7 @@
 
 #define API "/api/v1"
 
-static const struct tw_route table[] = {
+static const struct tw_web_route table[] = {
     {TW_METHOD_GET, API "/search", TW_ROUTE_NEEDS_STORE, tw_api_search},
     {TW_METHOD_GET, API "/journeys", TW_ROUTE_NEEDS_STORE, tw_api_journeys},
     {TW_METHOD_GET, API "/journeys/*", TW_ROUTE_NEEDS_STORE, tw_api_journey},
@@ -32,6 +32,26 @@ static const struct tw_route table[] = {
     {TW_METHOD_GET, API "/replays/*", TW_ROUTE_NEEDS_STORE, tw_api_replay},
     {TW_METHOD_POST, API "/replays/*", TW_ROUTE_NEEDS_STORE, tw_api_replay_act},
     {TW_METHOD_GET, API "/agents", TW_ROUTE_NEEDS_STORE, tw_api_agents},
+    {TW_METHOD_GET, API "/alerts", TW_ROUTE_NEEDS_STORE, tw_api_alerts},
+    {TW_METHOD_GET, API "/alerts/groups", TW_ROUTE_NEEDS_STORE, tw_api_alert_groups},
+    {TW_METHOD_POST, API "/alerts/ack", TW_ROUTE_NEEDS_STORE, tw_api_alerts_ack},
+    {TW_METHOD_GET, API "/alerts/*", TW_ROUTE_NEEDS_STORE, tw_api_alert},
+    {TW_METHOD_POST, API "/alerts/*", TW_ROUTE_NEEDS_STORE, tw_api_alert_ack},
+    {TW_METHOD_DELETE, API "/alerts/*", TW_ROUTE_NEEDS_STORE, tw_api_alert_ack},
+    {TW_METHOD_GET, API "/silences", TW_ROUTE_NEEDS_STORE, tw_api_silences},
+    {TW_METHOD_POST, API "/silences", TW_ROUTE_NEEDS_STORE, tw_api_silence_post},
+    {TW_METHOD_POST, API "/silences/preview", TW_ROUTE_NEEDS_STORE, tw_api_silence_preview},
+    {TW_METHOD_GET, API "/silences/*", TW_ROUTE_NEEDS_STORE, tw_api_silence},
+    {TW_METHOD_DELETE, API "/silences/*", TW_ROUTE_NEEDS_STORE, tw_api_silence_delete},
+    {TW_METHOD_GET, API "/rules", TW_ROUTE_NEEDS_STORE, tw_api_rules},
+    {TW_METHOD_POST, API "/rules/test", TW_ROUTE_NEEDS_STORE, tw_api_rule_test},
+    {TW_METHOD_GET, API "/rules/*", TW_ROUTE_NEEDS_STORE, tw_api_rule},
+    {TW_METHOD_GET, API "/receivers", TW_ROUTE_NEEDS_STORE, tw_api_receivers},
+    {TW_METHOD_POST, API "/receivers/*", TW_ROUTE_NEEDS_STORE, tw_api_receiver_test},
+    {TW_METHOD_GET, API "/notifications", TW_ROUTE_NEEDS_STORE, tw_api_notifications},
+    {TW_METHOD_GET, API "/notifications/*", TW_ROUTE_NEEDS_STORE, tw_api_notification},
+    {TW_METHOD_GET, API "/heartbeats", TW_ROUTE_NEEDS_STORE, tw_api_heartbeats},
+    {TW_METHOD_POST, API "/heartbeats/*", TW_ROUTE_NEEDS_STORE, tw_api_heartbeat},
     {TW_METHOD_GET, API "/workflows", TW_ROUTE_KEPT_LONGER, tw_api_workflows},
     {TW_METHOD_GET, API "/workflows/*", TW_ROUTE_NEEDS_STORE, tw_api_workflow},
     {TW_METHOD_GET, API "/objectives", TW_ROUTE_KEPT_LONGER, tw_api_objectives},
@@ -83,14 +103,14 @@ static const struct tw_route table[] = {
 };
 #define ROUTE_COUNT (sizeof table / sizeof table[0])
 
-const struct tw_route *tw_router_table(size_t *ret_count)
+const struct tw_web_route *tw_router_table(size_t *ret_count)
 {
     *ret_count = ROUTE_COUNT;
     return table;
 }
 
 /* Does the path match, and what does '*' stand for? One byte at least. */
-static bool matches(const struct tw_route *route, struct tw_str path, struct tw_str *ret_rest)
+static bool matches(const struct tw_web_route *route, struct tw_str path, struct tw_str *ret_rest)
 {
     size_t len = strlen(route->pattern);
     *ret_rest = TW_STR_NULL;
@@ -104,20 +124,26 @@ static bool matches(const struct tw_route *route, struct tw_str path, struct tw_
     return true;
 }
 
-static bool method_fits(const struct tw_route *route, enum tw_method method)
+static bool method_fits(const struct tw_web_route *route, enum tw_method method)
 {
     return route->method == method || (route->method == TW_METHOD_GET && method == TW_METHOD_HEAD);
 }
 
-static bool has_body(enum tw_method method)
+static bool changes(enum tw_method method)
 {
-    return method == TW_METHOD_POST || method == TW_METHOD_PUT;
+    return method == TW_METHOD_POST || method == TW_METHOD_PUT || method == TW_METHOD_DELETE;
+}
+
+/* A request to read the files again says all that it has to say. */
+static bool has_body(const struct tw_web_route *route)
+{
+    return (route->method == TW_METHOD_POST || route->method == TW_METHOD_PUT);
 }
 
 /* The first row that fits path and method; *ret_other: the first that fits the path only. A path
  * that stands in the table as it is belongs to no '*' row. */
-static const struct tw_route *find(struct tw_str path, enum tw_method method,
-                                   const struct tw_route **ret_other)
+static const struct tw_web_route *find(struct tw_str path, enum tw_method method,
+                                       const struct tw_web_route **ret_other)
 {
     struct tw_str rest;
     *ret_other = NULL;
@@ -139,12 +165,16 @@ static const struct tw_route *find(struct tw_str path, enum tw_method method,
 }
 
 /* The methods of this path, for people and programs: "GET, HEAD, PUT". */
-static void list_methods(const struct tw_route *first, char *text, size_t size)
+static void list_methods(const struct tw_web_route *first, char *text, size_t size)
 {
     static const char *const names[] = {
-        [TW_METHOD_GET] = "GET, HEAD", [TW_METHOD_POST] = "POST", [TW_METHOD_PUT] = "PUT"};
+        [TW_METHOD_GET] = "GET, HEAD",
+        [TW_METHOD_POST] = "POST",
+        [TW_METHOD_PUT] = "PUT",
+        [TW_METHOD_DELETE] = "DELETE",
+    };
     size_t used = 0;
-    for (const struct tw_route *row = first; row < table + ROUTE_COUNT; row++) {
+    for (const struct tw_web_route *row = first; row < table + ROUTE_COUNT; row++) {
         if (strcmp(row->pattern, first->pattern) == 0) {
             used += (size_t)snprintf(text + used, size - used, "%s%s", used == 0 ? "" : ", ",
                                      names[row->method]); /* each method once: it fits */
@@ -152,28 +182,25 @@ static void list_methods(const struct tw_route *first, char *text, size_t size)
     }
 }
 
-static const struct tw_route *refuse(struct tw_response *response, enum tw_web_problem kind,
-                                     const char *detail, const struct tw_http_request *request)
+static const struct tw_web_route *refuse(struct tw_response *response, enum tw_web_problem kind,
+                                         const char *detail, const struct tw_http_request *request)
 {
     tw_problem_fill(response, kind, detail, request->path);
     /* Whatever body was announced is not read: the next request on this connection could not be
      * told from it. */
     const struct tw_http_head *head = &request->head;
     response->must_close = response->must_close || head->status != 0 || head->length > 0 ||
-                           head->has_encoding || has_body(request->method);
+                           head->has_encoding || changes(request->method);
     return NULL;
 }
 
-/* What a POST or PUT must show, so that no page of another origin can send it. */
-static const struct tw_route *check_post(const struct tw_cfg *cfg, const struct tw_route *route,
-                                         const struct tw_http_request *request,
-                                         struct tw_response *response)
+/* What a request with a body must show. */
+static const struct tw_web_route *check_body(const struct tw_cfg *cfg,
+                                             const struct tw_web_route *route,
+                                             const struct tw_http_request *request,
+                                             struct tw_response *response)
 {
     const struct tw_http_head *head = &request->head;
-    if (!tw_http_is_same_origin(head)) {
-        return refuse(response, TW_WEB_PROBLEM_ORIGIN, "Origin or Sec-Fetch-Site is foreign",
-                      request);
-    }
     if (!tw_http_is_json(head->content_type)) {
         return refuse(response, TW_WEB_PROBLEM_MEDIA, "Content-Type is not application/json",
                       request);
@@ -188,12 +215,12 @@ static const struct tw_route *check_post(const struct tw_cfg *cfg, const struct 
     return route;
 }
 
-const struct tw_route *tw_router_accept(const struct tw_cfg *cfg,
-                                        const struct tw_http_request *request, size_t target_len,
-                                        struct tw_response *response)
+const struct tw_web_route *tw_router_accept(const struct tw_cfg *cfg,
+                                            const struct tw_http_request *request,
+                                            size_t target_len, struct tw_response *response)
 {
     const struct tw_http_head *head = &request->head;
-    const struct tw_route *other = NULL;
+    const struct tw_web_route *other = NULL;
     if (target_len > TW_HTTP_MAX_URL) {
         return refuse(response, TW_WEB_PROBLEM_URL, "at most 4096 bytes of path and query",
                       request);
@@ -207,7 +234,7 @@ const struct tw_route *tw_router_accept(const struct tw_cfg *cfg,
                       "web.listen are answered",
                       request);
     }
-    const struct tw_route *route = find(request->path, request->method, &other);
+    const struct tw_web_route *route = find(request->path, request->method, &other);
     if (route == NULL && other == NULL) {
         return refuse(response, TW_WEB_PROBLEM_NOT_FOUND, "no call has this path", request);
     }
@@ -218,8 +245,12 @@ const struct tw_route *tw_router_accept(const struct tw_cfg *cfg,
         (void)tw_response_header(response, "Allow", allow); /* a fixed text always fits */
         return NULL;
     }
-    if (has_body(route->method)) {
-        return check_post(cfg, route, request, response);
+    if (changes(route->method) && !tw_http_is_same_origin(head)) {
+        return refuse(response, TW_WEB_PROBLEM_ORIGIN, "Origin or Sec-Fetch-Site is foreign",
+                      request);
+    }
+    if (has_body(route)) {
+        return check_body(cfg, route, request, response);
     }
     if (head->length > 0) {
         return refuse(response, TW_WEB_PROBLEM_MALFORMED, "this call reads no body", request);
@@ -238,23 +269,23 @@ static void fill_error(struct tw_call *call, int rc)
 }
 
 /* What answers whoever asks: whether the tower lives, and numbers without a name in them. */
-static bool is_open(const struct tw_route *route)
+static bool is_open(const struct tw_web_route *route)
 {
     return route->handler == tw_api_healthz || route->handler == tw_api_readyz ||
            route->handler == tw_api_metrics;
 }
 
-static bool is_kept(const struct tw_route *route)
+static bool is_kept(const struct tw_web_route *route)
 {
     return route->store == TW_ROUTE_KEPT || route->store == TW_ROUTE_KEPT_LONGER;
 }
 
-static bool needs_store(const struct tw_route *route)
+static bool needs_store(const struct tw_web_route *route)
 {
     return route->store == TW_ROUTE_NEEDS_STORE || is_kept(route);
 }
 
-void tw_router_run(const struct tw_route *route, struct tw_str target,
+void tw_router_run(const struct tw_web_route *route, struct tw_str target,
                    struct tw_http_request *request, struct tw_call *call)
 {
     struct tw_str rest = TW_STR_NULL;

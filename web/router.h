@@ -16,7 +16,7 @@ enum tw_route_store {
     TW_ROUTE_KEPT_LONGER  /* until the collector's documents are written again */
 };
 
-struct tw_route {
+struct tw_web_route {
     enum tw_method method; /* GET answers HEAD too; POST and PUT have a body */
     const char *pattern;   /* a path; one that ends in '*' stands for everything behind it */
     enum tw_route_store store;
@@ -24,18 +24,18 @@ struct tw_route {
 };
 
 /* The rows of the table, for tests and documents. */
-const struct tw_route *tw_router_table(size_t *ret_count);
+const struct tw_web_route *tw_router_table(size_t *ret_count);
 
 /* When the header lines are there and the body is not: the route of the request, or NULL with the
  * refusal in `response` (which then says must_close where a body may still come). `target_len` is
  * that of path and query; method, path and head of the request are set. */
-const struct tw_route *tw_router_accept(const struct tw_cfg *cfg,
-                                        const struct tw_http_request *request, size_t target_len,
-                                        struct tw_response *response);
+const struct tw_web_route *tw_router_accept(const struct tw_cfg *cfg,
+                                            const struct tw_http_request *request,
+                                            size_t target_len, struct tw_response *response);
 
 /* When the whole request is there: parse the rest, run the handler, turn errors into problems.
  * `target` is path and query as sent; `request` has method, head and body. */
-void tw_router_run(const struct tw_route *route, struct tw_str target,
+void tw_router_run(const struct tw_web_route *route, struct tw_str target,
                    struct tw_http_request *request, struct tw_call *call);
 
 #endif

@@ -55,8 +55,8 @@ struct exchange {
     char *target; /* path and query as sent, cut behind TW_HTTP_MAX_URL */
     size_t target_len;
     struct tw_http_request request;
-    const struct tw_route *route; /* NULL until the header lines are there, and when refused */
-    struct tw_response refusal;   /* when refused */
+    const struct tw_web_route *route; /* NULL until the header lines are there, and when refused */
+    struct tw_response refusal;       /* when refused */
     bool is_begun;
     char *body; /* room for the announced length */
     size_t body_len;
@@ -337,6 +337,8 @@ static void take_sets(struct tw_web_state *state, struct tw_call *call)
     call->workflows = tw_workflows_ref(state->workflows);
     call->dashboards = tw_dashboards_ref(state->dashboards);
     call->causes = state->causes == NULL ? NULL : tw_causes_ref(state->causes);
+    call->rules = state->rules == NULL ? NULL : tw_rules_ref(state->rules);
+    call->notify = state->notify == NULL ? NULL : tw_notify_ref(state->notify);
     (void)pthread_mutex_unlock(&state->mtx);
 }
 
@@ -345,6 +347,8 @@ static void give_sets(struct tw_call *call)
     tw_workflows_unref(&call->workflows);
     tw_dashboards_unref(&call->dashboards);
     tw_causes_unref(&call->causes);
+    tw_rules_unref(&call->rules);
+    tw_notify_unref(&call->notify);
 }
 
 static void resume(void *connection)
@@ -722,6 +726,26 @@ void tw_web_set_causes(struct tw_web *self, const struct tw_causes *causes)
     tw_causes_unref(&before);
 }
 
+void tw_web_set_rules(struct tw_web *self, const struct tw_rules *rules)
+{
+    const struct tw_rules *before = NULL;
+    (void)pthread_mutex_lock(&self->state.mtx); /* cannot fail: a plain mutex, locked once */
+    before = self->state.rules;
+    self->state.rules = tw_rules_ref(rules);
+    (void)pthread_mutex_unlock(&self->state.mtx);
+    tw_rules_unref(&before);
+}
+
+void tw_web_set_notify(struct tw_web *self, const struct tw_notify *notify)
+{
+    const struct tw_notify *before = NULL;
+    (void)pthread_mutex_lock(&self->state.mtx); /* cannot fail: a plain mutex, locked once */
+    before = self->state.notify;
+    self->state.notify = tw_notify_ref(notify);
+    (void)pthread_mutex_unlock(&self->state.mtx);
+    tw_notify_unref(&before);
+}
+
 uint16_t tw_web_port(const struct tw_web *self)
 {
     return self->port;
@@ -752,6 +776,8 @@ int tw_web_destroy(struct tw_web **self_p)
     tw_workflows_unref(&self->state.workflows);
     tw_dashboards_unref(&self->state.dashboards);
     tw_causes_unref(&self->state.causes);
+    tw_rules_unref(&self->state.rules);
+    tw_notify_unref(&self->state.notify);
     (void)pthread_mutex_destroy(&self->state.mtx); /* nobody holds it any more */
     free(self);
     *self_p = NULL;

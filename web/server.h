@@ -10,10 +10,12 @@
 
 #include <stdint.h>
 
+#include "alert/rules.h"
 #include "causes/causes.h"
 #include "config/config.h"
 #include "core/clock.h"
 #include "core/err.h"
+#include "notify/routes.h"
 #include "web/panel/panels.h"
 #include "workflow/workflow.h"
 
@@ -29,6 +31,9 @@ int tw_web_new(const struct tw_cfg *cfg, const struct tw_workflows *workflows,
 void tw_web_set_workflows(struct tw_web *self, const struct tw_workflows *workflows);
 /* The same for rules for causes; to begin with there are none. */
 void tw_web_set_causes(struct tw_web *self, const struct tw_causes *causes);
+/* The same for rules for alerts, and for who is told; to begin with there are none. */
+void tw_web_set_rules(struct tw_web *self, const struct tw_rules *rules);
+void tw_web_set_notify(struct tw_web *self, const struct tw_notify *notify);
 /* The same for dashboards; those to begin with it reads itself. */
 void tw_web_set_dashboards(struct tw_web *self, const struct tw_dashboards *dashboards);
 /* Those in force, with a reference for the caller. */

@@ -50,6 +50,8 @@ static const char *const statements[TW_ALERT_READS] = {
     [TW_ALERT_READ_LIST] = "SELECT " VIEW_COLUMNS " FROM alert WHERE" FILTER LISTED,
     [TW_ALERT_READ_COUNT_OPEN] = "SELECT count(*) FROM alert INDEXED BY alert_open"
                                  " WHERE ended IS NULL AND" FILTER,
+    [TW_ALERT_READ_INHIBITED] = "SELECT inhibited_by FROM alert INDEXED BY alert_open"
+                                " WHERE ended IS NULL AND inhibited_by IS NOT NULL LIMIT ?1",
     [TW_ALERT_READ_LINES] =
         "SELECT at, what, actor, value, detail FROM (SELECT * FROM alert_event WHERE alert = ?1"
         " ORDER BY id DESC LIMIT ?2) ORDER BY id",
@@ -268,6 +270,31 @@ int tw_desk_alerts_open(struct tw_desk_reader *self, struct tw_arena *arena,
     }
     if (rc == TW_OK) {
         *ret_items = (const struct tw_alert_view *)(const void *)rows.items;
+        *ret_count = rows.count;
+    }
+    return rc;
+}
+
+static int take_text(sqlite3_stmt *stmt, struct tw_arena *arena, void *row)
+{
+    return tw_column_copy(stmt, 0, arena, row);
+}
+
+int tw_desk_inhibited(struct tw_desk_reader *self, struct tw_arena *arena,
+                      const struct tw_str **ret_texts, size_t *ret_count)
+{
+    struct tw_alert_rows rows = {.arena = arena,
+                                 .size = sizeof(struct tw_str),
+                                 .limit = TW_ALERTS_OPEN_MAX,
+                                 .take = take_text};
+    sqlite3_stmt *stmt = NULL;
+    int rc = tw_alert_prepared(self, TW_ALERT_READ_INHIBITED, &stmt);
+    if (rc == TW_OK) {
+        tw_db_bind_int(stmt, 1, TW_ALERTS_OPEN_MAX);
+        rc = tw_alert_read_rows(stmt, &rows);
+    }
+    if (rc == TW_OK) {
+        *ret_texts = (const struct tw_str *)(const void *)rows.items;
         *ret_count = rows.count;
     }
     return rc;

@@ -15,7 +15,7 @@
 #define TW_ALERTS_OPEN_MAX      20000
 #define TW_ALERT_LIST_MAX       1000
 #define TW_ALERT_TIMELINE_MAX   500
-#define TW_ALERTS_ACK_MAX       1000
+#define TW_ALERTS_ACK_MAX       TW_ALERTS_OPEN_MAX
 #define TW_ALERTS_PUSH_ONCE_MAX 1000
 
 /* Grows with every change of anything here; up to when series were judged (0: never). */
@@ -57,6 +57,10 @@ int tw_desk_alerts_count(struct tw_desk_reader *self, const struct tw_alert_filt
 /* All that are open, by id; at most TW_ALERTS_OPEN_MAX. */
 int tw_desk_alerts_open(struct tw_desk_reader *self, struct tw_arena *arena,
                         const struct tw_alert_view **ret_items, size_t *ret_count);
+
+/* What hides open alerts: of each that is hidden, the JSON array of fingerprints. */
+int tw_desk_inhibited(struct tw_desk_reader *self, struct tw_arena *arena,
+                      const struct tw_str **ret_texts, size_t *ret_count);
 
 struct tw_alert_line {
     tw_wall_t at;

@@ -35,7 +35,7 @@ static int accept_status(const struct tw_http_request *request, size_t target_le
                          struct tw_response *response)
 {
     tw_response_init(response);
-    const struct tw_route *route = tw_router_accept(test_cfg(), request, target_len, response);
+    const struct tw_web_route *route = tw_router_accept(test_cfg(), request, target_len, response);
     int status = route != NULL ? 0 : response->status;
     tw_response_fini(response);
     return status;
@@ -49,11 +49,13 @@ static int status_of(const char *method, const char *path)
 }
 
 /* What a path answers, of all its rows. */
-static void list_methods(const struct tw_route *rows, size_t count, const char *pattern, char *text,
-                         size_t size)
+static void list_methods(const struct tw_web_route *rows, size_t count, const char *pattern,
+                         char *text, size_t size)
 {
-    static const char *const names[] = {
-        [TW_METHOD_GET] = "GET, HEAD", [TW_METHOD_POST] = "POST", [TW_METHOD_PUT] = "PUT"};
+    static const char *const names[] = {[TW_METHOD_GET] = "GET, HEAD",
+                                        [TW_METHOD_POST] = "POST",
+                                        [TW_METHOD_PUT] = "PUT",
+                                        [TW_METHOD_DELETE] = "DELETE"};
     text[0] = '\0';
     for (size_t i = 0; i < count; i++) {
         size_t used = strlen(text);
@@ -70,7 +72,7 @@ static void router__every_row__answers_its_method_and_no_other(void **state)
     static const char *const methods[] = {"GET",    "HEAD",    "POST",  "PUT",
                                           "DELETE", "OPTIONS", "TRACE", "PATCH"};
     size_t count = 0;
-    const struct tw_route *rows = tw_router_table(&count);
+    const struct tw_web_route *rows = tw_router_table(&count);
     assert_true(count > 10);
     for (size_t i = 0; i < count; i++) {
         char path[128];
@@ -226,7 +228,7 @@ static int test_handler(struct tw_call *call)
     return tw_diag_set(&call->diag, handler_result, "told by the handler");
 }
 
-static int run_target(const struct tw_route *route, const char *target,
+static int run_target(const struct tw_web_route *route, const char *target,
                       struct tw_response *ret_response)
 {
     static struct tw_arena arena;
@@ -249,7 +251,8 @@ static int run_target(const struct tw_route *route, const char *target,
     return call.response.status;
 }
 
-static const struct tw_route test_route = {TW_METHOD_GET, "/x/*", TW_ROUTE_NO_STORE, test_handler};
+static const struct tw_web_route test_route = {TW_METHOD_GET, "/x/*", TW_ROUTE_NO_STORE,
+                                               test_handler};
 
 static void router_run__rest_of_the_path__is_decoded_once(void **state)
 {
@@ -275,11 +278,11 @@ static void router_run__nobody__is_answered_by_open_routes_alone(void **state)
     assert_ptr_equal(tw_call_principal(&web, &request), &web.local);
     size_t count = 0;
     unsigned answered = 0;
-    const struct tw_route *rows = tw_router_table(&count);
+    const struct tw_web_route *rows = tw_router_table(&count);
     for (size_t i = 0; i < count; i++) {
         struct tw_arena arena;
         struct tw_call call = {.arena = &arena, .web = &web};
-        struct tw_route route = rows[i];
+        struct tw_web_route route = rows[i];
         bool is_open = false;
         for (size_t k = 0; k < sizeof open / sizeof open[0]; k++) {
             is_open = is_open || strcmp(route.pattern, open[k]) == 0;
@@ -337,7 +340,7 @@ static void router_run__store_that_is_not_there__is_unavailable(void **state)
 {
     (void)state;
     struct tw_response response;
-    struct tw_route route = test_route;
+    struct tw_web_route route = test_route;
     handler_result = TW_OK;
     route.store = TW_ROUTE_NEEDS_STORE;
     assert_int_equal(run_target(&route, "/x/1", &response), 503);

@@ -136,10 +136,10 @@ static void world_fini(struct world *self)
     model_free(self->model);
 }
 
-static const struct tw_route *route_of(const char *pattern)
+static const struct tw_web_route *route_of(const char *pattern)
 {
     size_t count = 0;
-    const struct tw_route *table = tw_router_table(&count);
+    const struct tw_web_route *table = tw_router_table(&count);
     for (size_t i = 0; i < count; i++) {
         if (strcmp(table[i].pattern, pattern) == 0) {
             return &table[i];
@@ -150,7 +150,8 @@ static const struct tw_route *route_of(const char *pattern)
 }
 
 /* The status of one call in which the `nth` allocation fails (below 0: none). */
-static int ask(struct world *self, const struct tw_route *route, const char *target, int64_t nth)
+static int ask(struct world *self, const struct tw_web_route *route, const char *target,
+               int64_t nth)
 {
     struct tw_arena arena;
     struct tw_http_request request = {.method = TW_METHOD_GET,
@@ -206,7 +207,7 @@ static void calls__nth_allocation_fails__answer_or_problem(void **state)
     struct world world;
     world_init(&world);
     for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
-        const struct tw_route *route = route_of(calls[i][0]);
+        const struct tw_web_route *route = route_of(calls[i][0]);
         int wanted = ask(&world, route, calls[i][1], -1);
         assert_true(wanted == 200 || strstr(calls[i][1], "none") != NULL);
         int64_t count = 0;
