@@ -399,6 +399,11 @@ collector_libnotify_a_SOURCES = collector/notify/routes.c collector/notify/route
 collector_libnotify_a_SOURCES += collector/notify/routes_internal.h collector/notify/keys.c
 collector_libnotify_a_SOURCES += collector/notify/load.c collector/notify/route.c
 collector_libnotify_a_SOURCES += collector/notify/receivers.c collector/notify/print.c
+collector_libnotify_a_SOURCES += collector/notify/group.c collector/notify/group.h
+collector_libnotify_a_SOURCES += collector/notify/group_internal.h collector/notify/turn.c
+collector_libnotify_a_SOURCES += collector/notify/inhibit.c collector/notify/sent.c
+collector_libnotify_a_SOURCES += collector/notify/compose.c
+collector_libnotify_a_SOURCES += collector/notify/table.c collector/notify/table.h
 
 bin_PROGRAMS += tillwatch
 tillwatch_SOURCES = \

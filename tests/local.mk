@@ -834,6 +834,11 @@ tests_unit_test_notify_routes_LDFLAGS = $(AM_LDFLAGS) $(ALLOC_WRAPS)
 tests_unit_test_notify_routes_LDADD = $(ROUTES_LIBS) $(CMOCKA_LIBS)
 endif
 if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/test_notify_group
+tests_unit_test_notify_group_SOURCES = tests/unit/test_notify_group.c
+tests_unit_test_notify_group_SOURCES += tests/unit/group_kit.c tests/unit/group_kit.h
+tests_unit_test_notify_group_LDADD = collector/libnotify.a collector/libstore.a $(ROUTES_LIBS) \
+    $(CMOCKA_LIBS) $(SQLITE_LIBS) $(ZSTD_LIBS)
 check_PROGRAMS += tests/unit/test_store_notices
 tests_unit_test_store_notices_SOURCES = tests/unit/test_store_notices.c
 tests_unit_test_store_notices_SOURCES += tests/unit/store_kit.c tests/unit/store_kit.h

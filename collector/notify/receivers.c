@@ -257,9 +257,11 @@ static void read_by_kind(struct draft *draft)
             draft->to->bind == NULL ? NULL : tw_notify_copy(draft->load, draft->to->bind);
         break;
     case TW_INTEGRATION_BROWSER:
+        draft->to->max_alerts = TW_NOTIFY_ALERTS_DEFAULT;
+        draft->to->target = tw_notify_copy(draft->load, "the open pages of this tower");
+        break;
     case TW_INTEGRATION_KIND_COUNT:
     default:
-        draft->to->target = tw_notify_copy(draft->load, "the open pages of this tower");
         break;
     }
 }
