@@ -222,6 +222,7 @@ static int emit_tower(struct tw_emission *self)
 {
     struct tw_tracker *tracker = self->tracker;
     struct tw_series_title title = {.kind = TW_SERIES_LAST, .divisor = 1, .metric = "open_runs"};
+    tracker->open_last.is_known = true; /* also 0: a sign that the tower ran */
     int rc = tw_emit_last(self, &tracker->open_last, &title, (int64_t)tracker->open_runs);
     title.divisor = TW_NS_PER_S;
     title.metric = "watermark_lag";
