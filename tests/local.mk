@@ -902,6 +902,11 @@ tests_unit_test_alert_burn_SOURCES += tests/unit/tracker_kit.h
 tests_unit_test_alert_burn_SOURCES += tests/support/play_alerts.c tests/support/play_alerts.h
 tests_unit_test_alert_burn_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
 tests_unit_test_alert_burn_LDADD = $(RULES_LIBS) $(TRACKER_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/test_alert_past
+tests_unit_test_alert_past_SOURCES = tests/unit/test_alert_past.c tests/unit/rules_kit.h
+tests_unit_test_alert_past_SOURCES += tests/unit/store_kit.c tests/unit/store_kit.h
+tests_unit_test_alert_past_LDADD = collector/libalert.a collector/libstore.a $(RULES_LIBS) \
+    $(CMOCKA_LIBS) $(SQLITE_LIBS) $(ZSTD_LIBS) -lpthread
 check_PROGRAMS += tests/unit/test_alert_windows
 tests_unit_test_alert_windows_SOURCES = tests/unit/test_alert_windows.c $(ENGINE_KIT)
 tests_unit_test_alert_windows_LDFLAGS = $(AM_LDFLAGS) $(ENGINE_WRAPS)
