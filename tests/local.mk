@@ -922,3 +922,4 @@ DELIVER_LIBS = collector/libdeliver.a collector/libnotify.a collector/libalert.a
 noinst_PROGRAMS += tests/support/notify
 tests_support_notify_SOURCES = tests/support/notify.c
 tests_support_notify_LDADD = $(DELIVER_LIBS)
+EXTRA_DIST += tests/system/receivers_kit.py tests/system/test_receivers.py

@@ -237,28 +237,38 @@ static void begin_header(struct transfer *self, struct tw_str line)
     }
 }
 
-/* "550 5.1.1 No such user": what was said last. When all of the mail has left this is the answer to
- * it, and the library's farewell is not to wait for one: it would block this thread. */
+/* "550 5.1.1 No such user": what was said last, but for the answer to a farewell. */
 static void take_reply(struct transfer *self, struct tw_str line)
 {
-    if (line.len < 4 || line.ptr[0] < '2' || line.ptr[0] > '5') {
-        return;
-    }
-    self->status = 0;
+    int status = 0;
     for (size_t i = 0; i < 3; i++) {
-        if (line.ptr[i] < '0' || line.ptr[i] > '9') {
+        if (line.len < 4 || line.ptr[i] < '0' || line.ptr[i] > '9') {
             return;
         }
-        self->status = self->status * 10 + (line.ptr[i] - '0');
+        status = status * 10 + (line.ptr[i] - '0');
     }
+    if (status == 221) {
+        return;
+    }
+    self->status = status;
     take_phrase(self, line.ptr + 4, line.len - 4);
-    if (!self->has_begun && self->status >= 400 && line.ptr[3] != '-') {
+    if (!self->has_begun && status >= 400 && line.ptr[3] != '-') {
         self->refused++;
     }
-    if (self->has_begun && self->handed_over == self->body_len && line.ptr[3] != '-' &&
+}
+
+/* A mail server is said good-bye to, and the library would wait for what it says to that, holding
+ * up this thread: it will hear nothing any more. */
+/* NOLINTNEXTLINE(readability-non-const-parameter): the library's signature */
+static int on_talk(CURL *easy, curl_infotype kind, char *text, size_t len, void *user)
+{
+    const struct transfer *self = user;
+    (void)easy; /* it is that of the transfer */
+    if (kind == CURLINFO_HEADER_OUT && len >= 4 && memcmp(text, "QUIT", 4) == 0 &&
         self->socket != CURL_SOCKET_BAD) {
         (void)shutdown(self->socket, SHUT_RD); /* if it fails it is closed already */
     }
+    return 0;
 }
 
 /* NOLINTNEXTLINE(readability-non-const-parameter): the library's signature */
@@ -410,6 +420,9 @@ static CURLcode set_mail(struct transfer *self, const struct tw_http_request *re
     SET(CURLOPT_MAIL_FROM, mail->from);
     SET(CURLOPT_MAIL_RCPT, self->recipients);
     SET(CURLOPT_MAIL_RCPT_ALLLOWFAILS, 1L); /* who is gone must not keep it from the others */
+    SET(CURLOPT_DEBUGFUNCTION, on_talk);
+    SET(CURLOPT_DEBUGDATA, self);
+    SET(CURLOPT_VERBOSE, 1L); /* to that function, and nowhere else */
     if (mail->username != NULL && mail->password != NULL) {
         SET(CURLOPT_USERNAME, mail->username);
         SET(CURLOPT_PASSWORD, mail->password);

@@ -141,8 +141,11 @@ static void add_headers(struct letter *self)
     struct tw_buf buf;
     const struct tw_mail *mail = self->mail;
     bool is_urgent = self->body->is_firing && tw_str_is(tw_body_severity(self->body), "critical");
+    bool is_bare = strchr(mail->from, '<') == NULL;
     (void)tw_buf_append_str(self->out, TW_STR_LIT("From: "));
-    line(self->out, mail->from);
+    (void)tw_buf_append_str(self->out, is_bare ? TW_STR_LIT("Tillwatch <") : TW_STR_LIT(""));
+    (void)tw_buf_append_str(self->out, tw_str_of(mail->from));
+    line(self->out, is_bare ? ">" : "");
     (void)tw_buf_append_str(self->out, TW_STR_LIT("To: "));
     for (size_t i = 0; i < mail->to->count; i++) {
         (void)tw_buf_append_str(self->out, i == 0 ? TW_STR_LIT("") : TW_STR_LIT(",\r\n "));
