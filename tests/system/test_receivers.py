@@ -406,7 +406,8 @@ def check_mail(tap, directory):
         page = leaves["text/html"].get_content()
         name = leaves["image/png"]["Content-ID"].strip("<>")
         tap.ok('src="cid:%s"' % name in page, "mail: the page shows it", page)
-        tap.ok("<script" not in page and "&lt;script&gt;" in page, "mail: no markup of others", page)
+        tap.ok("<script" not in page and "&lt;script&gt;" in page, "mail: no markup of others",
+               page)
         tap.equal((message["From"], message["To"]), ("Tillwatch <tower@shop.example>",
                   "a@shop.example, b@shop.example"), "mail: from and to")
         tap.equal((message["Bcc"], message["Subject"]),
