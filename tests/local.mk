@@ -172,6 +172,11 @@ tests_unit_test_store_tracks_SOURCES = tests/unit/test_store_tracks.c tests/unit
     tests/unit/track_kit.h tests/unit/store_kit.c tests/unit/store_kit.h
 tests_unit_test_store_tracks_LDADD = collector/libstore.a collector/libcore.a $(CMOCKA_LIBS) \
     $(SQLITE_LIBS) $(ZSTD_LIBS) $(XXHASH_LIBS) -lpthread
+check_PROGRAMS += tests/unit/test_store_points
+tests_unit_test_store_points_SOURCES = tests/unit/test_store_points.c tests/unit/track_kit.c \
+    tests/unit/track_kit.h tests/unit/store_kit.c tests/unit/store_kit.h
+tests_unit_test_store_points_LDADD = collector/libstore.a collector/libcore.a $(CMOCKA_LIBS) \
+    $(SQLITE_LIBS) $(ZSTD_LIBS) $(XXHASH_LIBS) -lpthread
 check_PROGRAMS += tests/unit/test_store_tracks_limits
 tests_unit_test_store_tracks_limits_SOURCES = tests/unit/test_store_tracks_limits.c \
     tests/unit/track_kit.c tests/unit/track_kit.h tests/unit/store_kit.c tests/unit/store_kit.h
@@ -449,6 +454,7 @@ EXTRA_DIST += docs/simulator.md tests/simulator/check_ledger.py tests/system/com
     tests/system/test_dashboards.py tests/system/test_failures.py \
     tests/system/replay_kit.py tests/system/test_replay.py tests/system/test_replay_plan.py \
     tests/bench/bench_replay.py \
+    tests/system/test_alerts.py \
     tests/system/test_regions.py tests/system/test_runs.py tests/system/test_verdicts.py \
     tests/system/test_simulator.sh tests/system/test_tail.py
 
@@ -842,6 +848,12 @@ tests_unit_test_notify_group_SOURCES = tests/unit/test_notify_group.c
 tests_unit_test_notify_group_SOURCES += tests/unit/group_kit.c tests/unit/group_kit.h
 tests_unit_test_notify_group_LDADD = collector/libnotify.a collector/libstore.a $(ROUTES_LIBS) \
     $(CMOCKA_LIBS) $(SQLITE_LIBS) $(ZSTD_LIBS)
+check_PROGRAMS += tests/unit/test_store_alerts
+tests_unit_test_store_alerts_SOURCES = tests/unit/test_store_alerts.c $(ALLOC_KIT)
+tests_unit_test_store_alerts_SOURCES += tests/unit/store_kit.c tests/unit/store_kit.h
+tests_unit_test_store_alerts_LDFLAGS = $(AM_LDFLAGS) $(ALLOC_WRAPS)
+tests_unit_test_store_alerts_LDADD = collector/libstore.a collector/libcore.a $(CMOCKA_LIBS) \
+    $(SQLITE_LIBS) $(ZSTD_LIBS) $(XXHASH_LIBS) -lm -lpthread
 check_PROGRAMS += tests/unit/test_store_notices
 tests_unit_test_store_notices_SOURCES = tests/unit/test_store_notices.c
 tests_unit_test_store_notices_SOURCES += tests/unit/store_kit.c tests/unit/store_kit.h
