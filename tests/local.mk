@@ -833,6 +833,16 @@ check_PROGRAMS += tests/unit/test_rules_say
 tests_unit_test_rules_say_SOURCES = tests/unit/test_rules_say.c tests/unit/rules_kit.h
 tests_unit_test_rules_say_LDADD = $(RULES_LIBS) $(CMOCKA_LIBS)
 endif
+tests_fuzz_fuzz_rules_SOURCES = tests/fuzz/fuzz_rules.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_rules_LDADD = $(RULES_LIBS)
+if FUZZING
+noinst_PROGRAMS += tests/fuzz/fuzz_rules
+tests_fuzz_fuzz_rules_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+else
+check_PROGRAMS += tests/fuzz/fuzz_rules
+tests_fuzz_fuzz_rules_SOURCES += tests/fuzz/replay_main.c
+endif
+EXTRA_DIST += tests/fuzz/seeds/rules
 
 # Who is told: receivers and routes.
 ROUTES_LIBS = collector/libnotify.a $(RULES_LIBS) $(PCRE_LIBS)

@@ -14,14 +14,49 @@
 
 /* What holds without a file: whoever looks at the tower sees its alerts, whoever subscribes gets
  * them; nothing is sent to anybody. */
-static const char built_in[] = "receivers:\n"
-                               "  - {name: browser, pub: [{}], browser: [{}]}\n"
-                               "route: {receiver: browser}\n"
-                               "inhibit:\n"
-                               "  - source: ['severity=\"critical\"', 'system!=\"\"', "
-                               "'alertname=~\"System.*\"']\n"
-                               "    target: ['alertname!~\"System.*\"']\n"
-                               "    follows: system\n";
+static const char built_in[] =
+    "receivers:\n"
+    "  - {name: browser, pub: [{}], browser: [{}]}\n"
+    "route:\n"
+    "  receiver: browser\n"
+    "  routes:\n"
+    /* The systems of one workflow are told together. */
+    "    - {matchers: ['workflow!=\"\"'], group-by: [alertname, cause, objective, workflow]}\n"
+    "inhibit:\n"
+    /* What waits for a system that is down follows from it. */
+    "  - source: ['severity=\"critical\"', 'system!=\"\"', 'alertname=~\"System.*\"']\n"
+    "    target: ['alertname!~\"System.*\"']\n"
+    "    follows: system\n"
+    "  - source: ['alertname=\"SystemDown\"']\n"
+    "    target: ['alertname=~\"System(Silent|Stuck|Timeouts|Throttles)\"']\n"
+    "    equal: [system]\n"
+    "  - source: ['alertname=\"SystemSilent\"']\n"
+    "    target: ['alertname=\"SystemStuck\"']\n"
+    "    equal: [system]\n"
+    /* One rule of a budget is enough: the fastest. */
+    "  - source: ['alertname=\"BudgetBurnFast\"']\n"
+    "    target: ['alertname=~\"BudgetBurn(Medium|Slow|Trend)|FailuresTrickle\"']\n"
+    "    equal: [objective]\n"
+    "  - source: ['alertname=\"BudgetBurnMedium\"']\n"
+    "    target: ['alertname=~\"BudgetBurn(Slow|Trend)|FailuresTrickle\"']\n"
+    "    equal: [objective]\n"
+    "  - source: ['alertname=\"BudgetBurnSlow\"']\n"
+    "    target: ['alertname=~\"BudgetBurnTrend|FailuresTrickle\"']\n"
+    "    equal: [objective]\n"
+    /* What a step is late by: the cause rather than the delay. */
+    "  - source: ['alertname=~\"StepStuck|MasterDataFailures|Rejections|ContractFailures\"']\n"
+    "    target: ['alertname=~\"DeadlinesMissed|BacklogGrows|(Sales|Orders)WaitLong\"']\n"
+    "    equal: [step, workflow]\n"
+    "  - source: ['alertname=\"DeadlinesMissed\"']\n"
+    "    target: ['alertname=~\"BacklogGrows|(Sales|Orders)WaitLong\"']\n"
+    "    equal: [step, workflow]\n"
+    /* Nobody is heard: neither are the single ones. */
+    "  - source: ['alertname=~\"EventsMissing|SalesStopped\"']\n"
+    "    target: ['alertname=~\"ThroughputLow|DecisionsAbsent|StoresSilent|StoreSilent\"']\n"
+    "  - source: ['alertname=\"EventsMissing\"']\n"
+    "    target: ['alertname=~\"SystemSilent|SalesStopped\"']\n"
+    "  - source: ['alertname=\"StoresSilent\"']\n"
+    "    target: ['alertname=\"StoreSilent\"']\n";
 
 /* ---- helpers of the readers ---- */
 
