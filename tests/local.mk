@@ -266,8 +266,10 @@ PIPELINE_LIBS = tests/support/liblab.a collector/libintake.a collector/libcauses
 check_PROGRAMS += tests/scenario/run
 tests_scenario_run_SOURCES = tests/scenario/run.c tests/scenario/expect.c \
     tests/scenario/expect_track.c tests/scenario/scenario.h
+tests_scenario_run_SOURCES += tests/scenario/expect_alerts.c
+tests_scenario_run_SOURCES += tests/support/play_alerts.c tests/support/play_alerts.h
 tests_scenario_run_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
-tests_scenario_run_LDADD = $(PIPELINE_LIBS)
+tests_scenario_run_LDADD = collector/libalert.a $(PIPELINE_LIBS)
 
 check_PROGRAMS += tests/unit/test_objects
 tests_unit_test_objects_SOURCES = tests/unit/test_objects.c

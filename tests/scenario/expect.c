@@ -271,6 +271,8 @@ void scenario_expect(struct scenario *self, char **words, size_t count)
         expect_source(self, words + 1);
     } else if (tw_str_is(what, "quarantine") && count == 3) {
         expect_quarantine(self, words[1], words[2]);
+    } else if (strcmp(words[0], "alerts") == 0) {
+        scenario_expect_alerts(self, words, count);
     } else if (!scenario_expect_track(self, words, count)) {
         scenario_fail(self, "an expectation that is none: %s", words[0]);
     }

@@ -223,21 +223,22 @@ static void do_time(struct scenario *self, const char *text)
     }
 }
 
-/* A WORKFLOW block is a file of a directory, as a configuration would name it; an empty one goes
- * away. What is there counts from the next line that is none. */
-static void do_workflow(struct script *self, const char *name)
+/* A WORKFLOW or RULES block is a file of a directory, as a configuration would name it; an empty
+ * one goes away. What is there counts from the next line that is none. */
+static void do_file(struct script *self, bool is_rules, const char *name)
 {
     struct scenario *scenario = &self->scenario;
+    char *dir = is_rules ? scenario->rules : scenario->workflows;
     char path[256];
     char text[LINE_MAX_BYTES];
     read_block(self, text, sizeof text);
-    if (scenario->workflows[0] == '\0') {
-        (void)snprintf(scenario->workflows, sizeof scenario->workflows, "%s-workflows",
-                       scenario->lab.dir);
-        (void)mkdir(scenario->workflows, 0700); /* a failure shows when the file is written */
+    if (dir[0] == '\0') {
+        (void)snprintf(dir, sizeof scenario->rules, "%s-%s", scenario->lab.dir,
+                       is_rules ? "rules" : "workflows");
+        (void)mkdir(dir, 0700); /* a failure shows when the file is written */
     }
-    (void)snprintf(path, sizeof path, "%s/%s.yaml", scenario->workflows, name);
-    scenario->has_new_workflows = true;
+    (void)snprintf(path, sizeof path, "%s/%s.yaml", dir, name);
+    *(is_rules ? &scenario->has_new_rules : &scenario->has_new_workflows) = true;
     if (text[0] == '\0') {
         (void)unlink(path); /* one that is not there is gone already */
         return;
@@ -266,6 +267,16 @@ static void load_workflows(struct scenario *self)
     self->has_new_workflows = false;
 }
 
+/* Time passes in steps of ten seconds, each with a commit, as it does live. */
+static void do_pass(struct scenario *self, int64_t ns)
+{
+    const int64_t step_ns = 10 * TW_NS_PER_S;
+    for (int64_t passed = 0; passed < ns; passed += step_ns) {
+        tw_clock_manual_advance(&self->lab.clock, ns - passed < step_ns ? ns - passed : step_ns);
+        commit(self);
+    }
+}
+
 static void do_line(struct script *self, char **words, size_t count)
 {
     struct scenario *scenario = &self->scenario;
@@ -282,6 +293,8 @@ static void do_line(struct script *self, char **words, size_t count)
         do_time(scenario, words[1]);
     } else if (strcmp(verb, "ADVANCE") == 0 && count == 2) {
         tw_clock_manual_advance(&scenario->lab.clock, duration(scenario, words[1]));
+    } else if (strcmp(verb, "PASS") == 0 && count == 2) {
+        do_pass(scenario, duration(scenario, words[1]));
     } else if (strcmp(verb, "RESTART") == 0) {
         commit(scenario);
         lab_restart(&scenario->lab);
@@ -321,12 +334,16 @@ static void run_lines(struct script *self)
         char line[LINE_MAX_BYTES];
         memcpy(line, self->line, sizeof line);
         size_t count = split(line, words);
-        if (strcmp(words[0], "WORKFLOW") == 0 && count == 2) {
-            do_workflow(self, words[1]);
+        bool is_rules = strcmp(words[0], "RULES") == 0;
+        if ((is_rules || strcmp(words[0], "WORKFLOW") == 0) && count == 2) {
+            do_file(self, is_rules, words[1]);
             continue;
         }
         if (scenario->has_new_workflows) {
             load_workflows(scenario);
+        }
+        if (scenario->has_new_rules) {
+            scenario_load_rules(scenario);
         }
         do_line(self, words, count);
     }
@@ -355,6 +372,7 @@ static bool run_file(const char *path, int number)
     if (self->scenario.workflows[0] != '\0') {
         lab_remove_dir(self->scenario.workflows);
     }
+    scenario_close_rules(&self->scenario);
     if (self->scenario.is_open) {
         lab_close(&self->scenario.lab);
     }

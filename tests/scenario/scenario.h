@@ -5,6 +5,7 @@
 
 #include "core/str.h"
 #include "support/lab.h"
+#include "support/play_alerts.h"
 
 #define WORDS_MAX 64
 
@@ -16,6 +17,13 @@ struct scenario {
     char failure[1024];  /* empty: none */
     char workflows[160]; /* directory of the WORKFLOW blocks; empty: there were none */
     bool has_new_workflows;
+    /* What alert rules say, from the first RULES block on. */
+    char rules[160]; /* directory of the blocks; empty: there were none */
+    bool has_new_rules;
+    struct play_alerts *alerts; /* NULL: nothing is judged */
+    FILE *told;                 /* into told_text: lines of JSON */
+    char *told_text;
+    size_t told_len;
 };
 
 /* Set the failure (the first one stays). */
@@ -25,6 +33,11 @@ void scenario_fail(struct scenario *self, const char *format, ...)
 void scenario_expect(struct scenario *self, char **words, size_t count);
 /* The same for what tracking says; false: `what` is none of its words. */
 bool scenario_expect_track(struct scenario *self, char **words, size_t count);
+/* words: alerts, a rule, LABEL=VALUE ..., then all changes of its alerts. */
+void scenario_expect_alerts(struct scenario *self, char **words, size_t count);
+/* The rules of the RULES blocks, in force from now on. */
+void scenario_load_rules(struct scenario *self);
+void scenario_close_rules(struct scenario *self);
 /* The `id` attribute of a stored event, in the lab's arena. */
 const char *scenario_event_id(struct scenario *self, struct tw_str json);
 

@@ -57,6 +57,16 @@ struct play_alerts *play_alerts_new(const struct tw_cfg *cfg, const struct tw_wo
     return self;
 }
 
+void play_alerts_change(struct play_alerts *self, const struct tw_cfg *cfg,
+                        const struct tw_workflows *workflows)
+{
+    const struct tw_rules *rules = NULL;
+    check(tw_rules_load(cfg, workflows, stderr, &rules), "rules");
+    check(tw_engine_change(self->engine, rules, workflows), "change");
+    tw_rules_unref(&self->rules);
+    self->rules = rules;
+}
+
 void play_alerts_destroy(struct play_alerts **self_p)
 {
     struct play_alerts *self = *self_p;

@@ -16,6 +16,9 @@ struct play_alerts;
 /* The rules that the configuration names; borrows the file. */
 struct play_alerts *play_alerts_new(const struct tw_cfg *cfg, const struct tw_workflows *workflows,
                                     FILE *out);
+/* Other rules or workflows: as a reload. */
+void play_alerts_change(struct play_alerts *self, const struct tw_cfg *cfg,
+                        const struct tw_workflows *workflows);
 void play_alerts_destroy(struct play_alerts **self_p);
 /* What one batch brought; `self` is the struct play_alerts. */
 void play_alerts_take(void *self, const struct tw_track_changes *changes);

@@ -548,8 +548,8 @@ static void add(struct alert_kit *kit, const struct tw_alert_change *changes, si
 {
     for (size_t i = 0; i < count; i++) {
         size_t len = strlen(kit->log);
-        (void)snprintf(kit->log + len, sizeof kit->log - len, "%u:%016llx ", (unsigned)changes[i].news,
-                       (unsigned long long)changes[i].alert.fingerprint);
+        (void)snprintf(kit->log + len, sizeof kit->log - len, "%u:%016llx ",
+                       (unsigned)changes[i].news, (unsigned long long)changes[i].alert.fingerprint);
     }
 }
 
