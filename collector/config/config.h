@@ -195,6 +195,7 @@ struct tw_cfg {
     } alerts;
     struct {
         char *file; /* NULL: none */
+        char *pub;  /* ZeroMQ endpoint where notify.yaml says none */
     } notify;
     struct {
         struct tw_cfg_strings bind; /* ZeroMQ endpoints; none: no agent can connect */

@@ -237,6 +237,13 @@ static const struct tw_cfg_key notify_keys[] = {
      .help = "Who is told of what: receivers, routes, times, what inhibits what. "
              "Relative to the configuration file. Not "
              "given: browsers, and what is published over ZeroMQ."},
+    {.name = "pub",
+     .type = TW_CFG_TEXT,
+     .rule = TW_CFG_ENDPOINT,
+     .is_reloadable = true,
+     .offset = IN_CFG(notify.pub),
+     .text = "tcp://127.0.0.1:8465",
+     .help = "ZeroMQ endpoint on which alerts are published, where `pub` in the file says none."},
 };
 
 static const struct tw_cfg_key track_keys[] = {

@@ -116,7 +116,9 @@ static int apply_environment(struct tw_parse *self)
     rc = rc != TW_OK ? rc : override_tap(self, "TILLWATCH_TAP_ROUTER", TW_TAP_ROUTER);
     rc = rc != TW_OK ? rc : override_tap(self, "TILLWATCH_TAP_SUB", TW_TAP_SUB);
     const char *agents = override_of(self, "TILLWATCH_AGENTS", TW_CFG_ENDPOINT);
-    return rc == TW_OK && agents != NULL ? replace_endpoint(&cfg->agents.bind, agents) : rc;
+    rc = rc == TW_OK && agents != NULL ? replace_endpoint(&cfg->agents.bind, agents) : rc;
+    const char *pub = override_of(self, "TILLWATCH_ALERTS_PUB", TW_CFG_ENDPOINT);
+    return rc == TW_OK && pub != NULL ? replace_text(&cfg->notify.pub, pub) : rc;
 }
 
 /* ---- putting it together ---- */

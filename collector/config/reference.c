@@ -46,9 +46,8 @@ static const char environment[] =
     "| `TILLWATCH_TAP_PULL`, `TILLWATCH_TAP_ROUTER`, `TILLWATCH_TAP_SUB` | the endpoint of the "
     "first tap of that kind: what it binds, or connects to where it binds nothing |\n"
     "| `TILLWATCH_AGENTS` | `agents.bind` |\n"
-    "| `XDG_STATE_HOME`, `HOME` | where the store is when nothing else says so |\n"
-    "\n"
-    "`TILLWATCH_ALERTS_PUB` is kept for published alerts; this version does not read it.\n";
+    "| `TILLWATCH_ALERTS_PUB` | `notify.pub` |\n"
+    "| `XDG_STATE_HOME`, `HOME` | where the store is when nothing else says so |\n";
 
 static void print_words(FILE *out, const char *words)
 {

@@ -146,10 +146,10 @@ static const struct tw_cfg_key email_keys[] = {
     INT_KEY(IN_INT(timeout_s), "timeout", "s", 1, 120, 30, "A mail may take so long."),
     RESOLVED_KEY,
     ALERTS_KEY};
-static const struct tw_cfg_key pub_keys[] = {INITIAL_KEY(IN_INT(bind), "bind", TW_CFG_ENDPOINT,
-                                                         "tcp://127.0.0.1:8465",
-                                                         "The ZeroMQ endpoint that it binds."),
-                                             RESOLVED_KEY};
+static const struct tw_cfg_key pub_keys[] = {
+    TEXT_KEY(IN_INT(bind), "bind", TW_CFG_ENDPOINT, false,
+             "The ZeroMQ endpoint that it binds. Not given: `notify.pub` of the configuration."),
+    RESOLVED_KEY};
 static const struct tw_cfg_key browser_keys[] = {RESOLVED_KEY};
 
 static const struct tw_cfg_key route_keys[] = {

@@ -465,6 +465,7 @@ static struct tw_notify_load *begin(void)
     tw_arena_init(&holder->arena, ARENA_BYTES);
     self->holder = holder;
     self->set = &holder->set;
+    self->pub = "tcp://127.0.0.1:8465"; /* the default of notify.pub */
     return self;
 }
 
@@ -503,6 +504,7 @@ int tw_notify_load(const struct tw_cfg *cfg, FILE *report, const struct tw_notif
         return TW_ENOMEM;
     }
     int rc = TW_OK;
+    self->pub = cfg->notify.pub != NULL ? cfg->notify.pub : self->pub;
     if (path == NULL) {
         rc = read_text(self, "(built in) notify.yaml", tw_str_of(built_in));
         return finish(self, rc, report, ret_set);

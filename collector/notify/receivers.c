@@ -253,6 +253,9 @@ static void read_by_kind(struct draft *draft)
     case TW_INTEGRATION_PUB:
         draft->to->bind = draft->text.bind;
         draft->text.bind = NULL;
+        if (draft->to->bind == NULL) {
+            draft->to->bind = tw_notify_copy(draft->load, draft->load->pub);
+        }
         draft->to->target =
             draft->to->bind == NULL ? NULL : tw_notify_copy(draft->load, draft->to->bind);
         break;

@@ -109,6 +109,7 @@ struct tw_notify_load {
     struct tw_parse parse; /* faults, and the tree that is being read */
     struct tw_notify_holder *holder;
     struct tw_notify *set; /* of the holder */
+    const char *pub;       /* endpoint where none is given */
 };
 
 /* The value of a key of a map, for the line of a fault; the map itself where it is not given. */
