@@ -212,9 +212,53 @@ static void rules_load__pack_without_its_workflows__leaves_rules_out(void **stat
     rules_kit_fini(&own);
 }
 
+/* Read at once; owned by the caller. */
+static char *read_page(const char *path)
+{
+    char *page = calloc(1, 256 * 1024);
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    assert_non_null(page);
+    assert_true(fread(page, 1, 256 * 1024 - 1, file) > 0);
+    assert_int_equal(fclose(file), 0);
+    return page;
+}
+
+static void rules_print_keys__reference_page__has_them(void **state)
+{
+    (void)state;
+    char *keys = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&keys, &size);
+    assert_int_equal(tw_rules_print_keys(out), TW_OK);
+    assert_int_equal(fclose(out), 0);
+    char *page = read_page(TW_SRCDIR "/docs/reference/alert-rules.md");
+    /* If this fails: put what tillwatch print-config --rule-keys says behind its marker. */
+    assert_non_null(strstr(page, keys));
+    free(page);
+    free(keys);
+}
+
+static void rules_parse__example_of_the_reference_page__is_without_fault(void **state)
+{
+    (void)state;
+    char *page = read_page(TW_SRCDIR "/docs/reference/alert-rules.md");
+    char *from = strstr(page, "```yaml\n");
+    assert_non_null(from);
+    char *end = strstr(from + 8, "```");
+    assert_non_null(end);
+    *end = '\0';
+    const struct tw_rules *set = rules_kit_taken(&kit, from + 8);
+    assert_int_equal(set->count, 4);
+    tw_rules_unref(&set);
+    free(page);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(rules_print_keys__reference_page__has_them),
+        cmocka_unit_test(rules_parse__example_of_the_reference_page__is_without_fault),
         cmocka_unit_test(rules_load__the_pack__is_without_fault_and_complete),
         cmocka_unit_test_setup_teardown(rules_load__files__come_before_the_pack_and_replace_it,
                                         make_dir, remove_dir),
