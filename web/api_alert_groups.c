@@ -138,19 +138,29 @@ static void weigh(struct group *group)
     }
 }
 
-static int make_groups(struct tw_call *call, const struct tw_alert_seen *seen, size_t count,
+/* It always fires, which is no news. */
+static bool is_watchdog(const struct tw_alert_seen *seen)
+{
+    return seen->view->row.origin == TW_ALERT_OF_TOWER &&
+           seen->view->row.severity == TW_SEVERITY_NONE;
+}
+
+static int make_groups(struct tw_call *call, const struct tw_alert_seen *seen, size_t all,
                        struct group **ret_groups, size_t *ret_count)
 {
-    struct member *members = tw_arena_alloc(call->arena, (count + 1) * sizeof *members);
-    struct group *groups = tw_arena_zalloc(call->arena, (count + 1) * sizeof *groups);
+    struct member *members = tw_arena_alloc(call->arena, (all + 1) * sizeof *members);
+    struct group *groups = tw_arena_zalloc(call->arena, (all + 1) * sizeof *groups);
+    size_t count = 0;
     size_t group_count = 0;
     if (members == NULL || groups == NULL) {
         return TW_ENOMEM;
     }
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < all; i++) {
         struct tw_label items[TW_GROUP_LABELS_MAX];
         struct tw_labels labels = tw_api_group_labels(&seen[i].labels, items);
-        members[i] = (struct member){&seen[i], tw_labels_fingerprint(&labels)};
+        if (!is_watchdog(&seen[i])) {
+            members[count++] = (struct member){&seen[i], tw_labels_fingerprint(&labels)};
+        }
     }
     if (count > 1) {
         qsort(members, count, sizeof *members, by_weight);
@@ -334,7 +344,9 @@ static int answer(struct tw_call *call, const struct tw_alert_scene *scene)
     json_t *items = json_array();
     json_t *sums = json_object();
     for (size_t i = 0; i < count; i++) {
-        add(&totals, &seen[i]);
+        if (!is_watchdog(&seen[i])) {
+            add(&totals, &seen[i]);
+        }
     }
     for (size_t i = 0; i < group_count && i < GROUPS_SHOWN && rc == TW_OK; i++) {
         rc = group_json(call, scene, &groups[i], items);

@@ -6,6 +6,7 @@
 #include "web/kept.h"
 
 #define API "/api/v1"
+#define AM  "/api/v2" /* that of Alertmanager */
 
 static const struct tw_web_route table[] = {
     {TW_METHOD_GET, API "/search", TW_ROUTE_NEEDS_STORE, tw_api_search},
@@ -52,6 +53,18 @@ static const struct tw_web_route table[] = {
     {TW_METHOD_GET, API "/notifications/*", TW_ROUTE_NEEDS_STORE, tw_api_notification},
     {TW_METHOD_GET, API "/heartbeats", TW_ROUTE_NEEDS_STORE, tw_api_heartbeats},
     {TW_METHOD_POST, API "/heartbeats/*", TW_ROUTE_NEEDS_STORE, tw_api_heartbeat},
+    {TW_METHOD_GET, AM "/status", TW_ROUTE_NO_STORE, tw_am_status},
+    {TW_METHOD_GET, AM "/receivers", TW_ROUTE_NO_STORE, tw_am_receivers},
+    {TW_METHOD_GET, AM "/alerts", TW_ROUTE_NEEDS_STORE, tw_am_alerts},
+    {TW_METHOD_POST, AM "/alerts", TW_ROUTE_NEEDS_STORE, tw_am_alerts_post},
+    {TW_METHOD_GET, AM "/alerts/groups", TW_ROUTE_NEEDS_STORE, tw_am_groups},
+    {TW_METHOD_GET, AM "/silences", TW_ROUTE_NEEDS_STORE, tw_am_silences},
+    {TW_METHOD_POST, AM "/silences", TW_ROUTE_NEEDS_STORE, tw_am_silence_post},
+    {TW_METHOD_GET, AM "/silence/*", TW_ROUTE_NEEDS_STORE, tw_am_silence},
+    {TW_METHOD_DELETE, AM "/silence/*", TW_ROUTE_NEEDS_STORE, tw_am_silence_delete},
+    {TW_METHOD_GET, "/-/healthy", TW_ROUTE_NO_STORE, tw_am_healthy},
+    {TW_METHOD_GET, "/-/ready", TW_ROUTE_MAY_STORE, tw_am_ready},
+    {TW_METHOD_POST, "/-/reload", TW_ROUTE_NO_STORE, tw_am_reload},
     {TW_METHOD_GET, API "/workflows", TW_ROUTE_KEPT_LONGER, tw_api_workflows},
     {TW_METHOD_GET, API "/workflows/*", TW_ROUTE_NEEDS_STORE, tw_api_workflow},
     {TW_METHOD_GET, API "/objectives", TW_ROUTE_KEPT_LONGER, tw_api_objectives},
@@ -137,7 +150,8 @@ static bool changes(enum tw_method method)
 /* A request to read the files again says all that it has to say. */
 static bool has_body(const struct tw_web_route *route)
 {
-    return (route->method == TW_METHOD_POST || route->method == TW_METHOD_PUT);
+    return (route->method == TW_METHOD_POST || route->method == TW_METHOD_PUT) &&
+           route->handler != tw_am_reload;
 }
 
 /* The first row that fits path and method; *ret_other: the first that fits the path only. A path
@@ -272,7 +286,8 @@ static void fill_error(struct tw_call *call, int rc)
 static bool is_open(const struct tw_web_route *route)
 {
     return route->handler == tw_api_healthz || route->handler == tw_api_readyz ||
-           route->handler == tw_api_metrics;
+           route->handler == tw_api_metrics || route->handler == tw_am_healthy ||
+           route->handler == tw_am_ready;
 }
 
 static bool is_kept(const struct tw_web_route *route)

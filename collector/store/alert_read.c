@@ -20,7 +20,9 @@
         "owner") " = ?5)"                                                                          \
                  " AND (?6 IS NULL OR " LABEL("store") " = ?6) AND (ended IS NULL OR ended >= ?7)" \
                                                        " AND since < ?8 AND (?9 = 0 OR id = ?9)"
-#define LISTED " AND (?10 = 0 OR id < ?10) ORDER BY id DESC LIMIT ?11"
+/* The watchdog always fires, which is no news to people: it is there for who asks for it. */
+#define NO_WATCHDOG " AND (origin <> 2 OR severity <> 3 OR ?4 IS NOT NULL)"
+#define LISTED      " AND (?10 = 0 OR id < ?10) ORDER BY id DESC LIMIT ?11"
 #define NOTICE_COLUMNS                                                                       \
     "id, receiver, integration, idx, grp, kind, reason, data, created, next, tries, state, " \
     "done, status, error"
@@ -32,7 +34,8 @@
 _Static_assert(TW_ALERT_READS <= TW_ALERT_READS_MAX, "there is room for each");
 _Static_assert(TW_ALERT_ROW_PENDING == 1 && TW_ALERT_ROW_FIRING == 2 &&
                    TW_NOTICE_STATE_WAITING == 0 && TW_NOTICE_STATE_SENDING == 1 &&
-                   TW_ALERT_OF_RULE == 0 && TW_RECEIVER_FAILS == 3,
+                   TW_ALERT_OF_RULE == 0 && TW_ALERT_OF_TOWER == 2 &&
+                   TW_ALERT_ROW_NO_SEVERITY == 3 && TW_RECEIVER_FAILS == 3,
                "numbers in statements");
 
 static const char *const statements[TW_ALERT_READS] = {
@@ -40,16 +43,16 @@ static const char *const statements[TW_ALERT_READS] = {
     [TW_ALERT_READ_OPEN_ALL] = "SELECT " VIEW_COLUMNS " FROM alert INDEXED BY alert_open"
                                " WHERE ended IS NULL ORDER BY id LIMIT ?1",
     [TW_ALERT_READ_OPEN] = "SELECT " VIEW_COLUMNS " FROM alert INDEXED BY alert_open"
-                           " WHERE ended IS NULL AND" FILTER LISTED,
+                           " WHERE ended IS NULL AND" FILTER NO_WATCHDOG LISTED,
     [TW_ALERT_READ_OF] =
         "SELECT " VIEW_COLUMNS
         " FROM alert INDEXED BY alert_of WHERE fingerprint = ?12 AND" FILTER LISTED,
     [TW_ALERT_READ_OF_RULE] =
         "SELECT " VIEW_COLUMNS
         " FROM alert INDEXED BY alert_fired WHERE rule = ?4 AND" FILTER LISTED,
-    [TW_ALERT_READ_LIST] = "SELECT " VIEW_COLUMNS " FROM alert WHERE" FILTER LISTED,
+    [TW_ALERT_READ_LIST] = "SELECT " VIEW_COLUMNS " FROM alert WHERE" FILTER NO_WATCHDOG LISTED,
     [TW_ALERT_READ_COUNT_OPEN] = "SELECT count(*) FROM alert INDEXED BY alert_open"
-                                 " WHERE ended IS NULL AND" FILTER,
+                                 " WHERE ended IS NULL AND" FILTER NO_WATCHDOG,
     [TW_ALERT_READ_INHIBITED] = "SELECT inhibited_by FROM alert INDEXED BY alert_open"
                                 " WHERE ended IS NULL AND inhibited_by IS NOT NULL LIMIT ?1",
     [TW_ALERT_READ_LINES] =

@@ -47,7 +47,8 @@ struct tw_alert_filter {
     uint64_t before; /* continue behind this one; 0: from the start */
     size_t limit;    /* 1 to TW_ALERT_LIST_MAX */
 };
-/* The latest first. */
+/* The latest first. The watchdog (of the tower, without a severity) is in it only where `rule` or
+ * `fingerprint` asks for it. */
 int tw_desk_alerts(struct tw_desk_reader *self, struct tw_arena *arena,
                    const struct tw_alert_filter *filter, const struct tw_alert_view **ret_items,
                    size_t *ret_count, bool *ret_more);

@@ -155,6 +155,12 @@ static int read_before(sqlite3 *db, const struct tw_silence *silence, struct bef
     return rc;
 }
 
+/* Who reads a time through Alertmanager's API and posts it again has it in milliseconds. */
+static bool begins_when_it_did(const struct before *before, const struct tw_silence *silence)
+{
+    return silence->starts.ns / TW_NS_PER_S == before->silence.starts.ns / TW_NS_PER_S;
+}
+
 static bool may_stay(const struct before *before, const struct tw_silence *silence, tw_wall_t now)
 {
     if (!before->has_same_matchers) {
@@ -162,7 +168,7 @@ static bool may_stay(const struct before *before, const struct tw_silence *silen
     }
     switch (tw_silence_state(&before->silence, now)) {
     case TW_SILENCE_ACTIVE:
-        return silence->starts.ns == before->silence.starts.ns;
+        return begins_when_it_did(before, silence);
     case TW_SILENCE_PENDING:
         return silence->starts.ns >= now.ns;
     case TW_SILENCE_EXPIRED:
@@ -270,8 +276,10 @@ static int put(sqlite3 *db, const struct tw_alert_command *command, struct tw_si
         named.id = old;
         rc = read_before(db, &named, &before, diag);
         if (rc == TW_OK && may_stay(&before, silence, command->now)) {
+            bool stays = begins_when_it_did(&before, silence);
             is_new = false;
             silence->id = old;
+            silence->starts = stays ? before.silence.starts : silence->starts;
         } else if (rc == TW_OK) {
             rc = end_now(db, old, command->now, diag);
         }
