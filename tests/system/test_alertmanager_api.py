@@ -230,7 +230,8 @@ def check_posts(tap, tower):
     tap.equal((status, json.loads(answer).count(";")), (400, 1), "each fault of a post is told")
     wait_until(lambda: "Kept" in names_of(tower.get(V2 + "alerts")), "the good one is taken in")
     kept = [one for one in tower.get(V2 + "alerts") if one["labels"]["alertname"] == "Kept"][0]
-    tap.equal((kept["labels"], set(kept["annotations"]["long"])), ({"alertname": "Kept"}, {"\u00e9"}),
+    tap.equal((kept["labels"], set(kept["annotations"]["long"])),
+              ({"alertname": "Kept"}, {"\u00e9"}),
               "without empty labels, long annotations cut")
     tap.ok(kept["endsAt"] > kept["startsAt"] > "2020", "the year 1 means: not given", kept)
     raw(tower, "POST", V2 + "alerts",
@@ -309,8 +310,8 @@ def check_prometheus(tap, tower):
         process.send_signal(signal.SIGHUP)
         wait_until(lambda: "FromPrometheus" not in names_of(tower.get(V2 + "alerts")),
                    "Prometheus resolves it", 120)
-        tap.equal(tower.get("/api/v1/alerts?state=resolved&rule=FromPrometheus")["items"][0]["state"],
-                  "resolved", "it is resolved when Prometheus says so")
+        over = tower.get("/api/v1/alerts?state=resolved&rule=FromPrometheus")["items"]
+        tap.equal(over[0]["state"], "resolved", "it is resolved when Prometheus says so")
     finally:
         process.terminate()
         process.wait(timeout=30)
