@@ -269,7 +269,7 @@ tests_scenario_run_SOURCES = tests/scenario/run.c tests/scenario/expect.c \
 tests_scenario_run_SOURCES += tests/scenario/expect_alerts.c
 tests_scenario_run_SOURCES += tests/support/play_alerts.c tests/support/play_alerts.h
 tests_scenario_run_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
-tests_scenario_run_LDADD = collector/libalert.a $(PIPELINE_LIBS)
+tests_scenario_run_LDADD = collector/libnotify.a collector/libalert.a $(PIPELINE_LIBS) $(PCRE_LIBS)
 
 check_PROGRAMS += tests/unit/test_objects
 tests_unit_test_objects_SOURCES = tests/unit/test_objects.c
@@ -434,11 +434,11 @@ noinst_PROGRAMS += tower-play
 tower_play_SOURCES = tests/support/play.c tests/support/lab.c tests/support/lab.h \
     tests/support/play_alerts.c tests/support/play_alerts.h
 tower_play_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
-tower_play_LDADD = collector/libalert.a collector/libintake.a collector/libcauses.a collector/libcorrelate.a \
+tower_play_LDADD = collector/libnotify.a collector/libalert.a collector/libintake.a collector/libcauses.a collector/libcorrelate.a \
     collector/libevent.a \
     collector/libstore.a collector/libtrack.a collector/libworkflow.a collector/libconfig.a \
     collector/libcore.a $(SQLITE_LIBS) $(JANSSON_LIBS) $(ZSTD_LIBS) $(YAML_LIBS) $(XXHASH_LIBS) \
-    $(GLIB_LIBS) -lm -lpthread
+    $(GLIB_LIBS) $(PCRE_LIBS) -lm -lpthread
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/test_simulator
 tests_unit_test_simulator_SOURCES = tests/unit/test_simulator.c
@@ -925,7 +925,8 @@ tests_unit_test_alert_burn_SOURCES = tests/unit/test_alert_burn.c tests/unit/tra
 tests_unit_test_alert_burn_SOURCES += tests/unit/tracker_kit.h
 tests_unit_test_alert_burn_SOURCES += tests/support/play_alerts.c tests/support/play_alerts.h
 tests_unit_test_alert_burn_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
-tests_unit_test_alert_burn_LDADD = $(RULES_LIBS) $(TRACKER_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_alert_burn_LDADD = collector/libnotify.a $(RULES_LIBS) collector/libstore.a \
+    $(TRACKER_LIBS) $(CMOCKA_LIBS) $(SQLITE_LIBS) $(ZSTD_LIBS) $(XXHASH_LIBS) $(PCRE_LIBS) -lpthread
 check_PROGRAMS += tests/unit/test_alert_past
 tests_unit_test_alert_past_SOURCES = tests/unit/test_alert_past.c tests/unit/rules_kit.h
 tests_unit_test_alert_past_SOURCES += tests/unit/store_kit.c tests/unit/store_kit.h

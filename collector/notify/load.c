@@ -50,6 +50,14 @@ static const char built_in[] =
     "  - source: ['alertname=\"DeadlinesMissed\"']\n"
     "    target: ['alertname=~\"BacklogGrows|(Sales|Orders)WaitLong\"']\n"
     "    equal: [step, workflow]\n"
+    /* Budgets burn by something that is told. */
+    "  - source: ['alertname=~\"StepStuck|MasterDataFailures|Rejections|ContractFailures|"
+    "ObjectConflicts|UnknownFailures|DuplicatesRefused|DuplicateEffects|DeadlinesMissed|"
+    ".*NotAcknowledged\"']\n"
+    "    target: ['alertname=~\"BudgetBurn.*|FailuresTrickle\"']\n"
+    "    equal: [workflow]\n"
+    "  - source: ['alertname=\"EventsLost\"']\n"
+    "    target: ['alertname=~\"BudgetBurn.*\"', 'objective=\"till-events-complete\"']\n"
     /* Nobody is heard: neither are the single ones. */
     "  - source: ['alertname=~\"EventsMissing|SalesStopped\"']\n"
     "    target: ['alertname=~\"ThroughputLow|DecisionsAbsent|StoresSilent|StoreSilent\"']\n"

@@ -49,9 +49,17 @@ static int emit_failures(struct tw_emission *self, const char *workflow, struct 
     return emit_causes(self, &step->failures, &title);
 }
 
-static int64_t drain_of(const struct tw_step_stats *step)
+/* Of what no later run has overtaken: a lost one waits for ever, and is no backlog. Nor is what a
+ * fan-out lacks, which is counted as a failure when its time is over. */
+static int64_t drain_of(const struct tw_tracker *self, uint32_t flow, uint32_t index)
 {
-    const struct tw_drain drain = tw_lag_drain(&step->ring, step->waiting + step->overdue);
+    const struct tw_step_stats *step = &self->stats[flow].steps[index];
+    if (step->is_fan_out || step->waiting + step->overdue == 0) {
+        return 0;
+    }
+    const struct tw_lag_point nothing = {.waiting = 0};
+    uint64_t waiting = tw_deadlines_waiting(self, flow, index, nothing).waiting;
+    const struct tw_drain drain = tw_lag_drain(&step->ring, waiting);
     switch (drain.state) {
     case TW_DRAIN_DRAINS:
         return drain.seconds >= (double)DRAIN_MAX_S
@@ -68,14 +76,16 @@ static int64_t drain_of(const struct tw_step_stats *step)
 
 static int64_t verdict_of(const struct tw_step_stats *step, int64_t now_ns)
 {
-    bool is_recent = step->verdict_ns != 0 && now_ns - step->verdict_ns <= VERDICT_MAX_NS;
+    bool is_recent =
+        step->verdict_ns != 0 && now_ns - step->verdict_ns <= VERDICT_MAX_NS && !step->is_fan_out;
     return is_recent && step->verdict > TW_LAG_OK ? (int64_t)step->verdict - TW_LAG_OK : 0;
 }
 
-static int emit_steps(struct tw_emission *self, struct tw_flow_stats *stats)
+static int emit_steps(struct tw_emission *self, uint32_t flow)
 {
+    struct tw_flow_stats *stats = &self->tracker->stats[flow];
     int rc = TW_OK;
-    for (size_t i = 0; i < stats->step_count && rc == TW_OK; i++) {
+    for (uint32_t i = 0; i < stats->step_count && rc == TW_OK; i++) {
         struct tw_step_stats *step = &stats->steps[i];
         struct tw_series_title title = {.kind = TW_SERIES_LAST,
                                         .divisor = 1,
@@ -90,7 +100,9 @@ static int emit_steps(struct tw_emission *self, struct tw_flow_stats *stats)
                             verdict_of(step, self->tracker->now_ns));
         title.metric = "step_drain";
         title.divisor = TW_NS_PER_S;
-        rc = rc == TW_OK ? tw_emit_sparse(self, &step->drain_last, &title, drain_of(step)) : rc;
+        rc = rc == TW_OK
+                 ? tw_emit_sparse(self, &step->drain_last, &title, drain_of(self->tracker, flow, i))
+                 : rc;
     }
     return rc;
 }
@@ -99,7 +111,7 @@ static int emit_workflows(struct tw_emission *self)
 {
     struct tw_tracker *tracker = self->tracker;
     int rc = TW_OK;
-    for (size_t i = 0; i < tracker->stats_count && rc == TW_OK; i++) {
+    for (uint32_t i = 0; i < tracker->stats_count && rc == TW_OK; i++) {
         struct tw_flow_stats *stats = &tracker->stats[i];
         const struct tw_series_title title = {.kind = TW_SERIES_SUM,
                                               .divisor = 1,
@@ -107,7 +119,7 @@ static int emit_workflows(struct tw_emission *self)
                                               .name = {"workflow"},
                                               .value = {stats->name}};
         rc = tw_emit_sum(self, &stats->duplicate_sum, &title);
-        rc = rc == TW_OK ? emit_steps(self, stats) : rc;
+        rc = rc == TW_OK ? emit_steps(self, i) : rc;
     }
     return rc;
 }

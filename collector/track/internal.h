@@ -150,6 +150,7 @@ struct tw_step_stats {
     /* what alert rules look at (emit_alerts.c) */
     enum tw_lag_verdict verdict; /* of the last look, 0 for a start */
     int64_t verdict_ns;          /* when that was */
+    bool is_fan_out;             /* ... of this definition */
     struct tw_cause_gauges failures;
     struct tw_gauge drain_last;
     struct tw_gauge verdict_last;

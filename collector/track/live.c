@@ -187,6 +187,7 @@ static void view_step(struct writing *self, const struct tw_wf_step *step, uint3
         reached->verdict = worse(reached->verdict, view->verdict);
         view->stats->verdict = view->verdict;
         view->stats->verdict_ns = tracker->now_ns;
+        view->stats->is_fan_out = step->each == TW_EACH_STORE;
     }
 }
 

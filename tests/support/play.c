@@ -144,6 +144,7 @@ static void open_lab(struct play *self, tw_wall_t start)
             die(self->alerts_file, "cannot be written");
         }
         self->alerts = play_alerts_new(self->lab.cfg, workflows, self->alerts_out);
+        play_alerts_tell(self->alerts, self->lab.cfg, workflows);
         self->lab.on_commit = play_alerts_take;
         self->lab.context = self->alerts;
     }

@@ -9,6 +9,8 @@
 #include <string.h>
 
 #include "alert/engine.h"
+#include "alert/rows.h"
+#include "notify/group.h"
 
 #define BUCKET_S    TW_ENGINE_BUCKET_S
 #define ARENA_BYTES ((size_t)64 << 20)
@@ -24,8 +26,20 @@ struct held {
     double value;
 };
 
+/* One that fires, by the number of its row. */
+struct open_alert {
+    uint64_t fingerprint;
+    uint64_t id;
+    tw_wall_t fired;
+};
+
 struct play_alerts {
     FILE *out;
+    const struct tw_notify *notify;
+    struct tw_groups *groups;
+    struct open_alert *open;
+    size_t open_count;
+    uint64_t last_id;
     const struct tw_rules *rules;
     struct tw_engine *engine;
     struct tw_arena arena;
@@ -67,6 +81,13 @@ void play_alerts_change(struct play_alerts *self, const struct tw_cfg *cfg,
     self->rules = rules;
 }
 
+void play_alerts_tell(struct play_alerts *self, const struct tw_cfg *cfg,
+                      const struct tw_workflows *workflows)
+{
+    check(tw_notify_load(cfg, stderr, &self->notify), "receivers");
+    check(tw_groups_new(self->notify, workflows, &self->groups), "groups");
+}
+
 void play_alerts_destroy(struct play_alerts **self_p)
 {
     struct play_alerts *self = *self_p;
@@ -80,6 +101,9 @@ void play_alerts_destroy(struct play_alerts **self_p)
     }
     free(self->series);
     free(self->held);
+    free(self->open);
+    tw_groups_destroy(&self->groups);
+    tw_notify_unref(&self->notify);
     tw_engine_destroy(&self->engine);
     tw_rules_unref(&self->rules);
     tw_arena_fini(&self->arena);
@@ -198,6 +222,90 @@ static void say(struct play_alerts *self, int64_t at_s, const struct tw_alert_ch
     json_decref(row);
 }
 
+/* --- who is told ------------------------------------------------------------------------------ */
+
+static struct open_alert *find_open(struct play_alerts *self, uint64_t fingerprint)
+{
+    for (size_t i = 0; i < self->open_count; i++) {
+        if (self->open[i].fingerprint == fingerprint) {
+            return &self->open[i];
+        }
+    }
+    return NULL;
+}
+
+static struct open_alert *add_open(struct play_alerts *self, uint64_t fingerprint, tw_wall_t at)
+{
+    struct open_alert *open = realloc(self->open, (self->open_count + 1) * sizeof *open);
+    check(open == NULL ? TW_ENOMEM : TW_OK, "alerts");
+    self->open = open;
+    open[self->open_count] = (struct open_alert){fingerprint, ++self->last_id, at};
+    return &open[self->open_count++];
+}
+
+/* What fires, or did, as the thread that tells it reads it from the store. */
+static void group(struct play_alerts *self, tw_wall_t at, const struct tw_alert_change *change)
+{
+    const struct tw_alert *alert = &change->alert;
+    struct open_alert *open = find_open(self, alert->fingerprint);
+    struct tw_alert_row row = {.annotations = TW_STR_LIT("{}")};
+    struct tw_str labels = TW_STR_NULL;
+    if (open == NULL && change->news == TW_NEWS_FIRING) {
+        open = add_open(self, alert->fingerprint, at);
+    }
+    if (open == NULL) {
+        return;
+    }
+    check(tw_labels_json(&self->arena, &alert->labels, &labels), "labels");
+    if (alert->rule != NULL) {
+        check(tw_row_of_alert(&self->arena, alert, at, &row), "row");
+    }
+    const bool is_over = change->news == TW_NEWS_RESOLVED;
+    const struct tw_notice_alert told = {
+        .head = {.id = open->id,
+                 .fingerprint = alert->fingerprint,
+                 .updated = at,
+                 .fired = open->fired},
+        .labels = labels,
+        .annotations = row.annotations,
+        .severity = row.severity,
+        .since = {alert->since_s * TW_NS_PER_S},
+        .ended = {is_over ? at.ns : 0},
+    };
+    check(tw_groups_put(self->groups, &told), "group");
+    if (is_over) {
+        *open = self->open[--self->open_count];
+    }
+}
+
+static void say_notice(struct play_alerts *self, int64_t at_s, const struct tw_notice *notice)
+{
+    json_t *row = json_pack(
+        "{s:I, s:s, s:s%, s:s%, s:s, s:s%, s:o}", "at", (json_int_t)at_s, "what", "notice",
+        "receiver", notice->receiver.ptr, notice->receiver.len, "integration",
+        notice->integration.ptr, notice->integration.len, "kind", tw_notice_kind_name(notice->kind),
+        "reason", notice->reason.ptr == NULL ? "" : notice->reason.ptr, notice->reason.len, "body",
+        json_loadb(notice->data.ptr, notice->data.len, 0, NULL));
+    char *text = row == NULL ? NULL : json_dumps(row, JSON_COMPACT);
+    check(text == NULL ? TW_ENOMEM : TW_OK, "notice");
+    (void)fprintf(self->out, "%s\n", text);
+    free(text);
+    json_decref(row);
+}
+
+static void tell(struct play_alerts *self, int64_t at_s)
+{
+    const tw_wall_t now = {at_s * TW_NS_PER_S};
+    struct tw_group_turn turn = {0};
+    if (!tw_groups_is_due(self->groups, now)) {
+        return;
+    }
+    check(tw_groups_turn(self->groups, now, &self->arena, &turn), "turn");
+    for (size_t i = 0; i < turn.notice_count; i++) {
+        say_notice(self, at_s, &turn.notices[i].notice);
+    }
+}
+
 static void judge(struct play_alerts *self, int64_t bucket_s)
 {
     const struct tw_alert_change *changes = NULL;
@@ -206,6 +314,12 @@ static void judge(struct play_alerts *self, int64_t bucket_s)
     check(tw_engine_tick(self->engine, bucket_s, BUCKET_S, is_alive, &changes, &count), "judge");
     for (size_t i = 0; i < count; i++) {
         say(self, bucket_s + BUCKET_S, &changes[i]);
+        if (self->groups != NULL) {
+            group(self, (tw_wall_t){(bucket_s + BUCKET_S) * TW_NS_PER_S}, &changes[i]);
+        }
+    }
+    if (self->groups != NULL) {
+        tell(self, bucket_s + BUCKET_S);
     }
     tw_arena_reset(&self->arena);
 }

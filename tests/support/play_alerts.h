@@ -19,6 +19,11 @@ struct play_alerts *play_alerts_new(const struct tw_cfg *cfg, const struct tw_wo
 /* Other rules or workflows: as a reload. */
 void play_alerts_change(struct play_alerts *self, const struct tw_cfg *cfg,
                         const struct tw_workflows *workflows);
+/* Groups of what fires are told, too, as notify.file of the configuration says (or what holds
+ * without): {"at":S,"what":"notice","receiver":..,"integration":..,"kind":..,"reason":..,
+ * "body":{..}}, the body of the webhook. Nothing is sent. */
+void play_alerts_tell(struct play_alerts *self, const struct tw_cfg *cfg,
+                      const struct tw_workflows *workflows);
 void play_alerts_destroy(struct play_alerts **self_p);
 /* What one batch brought; `self` is the struct play_alerts. */
 void play_alerts_take(void *self, const struct tw_track_changes *changes);
