@@ -948,3 +948,20 @@ noinst_PROGRAMS += tests/support/notify
 tests_support_notify_SOURCES = tests/support/notify.c
 tests_support_notify_LDADD = $(DELIVER_LIBS)
 EXTRA_DIST += tests/system/receivers_kit.py tests/system/test_receivers.py
+
+# What receivers answer, and what notices say.
+tests_fuzz_fuzz_receiver_SOURCES = tests/fuzz/fuzz_receiver.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_receiver_LDADD = $(DELIVER_LIBS)
+if FUZZING
+noinst_PROGRAMS += tests/fuzz/fuzz_receiver
+tests_fuzz_fuzz_receiver_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+else
+check_PROGRAMS += tests/fuzz/fuzz_receiver
+tests_fuzz_fuzz_receiver_SOURCES += tests/fuzz/replay_main.c
+endif
+EXTRA_DIST += tests/fuzz/seeds/receiver
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/test_deliver
+tests_unit_test_deliver_SOURCES = tests/unit/test_deliver.c
+tests_unit_test_deliver_LDADD = $(DELIVER_LIBS) $(CMOCKA_LIBS)
+endif
