@@ -270,7 +270,7 @@ static void router_run__rest_of_the_path__is_decoded_once(void **state)
 static void router_run__nobody__is_answered_by_open_routes_alone(void **state)
 {
     (void)state;
-    static const char *const open[] = {"/healthz", "/readyz", "/metrics"};
+    static const char *const open[] = {"/healthz", "/readyz", "/metrics", "/-/healthy", "/-/ready"};
     struct tw_web_state web = {.local = {.name = "local"}};
     struct tw_http_request request = request_of("GET", "/");
     assert_null(tw_call_principal(&web, &request));
@@ -300,6 +300,42 @@ static void router_run__nobody__is_answered_by_open_routes_alone(void **state)
         tw_arena_fini(&arena);
     }
     assert_int_equal(answered, sizeof open / sizeof open[0]);
+}
+
+/* A DELETE has no body and must be of our origin; reading files anew is a POST without one. */
+static void router__changes_without_a_body__are_of_our_origin(void **state)
+{
+    (void)state;
+    static const char *const rows[][2] = {
+        {"DELETE", "/api/v1/silences/7"}, {"DELETE", "/api/v2/silence/7"}, {"POST", "/-/reload"}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct tw_response response;
+        struct tw_http_request request = request_of(rows[i][0], rows[i][1]);
+        assert_int_equal(accept_status(&request, 20, &response), 0);
+        request.head.has_length = true;
+        request.head.length = 1;
+        assert_int_equal(accept_status(&request, 20, &response), 400);
+        request.head.length = 0;
+        request.head.fetch_site = TW_STR_LIT("cross-site");
+        assert_int_equal(accept_status(&request, 20, &response), 403);
+        assert_true(response.must_close);
+    }
+}
+
+/* Programs that know Alertmanager alone read nothing else. */
+static void router__refusals_of_alertmanagers_api__are_texts(void **state)
+{
+    (void)state;
+    struct tw_response response;
+    struct tw_http_request request = request_of("PUT", "/api/v2/alerts");
+    tw_response_init(&response);
+    assert_null(tw_router_accept(test_cfg(), &request, 14, &response));
+    assert_int_equal(response.status, 405);
+    assert_string_equal(response.content_type, "application/json; charset=utf-8");
+    json_t *text = json_loadb(response.owned, response.len, JSON_DECODE_ANY, NULL);
+    assert_true(json_is_string(text));
+    json_decref(text);
+    tw_response_fini(&response);
 }
 
 static void router_run__malformed_targets__are_problems(void **state)
@@ -405,6 +441,8 @@ int main(void)
         cmocka_unit_test(router__body_length__is_bounded),
         cmocka_unit_test(router_run__rest_of_the_path__is_decoded_once),
         cmocka_unit_test(router_run__nobody__is_answered_by_open_routes_alone),
+        cmocka_unit_test(router__changes_without_a_body__are_of_our_origin),
+        cmocka_unit_test(router__refusals_of_alertmanagers_api__are_texts),
         cmocka_unit_test(router_run__malformed_targets__are_problems),
         cmocka_unit_test(router_run__error_of_a_handler__becomes_a_whole_problem),
         cmocka_unit_test(router_run__store_that_is_not_there__is_unavailable),
