@@ -18,6 +18,7 @@ collector_libstore_a_SOURCES = \
     collector/store/alert_command.c collector/store/alert_read.c collector/store/alert_read.h \
     collector/store/alert_read_internal.h \
     collector/store/alerts.c collector/store/alerts.h \
+    collector/store/alert_sums.c collector/store/alert_sums.h \
     collector/store/alerts_internal.h collector/store/alerts_read.c \
     collector/store/archive.c collector/store/archive.h \
     collector/store/backup.c \

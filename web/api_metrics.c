@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "web/kept.h"
+#include "web/metrics_alerts.h"
 #include "web/metrics_track.h"
 #include "web/stream.h"
 
@@ -190,6 +191,7 @@ int tw_api_metrics(struct tw_call *call)
     if (rc != TW_OK) {
         goto out;
     }
+    tw_metrics_alerts(call, &m);
     tw_metrics_end(&m);
     rc = out.error;
     if (rc == TW_OK) {

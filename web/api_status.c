@@ -2,6 +2,7 @@
  * The tower's truth about itself: GET /status, /healthz and /readyz. */
 #include "config.h"
 #include "web/api.h"
+#include "web/metrics_alerts.h"
 
 /* Counters by the names of their table. */
 static json_t *totals_json(const struct tw_totals *totals)
@@ -85,6 +86,7 @@ int tw_api_status_json(struct tw_call *call, const struct tw_store_status *statu
     tw_out_set(json, "sealed_partitions", tw_out_count(status->sealed));
     tw_out_set(json, "disk", disk_json(status));
     tw_out_set(json, "sources", sources_json(&summary));
+    tw_out_set(json, "alerts", tw_alerts_status_json(call));
     *ret_json = json;
     return TW_OK;
 }

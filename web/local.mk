@@ -38,6 +38,7 @@ web_libweb_a_SOURCES = \
     web/mask.c web/mask.h \
     web/metrics.c web/metrics.h \
     web/metrics_track.c web/metrics_track.h \
+    web/metrics_alerts.c web/metrics_alerts.h \
     web/problem.c web/problem.h \
     web/readers.c web/readers.h \
     web/response.c web/response.h \

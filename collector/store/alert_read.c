@@ -92,6 +92,13 @@ static const char *const statements[TW_ALERT_READS] = {
     [TW_ALERT_READ_SILENCE] =
         "SELECT id, matchers, starts, ends, created, updated, created_by, comment FROM silence"
         " WHERE id = ?1",
+    [TW_ALERT_READ_SUMS] = "SELECT state, severity, count(*) FROM alert INDEXED BY alert_open"
+                           " WHERE ended IS NULL GROUP BY state, severity",
+    [TW_ALERT_READ_PLACE] = "SELECT judged, evaluations, evaluation_us, refused FROM meta",
+    [TW_ALERT_READ_NOTICE_SUMS] =
+        "SELECT s.integration, sum(s.sent), sum(s.given_up), (SELECT count(*) FROM notice AS n"
+        " WHERE n.state IN (0, 1) AND n.integration = s.integration) FROM receiver_state AS s"
+        " GROUP BY s.integration ORDER BY s.integration",
 };
 
 int tw_alert_prepared(struct tw_desk_reader *self, enum tw_alert_read which,

@@ -25,6 +25,9 @@ enum tw_alert_read {
     TW_ALERT_READ_SILENCES,
     TW_ALERT_READ_SILENCES_ENDED,
     TW_ALERT_READ_SILENCE,
+    TW_ALERT_READ_SUMS,
+    TW_ALERT_READ_PLACE,
+    TW_ALERT_READ_NOTICE_SUMS,
     TW_ALERT_READS
 };
 /* The statement, prepared when it is first used. */

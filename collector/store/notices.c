@@ -29,14 +29,14 @@ static const char *const statements[TW_NOTICES_STATEMENTS] = {
         "UPDATE notice SET state = ?2, next = ?3, status = ?4, error = ?5,"
         " done = CASE ?2 WHEN 0 THEN NULL ELSE ?6 END WHERE id = ?1 AND state IN (0, 1)",
     [TW_NOTICES_STMT_STATE_OK] =
-        "INSERT INTO receiver_state(receiver, integration, idx, ok) SELECT receiver, integration,"
-        " idx, ?2 FROM notice WHERE id = ?1 ON CONFLICT DO UPDATE SET ok = ?2, fails = 0,"
-        " gave_up = 0, error = NULL",
+        "INSERT INTO receiver_state(receiver, integration, idx, ok, sent) SELECT receiver,"
+        " integration, idx, ?2, 1 FROM notice WHERE id = ?1 ON CONFLICT DO UPDATE SET ok = ?2,"
+        " fails = 0, gave_up = 0, error = NULL, sent = sent + 1",
     [TW_NOTICES_STMT_STATE_FAILED] =
-        "INSERT INTO receiver_state(receiver, integration, idx, failed, fails, gave_up, error)"
-        " SELECT receiver, integration, idx, ?2, 1, ?3, ?4 FROM notice WHERE id = ?1"
+        "INSERT INTO receiver_state(receiver, integration, idx, failed, fails, gave_up, error,"
+        " given_up) SELECT receiver, integration, idx, ?2, 1, ?3, ?4, ?3 FROM notice WHERE id = ?1"
         " ON CONFLICT DO UPDATE SET failed = ?2, fails = fails + 1,"
-        " gave_up = max(gave_up, ?3), error = ?4",
+        " gave_up = max(gave_up, ?3), error = ?4, given_up = given_up + ?3",
     [TW_NOTICES_STMT_RECOVER] = "UPDATE notice SET state = 0, next = ?1 WHERE state = 1"
                                 " AND state IN (0, 1)",
     [TW_NOTICES_STMT_ADD] =

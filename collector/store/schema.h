@@ -276,7 +276,8 @@
  * state and severity are words of store/alerts.h. notify_group and notice: what was told to whom;
  * the second is outbox and history. alert_push: what others posted, until the thread `alert` takes
  * it. meta.judged: the bucket that was judged last; refused: alerts without room. receiver_state:
- * what became of the last posts of an integration, `fails` in a row. */
+ * what became of the last posts of an integration, `fails` in a row; how many were sent and
+ * given_up ever. */
 #define TW_SQL_DESK_3                                                                             \
     "ALTER TABLE meta ADD COLUMN alerts INTEGER NOT NULL DEFAULT 0;"                              \
     "ALTER TABLE meta ADD COLUMN judged INTEGER NOT NULL DEFAULT 0;"                              \
@@ -326,7 +327,8 @@
     " PRIMARY KEY(alert, notice)) WITHOUT ROWID;"                                                 \
     "CREATE TABLE receiver_state(receiver BLOB NOT NULL, integration BLOB NOT NULL,"              \
     " idx INTEGER NOT NULL, ok INTEGER, failed INTEGER, fails INTEGER NOT NULL DEFAULT 0,"        \
-    " gave_up INTEGER NOT NULL DEFAULT 0, error BLOB, PRIMARY KEY(receiver, integration, idx))"   \
+    " gave_up INTEGER NOT NULL DEFAULT 0, sent INTEGER NOT NULL DEFAULT 0,"                       \
+    " given_up INTEGER NOT NULL DEFAULT 0, error BLOB, PRIMARY KEY(receiver, integration, idx))"  \
     " WITHOUT ROWID;"
 
 /* Of a partition: what there is of series ?1 in [?2, ?3), minute by minute, without a look at those

@@ -193,6 +193,21 @@ def check_value(tap, desk):
     tap.equal((row[2], row[4], row[5], row[6]), (0, 0.0, 1, b"count"), "its threshold and unit")
 
 
+def check_numbers(tap, tower):
+    """/metrics and /status say what the tables say."""
+    status, text = tower.request("/metrics")
+    lines = dict(line.rsplit(" ", 1) for line in text.decode().splitlines()
+                 if line and not line.startswith("#"))
+    tap.equal(status, 200, "/metrics answers")
+    tap.equal(lines.get('tillwatch_alerts{state="firing",severity="none"}'), "1",
+              "the watchdog is counted")
+    tap.ok(float(lines["tillwatch_rule_evaluations_total"]) > 2, "rules were judged")
+    tap.ok(float(lines["tillwatch_rule_evaluation_seconds_total"]) < 10, "in little time")
+    alerts = tower.get("/api/v1/status")["alerts"]
+    tap.equal((alerts["error"], alerts["refused"]), (None, 0), "/status finds nothing wrong")
+    tap.ok(alerts["judged_age_seconds"] < 30, "and rules judged a moment ago", alerts)
+
+
 def post(desk, name, ends_s, labels=None):
     """An alert of others, as the API leaves it for the tower."""
     now = time.time_ns()
@@ -317,6 +332,7 @@ def main():
             source.start()
             check_states(tap, tower, desk, source)
             check_value(tap, desk)
+            check_numbers(tap, tower)
             check_posted(tap, tower, desk)
             check_heartbeat(tap, tower, desk)
             check_reload(tap, tower, desk, source, path)
