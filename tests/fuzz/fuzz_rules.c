@@ -63,13 +63,13 @@ static void check_rule(const struct tw_rule *rule)
 
 static void say(const struct tw_rule *rule, const char *text, struct tw_str value, size_t most)
 {
-    static const double values[] = {0, 0.5, 125, -7, 1e14, 1e300, NAN, INFINITY};
+    static const double values[] = {0, 0.5, 125, -7, 1e14, 1e300, (double)NAN, (double)INFINITY};
     struct tw_label items[TW_RULE_BY_MAX];
-    struct tw_labels labels = {items, rule->by_count};
     struct tw_arena arena;
     for (size_t i = 0; i < rule->by_count; i++) {
         items[i] = (struct tw_label){tw_str_of(rule->by[i]), value};
     }
+    const struct tw_labels labels = {items, rule->by_count};
     for (size_t i = 0; text != NULL && i < sizeof values / sizeof values[0]; i++) {
         struct tw_str said = TW_STR_NULL;
         tw_arena_init(&arena, 65536);

@@ -22,31 +22,31 @@ struct rules_kit {
 
 static inline struct rules_kit rules_kit_new(const char *yaml)
 {
-    struct rules_kit kit = {0};
-    assert_int_equal(tw_cfg_parse("kit.yaml", yaml, strlen(yaml), stderr, &kit.cfg), TW_OK);
-    assert_int_equal(tw_workflows_load(kit.cfg, stderr, &kit.workflows), TW_OK);
-    return kit;
+    struct rules_kit made = {0};
+    assert_int_equal(tw_cfg_parse("kit.yaml", yaml, strlen(yaml), stderr, &made.cfg), TW_OK);
+    assert_int_equal(tw_workflows_load(made.cfg, stderr, &made.workflows), TW_OK);
+    return made;
 }
 
-static inline void rules_kit_fini(struct rules_kit *kit)
+static inline void rules_kit_fini(struct rules_kit *self)
 {
-    tw_workflows_unref(&kit->workflows);
-    tw_cfg_destroy(&kit->cfg);
+    tw_workflows_unref(&self->workflows);
+    tw_cfg_destroy(&self->cfg);
 }
 
 /* Parse; the report is returned owned. */
-static inline int rules_kit_parse(const struct rules_kit *kit, const char *yaml, char **ret_report,
+static inline int rules_kit_parse(const struct rules_kit *self, const char *yaml, char **ret_report,
                                   const struct tw_rules **ret_set)
 {
     size_t len = 0;
     FILE *report = open_memstream(ret_report, &len);
     assert_non_null(report);
-    int rc = tw_rules_parse(kit->cfg, kit->workflows, "t.yaml", tw_str_of(yaml), report, ret_set);
+    int rc = tw_rules_parse(self->cfg, self->workflows, "t.yaml", tw_str_of(yaml), report, ret_set);
     assert_int_equal(fclose(report), 0);
     return rc;
 }
 
-static inline void rules_kit_refused(const struct rules_kit *kit, const char *yaml,
+static inline void rules_kit_refused(const struct rules_kit *self, const char *yaml,
                                      const char *faults)
 {
     const struct tw_rules *set = NULL;
@@ -62,7 +62,7 @@ static inline void rules_kit_refused(const struct rules_kit *kit, const char *ya
 }
 
 /* Without a fault. */
-static inline const struct tw_rules *rules_kit_taken(const struct rules_kit *kit, const char *yaml)
+static inline const struct tw_rules *rules_kit_taken(const struct rules_kit *self, const char *yaml)
 {
     const struct tw_rules *set = NULL;
     char *told = NULL;

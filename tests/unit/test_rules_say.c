@@ -68,8 +68,8 @@ static void rule_value__seconds__are_the_two_largest_units(void **state)
         {187200, "2 d 4 h"},
         {604800, "7 d"},
         {-125, "-2 min 05 s"},
-        {NAN, "not known"},
-        {INFINITY, "a lot"},
+        {(double)NAN, "not known"},
+        {(double)INFINITY, "a lot"},
         {-1e16, "-a lot"},
     };
     check_numbers("when: {metric: step_oldest_age}", numbers, sizeof(numbers) / sizeof(numbers[0]));
@@ -81,7 +81,7 @@ static void rule_value__shares__are_per_cent(void **state)
     static const struct number numbers[] = {
         {0, "0 %"},         {0.12, "12 %"},  {0.1249, "12 %"},  {0.0512, "5.1 %"},
         {0.0049, "0.49 %"}, {0.01, "1 %"},   {1, "100 %"},      {9.994, "999 %"},
-        {12.5, "1,250 %"},  {-0.5, "-50 %"}, {1.0 / 3, "33 %"}, {NAN, "not known"},
+        {12.5, "1,250 %"},  {-0.5, "-50 %"}, {1.0 / 3, "33 %"}, {(double)NAN, "not known"},
     };
     check_numbers("when: {metric: step_failed}\nshare-of: {metric: step_done}", numbers,
                   sizeof(numbers) / sizeof(numbers[0]));
@@ -103,7 +103,7 @@ static void rule_value__counts__have_commas(void **state)
         {-1234, "-1,234"},
         {1e15, "1,000,000,000,000,000"},
         {2e15, "a lot"},
-        {NAN, "not known"},
+        {(double)NAN, "not known"},
     };
     check_numbers("when: {metric: received}", numbers, sizeof(numbers) / sizeof(numbers[0]));
 }
