@@ -51,7 +51,7 @@ static inline void rules_kit_refused(const struct rules_kit *self, const char *y
 {
     const struct tw_rules *set = NULL;
     char *told = NULL;
-    int rc = rules_kit_parse(kit, yaml, &told, &set);
+    int rc = rules_kit_parse(self, yaml, &told, &set);
     if (rc != TW_ECONFIG || strcmp(told, faults) != 0) {
         print_error("yaml:\n%s\nexpected:\n%s\ngot %d:\n%s\n", yaml, faults, rc, told);
     }
@@ -66,7 +66,7 @@ static inline const struct tw_rules *rules_kit_taken(const struct rules_kit *sel
 {
     const struct tw_rules *set = NULL;
     char *told = NULL;
-    int rc = rules_kit_parse(kit, yaml, &told, &set);
+    int rc = rules_kit_parse(self, yaml, &told, &set);
     if (rc != TW_OK) {
         print_error("yaml:\n%s\nrefused:\n%s\n", yaml, told);
     }
