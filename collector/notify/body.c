@@ -128,7 +128,7 @@ void tw_body_fini(struct tw_body *self)
 {
     json_decref(self->root);
     free(self->alerts);
-    *self = (struct tw_body){NULL};
+    *self = (struct tw_body){.root = NULL};
 }
 
 /* ---- what is said ---- */

@@ -7,7 +7,7 @@
  *          TW_DELIVER_ROUND notices looked at in one round; rates of docs/reference/
  *          notifications.md; TW_DELIVER_LAST_S after it was made a notice is given up.
  * Fails:   what becomes of a notice is a result in the outbox and the health of its receiver.
- * Source:  decisions 80 and 81; docs/reference/notifications.md.
+ * Source:  decisions 80 and 84; docs/reference/notifications.md.
  */
 #ifndef TW_NOTIFY_DELIVER_H
 #define TW_NOTIFY_DELIVER_H
