@@ -270,8 +270,8 @@ static int try_rule(struct tw_call *call, const json_t *body)
     }
     call->deadline = (tw_mono_t){clock->mono(clock).ns + TEST_S * TW_NS_PER_S};
     tw_reader_set_deadline(call->reader, call->deadline);
-    rc = tw_past_try(call->reader, call->arena, set, rule, call->workflows, since_s, until_s, &past,
-                     &call->diag);
+    const struct tw_past_ask ask = {set, rule, call->workflows, since_s, until_s};
+    rc = tw_past_try(call->reader, call->arena, &ask, &past, &call->diag);
     rc = rc == TW_OK ? answer(call, rule, &past) : rc;
     tw_rules_unref(&set);
     return rc;

@@ -84,7 +84,7 @@ int32_t tw_engine_span_s(const struct tw_engine *self);
  * only says that there is such a series. `step_s`: 10, or what the past has kept (60, 3,600): it
  * stands for all buckets of that length. What no rule looks at is passed over. TW_OK, TW_ELIMIT,
  * TW_ENOMEM; TW_EINVAL: labels that are none, or a time that is none. */
-int tw_engine_feed(struct tw_engine *self, struct tw_str metric, struct tw_str labels_json,
+int tw_engine_feed(struct tw_engine *self, struct tw_str metric_name, struct tw_str labels_json,
                    int64_t bucket_s, int32_t step_s, double value);
 /* The tower ran in this bucket, of the time before the first tick; ascending. TW_ENOMEM. */
 int tw_engine_ran(struct tw_engine *self, int64_t bucket_s, int32_t step_s);

@@ -152,7 +152,7 @@ void tw_watched_destroy(struct tw_watched *self);
 /* Those that every rule without `by`, or whose labels its conditions give, always has. */
 int tw_engine_make_static(struct tw_engine *self);
 /* The instance with these values of `by`; made when there is none. TW_ENOMEM, TW_ELIMIT. */
-int tw_engine_instance(struct tw_engine *self, size_t judge, const struct tw_str *values,
+int tw_engine_instance(struct tw_engine *self, size_t judge_index, const struct tw_str *values,
                        struct tw_instance **ret_instance);
 /* The series; made, and given to those who look at it, when there is none. */
 int tw_engine_watch(struct tw_engine *self, const struct tw_metric *metric,

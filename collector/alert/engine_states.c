@@ -325,7 +325,7 @@ static size_t walk_instance(struct tw_engine *self, struct tw_judge *judge,
     step.since_s = tw_engine_unknown_since(self, judge, instance, moment->bucket);
     step.for_s = 0;
     step.keep_s = 0;
-    step.value = NAN;
+    step.value = (double)NAN;
     return refused + (walk(self, &step) ? 0 : 1);
 }
 

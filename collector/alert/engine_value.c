@@ -42,7 +42,7 @@ static double joined(enum tw_rule_join join, double all, double one)
 
 static double sum_of(const struct question *self)
 {
-    double all = NAN;
+    double all = (double)NAN;
     for (uint32_t i = 0; i < self->links->count; i++) {
         double one =
             tw_trail_sum(&self->links->items[i]->trail, self->window.from, self->window.until);
@@ -55,7 +55,7 @@ static double sum_of(const struct question *self)
 static double value_of_each(const struct question *self)
 {
     bool is_zero = self->measure->metric->is_zero_when_silent;
-    double all = NAN;
+    double all = (double)NAN;
     for (uint32_t i = 0; i < self->links->count; i++) {
         all = joined(self->measure->join, all,
                      tw_trail_take(&self->links->items[i]->trail, &self->engine->uptime,
@@ -74,7 +74,7 @@ static double value_by_bucket(const struct question *self)
     int32_t length = self->window.until - from;
     TW_ASSERT((size_t)length <= sizeof all / sizeof all[0]);
     for (int32_t i = 0; i < length; i++) {
-        all[i] = NAN;
+        all[i] = (double)NAN;
     }
     for (uint32_t k = 0; k < self->links->count; k++) {
         tw_trail_fill(&self->links->items[k]->trail, from, length, one);
@@ -87,7 +87,7 @@ static double value_by_bucket(const struct question *self)
     enum tw_rule_join of_buckets = take == TW_TAKE_MAX   ? TW_RULE_MAX
                                    : take == TW_TAKE_MIN ? TW_RULE_MIN
                                                          : TW_RULE_SUM;
-    double whole = NAN;
+    double whole = (double)NAN;
     int32_t count = 0;
     for (int32_t i = 0; i < length; i++) {
         if (!isnan(all[i]) && tw_uptime_has(&self->engine->uptime, from + i)) {
@@ -139,7 +139,7 @@ static double usual_of(const struct question *self, const double *hours)
         }
         at = next;
     }
-    return self->measure->metric->is_count ? sum / HOUR_BUCKETS : sum / buckets;
+    return sum / (self->measure->metric->is_count ? HOUR_BUCKETS : buckets);
 }
 
 static enum tw_verdict_of_rule compare(const struct tw_rule *rule, double value)
@@ -202,7 +202,7 @@ void tw_engine_judge(const struct tw_engine *self, const struct tw_judge *judge,
         .window = {bucket + 1 - rule->over_s / TW_ENGINE_BUCKET_S, bucket + 1},
     };
     if (is_far_below(self, rule, instance)) {
-        instance->value = NAN;
+        instance->value = (double)NAN;
         instance->verdict = TW_HOLDS_NOT;
         return;
     }
@@ -214,12 +214,12 @@ void tw_engine_judge(const struct tw_engine *self, const struct tw_judge *judge,
         question.measure = &rule->share;
         question.links = &instance->share;
         double whole = number_of(&question);
-        instance->value = NAN;
+        instance->value = (double)NAN;
         instance->verdict =
             isnan(whole) ? TW_HOLDS_UNKNOWN : compare_share(rule, number, whole, &instance->value);
     } else if (rule->is_usual_share) {
         double usual = instance->usual == NULL ? (double)NAN : usual_of(&question, instance->usual);
-        instance->value = NAN;
+        instance->value = (double)NAN;
         instance->verdict =
             isnan(usual) ? TW_HOLDS_NOT_YET : compare_share(rule, number, usual, &instance->value);
     } else {

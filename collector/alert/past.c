@@ -105,7 +105,7 @@ static int add_line(struct trial *self, struct tw_instance *instance)
         return rc;
     }
     for (size_t i = 0; i < self->result.point_count; i++) {
-        line->values[i] = NAN;
+        line->values[i] = (double)NAN;
     }
     instance->line = (uint32_t)++self->line_count;
     return TW_OK;
@@ -480,10 +480,9 @@ static void lay_out(struct trial *self, int64_t since_s, int64_t until_s)
              (result->point_s % result->step_s != 0 || result->point_count > TW_PAST_POINTS_MAX));
 }
 
-static int prepare(struct trial *self, const struct tw_rules *rules,
-                   const struct tw_workflows *workflows, int64_t begin_s)
+static int prepare(struct trial *self, const struct tw_past_ask *ask, int64_t begin_s)
 {
-    int rc = tw_engine_new_of(rules, self->rule, workflows, &self->engine);
+    int rc = tw_engine_new_of(ask->rules, self->rule, ask->workflows, &self->engine);
     self->lines = tw_arena_alloc(&self->kept, TRACKED_MAX * sizeof *self->lines);
     self->spans = tw_arena_alloc(self->arena, TW_PAST_SPANS_MAX * sizeof *self->spans);
     rc = rc == TW_OK && (self->lines == NULL || self->spans == NULL) ? TW_ENOMEM : rc;
@@ -498,30 +497,32 @@ static int prepare(struct trial *self, const struct tw_rules *rules,
     return rc;
 }
 
-int tw_past_try(struct tw_reader *reader, struct tw_arena *arena, const struct tw_rules *rules,
-                const struct tw_rule *rule, const struct tw_workflows *workflows, int64_t since_s,
-                int64_t until_s, struct tw_past *ret_past, struct tw_diag *diag)
+int tw_past_try(struct tw_reader *reader, struct tw_arena *arena, const struct tw_past_ask *ask,
+                struct tw_past *ret_past, struct tw_diag *diag)
 {
-    if (since_s < 0 || until_s <= since_s ||
-        until_s - since_s > (int64_t)TW_PAST_DAYS_MAX * DAY_S) {
+    if (ask->since_s < 0 || ask->until_s <= ask->since_s ||
+        ask->until_s - ask->since_s > (int64_t)TW_PAST_DAYS_MAX * DAY_S) {
         return tw_diag_set(diag, TW_EINVAL, "a time of up to %d days, which ends after it begins",
                            TW_PAST_DAYS_MAX);
     }
-    struct trial trial = {
-        .reader = reader, .arena = arena, .rule = rule, .usual_hour = -1, .first_ran_s = INT64_MAX};
+    struct trial trial = {.reader = reader,
+                          .arena = arena,
+                          .rule = ask->rule,
+                          .usual_hour = -1,
+                          .first_ran_s = INT64_MAX};
     tw_arena_init(&trial.portion, PORTION_ARENA_MAX);
     tw_arena_init(&trial.kept, PORTION_ARENA_MAX);
-    lay_out(&trial, since_s, until_s);
-    int64_t begin_s = (trial.result.since_s - warm_of(rule)) / COARSE_STEP_S * COARSE_STEP_S;
+    lay_out(&trial, ask->since_s, ask->until_s);
+    int64_t begin_s = (trial.result.since_s - warm_of(ask->rule)) / COARSE_STEP_S * COARSE_STEP_S;
     begin_s = begin_s < 0 ? 0 : begin_s;
-    int rc = prepare(&trial, rules, workflows, begin_s);
+    int rc = prepare(&trial, ask, begin_s);
     rc = rc == TW_OK ? judge_all(&trial, begin_s) : rc;
     rc = rc == TW_OK ? give_lines(&trial) : rc;
     rc = rc == TW_OK ? give_doubts(&trial) : rc;
     if (rc == TW_OK) {
         *ret_past = trial.result;
     } else {
-        (void)tw_diag_set(diag, rc, "the past of %s: %s", rule->name, tw_err_text(rc));
+        (void)tw_diag_set(diag, rc, "the past of %s: %s", ask->rule->name, tw_err_text(rc));
     }
     tw_engine_destroy(&trial.engine);
     free(trial.firing.slots);

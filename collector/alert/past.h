@@ -2,8 +2,9 @@
  * A rule tried on the past: the same engine, fed from the series that are kept.
  * Thread:  the reader's; takes as long as the reader's deadline lets it.
  * Limits:  TW_PAST_DAYS_MAX days; TW_PAST_SPANS_MAX times it fired, TW_PAST_SERIES_MAX lines:
- * further ones are counted. The step is 10 s for up to a day, 60 s beyond. Fails:   as the reader
- * does; TW_EINVAL for a range that is none.
+ *          further ones are counted. The step is 10 s for up to a day, 60 s beyond.
+ * Fails:   as the reader does; TW_EINVAL for a range that is none.
+ * Source:  docs/reference/alerts.md, "On the past".
  */
 #ifndef TW_ALERT_PAST_H
 #define TW_ALERT_PAST_H
@@ -41,9 +42,16 @@ struct tw_past {
     uint64_t lines_left_out;
     const char *incomplete; /* why it may not be the whole truth; NULL: it is */
 };
-/* Of one rule of `rules`. Results in the arena. */
-int tw_past_try(struct tw_reader *reader, struct tw_arena *arena, const struct tw_rules *rules,
-                const struct tw_rule *rule, const struct tw_workflows *workflows, int64_t since_s,
-                int64_t until_s, struct tw_past *ret_past, struct tw_diag *diag);
+/* One rule of `rules`, over [since, until). All borrowed. */
+struct tw_past_ask {
+    const struct tw_rules *rules;
+    const struct tw_rule *rule;
+    const struct tw_workflows *workflows;
+    int64_t since_s;
+    int64_t until_s;
+};
+/* Results in the arena. */
+int tw_past_try(struct tw_reader *reader, struct tw_arena *arena, const struct tw_past_ask *ask,
+                struct tw_past *ret_past, struct tw_diag *diag);
 
 #endif

@@ -108,7 +108,7 @@ static int find_group(struct tw_usual *self, struct tw_arena *arena, const struc
         return TW_ENOMEM;
     }
     for (size_t i = 0; i < self->hour_count; i++) {
-        group->sums[i] = NAN;
+        group->sums[i] = (double)NAN;
     }
     self->group_count++;
     *ret_group = group;
@@ -130,7 +130,7 @@ static void join_series(const struct tw_usual *self, const struct tw_measure *me
                         const struct tw_series_values *series, struct tw_usual_group *group)
 {
     for (size_t i = 0; i < self->hour_count; i++) {
-        double one = NAN;
+        double one = (double)NAN;
         if (series->known[i]) {
             one = (double)series->values[i] / (double)series->divisor;
         } else if (measure->metric->is_zero_when_silent && self->ran[i]) {

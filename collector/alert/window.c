@@ -225,7 +225,7 @@ int tw_uptime_add(struct tw_uptime *self, int32_t from, int32_t until, int32_t k
         latest->until = until > latest->until ? until : latest->until;
         return TW_OK;
     }
-    if (self->count == self->capacity) {
+    if (self->spans == NULL || self->count == self->capacity) {
         size_t capacity = self->capacity == 0 ? 8 : self->capacity * 2;
         struct tw_uptime_span *spans = realloc(self->spans, capacity * sizeof *spans);
         if (spans == NULL) {
@@ -236,7 +236,7 @@ int tw_uptime_add(struct tw_uptime *self, int32_t from, int32_t until, int32_t k
     }
     self->spans[self->count++] = (struct tw_uptime_span){from, until};
     size_t old = 0;
-    while (self->spans[old].until < until - keep) {
+    while (old + 1 < self->count && self->spans[old].until < until - keep) {
         old++;
     }
     self->count -= old;
@@ -294,7 +294,7 @@ static void gather(struct gathered *self, double value, int32_t buckets)
 static double taken(const struct gathered *self, enum tw_rule_take take)
 {
     if (self->buckets == 0) {
-        return NAN;
+        return (double)NAN;
     }
     switch (take) {
     case TW_TAKE_MAX:

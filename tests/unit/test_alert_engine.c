@@ -28,8 +28,13 @@ static char by_store[] = "store";
 /* A workflow "sale" of finance with the step "posted" in erp and an objective of its own. */
 static struct tw_workflows *workflows_of_a_sale(void)
 {
-    static char sale[] = "sale", finance[] = "finance", posted[] = "posted", erp[] = "erp",
-                in_time[] = "in-time", complete[] = "complete", budget[] = "controlling";
+    static char sale[] = "sale";
+    static char finance[] = "finance";
+    static char posted[] = "posted";
+    static char erp[] = "erp";
+    static char in_time[] = "in-time";
+    static char complete[] = "complete";
+    static char budget[] = "controlling";
     static struct tw_wf_step step;
     static struct tw_wf_objective objectives[2];
     static struct tw_workflow workflow;
@@ -121,8 +126,12 @@ static void engine__alert_of_an_objective__has_its_workflow_and_its_owner(void *
 static void engine__words_of_the_rule__come_before_those_of_definitions(void **state)
 {
     (void)state;
-    static char owner[] = "shop", team[] = "team", pos[] = "pos", system_name[] = "system",
-                dock[] = "dock", step[] = "step";
+    static char owner[] = "shop";
+    static char team[] = "team";
+    static char pos[] = "pos";
+    static char system_name[] = "system";
+    static char dock[] = "dock";
+    static char step[] = "step";
     struct alert_kit kit;
     kit_init(&kit);
     kit.workflows = workflows_of_a_sale();
@@ -143,7 +152,8 @@ static void engine__words_of_the_rule__come_before_those_of_definitions(void **s
 static void engine__labels_that_cannot_be__are_a_fault_of_the_rule(void **state)
 {
     (void)state;
-    static char bad[] = "not a name", word[] = "x";
+    static char bad[] = "not a name";
+    static char word[] = "x";
     struct alert_kit kit;
     kit_init(&kit);
     kit.rules[0].labels[0] = (struct tw_rule_label){bad, word};

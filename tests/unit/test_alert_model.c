@@ -97,13 +97,13 @@ static double held(const struct plain *self, const struct seen *seen, int series
             return seen->value[series][bucket - back];
         }
     }
-    return kinds[self->kind].is_zero ? 0 : NAN;
+    return kinds[self->kind].is_zero ? 0 : (double)NAN;
 }
 
 static double sum_of(const struct plain *self, const struct seen *seen, enum tw_rule_join join,
                      int instance, int from, int until)
 {
-    double all = NAN;
+    double all = (double)NAN;
     for (int i = 0; i < SERIES; i++) {
         if (belongs(self, i, instance) && seen->is_there[i]) {
             double sum = 0;
@@ -118,7 +118,7 @@ static double sum_of(const struct plain *self, const struct seen *seen, enum tw_
 
 static double value_at(const struct plain *self, int instance, int bucket)
 {
-    double all = NAN;
+    double all = (double)NAN;
     bool is_any = false;
     for (int i = 0; i < SERIES; i++) {
         if (belongs(self, i, instance) && self->when.is_there[i]) {
@@ -131,10 +131,10 @@ static double value_at(const struct plain *self, int instance, int bucket)
 
 static double taken(const struct plain *self, int instance, int from, int until)
 {
-    double last = NAN;
+    double last = (double)NAN;
     double sum = 0;
-    double high = NAN;
-    double low = NAN;
+    double high = (double)NAN;
+    double low = (double)NAN;
     int count = 0;
     for (int at = from < 0 ? 0 : from; at < until; at++) {
         double one = self->ran[at] ? value_at(self, instance, at) : (double)NAN;
@@ -322,7 +322,7 @@ static void plain_tick(struct plain *self, int bucket)
         if (!is_there) {
             continue;
         }
-        double value = NAN;
+        double value = (double)NAN;
         bool is_in = is_inside(self->rule, bucket);
         int what = is_in ? holds(self, i, bucket, &value) : -2;
         /* A value that is too low because it is a part is as good as none. */
@@ -331,7 +331,7 @@ static void plain_tick(struct plain *self, int bucket)
         bool is_unheard = what == -1 && self->rule->no_data == TW_NO_DATA_ALERT &&
                           (self->alerts[i][1].is_open ||
                            unknown_for(self, i, bucket) * 10 >= self->rule->no_data_for_s);
-        plain_step(self, i, 1, is_unheard ? 1 : what == -2 ? -2 : 0, NAN, at);
+        plain_step(self, i, 1, is_unheard ? 1 : what == -2 ? -2 : 0, (double)NAN, at);
     }
 }
 
@@ -521,7 +521,7 @@ static void make_rule(struct trial *trial)
     rule->no_data = (enum tw_rule_no_data)pick(2);
     rule->no_data_for_s = 10 * (1 + pick(8));
     rule->least = is_count && pick(2) == 0 ? pick(10) : 0;
-    plain->usual = NAN;
+    plain->usual = (double)NAN;
     int share = is_count ? pick(3) : 0;
     if (share == 1) {
         rule->has_share = true;
@@ -548,8 +548,8 @@ static void run_seed(unsigned seed)
     kit_init(&trial.kit);
     make_rule(&trial);
     for (int i = 0; i < SERIES * BUCKETS; i++) {
-        trial.plain.when.value[i / BUCKETS][i % BUCKETS] = NAN;
-        trial.plain.share.value[i / BUCKETS][i % BUCKETS] = NAN;
+        trial.plain.when.value[i / BUCKETS][i % BUCKETS] = (double)NAN;
+        trial.plain.share.value[i / BUCKETS][i % BUCKETS] = (double)NAN;
     }
     kit_begin(&trial.kit);
     tell_usual(&trial);

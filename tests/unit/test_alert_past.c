@@ -268,8 +268,8 @@ static void try_rule(const struct tw_rule *rule, int64_t since_s, int64_t until_
                      struct tw_arena *arena, struct tw_past *ret_past)
 {
     struct tw_diag diag = {""};
-    int rc = tw_past_try(world.reader, arena, world.rules, rule, world.rules_kit.workflows, since_s,
-                         until_s, ret_past, &diag);
+    const struct tw_past_ask ask = {world.rules, rule, world.rules_kit.workflows, since_s, until_s};
+    int rc = tw_past_try(world.reader, arena, &ask, ret_past, &diag);
     if (rc != TW_OK) {
         fail_msg("%s: %s", rule->name, diag.text);
     }
@@ -419,50 +419,42 @@ static void past__what_it_cannot_know__is_said(void **state)
     expect_doubt(5, end_s - HOUR_S, end_s, "not kept as a series");
 }
 
+/* What it answers, of the first rule. */
+static int try_only(int64_t since_s, int64_t until_s, size_t arena_bytes, struct tw_diag *diag)
+{
+    const struct tw_past_ask ask = {world.rules, &world.rules->items[0], world.rules_kit.workflows,
+                                    since_s, until_s};
+    struct tw_past past = {0};
+    struct tw_arena arena;
+    tw_arena_init(&arena, arena_bytes);
+    int rc = tw_past_try(world.reader, &arena, &ask, &past, diag);
+    assert_true(past.point_count <= TW_PAST_POINTS_MAX);
+    tw_arena_fini(&arena);
+    return rc;
+}
+
 static void past__times_that_are_none__are_refused(void **state)
 {
     (void)state;
-    struct tw_arena arena;
-    struct tw_past past = {0};
     struct tw_diag diag = {""};
-    const struct tw_rule *rule = &world.rules->items[0];
-    const struct tw_workflows *workflows = world.rules_kit.workflows;
     int64_t end_s = START_S + DAYS * DAY_S;
     int64_t longest_s = (int64_t)TW_PAST_DAYS_MAX * DAY_S;
-    tw_arena_init(&arena, (size_t)64 << 20);
-    assert_int_equal(
-        tw_past_try(world.reader, &arena, world.rules, rule, workflows, end_s, end_s, &past, &diag),
-        TW_EINVAL);
-    assert_int_equal(
-        tw_past_try(world.reader, &arena, world.rules, rule, workflows, -1, 10, &past, &diag),
-        TW_EINVAL);
-    assert_int_equal(tw_past_try(world.reader, &arena, world.rules, rule, workflows,
-                                 end_s - longest_s - 1, end_s, &past, &diag),
-                     TW_EINVAL);
+    size_t bytes = (size_t)64 << 20;
+    assert_int_equal(try_only(end_s, end_s, bytes, &diag), TW_EINVAL);
+    assert_int_equal(try_only(-1, 10, bytes, &diag), TW_EINVAL);
+    assert_int_equal(try_only(end_s - longest_s - 1, end_s, bytes, &diag), TW_EINVAL);
     assert_true(strlen(diag.text) > 0);
-    try_rule(rule, end_s - longest_s, end_s, &arena, &past);
-    assert_true(past.point_count <= TW_PAST_POINTS_MAX);
-    tw_arena_fini(&arena);
+    assert_int_equal(try_only(end_s - longest_s, end_s, bytes, &diag), TW_OK);
 }
 
 static void past__no_time_or_no_memory__is_said_and_leaves_nothing(void **state)
 {
     (void)state;
-    struct tw_arena arena;
-    struct tw_past past = {0};
     struct tw_diag diag = {""};
     int64_t end_s = START_S + DAYS * DAY_S;
-    tw_arena_init(&arena, 1000);
-    assert_int_equal(tw_past_try(world.reader, &arena, world.rules, &world.rules->items[0],
-                                 world.rules_kit.workflows, end_s - DAY_S, end_s, &past, &diag),
-                     TW_ENOMEM);
-    tw_arena_fini(&arena);
-    tw_arena_init(&arena, (size_t)64 << 20);
+    assert_int_equal(try_only(end_s - DAY_S, end_s, 1000, &diag), TW_ENOMEM);
     tw_reader_set_deadline(world.reader, (tw_mono_t){1});
-    assert_int_equal(tw_past_try(world.reader, &arena, world.rules, &world.rules->items[0],
-                                 world.rules_kit.workflows, end_s - DAY_S, end_s, &past, &diag),
-                     TW_ETIMEOUT);
-    tw_arena_fini(&arena);
+    assert_int_equal(try_only(end_s - DAY_S, end_s, (size_t)64 << 20, &diag), TW_ETIMEOUT);
     (void)reader();
 }
 
