@@ -142,7 +142,7 @@ bool tw_engine_wants(const struct tw_engine *self, struct tw_str metric)
 
 int32_t tw_engine_span_s(const struct tw_engine *self)
 {
-    return self->span * TW_ENGINE_BUCKET_S;
+    return (self->span + TW_TRAIL_SLACK) * TW_ENGINE_BUCKET_S;
 }
 
 static int32_t length_of(int32_t step_s)

@@ -75,7 +75,8 @@ void tw_engine_destroy(struct tw_engine **self_p); /* accepts NULL */
  * resolve at the next tick. Windows of series that both use are kept. */
 int tw_engine_change(struct tw_engine *self, const struct tw_rules *rules,
                      const struct tw_workflows *workflows);
-/* Whether some rule looks at this metric; how far back windows reach, at most. */
+/* Whether some rule looks at this metric; how far back windows reach, at most, with what still held
+ * when the longest of them began. */
 bool tw_engine_wants(const struct tw_engine *self, struct tw_str metric);
 int32_t tw_engine_span_s(const struct tw_engine *self);
 

@@ -167,6 +167,38 @@ static void engine__series_with_a_point_a_minute__holds_its_value(void **state)
     kit_fini(&kit);
 }
 
+/* What is written once a minute was told up to seventy seconds before the window of a minute. */
+static void engine__restart__with_what_windows_reach_back_to__knows_the_same(void **state)
+{
+    (void)state;
+    for (int at = 1; at < 25; at++) {
+        struct alert_kit kit;
+        struct tw_rule *rule = set_up(&kit, "store_waiting", 60);
+        rule->take = TW_TAKE_MIN;
+        rule->threshold = 2;
+        kit_begin(&kit);
+        for (int64_t bucket_s = KIT_START - 600; bucket_s < KIT_START; bucket_s += 10) {
+            assert_int_equal(tw_engine_ran(kit.engine, bucket_s, 10), TW_OK);
+        }
+        for (int i = 0; i < 25; i++) {
+            if (i == at) {
+                int64_t back_s = tw_engine_span_s(kit.engine);
+                kit_restore(&kit);
+                for (int64_t bucket_s = kit.now_s - back_s; bucket_s < kit.now_s; bucket_s += 10) {
+                    assert_int_equal(tw_engine_ran(kit.engine, bucket_s, 10), TW_OK);
+                    if (bucket_s == KIT_START || bucket_s == KIT_START + 70) {
+                        kit_feed_at(&kit, "store_waiting", "{'store':'7'}", bucket_s, 10, 3);
+                    }
+                }
+            }
+            double value = i == 0 || i == 7 ? 3 : (double)NAN;
+            kit_run(&kit, "store_waiting", "{'store':'7'}", value, 1);
+        }
+        kit_expect(&kit, "+60 firing A{} 3\n+150 resolved A{} 0\n");
+        kit_fini(&kit);
+    }
+}
+
 static void engine__join__of_series_that_fall_together(void **state)
 {
     (void)state;
@@ -504,6 +536,7 @@ int main(void)
         cmocka_unit_test(engine__take__last_highest_lowest_or_mean_of_the_window),
         cmocka_unit_test(engine__window_with_silence__is_zero_where_the_tower_ran_else_unknown),
         cmocka_unit_test(engine__series_with_a_point_a_minute__holds_its_value),
+        cmocka_unit_test(engine__restart__with_what_windows_reach_back_to__knows_the_same),
         cmocka_unit_test(engine__join__of_series_that_fall_together),
         cmocka_unit_test(engine__highest_of_a_sum__is_not_the_sum_of_the_highest),
         cmocka_unit_test(engine__where_and_by__choose_and_part),
