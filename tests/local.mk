@@ -860,6 +860,12 @@ tests_unit_test_notify_group_SOURCES = tests/unit/test_notify_group.c
 tests_unit_test_notify_group_SOURCES += tests/unit/group_kit.c tests/unit/group_kit.h
 tests_unit_test_notify_group_LDADD = collector/libnotify.a collector/libstore.a $(ROUTES_LIBS) \
     $(CMOCKA_LIBS) $(SQLITE_LIBS) $(ZSTD_LIBS)
+check_PROGRAMS += tests/unit/test_alert_watch
+tests_unit_test_alert_watch_SOURCES = tests/unit/test_alert_watch.c tests/unit/rules_kit.h
+tests_unit_test_alert_watch_SOURCES += tests/unit/store_kit.c tests/unit/store_kit.h
+tests_unit_test_alert_watch_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=tw_alerts_commit
+tests_unit_test_alert_watch_LDADD = collector/libalert.a collector/libstore.a $(RULES_LIBS) \
+    $(CMOCKA_LIBS) $(SQLITE_LIBS) $(ZSTD_LIBS) -lpthread
 check_PROGRAMS += tests/unit/test_store_alerts
 tests_unit_test_store_alerts_SOURCES = tests/unit/test_store_alerts.c $(ALLOC_KIT)
 tests_unit_test_store_alerts_SOURCES += tests/unit/store_kit.c tests/unit/store_kit.h
