@@ -23,6 +23,7 @@
 #include "desk/follower.h"
 #include "intake/clerk.h"
 #include "intake/intake.h"
+#include "notify/notifier.h"
 #include "replay/sender.h"
 #include "server.h"
 #include "store/snapshot.h"
@@ -51,6 +52,7 @@ struct app {
     struct tw_follower *follower;
     struct tw_sender *sender;
     struct tw_watcher *watcher;
+    struct tw_notifier *notifier;
     tw_wall_t began; /* before anything was read */
     struct tw_web *web;
     struct tw_cfg *reloaded;    /* of the last SIGHUP: where rules come from; NULL: none yet */
@@ -273,6 +275,18 @@ static int stop_watcher(struct app *self)
     return tw_watcher_destroy(&self->watcher);
 }
 
+static int start_notifier(struct app *self, struct tw_diag *diag)
+{
+    const struct tw_app_options *options = self->options;
+    return tw_notifier_new(options->cfg, options->clock, options->notify, options->workflows,
+                           &self->notifier, diag);
+}
+
+static int stop_notifier(struct app *self)
+{
+    return tw_notifier_destroy(&self->notifier);
+}
+
 static int start_web(struct app *self, struct tw_diag *diag)
 {
     int rc = tw_web_new(self->options->cfg, self->options->workflows, self->options->clock,
@@ -312,6 +326,7 @@ static const struct part parts[] = {
     {"desk", false, true, start_follower, stop_follower, NULL},
     {"replay", false, true, start_sender, stop_sender, NULL},
     {"alert", false, true, start_watcher, stop_watcher, NULL},
+    {"notify", false, true, start_notifier, stop_notifier, NULL},
     {"web", true, true, start_web, stop_web, NULL},
 };
 #define PART_COUNT (sizeof(parts) / sizeof(parts[0]))
@@ -570,6 +585,7 @@ static void put_alerts(struct app *self, const struct sets *sets)
             refuse_reload(self, "alert rules", tw_err_text(rc));
             return;
         }
+        tw_notifier_set(self->notifier, sets->notify, sets->workflows);
     }
     tw_log(TW_LOG_ALERT_RULES_IN_FORCE_EVENT, TW_F_INT("rules", sets->rules->count),
            TW_F_INT("receivers", sets->notify->receiver_count));

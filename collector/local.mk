@@ -163,6 +163,7 @@ collector_libhttp_a_SOURCES += collector/http/net.c collector/http/net.h
 # The forms of a notice, and delivery.
 noinst_LIBRARIES += collector/libdeliver.a
 collector_libdeliver_a_SOURCES = collector/notify/body.c collector/notify/body.h
+collector_libdeliver_a_SOURCES += collector/notify/notifier.c collector/notify/notifier.h
 collector_libdeliver_a_SOURCES += collector/notify/deliver.c collector/notify/deliver.h
 collector_libdeliver_a_SOURCES += collector/notify/deliver_internal.h
 collector_libdeliver_a_SOURCES += collector/notify/deliver_post.c
@@ -405,6 +406,7 @@ collector_libnotify_a_SOURCES += collector/notify/group_internal.h collector/not
 collector_libnotify_a_SOURCES += collector/notify/inhibit.c collector/notify/sent.c
 collector_libnotify_a_SOURCES += collector/notify/compose.c
 collector_libnotify_a_SOURCES += collector/notify/table.c collector/notify/table.h
+collector_libnotify_a_SOURCES += collector/notify/tell.c collector/notify/tell.h
 
 bin_PROGRAMS += tillwatch
 tillwatch_SOURCES = \
@@ -420,7 +422,7 @@ tillwatch_SOURCES = \
     collector/import_lines.c collector/import_lines.h \
     collector/import_progress.c collector/import_progress.h \
     collector/main.c
-tillwatch_LDADD = web/libweb.a collector/libnotify.a collector/libalert.a collector/libreplay.a collector/libhttpout.a collector/libhttp.a collector/libdesk.a collector/libintake.a \
+tillwatch_LDADD = web/libweb.a collector/libdeliver.a collector/libnotify.a collector/libalert.a collector/libreplay.a collector/libhttpout.a collector/libhttp.a collector/libdesk.a collector/libintake.a \
     collector/libcauses.a collector/libcorrelate.a \
     collector/libevent.a collector/libtap.a collector/libstore.a collector/libtrack.a \
     collector/libworkflow.a \

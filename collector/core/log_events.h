@@ -54,6 +54,10 @@
     X(ALERTS_STOPPED, ERROR, "alerts_stopped",                                                     \
       "alert rules cannot be judged or written; it is tried again")                                \
     X(ALERTS_GO_ON, INFO, "alerts_go_on", "alert rules are judged and written again")              \
+    X(NOTIFY_STOPPED, ERROR, "notify_stopped",                                                     \
+      "notifications cannot be made or written; it is tried again")                                \
+    X(NOTIFY_GOES_ON, INFO, "notify_goes_on", "notifications are made and written again")          \
+    X(SILENCE_ENDS, INFO, "silence_ends", "a silence ends soon: what it keeps quiet will be told") \
     X(RECEIVER_FAILING, WARN, "receiver_failing", "a receiver of notifications cannot be told")    \
     X(RECEIVER_WORKS, INFO, "receiver_works", "a receiver of notifications is told again")
 

@@ -611,6 +611,31 @@ bool tw_groups_view(const struct tw_groups *self, uint64_t fingerprint,
     return true;
 }
 
+int tw_groups_silenced(const struct tw_groups *self, struct tw_arena *arena, struct tw_str silence,
+                       uint64_t **ret_alerts, size_t *ret_count)
+{
+    uint64_t *alerts = tw_arena_alloc(arena, (self->alert_count + 1) * sizeof *alerts);
+    size_t count = 0;
+    if (alerts == NULL) {
+        return TW_ENOMEM;
+    }
+    for (size_t i = 0; i < self->alert_count; i++) {
+        const struct tw_known *alert = self->alerts[i];
+        if (tw_known_fires(alert) && alert->silenced_by != 0 &&
+            tw_str_is(silence, self->silences[alert->silenced_by - 1].id)) {
+            alerts[count++] = alert->id;
+        }
+    }
+    *ret_alerts = alerts;
+    *ret_count = count;
+    return TW_OK;
+}
+
+uint64_t tw_groups_generation(const struct tw_groups *self)
+{
+    return self->generation;
+}
+
 void tw_groups_tellable(const struct tw_groups *self,
                         void (*each)(void *context, const struct tw_notice_alert *alert),
                         void *context)

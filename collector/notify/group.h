@@ -100,6 +100,11 @@ struct tw_group_view {
 /* Of an alert that is known; false: it is not. */
 bool tw_groups_view(const struct tw_groups *self, uint64_t fingerprint,
                     struct tw_group_view *ret_view);
+/* The numbers of alerts that this silence keeps quiet now, in the arena. */
+int tw_groups_silenced(const struct tw_groups *self, struct tw_arena *arena, struct tw_str silence,
+                       uint64_t **ret_alerts, size_t *ret_count);
+/* Different whenever something fired, ended, or became quiet or not. */
+uint64_t tw_groups_generation(const struct tw_groups *self);
 /* Alerts that may be told of: they fire, or ended and are known still; neither silenced nor
  * inhibited nor in maintenance. In no order. */
 void tw_groups_tellable(const struct tw_groups *self,

@@ -96,6 +96,7 @@ struct tw_groups {
     tw_wall_t next_silence; /* one begins or ends; 0: none does */
     bool is_stale;          /* silenced and inhibited are to be looked at anew */
     uint64_t walk;
+    uint64_t generation; /* of marks */
     struct tw_arena arena; /* of one call */
 };
 

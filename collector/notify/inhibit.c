@@ -410,6 +410,7 @@ int tw_groups_mark(struct tw_groups *self, tw_wall_t now)
     if (!self->is_stale && !is_edge) {
         return TW_OK;
     }
+    self->generation++;
     tw_groups_sweep(self);
     mark_silenced(self, now);
     int rc = mark_inhibited(self);

@@ -11,11 +11,16 @@
 #define CACHE_KIB        4096
 #define CHECKPOINT_EVERY 200 /* transactions between two checkpoints of the journal */
 
-/* Numbers in statements: state 0 waiting, 1 sending, 2 sent, 3 failed, 4 superseded; kind 0. */
+/* Numbers in statements: state 0 waiting, 1 sending, 2 sent, 3 failed, 4 superseded; kind 2
+ * watchdog. */
 _Static_assert(TW_NOTICE_STATE_WAITING == 0 && TW_NOTICE_STATE_SENDING == 1 &&
                    TW_NOTICE_STATE_SENT == 2 && TW_NOTICE_STATE_FAILED == 3 &&
-                   TW_NOTICE_STATE_SUPERSEDED == 4 && TW_NOTICE_NOTIFY == 0,
+                   TW_NOTICE_STATE_SUPERSEDED == 4 && TW_NOTICE_WATCHDOG == 2,
                "numbers in statements");
+
+#define EXPIRED                                                                              \
+    "(SELECT id FROM notice WHERE state > 1 AND done < CASE kind WHEN 2 THEN ?3 ELSE ?1 END" \
+    " ORDER BY id LIMIT ?2)"
 
 static const char *const statements[TW_NOTICES_STATEMENTS] = {
     [TW_NOTICES_STMT_CHANGED] = "UPDATE meta SET alerts = alerts + 1",
@@ -45,7 +50,7 @@ static const char *const statements[TW_NOTICES_STATEMENTS] = {
     [TW_NOTICES_STMT_TOLD] = "INSERT OR IGNORE INTO notice_alert(notice, alert) VALUES(?1, ?2)",
     [TW_NOTICES_STMT_SUPERSEDE] =
         "UPDATE notice SET state = 4, done = ?5, error = CAST('a later notice of the same group"
-        " says all of it' AS BLOB) WHERE state = 0 AND state IN (0, 1) AND kind = 0"
+        " says all of it' AS BLOB) WHERE state = 0 AND state IN (0, 1) AND kind = ?6"
         " AND receiver = ?1 AND integration = ?2 AND idx = ?3 AND grp = ?4"
         " AND instr(data, CAST('\"status\":\"resolved\"' AS BLOB)) = 0",
     [TW_NOTICES_STMT_TOO_MANY] =
@@ -77,11 +82,9 @@ static const char *const statements[TW_NOTICES_STATEMENTS] = {
         "INSERT INTO alert_event(alert, at, what, actor, detail) SELECT ?1, ?2, ?3, ?4, ?5"
         " WHERE NOT EXISTS(SELECT 1 FROM alert_event WHERE alert = ?1 AND what = ?3"
         " AND actor IS ?4 AND detail IS ?5)",
-    [TW_NOTICES_STMT_EXPIRE_TOLD] =
-        "DELETE FROM notice_alert WHERE notice IN (SELECT id FROM notice WHERE state > 1"
-        " AND done < ?1 ORDER BY id LIMIT ?2)",
-    [TW_NOTICES_STMT_EXPIRE] = "DELETE FROM notice WHERE id IN (SELECT id FROM notice WHERE"
-                               " state > 1 AND done < ?1 ORDER BY id LIMIT ?2)",
+    [TW_NOTICES_STMT_LAST] = "SELECT created FROM notice WHERE kind = ?1 ORDER BY id DESC LIMIT 1",
+    [TW_NOTICES_STMT_EXPIRE_TOLD] = "DELETE FROM notice_alert WHERE notice IN " EXPIRED,
+    [TW_NOTICES_STMT_EXPIRE] = "DELETE FROM notice WHERE id IN " EXPIRED,
 };
 
 /* ---- words ---- */
@@ -330,6 +333,7 @@ static int supersede(struct tw_notices *self, const struct tw_notice *notice, st
     tw_db_bind_int(stmt, 3, notice->idx);
     tw_db_bind_bytes(stmt, 4, notice->group);
     tw_db_bind_int(stmt, 5, notice->created.ns);
+    tw_db_bind_int(stmt, 6, notice->kind);
     int rc = tw_db_run(stmt, diag);
     stmt = self->stmts[TW_NOTICES_STMT_TOO_MANY];
     tw_db_bind_int(stmt, 1, notice->created.ns);
@@ -341,7 +345,8 @@ int tw_notices_add(struct tw_notices *self, struct tw_notice *notice,
                    const struct tw_notice_told *told, struct tw_diag *diag)
 {
     sqlite3_stmt *stmt = self->stmts[TW_NOTICES_STMT_ADD];
-    int rc = notice->kind == TW_NOTICE_NOTIFY ? supersede(self, notice, diag) : TW_OK;
+    bool is_state = notice->kind == TW_NOTICE_NOTIFY || notice->kind == TW_NOTICE_WATCHDOG;
+    int rc = is_state ? supersede(self, notice, diag) : TW_OK;
     tw_db_bind_bytes(stmt, 1, notice->receiver);
     tw_db_bind_bytes(stmt, 2, notice->integration);
     tw_db_bind_int(stmt, 3, notice->idx);
@@ -367,13 +372,28 @@ int tw_notices_add(struct tw_notices *self, struct tw_notice *notice,
     return rc;
 }
 
-int tw_notices_expire(struct tw_notices *self, tw_wall_t before, size_t limit, size_t *ret_count,
+int tw_notices_last(struct tw_notices *self, enum tw_notice_kind kind, tw_wall_t *ret_created,
+                    struct tw_diag *diag)
+{
+    sqlite3_stmt *stmt = self->stmts[TW_NOTICES_STMT_LAST];
+    tw_db_bind_int(stmt, 1, kind);
+    int rc = tw_db_row(stmt, diag);
+    ret_created->ns = 0;
+    if (rc == TW_OK) {
+        ret_created->ns = sqlite3_column_int64(stmt, 0);
+        (void)sqlite3_reset(stmt); /* it gave its row */
+    }
+    return rc == TW_ENOTFOUND ? TW_OK : rc;
+}
+
+int tw_notices_expire(struct tw_notices *self, const struct tw_notice_age *age, size_t *ret_count,
                       struct tw_diag *diag)
 {
     int rc = TW_OK;
     for (int i = TW_NOTICES_STMT_EXPIRE_TOLD; i <= TW_NOTICES_STMT_EXPIRE && rc == TW_OK; i++) {
-        tw_db_bind_int(self->stmts[i], 1, before.ns);
-        tw_db_bind_int(self->stmts[i], 2, (int64_t)limit);
+        tw_db_bind_int(self->stmts[i], 1, age->before.ns);
+        tw_db_bind_int(self->stmts[i], 2, (int64_t)age->limit);
+        tw_db_bind_int(self->stmts[i], 3, age->watchdog_before.ns);
         rc = tw_db_run(self->stmts[i], diag);
     }
     if (rc == TW_OK) {

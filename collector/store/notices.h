@@ -191,8 +191,17 @@ struct tw_notice_line {
 };
 int tw_notices_note(struct tw_notices *self, const struct tw_notice_line *line,
                     struct tw_diag *diag);
-/* Forget at most `limit` notices that ended before `before`. */
-int tw_notices_expire(struct tw_notices *self, tw_wall_t before, size_t limit, size_t *ret_count,
+/* When the last one of this kind was made; 0: none is there. */
+int tw_notices_last(struct tw_notices *self, enum tw_notice_kind kind, tw_wall_t *ret_created,
+                    struct tw_diag *diag);
+/* Forget at most `limit` notices that ended before `before`, and of the watchdog before
+ * `watchdog_before`. */
+struct tw_notice_age {
+    tw_wall_t before;
+    tw_wall_t watchdog_before;
+    size_t limit;
+};
+int tw_notices_expire(struct tw_notices *self, const struct tw_notice_age *age, size_t *ret_count,
                       struct tw_diag *diag);
 
 #endif

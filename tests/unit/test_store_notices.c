@@ -350,11 +350,13 @@ static void notices__old_ones__are_forgotten_with_what_they_told(void **state)
     finish(add("b", 0), TW_NOTICE_STATE_SENT, 20, NULL);
     (void)add("c", 0);
     OK(tw_notices_begin(notices, &diag));
-    OK(tw_notices_expire(notices, AT(20), 100, &count, &diag));
+    struct tw_notice_age age = {.before = AT(20), .watchdog_before = AT(20), .limit = 100};
+    OK(tw_notices_expire(notices, &age, &count, &diag));
     OK(tw_notices_commit(notices, &diag));
     assert_int_equal(count, 1);
     OK(tw_notices_begin(notices, &diag));
-    OK(tw_notices_expire(notices, AT(1000), 100, &count, &diag));
+    age.before = AT(1000);
+    OK(tw_notices_expire(notices, &age, &count, &diag));
     OK(tw_notices_commit(notices, &diag));
     assert_int_equal(count, 1);
     assert_int_equal(due(0, &items), 1); /* what waits stays */
