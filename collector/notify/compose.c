@@ -90,16 +90,21 @@ static int by_count(const void *a, const void *b)
     return tw_str_compare(left->value, right->value);
 }
 
+/* The alerts that a notice is about: those it tells of, and those that are quiet because of them.
+ */
+struct facts {
+    const struct tw_known **alerts;
+    size_t count;
+    size_t quiet; /* the last so many */
+};
+
 /* The values of a label, those of most alerts first; how many. */
-static size_t parts_of(const struct tw_composed *what, const char *label, struct part *parts)
+static size_t parts_of(const struct facts *facts, const char *label, struct part *parts)
 {
-    bool fires = what->firing_count > 0;
-    struct tw_known *const *alerts = fires ? what->firing : what->resolved;
-    size_t total = fires ? what->firing_count : what->resolved_count;
     size_t count = 0;
     size_t different = 0;
-    for (size_t i = 0; i < total; i++) {
-        struct tw_str value = tw_labels_get(&alerts[i]->labels, label);
+    for (size_t i = 0; i < facts->count; i++) {
+        struct tw_str value = tw_labels_get(&facts->alerts[i]->labels, label);
         if (value.ptr != NULL) {
             parts[count++] = (struct part){value, 1};
         }
@@ -158,36 +163,57 @@ static bool is_of(const struct tw_known *alert, const struct tw_group *group)
     return false;
 }
 
-/* How many alerts are quiet because of those that this notice tells of. */
-static size_t count_inhibited(const struct tw_groups *self, const struct tw_group *group)
+static bool is_quiet_by(const struct tw_known *alert, const struct tw_group *group)
 {
-    size_t count = 0;
-    for (size_t i = 0; i < self->alert_count; i++) {
-        const struct tw_known *alert = self->alerts[i];
-        bool is_quiet = false;
-        for (size_t k = 0; k < alert->inhibitor_count && !is_quiet; k++) {
-            is_quiet = is_of(alert->inhibitors[k], group);
+    for (size_t k = 0; k < alert->inhibitor_count; k++) {
+        if (is_of(alert->inhibitors[k], group)) {
+            return true;
         }
-        count += is_quiet ? 1 : 0;
     }
-    return count;
+    return false;
+}
+
+static int gather(const struct tw_groups *self, const struct tw_group *group,
+                  const struct tw_composed *what, struct tw_arena *arena, struct facts *ret_facts)
+{
+    bool fires = what->firing_count > 0;
+    struct tw_known *const *told = fires ? what->firing : what->resolved;
+    size_t count = fires ? what->firing_count : what->resolved_count;
+    size_t most = count + self->alert_count + 1;
+    *ret_facts = (struct facts){.alerts = tw_arena_alloc(arena, most * sizeof(void *))};
+    if (ret_facts->alerts == NULL) {
+        return TW_ENOMEM;
+    }
+    for (size_t i = 0; i < count; i++) {
+        ret_facts->alerts[ret_facts->count++] = told[i];
+    }
+    for (size_t i = 0; i < self->alert_count; i++) {
+        if (is_quiet_by(self->alerts[i], group)) {
+            ret_facts->alerts[ret_facts->count++] = self->alerts[i];
+            ret_facts->quiet++;
+        }
+    }
+    return TW_OK;
 }
 
 static int add_facts(const struct tw_groups *self, const struct tw_group *group,
                      const struct tw_composed *what, struct tw_arena *arena, json_t *annotations)
 {
-    size_t most = what->firing_count + what->resolved_count + 1;
-    struct part *parts = tw_arena_alloc(arena, most * sizeof *parts);
+    struct facts facts;
+    int rc = gather(self, group, what, arena, &facts);
+    struct part *parts =
+        rc == TW_OK ? tw_arena_alloc(arena, (facts.count + 1) * sizeof *parts) : NULL;
     if (parts == NULL) {
         return TW_ENOMEM;
     }
-    int rc = add_top(annotations, "stores", parts, parts_of(what, "store", parts));
-    rc = rc == TW_OK ? add_top(annotations, "systems", parts, parts_of(what, "system", parts)) : rc;
-    size_t quiet = count_inhibited(self, group);
-    if (rc == TW_OK && quiet > 0) {
-        json_t *text = json_sprintf(quiet == 1 ? "%zu alert is kept quiet: it follows from this"
-                                               : "%zu alerts are kept quiet: they follow from this",
-                                    quiet);
+    rc = add_top(annotations, "stores", parts, parts_of(&facts, "store", parts));
+    rc = rc == TW_OK ? add_top(annotations, "systems", parts, parts_of(&facts, "system", parts))
+                     : rc;
+    if (rc == TW_OK && facts.quiet > 0) {
+        json_t *text =
+            json_sprintf(facts.quiet == 1 ? "%zu alert is kept quiet: it follows from this"
+                                          : "%zu alerts are kept quiet: they follow from this",
+                         facts.quiet);
         rc = json_object_set_new(annotations, "inhibits", text) == 0 ? TW_OK : TW_ENOMEM;
     }
     return rc;

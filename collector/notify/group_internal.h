@@ -96,7 +96,7 @@ struct tw_groups {
     tw_wall_t next_silence; /* one begins or ends; 0: none does */
     bool is_stale;          /* silenced and inhibited are to be looked at anew */
     uint64_t walk;
-    uint64_t generation; /* of marks */
+    uint64_t generation;   /* of marks */
     struct tw_arena arena; /* of one call */
 };
 
@@ -105,11 +105,11 @@ static inline bool tw_known_fires(const struct tw_known *alert)
 {
     return alert->ended.ns == 0;
 }
-/* It fires and nothing keeps it quiet. */
+/* It fires and nothing keeps it quiet; `info` is shown, and nobody is told. */
 static inline bool tw_known_is_told(const struct tw_known *alert)
 {
-    return alert->ended.ns == 0 && alert->silenced_by == 0 && alert->inhibitor_count == 0 &&
-           !alert->in_maintenance;
+    return alert->ended.ns == 0 && alert->severity != TW_SEVERITY_INFO && alert->silenced_by == 0 &&
+           alert->inhibitor_count == 0 && !alert->in_maintenance;
 }
 /* Frees it; it is a member of nothing any more. */
 void tw_groups_drop_known(struct tw_groups *self, struct tw_known *alert);

@@ -3,7 +3,8 @@
  *
  * An alert t is inhibited by s when a rule says so: s fires and matches its source, t its target,
  * the labels of `equal` are the same, and with `follows` t is at or behind a step of the system of
- * s. What matches both sides is not inhibited by what matches both. Alerts are looked at from the
+ * s. Without `follows`, what matches both sides is not inhibited by what matches both, as
+ * Alertmanager has it. Alerts are looked at from the
  * youngest to the oldest, and nobody is inhibited by what it inhibits, however many stand between:
  * of a ring somebody is always told, the oldest.
  */
@@ -326,7 +327,7 @@ static void inhibit_by(struct tw_groups *self, size_t rule_index, const struct s
                        uint64_t hash, struct tw_known *target)
 {
     const struct tw_inhibit *rule = &self->set->inhibits[rule_index];
-    bool is_source = has_bit(target->sources, rule_index);
+    bool is_source = !rule->follows_system && has_bit(target->sources, rule_index);
     size_t low = 0;
     size_t high = sources->count;
     while (low < high) {

@@ -9,13 +9,14 @@
 #include "notify/group_internal.h"
 #include "store/alerts.h"
 
-#define REASON_FIRST    "first notification"
-#define REASON_NEW      "new alerts added"
-#define REASON_SOME     "some alerts resolved"
-#define REASON_ALL      "all alerts resolved"
-#define REASON_REPEAT   "repeat interval elapsed"
-#define REASON_ESCALATE "nobody has acknowledged"
-#define REASON_ACKED    "acknowledged"
+#define REASON_FIRST     "first notification"
+#define REASON_NEW       "new alerts added"
+#define REASON_SOME      "some alerts resolved"
+#define REASON_ALL       "all alerts resolved"
+#define REASON_REPEAT    "repeat interval elapsed"
+#define REASON_ESCALATE  "nobody has acknowledged"
+#define REASON_ACKED     "acknowledged"
+#define RECEIVER_FAILING "TowerReceiverFailing" /* alert/watch_own.c */
 
 /* Of one turn. */
 struct turn {
@@ -267,7 +268,8 @@ static void tell_one(struct turn *turn, const struct telling *telling,
     add_notice(turn, &notice);
 }
 
-/* Alertmanagers are not told of groups: delivery keeps them up to date with every alert. */
+/* Alertmanagers are not told of groups: delivery keeps them up to date with every alert. Nor are
+ * browsers: the stream of the web half does that. */
 static void tell_receiver(struct turn *turn, const struct telling *telling, size_t index)
 {
     const struct tw_receiver *receiver = &turn->self->set->receivers[index];
@@ -275,9 +277,10 @@ static void tell_receiver(struct turn *turn, const struct telling *telling, size
         strcmp(telling->reason, REASON_ALL) == 0 || strcmp(telling->reason, REASON_SOME) == 0;
     for (size_t i = 0; i < receiver->count && turn->rc == TW_OK; i++) {
         const struct tw_integration *to = &receiver->items[i];
-        bool is_wanted = telling->kind == TW_NOTICE_ACKNOWLEDGED
-                             ? to->kind == TW_INTEGRATION_PAGERDUTY
-                             : to->kind != TW_INTEGRATION_ALERTMANAGER;
+        bool is_wanted =
+            telling->kind == TW_NOTICE_ACKNOWLEDGED
+                ? to->kind == TW_INTEGRATION_PAGERDUTY
+                : to->kind != TW_INTEGRATION_ALERTMANAGER && to->kind != TW_INTEGRATION_BROWSER;
         if (is_wanted && (to->sends_resolved || !is_end)) {
             tell_one(turn, telling, receiver, to);
         }
@@ -362,6 +365,31 @@ static void tell_reached(struct turn *turn, const struct tw_group *group,
     }
 }
 
+/* That a receiver fails is told to somebody else, too: the root's receiver, or the first one that
+ * has a way of being told. TW_NOTIFY_NONE: it is not about that, or there is nobody. */
+static size_t somebody_else(const struct turn *turn, const struct state *state, size_t receiver)
+{
+    const struct tw_notify *set = turn->self->set;
+    const struct tw_known *alert = state->firing_count > 0
+                                       ? state->firing[0]
+                                       : (state->over_count > 0 ? state->over[0] : NULL);
+    size_t root = set->routes[0].receiver;
+    if (alert == NULL || !tw_str_is(tw_labels_get(&alert->labels, "alertname"), RECEIVER_FAILING) ||
+        !tw_str_is(tw_labels_get(&alert->labels, "receiver"), set->receivers[receiver].name)) {
+        return TW_NOTIFY_NONE;
+    }
+    if (root != receiver) {
+        return root;
+    }
+    for (size_t i = 0; i < set->receiver_count; i++) {
+        bool is_watchdogs = set->has_watchdog && set->watchdog_receiver == i;
+        if (i != receiver && set->receivers[i].count > 0 && !is_watchdogs) {
+            return i;
+        }
+    }
+    return TW_NOTIFY_NONE;
+}
+
 static void tell(struct turn *turn, struct tw_group *group, const struct state *state,
                  const char *reason)
 {
@@ -374,6 +402,11 @@ static void tell(struct turn *turn, struct tw_group *group, const struct state *
         tell_reached(turn, group, &telling);
     }
     note_told(turn, &telling, route->receiver, TW_ALERT_EVENT_NOTIFIED);
+    size_t other = somebody_else(turn, state, route->receiver);
+    if (other != TW_NOTIFY_NONE) {
+        tell_receiver(turn, &telling, other);
+        note_told(turn, &telling, other, TW_ALERT_EVENT_NOTIFIED);
+    }
     group->told = turn->now;
     keep_sent(turn, group, state);
     if (group->sent_count == 0) {

@@ -33,15 +33,10 @@ static const char *const statements[TW_NOTICES_STATEMENTS] = {
     [TW_NOTICES_STMT_RESULT] =
         "UPDATE notice SET state = ?2, next = ?3, status = ?4, error = ?5,"
         " done = CASE ?2 WHEN 0 THEN NULL ELSE ?6 END WHERE id = ?1 AND state IN (0, 1)",
-    [TW_NOTICES_STMT_STATE_OK] =
-        "INSERT INTO receiver_state(receiver, integration, idx, ok, sent) SELECT receiver,"
-        " integration, idx, ?2, 1 FROM notice WHERE id = ?1 ON CONFLICT DO UPDATE SET ok = ?2,"
-        " fails = 0, gave_up = 0, error = NULL, sent = sent + 1",
-    [TW_NOTICES_STMT_STATE_FAILED] =
-        "INSERT INTO receiver_state(receiver, integration, idx, failed, fails, gave_up, error,"
-        " given_up) SELECT receiver, integration, idx, ?2, 1, ?3, ?4, ?3 FROM notice WHERE id = ?1"
-        " ON CONFLICT DO UPDATE SET failed = ?2, fails = fails + 1,"
-        " gave_up = max(gave_up, ?3), error = ?4, given_up = given_up + ?3",
+    [TW_NOTICES_STMT_COUNT] =
+        "INSERT INTO receiver_state(receiver, integration, idx, sent, given_up) SELECT receiver,"
+        " integration, idx, ?2, ?3 FROM notice WHERE id = ?1 ON CONFLICT DO UPDATE SET"
+        " sent = sent + ?2, given_up = given_up + ?3",
     [TW_NOTICES_STMT_RECOVER] = "UPDATE notice SET state = 0, next = ?1 WHERE state = 1"
                                 " AND state IN (0, 1)",
     [TW_NOTICES_STMT_ADD] =
@@ -65,11 +60,13 @@ static const char *const statements[TW_NOTICES_STATEMENTS] = {
     [TW_NOTICES_STMT_DROP_GROUP] = "DELETE FROM notify_group WHERE receiver = ?1 AND key = ?2",
     [TW_NOTICES_STMT_FIRING] = "SELECT id, fingerprint, updated, fired, acked IS NOT NULL,"
                                " in_maintenance FROM alert WHERE ended IS NULL AND state = 2"
+                               " AND NOT (origin = 2 AND severity = 3)"
                                " ORDER BY id LIMIT ?1",
     [TW_NOTICES_STMT_ALERT] =
         "SELECT id, fingerprint, updated, fired, acked IS NOT NULL, in_maintenance, labels,"
         " annotations, generator, inhibited_by, severity, since, ended FROM alert WHERE id = ?1",
     [TW_NOTICES_STMT_ENDED] = "SELECT id FROM alert WHERE ended >= ?1 AND fired IS NOT NULL"
+                              " AND NOT (origin = 2 AND severity = 3)"
                               " ORDER BY id LIMIT ?2",
     [TW_NOTICES_STMT_SILENCES] = "SELECT id, matchers, created_by, starts, ends, created, warned"
                                  " FROM silence WHERE ends > ?1 ORDER BY ends, id LIMIT ?2",
@@ -282,22 +279,6 @@ static struct tw_str cut(struct tw_str text)
     return (struct tw_str){text.ptr, len};
 }
 
-/* What is known of the receiver, for its health and the alert about it. */
-static int note_health(struct tw_notices *self, const struct tw_notice_result *result,
-                       tw_wall_t now, struct tw_diag *diag)
-{
-    bool is_ok = result->state == TW_NOTICE_STATE_SENT;
-    sqlite3_stmt *stmt =
-        self->stmts[is_ok ? TW_NOTICES_STMT_STATE_OK : TW_NOTICES_STMT_STATE_FAILED];
-    tw_db_bind_int(stmt, 1, (int64_t)result->id);
-    tw_db_bind_int(stmt, 2, now.ns);
-    if (!is_ok) {
-        tw_db_bind_int(stmt, 3, result->state == TW_NOTICE_STATE_FAILED);
-        tw_db_bind_bytes(stmt, 4, cut(result->error));
-    }
-    return tw_db_run(stmt, diag);
-}
-
 int tw_notices_result(struct tw_notices *self, const struct tw_notice_result *result, tw_wall_t now,
                       struct tw_diag *diag)
 {
@@ -313,7 +294,14 @@ int tw_notices_result(struct tw_notices *self, const struct tw_notice_result *re
         return rc; /* it was superseded, or has gone: nothing is left to be said of it */
     }
     self->is_changed = true;
-    return note_health(self, result, now, diag);
+    if (result->state == TW_NOTICE_STATE_WAITING) {
+        return TW_OK;
+    }
+    stmt = self->stmts[TW_NOTICES_STMT_COUNT]; /* health is store/receivers.h */
+    tw_db_bind_int(stmt, 1, (int64_t)result->id);
+    tw_db_bind_int(stmt, 2, result->state == TW_NOTICE_STATE_SENT);
+    tw_db_bind_int(stmt, 3, result->state == TW_NOTICE_STATE_FAILED);
+    return tw_db_run(stmt, diag);
 }
 
 int tw_notices_recover(struct tw_notices *self, tw_wall_t now, struct tw_diag *diag)

@@ -142,7 +142,8 @@ struct tw_notice_firing {
     bool is_acked;
     bool in_maintenance;
 };
-/* All of them, by id. */
+/* All of them, by id; but for the tower's own without a severity (the watchdog, which has a way of
+ * its own). */
 int tw_notices_firing(struct tw_notices *self, struct tw_arena *arena,
                       struct tw_notice_firing **ret_items, size_t *ret_count, struct tw_diag *diag);
 struct tw_notice_alert {

@@ -13,8 +13,8 @@ static struct gk gk;
 #define A3 "{\"alertname\":\"A\",\"n\":\"A3\"}"
 #define B1 "{\"alertname\":\"B\",\"n\":\"B1\"}"
 
-#define PLAIN                                                             \
-    "receivers: [{name: ops, browser: [{}]}, {name: lead, slack: [{url: " \
+#define PLAIN                                                         \
+    "receivers: [{name: ops, pub: [{}]}, {name: lead, slack: [{url: " \
     "'${env:TW_TEST_URL}'}]}]\n"
 #define ROUTE PLAIN "route: {receiver: ops}\n"
 
@@ -38,9 +38,9 @@ static void group__new__is_told_after_the_wait_with_what_came(void **state)
     gk_run(&gk, 29);
     gk_expect(&gk, "");
     gk_run(&gk, 30);
-    gk_expect(&gk, "30 ops/browser notify first notification: A1 A2 /\n");
+    gk_expect(&gk, "30 ops/pub notify first notification: A1 A2 /\n");
     gk_run(&gk, 300);
-    gk_expect(&gk, "40 ops/browser notify first notification: B1 /\n");
+    gk_expect(&gk, "40 ops/pub notify first notification: B1 /\n");
 }
 
 static void group__over_before_the_wait__nothing_is_told(void **state)
@@ -61,26 +61,26 @@ static void group__changes__are_told_at_the_interval(void **state)
     gk_init(&gk, ROUTE, NULL);
     uint64_t a1 = gk_fire(&gk, A1);
     gk_run(&gk, 31);
-    gk_expect(&gk, "30 ops/browser notify first notification: A1 /\n");
+    gk_expect(&gk, "30 ops/pub notify first notification: A1 /\n");
     uint64_t a2 = gk_fire(&gk, A2);
     gk_run(&gk, 329);
     gk_expect(&gk, "");
     gk_run(&gk, 330);
-    gk_expect(&gk, "330 ops/browser notify new alerts added: A1 A2 /\n");
+    gk_expect(&gk, "330 ops/pub notify new alerts added: A1 A2 /\n");
     gk_end(&gk, a1);
     gk_run(&gk, 630);
-    gk_expect(&gk, "630 ops/browser notify some alerts resolved: A2 / A1\n");
+    gk_expect(&gk, "630 ops/pub notify some alerts resolved: A2 / A1\n");
     gk_run(&gk, 900);
     gk_end(&gk, a2);
     gk_fire(&gk, A3);
     gk_run(&gk, 930);
-    gk_expect(&gk, "930 ops/browser notify new alerts added: A3 / A2\n");
+    gk_expect(&gk, "930 ops/pub notify new alerts added: A3 / A2\n");
     gk_end(&gk, gk_fire(&gk, A1)); /* came and went between two looks */
     gk_run(&gk, 1230);
     gk_expect(&gk, "");
     gk_end(&gk, gk_find(&gk, gk.alerts[2].fingerprint)->fingerprint);
     gk_run(&gk, 1530);
-    gk_expect(&gk, "1530 ops/browser notify all alerts resolved: / A3\n");
+    gk_expect(&gk, "1530 ops/pub notify all alerts resolved: / A3\n");
     assert_int_equal(tw_groups_count(gk.groups), 0);
     assert_int_equal(gk.row_count, 0);
 }
@@ -95,9 +95,9 @@ static void group__fires_again__is_a_new_first(void **state)
     gk_run(&gk, 331);
     gk_fire(&gk, A1);
     gk_run(&gk, 400);
-    gk_expect(&gk, "30 ops/browser notify first notification: A1 /\n"
-                   "330 ops/browser notify all alerts resolved: / A1\n"
-                   "361 ops/browser notify first notification: A1 /\n");
+    gk_expect(&gk, "30 ops/pub notify first notification: A1 /\n"
+                   "330 ops/pub notify all alerts resolved: / A1\n"
+                   "361 ops/pub notify first notification: A1 /\n");
 }
 
 static void group__over_and_back_between_two_looks__nothing_is_told(void **state)
@@ -110,7 +110,7 @@ static void group__over_and_back_between_two_looks__nothing_is_told(void **state
     gk_run(&gk, 50);
     gk_fire(&gk, A1);
     gk_run(&gk, 1000);
-    gk_expect(&gk, "30 ops/browser notify first notification: A1 /\n");
+    gk_expect(&gk, "30 ops/pub notify first notification: A1 /\n");
 }
 
 static void group__unchanged__is_repeated(void **state)
@@ -120,14 +120,14 @@ static void group__unchanged__is_repeated(void **state)
             NULL);
     gk_fire(&gk, A1);
     gk_run(&gk, 629);
-    gk_expect(&gk, "30 ops/browser notify first notification: A1 /\n");
+    gk_expect(&gk, "30 ops/pub notify first notification: A1 /\n");
     gk_run(&gk, 1229);
-    gk_expect(&gk, "630 ops/browser notify repeat interval elapsed: A1 /\n");
+    gk_expect(&gk, "630 ops/pub notify repeat interval elapsed: A1 /\n");
     gk_fire(&gk, A2);
     gk_run(&gk, 1800); /* the repetition counts from what was told last */
-    gk_expect(&gk, "1230 ops/browser notify new alerts added: A1 A2 /\n");
+    gk_expect(&gk, "1230 ops/pub notify new alerts added: A1 A2 /\n");
     gk_run(&gk, 1830);
-    gk_expect(&gk, "1830 ops/browser notify repeat interval elapsed: A1 A2 /\n");
+    gk_expect(&gk, "1830 ops/pub notify repeat interval elapsed: A1 A2 /\n");
 }
 
 static void group__fired_long_ago__is_told_at_once(void **state)
@@ -137,10 +137,10 @@ static void group__fired_long_ago__is_told_at_once(void **state)
     gk_fire(&gk, A1);
     gk.now_s = 100; /* the thread was not there */
     gk_run(&gk, 101);
-    gk_expect(&gk, "100 ops/browser notify first notification: A1 /\n");
+    gk_expect(&gk, "100 ops/pub notify first notification: A1 /\n");
     gk_fire(&gk, A2);
     gk_run(&gk, 700);
-    gk_expect(&gk, "330 ops/browser notify new alerts added: A1 A2 /\n");
+    gk_expect(&gk, "330 ops/pub notify new alerts added: A1 A2 /\n");
 }
 
 /* ---- who is told ---- */
@@ -178,14 +178,14 @@ static void group__worst_first__by_severity_then_age(void **state)
     gk_fire(&gk, A2);
     gk_fire(&gk, "{\"alertname\":\"C\",\"severity\":\"critical\"}");
     gk_run(&gk, 30);
-    gk_expect(&gk, "30 ops/browser notify first notification: C A1 A2 /\n");
+    gk_expect(&gk, "30 ops/pub notify first notification: C A1 A2 /\n");
 }
 
 static void group__continue__is_told_on_both_ways(void **state)
 {
     (void)state;
     gk_init(&gk,
-            "receivers: [{name: ops, browser: [{}]}, {name: lead, pub: [{}]}]\n"
+            "receivers: [{name: ops, pub: [{}]}, {name: lead, pub: [{}]}]\n"
             "route:\n"
             "  receiver: ops\n"
             "  group-by: ['...']\n"
@@ -197,16 +197,16 @@ static void group__continue__is_told_on_both_ways(void **state)
     gk_fire(&gk, A1);
     gk_fire(&gk, A2);
     gk_run(&gk, 30);
-    gk_expect(&gk, "10 ops/browser notify first notification: A1 /\n"
-                   "10 ops/browser notify first notification: A2 /\n"
+    gk_expect(&gk, "10 ops/pub notify first notification: A1 /\n"
+                   "10 ops/pub notify first notification: A2 /\n"
                    "30 lead/pub notify first notification: A1 A2 /\n");
 }
 
 /* ---- acknowledged, escalated ---- */
 
 #define ESCALATE                                                                               \
-    "receivers: [{name: ops, browser: [{}]}, {name: lead, pub: [{}]}, {name: boss, "           \
-    "browser: [{}]}]\n"                                                                        \
+    "receivers: [{name: ops, pub: [{}]}, {name: lead, pub: [{}]}, {name: boss, "               \
+    "pub: [{}]}]\n"                                                                            \
     "route: {receiver: ops, group-interval: 1min, repeat-interval: 10min, escalate: [{after: " \
     "5min, receiver: lead}, {after: 15min, receiver: boss}]}\n"
 
@@ -216,15 +216,15 @@ static void group__nobody_answers__each_step_is_told_once(void **state)
     gk_init(&gk, ESCALATE, NULL);
     uint64_t a1 = gk_fire(&gk, A1);
     gk_run(&gk, 1229);
-    gk_expect(&gk, "30 ops/browser notify first notification: A1 /\n"
+    gk_expect(&gk, "30 ops/pub notify first notification: A1 /\n"
                    "330 lead/pub escalation nobody has acknowledged: A1 /\n"
-                   "630 ops/browser notify repeat interval elapsed: A1 /\n"
-                   "930 boss/browser escalation nobody has acknowledged: A1 /\n");
+                   "630 ops/pub notify repeat interval elapsed: A1 /\n"
+                   "930 boss/pub escalation nobody has acknowledged: A1 /\n");
     gk_end(&gk, a1);
     gk_run(&gk, 3000); /* who was called in hears that it is over */
-    gk_expect(&gk, "1230 ops/browser notify all alerts resolved: / A1\n"
+    gk_expect(&gk, "1230 ops/pub notify all alerts resolved: / A1\n"
                    "1230 lead/pub notify all alerts resolved: / A1\n"
-                   "1230 boss/browser notify all alerts resolved: / A1\n");
+                   "1230 boss/pub notify all alerts resolved: / A1\n");
 }
 
 static void group__acknowledged__no_repetition_no_step_but_the_end_is_told(void **state)
@@ -235,14 +235,14 @@ static void group__acknowledged__no_repetition_no_step_but_the_end_is_told(void 
     gk_run(&gk, 329);
     gk_ack(&gk, a1);
     gk_run(&gk, 7200);
-    gk_expect(&gk, "30 ops/browser notify first notification: A1 /\n");
+    gk_expect(&gk, "30 ops/pub notify first notification: A1 /\n");
     gk_fire(&gk, A2); /* nobody has that one in hand */
     gk_run(&gk, 7600);
-    gk_expect(&gk, "7230 ops/browser notify new alerts added: A1 A2 /\n"
+    gk_expect(&gk, "7230 ops/pub notify new alerts added: A1 A2 /\n"
                    "7530 lead/pub escalation nobody has acknowledged: A1 A2 /\n");
     gk_end(&gk, a1);
     gk_run(&gk, 7700);
-    gk_expect(&gk, "7650 ops/browser notify some alerts resolved: A2 / A1\n"
+    gk_expect(&gk, "7650 ops/pub notify some alerts resolved: A2 / A1\n"
                    "7650 lead/pub notify some alerts resolved: A2 / A1\n");
 }
 
@@ -251,20 +251,20 @@ static void group__acknowledged__pagers_are_told_once(void **state)
     (void)state;
     assert_int_equal(setenv("TW_TEST_KEY", "0123456789abcdef0123456789abcdef", 1), 0);
     gk_init(&gk,
-            "receivers: [{name: ops, pagerduty: [{routing-key: '${env:TW_TEST_KEY}'}], browser: "
+            "receivers: [{name: ops, pagerduty: [{routing-key: '${env:TW_TEST_KEY}'}], pub: "
             "[{}]}]\nroute: {receiver: ops}\n",
             NULL);
     uint64_t a1 = gk_fire(&gk, A1);
     gk_ack(&gk, a1); /* before anything was told: then with the first look */
     gk_run(&gk, 31);
     gk_expect(&gk, "30 ops/pagerduty notify first notification: A1 /\n"
-                   "30 ops/browser notify first notification: A1 /\n"
+                   "30 ops/pub notify first notification: A1 /\n"
                    "30 ops/pagerduty acknowledged acknowledged: A1 /\n");
     gk_run(&gk, 32);
     uint64_t a2 = gk_fire(&gk, A2);
     gk_run(&gk, 331);
     gk_expect(&gk, "330 ops/pagerduty notify new alerts added: A1 A2 /\n"
-                   "330 ops/browser notify new alerts added: A1 A2 /\n");
+                   "330 ops/pub notify new alerts added: A1 A2 /\n");
     gk_ack(&gk, a2);
     gk_run(&gk, 900);
     gk_expect(&gk, "331 ops/pagerduty acknowledged acknowledged: A1 A2 /\n");
@@ -282,9 +282,9 @@ static void group__silenced__is_left_out_until_it_ends(void **state)
     gk_expect(&gk, "");
     gk_fire(&gk, A2);
     gk_run(&gk, 330);
-    gk_expect(&gk, "330 ops/browser notify first notification: A2 /\n");
+    gk_expect(&gk, "330 ops/pub notify first notification: A2 /\n");
     gk_run(&gk, 630);
-    gk_expect(&gk, "630 ops/browser notify new alerts added: A1 A2 /\n");
+    gk_expect(&gk, "630 ops/pub notify new alerts added: A1 A2 /\n");
     assert_int_equal(gk.lines, 4); /* silenced, then told once and twice */
 }
 
@@ -296,10 +296,10 @@ static void group__told_then_silenced__the_end_is_told(void **state)
     gk_run(&gk, 30);
     gk_silence(&gk, "[{\"name\":\"n\",\"value\":\"A.\",\"isRegex\":true}]", 40, 90000);
     gk_run(&gk, 20000); /* not repeated */
-    gk_expect(&gk, "30 ops/browser notify first notification: A1 /\n");
+    gk_expect(&gk, "30 ops/pub notify first notification: A1 /\n");
     gk_end(&gk, a1);
     gk_run(&gk, 20200);
-    gk_expect(&gk, "20130 ops/browser notify all alerts resolved: / A1\n");
+    gk_expect(&gk, "20130 ops/pub notify all alerts resolved: / A1\n");
 }
 
 static void group__in_maintenance__waits_for_its_end(void **state)
@@ -314,7 +314,7 @@ static void group__in_maintenance__waits_for_its_end(void **state)
     alert->in_maintenance = false;
     gk_changed(&gk, alert);
     gk_run(&gk, 700);
-    gk_expect(&gk, "630 ops/browser notify first notification: A1 /\n");
+    gk_expect(&gk, "630 ops/pub notify first notification: A1 /\n");
 }
 
 static void group__mute_time__is_told_when_it_ends(void **state)
@@ -330,12 +330,12 @@ static void group__mute_time__is_told_when_it_ends(void **state)
     gk_run(&gk, 599);
     gk_end(&gk, a2);
     gk_run(&gk, 630);
-    gk_expect(&gk, "630 ops/browser notify first notification: A1 /\n");
+    gk_expect(&gk, "630 ops/pub notify first notification: A1 /\n");
     gk_run(&gk, 700);
     gk_expect(&gk, "690 lead/slack escalation nobody has acknowledged: A1 /\n");
     gk_end(&gk, a1);
     gk_run(&gk, 86400 + 100); /* over before midnight: told */
-    gk_expect(&gk, "930 ops/browser notify all alerts resolved: / A1\n"
+    gk_expect(&gk, "930 ops/pub notify all alerts resolved: / A1\n"
                    "930 lead/slack notify all alerts resolved: / A1\n");
 }
 
@@ -351,8 +351,8 @@ static void group__over_in_a_mute_time__is_told_after_it(void **state)
     gk_run(&gk, 400);
     gk_end(&gk, a1);
     gk_run(&gk, 1500);
-    gk_expect(&gk, "30 ops/browser notify first notification: A1 /\n"
-                   "1230 ops/browser notify all alerts resolved: / A1\n");
+    gk_expect(&gk, "30 ops/pub notify first notification: A1 /\n"
+                   "1230 ops/pub notify all alerts resolved: / A1\n");
 }
 
 /* ---- inhibited ---- */
@@ -506,7 +506,7 @@ static void inhibit__many__the_notice_says_how_many_it_keeps_quiet(void **state)
         gk_fire(&gk, labels);
     }
     gk_run(&gk, 30);
-    gk_expect(&gk, "30 ops/browser notify first notification: Down /\n");
+    gk_expect(&gk, "30 ops/pub notify first notification: Down /\n");
     assert_non_null(
         strstr(gk.last_body, "\"inhibits\":\"37 alerts are kept quiet: they follow from this\""));
 }
@@ -543,10 +543,60 @@ static void body__every_key__is_there(void **state)
     assert_non_null(strstr(gk.last_body, "\"endsAt\":\"2026-01-01T00:01:40.000000Z\""));
 }
 
+#define HOOK                                                    \
+    "receivers: [{name: ops, webhook: [{url: 'http://h/'}]}]\n" \
+    "route: {receiver: ops}\n"                                  \
+    "inhibit: [{source: [alertname=StoresSilent], target: [alertname=StoreSilent]}]\n"
+
+/* As the retail pack has it: one alert for all, the single ones are shown and not told. */
+static void body__many_stores__the_notice_of_all_names_some(void **state)
+{
+    (void)state;
+    gk_init(&gk, HOOK, NULL);
+    char labels[128];
+    for (int i = 0; i < 30; i++) {
+        (void)snprintf(labels, sizeof labels,
+                       "{\"alertname\":\"StoreSilent\",\"severity\":\"info\",\"store\":\"%04d\"}",
+                       i);
+        gk_find(&gk, gk_fire(&gk, labels))->severity = TW_SEVERITY_INFO;
+        gk_changed(&gk, &gk.alerts[gk.alert_count - 1]);
+    }
+    gk_run(&gk, 600);
+    gk_expect(&gk, "");
+    gk_fire(&gk, "{\"alertname\":\"StoresSilent\",\"severity\":\"warning\"}");
+    gk_run(&gk, 7200);
+    gk_expect(&gk, "630 ops/webhook notify first notification: StoresSilent /\n");
+    assert_non_null(strstr(gk.last_body, "\"stores\":\"0000, 0001, 0002, 0003, 0004, 0005, 0006, "
+                                         "0007, 0008, 0009 and 20 more\""));
+    assert_non_null(strstr(gk.last_body, "\"inhibits\":\"30 alerts are kept quiet"));
+}
+
+static void group__receiver_that_fails__another_one_is_told(void **state)
+{
+    (void)state;
+    gk_init(&gk,
+            "receivers: [{name: ops, pub: [{}]}, {name: dog, pub: [{}]}, {name: none}, {name: "
+            "lead, pub: [{}]}]\n"
+            "route: {receiver: ops, group-by: [alertname, receiver], routes: [{matchers: "
+            "[receiver=lead], receiver: lead}]}\n"
+            "watchdog: {receiver: dog}\n",
+            NULL);
+    gk_fire(&gk, "{\"alertname\":\"TowerReceiverFailing\",\"receiver\":\"ops\",\"n\":\"1\"}");
+    gk_run(&gk, 100);
+    gk_expect(&gk, "30 ops/pub notify first notification: 1 /\n"
+                   "30 lead/pub notify first notification: 1 /\n");
+    gk_fire(&gk, "{\"alertname\":\"TowerReceiverFailing\",\"receiver\":\"lead\",\"n\":\"2\"}");
+    gk_fire(&gk, "{\"alertname\":\"TowerReceiverFailing\",\"receiver\":\"dog\",\"n\":\"3\"}");
+    gk_run(&gk, 200);
+    gk_expect(&gk, "130 ops/pub notify first notification: 3 /\n"
+                   "130 lead/pub notify first notification: 2 /\n"
+                   "130 ops/pub notify first notification: 2 /\n");
+}
+
 static void body__storm__three_notices_at_most(void **state)
 {
     (void)state;
-    gk_init(&gk, ROUTE, NULL);
+    gk_init(&gk, HOOK, NULL);
     char labels[160];
     for (int i = 0; i < 5000; i++) {
         (void)snprintf(labels, sizeof labels,
@@ -603,7 +653,7 @@ static void play(void)
 }
 
 #define PLAYED                                                                                \
-    "receivers: [{name: ops, browser: [{}]}, {name: lead, pub: [{}]}]\n"                      \
+    "receivers: [{name: ops, pub: [{}]}, {name: lead, pub: [{}]}]\n"                          \
     "route: {receiver: ops, group-interval: 1min, repeat-interval: 5min, escalate: [{after: " \
     "4min, receiver: lead}]}\n"                                                               \
     "inhibit: [{source: [alertname=Down], target: [alertname!=Down], follows: system}]\n"
@@ -668,6 +718,8 @@ int main(void)
         TEST(inhibit__follows__what_is_behind_the_system_in_the_graph),
         TEST(inhibit__many__the_notice_says_how_many_it_keeps_quiet),
         TEST(body__every_key__is_there),
+        TEST(body__many_stores__the_notice_of_all_names_some),
+        TEST(group__receiver_that_fails__another_one_is_told),
         TEST(body__storm__three_notices_at_most),
         cmocka_unit_test(restart__at_any_second__tells_the_same),
     };

@@ -160,33 +160,6 @@ static void notices__results__again_sent_failed(void **state)
     assert_int_equal(due(1000, &items), 0);
 }
 
-static void notices__receiver_that_fails__is_known_until_it_takes_one(void **state)
-{
-    (void)state;
-    struct tw_alerts *alerts = NULL;
-    struct tw_alerts_receiver *failing = NULL;
-    size_t count = 0;
-    OK(tw_alerts_open(dir, &alerts, &diag));
-    uint64_t id = add("a", 0);
-    for (int i = 1; i <= TW_RECEIVER_FAILS; i++) {
-        OK(tw_alerts_failing_receivers(alerts, &arena, &failing, &count, &diag));
-        assert_int_equal(count, 0);
-        OK(begin_sending(id));
-        finish(id, TW_NOTICE_STATE_WAITING, i, "HTTP 503");
-    }
-    OK(tw_alerts_failing_receivers(alerts, &arena, &failing, &count, &diag));
-    assert_int_equal(count, 1);
-    assert_true(tw_str_is(failing[0].receiver, "ops"));
-    assert_true(tw_str_is(failing[0].error, "HTTP 503"));
-    finish(id, TW_NOTICE_STATE_SENT, 9, NULL);
-    OK(tw_alerts_failing_receivers(alerts, &arena, &failing, &count, &diag));
-    assert_int_equal(count, 0);
-    finish(add("b", 10), TW_NOTICE_STATE_FAILED, 11, "HTTP 404");
-    OK(tw_alerts_failing_receivers(alerts, &arena, &failing, &count, &diag));
-    assert_int_equal(count, 1);
-    tw_alerts_close(&alerts);
-}
-
 static void notices__later_one_of_a_group__supersedes_what_waits(void **state)
 {
     (void)state;
@@ -370,7 +343,6 @@ int main(void)
         TEST(notices__waiting__come_in_order_when_their_time_has_come),
         TEST(notices__being_sent__is_not_due_and_waits_again_after_a_restart),
         TEST(notices__results__again_sent_failed),
-        TEST(notices__receiver_that_fails__is_known_until_it_takes_one),
         TEST(notices__later_one_of_a_group__supersedes_what_waits),
         TEST(notices__too_many_wait__the_oldest_are_superseded),
         TEST(notices__groups__kept_and_dropped),
