@@ -327,7 +327,8 @@ static int write_watchdog(struct tw_tell *self, tw_wall_t now, struct tw_diag *d
             .data = tw_str_of(body),
             .created = now,
         };
-        if (receiver->items[i].kind != TW_INTEGRATION_ALERTMANAGER) {
+        if (receiver->items[i].kind != TW_INTEGRATION_ALERTMANAGER &&
+            receiver->items[i].kind != TW_INTEGRATION_BROWSER) {
             rc = tw_notices_add(self->notices, &notice, &nothing, diag);
         }
     }
