@@ -141,6 +141,11 @@ int tw_alert_see(const struct tw_alert_scene *self, const struct tw_alert_view *
     return TW_OK;
 }
 
+bool tw_alert_is_watchdog(const struct tw_alert_view *view)
+{
+    return view->row.origin == TW_ALERT_OF_TOWER && view->row.severity == TW_SEVERITY_NONE;
+}
+
 int tw_alert_see_all(const struct tw_alert_scene *self, const struct tw_alert_view *views,
                      size_t count, struct tw_alert_seen **ret_seen)
 {

@@ -41,6 +41,8 @@ struct tw_alert_seen {
 };
 int tw_alert_see(const struct tw_alert_scene *self, const struct tw_alert_view *view,
                  struct tw_alert_seen *ret_seen);
+/* It always fires, which is no news. */
+bool tw_alert_is_watchdog(const struct tw_alert_view *view);
 /* All of them, in the arena of the call. */
 int tw_alert_see_all(const struct tw_alert_scene *self, const struct tw_alert_view *views,
                      size_t count, struct tw_alert_seen **ret_seen);

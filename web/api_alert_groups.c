@@ -138,13 +138,6 @@ static void weigh(struct group *group)
     }
 }
 
-/* It always fires, which is no news. */
-static bool is_watchdog(const struct tw_alert_seen *seen)
-{
-    return seen->view->row.origin == TW_ALERT_OF_TOWER &&
-           seen->view->row.severity == TW_SEVERITY_NONE;
-}
-
 static int make_groups(struct tw_call *call, const struct tw_alert_seen *seen, size_t all,
                        struct group **ret_groups, size_t *ret_count)
 {
@@ -158,7 +151,7 @@ static int make_groups(struct tw_call *call, const struct tw_alert_seen *seen, s
     for (size_t i = 0; i < all; i++) {
         struct tw_label items[TW_GROUP_LABELS_MAX];
         struct tw_labels labels = tw_api_group_labels(&seen[i].labels, items);
-        if (!is_watchdog(&seen[i])) {
+        if (!tw_alert_is_watchdog(seen[i].view)) {
             members[count++] = (struct member){&seen[i], tw_labels_fingerprint(&labels)};
         }
     }
@@ -344,7 +337,7 @@ static int answer(struct tw_call *call, const struct tw_alert_scene *scene)
     json_t *items = json_array();
     json_t *sums = json_object();
     for (size_t i = 0; i < count; i++) {
-        if (!is_watchdog(&seen[i])) {
+        if (!tw_alert_is_watchdog(seen[i].view)) {
             add(&totals, &seen[i]);
         }
     }

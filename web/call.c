@@ -17,6 +17,27 @@ const struct tw_principal *tw_call_principal(const struct tw_web_state *web,
     return request->is_local ? &web->local : NULL;
 }
 
+void tw_call_take_sets(struct tw_call *call)
+{
+    struct tw_web_state *state = call->web;
+    (void)pthread_mutex_lock(&state->mtx); /* cannot fail: a plain mutex, locked once */
+    call->workflows = tw_workflows_ref(state->workflows);
+    call->dashboards = tw_dashboards_ref(state->dashboards);
+    call->causes = state->causes == NULL ? NULL : tw_causes_ref(state->causes);
+    call->rules = state->rules == NULL ? NULL : tw_rules_ref(state->rules);
+    call->notify = state->notify == NULL ? NULL : tw_notify_ref(state->notify);
+    (void)pthread_mutex_unlock(&state->mtx);
+}
+
+void tw_call_give_sets(struct tw_call *call)
+{
+    tw_workflows_unref(&call->workflows);
+    tw_dashboards_unref(&call->dashboards);
+    tw_causes_unref(&call->causes);
+    tw_rules_unref(&call->rules);
+    tw_notify_unref(&call->notify);
+}
+
 int tw_call_problem(struct tw_call *call, enum tw_web_problem kind, const char *format, ...)
 {
     char detail[512];

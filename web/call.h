@@ -106,6 +106,10 @@ typedef int tw_handler(struct tw_call *call);
 const struct tw_principal *tw_call_principal(const struct tw_web_state *web,
                                              const struct tw_http_request *request);
 
+/* References of the sets in force, for a call that begins; given back at its end. */
+void tw_call_take_sets(struct tw_call *call);
+void tw_call_give_sets(struct tw_call *call);
+
 /* Fill the response with a problem of this kind; returns TW_OK, so that a handler can return it. */
 int tw_call_problem(struct tw_call *call, enum tw_web_problem kind, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

@@ -53,6 +53,7 @@ web_libweb_a_SOURCES = \
 web_libweb_a_SOURCES += web/am.c web/am.h
 web_libweb_a_SOURCES += web/am_alerts.c
 web_libweb_a_SOURCES += web/am_silences.c
+web_libweb_a_SOURCES += web/alert_news.c web/alert_news.h
 web_libweb_a_SOURCES += web/alert_scene.c web/alert_scene.h
 web_libweb_a_SOURCES += web/api_alerts.c web/api_alerts.h
 web_libweb_a_SOURCES += web/api_alert_acts.c

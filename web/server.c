@@ -330,27 +330,6 @@ static bool is_broken(const struct tw_response *response)
     return response->status == 500;
 }
 
-/* References of the sets in force. */
-static void take_sets(struct tw_web_state *state, struct tw_call *call)
-{
-    (void)pthread_mutex_lock(&state->mtx); /* cannot fail: a plain mutex, locked once */
-    call->workflows = tw_workflows_ref(state->workflows);
-    call->dashboards = tw_dashboards_ref(state->dashboards);
-    call->causes = state->causes == NULL ? NULL : tw_causes_ref(state->causes);
-    call->rules = state->rules == NULL ? NULL : tw_rules_ref(state->rules);
-    call->notify = state->notify == NULL ? NULL : tw_notify_ref(state->notify);
-    (void)pthread_mutex_unlock(&state->mtx);
-}
-
-static void give_sets(struct tw_call *call)
-{
-    tw_workflows_unref(&call->workflows);
-    tw_dashboards_unref(&call->dashboards);
-    tw_causes_unref(&call->causes);
-    tw_rules_unref(&call->rules);
-    tw_notify_unref(&call->notify);
-}
-
 static void resume(void *connection)
 {
     MHD_resume_connection(connection);
@@ -390,7 +369,7 @@ static enum MHD_Result answer(struct tw_web *self, struct MHD_Connection *connec
         .principal = tw_call_principal(&self->state, &ex->request),
         .now = clock->wall(clock),
     };
-    take_sets(&self->state, &call);
+    tw_call_take_sets(&call);
     call.deadline =
         (tw_mono_t){clock->mono(clock).ns + self->cfg->web.query_deadline_ms * TW_NS_PER_MS};
     tw_response_init(&call.response);
@@ -400,7 +379,7 @@ static enum MHD_Result answer(struct tw_web *self, struct MHD_Connection *connec
     if (rc != TW_OK) {
         tw_problem_fill(&call.response, TW_WEB_PROBLEM_UNAVAILABLE, "out of memory",
                         ex->request.path);
-        give_sets(&call);
+        tw_call_give_sets(&call);
         return queue(connection, ex, &call.response);
     }
     call.reader = lease->reader;
@@ -419,7 +398,7 @@ static enum MHD_Result answer(struct tw_web *self, struct MHD_Connection *connec
     tw_gzip_response(&call.response, ex->request.head.accept_encoding);
     enum MHD_Result result = ex->later == NULL ? queue(connection, ex, &call.response) : MHD_YES;
     tw_readers_give(self->readers, &lease, broken);
-    give_sets(&call);
+    tw_call_give_sets(&call);
     return ex->later == NULL ? result : wait_for(connection, ex);
 }
 

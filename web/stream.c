@@ -69,6 +69,9 @@ struct tw_streams {
     uint64_t beat;
     json_t *tick;         /* the newest, NULL: none yet */
     struct frame *shared; /* for those who had the tick before */
+    char *alert_counts;   /* an event, for those who come; NULL: nothing is known yet */
+    char *alert_news;     /* and for those who had the tick before that one */
+    uint64_t alert_at;    /* the tick that the event goes before */
     struct frame *whole;  /* for those who come without a number; NULL: not asked for yet */
     struct view *views;   /* ordered by name */
     size_t view_count;
@@ -145,6 +148,8 @@ void tw_streams_destroy(struct tw_streams **self_p)
     release(&self->shared);
     release(&self->whole);
     json_decref(self->tick);
+    free(self->alert_counts);
+    free(self->alert_news);
     for (size_t i = 0; i < self->view_count; i++) {
         free(self->views[i].name);
     }
@@ -252,20 +257,41 @@ static json_t *names_since(const struct tw_streams *self, uint64_t since)
 
 /* ---- frames */
 
-static struct frame *frame_of(const char *head, const char *text)
+/* `before`: a whole event that goes first, or "". */
+static struct frame *frame_behind(const char *before, const char *head, const char *text)
 {
+    size_t before_len = strlen(before);
     size_t head_len = strlen(head);
     size_t text_len = strlen(text);
-    struct frame *frame = malloc(sizeof *frame + head_len + text_len + 2);
+    struct frame *frame = malloc(sizeof *frame + before_len + head_len + text_len + 2);
     if (frame == NULL) {
         return NULL;
     }
+    char *end = frame->bytes;
     frame->refs = 1;
-    frame->len = head_len + text_len + 2;
-    memcpy(frame->bytes, head, head_len);
-    memcpy(frame->bytes + head_len, text, text_len);
-    memcpy(frame->bytes + head_len + text_len, "\n\n", 2);
+    frame->len = before_len + head_len + text_len + 2;
+    memcpy(end, before, before_len);
+    end += before_len;
+    memcpy(end, head, head_len);
+    end += head_len;
+    memcpy(end, text, text_len);
+    memcpy(end + text_len, "\n\n", 2);
     return frame;
+}
+
+static struct frame *frame_of(const char *head, const char *text)
+{
+    return frame_behind("", head, text);
+}
+
+/* The event `alert` of a client that had tick `since`. */
+static const char *alert_since(const struct tw_streams *self, uint64_t number, uint64_t since)
+{
+    if (since == 0) {
+        return self->alert_counts == NULL ? "" : self->alert_counts;
+    }
+    bool is_behind = self->alert_at > since && self->alert_at <= number;
+    return is_behind && self->alert_news != NULL ? self->alert_news : "";
 }
 
 /* The tick with the views that changed behind `since`; NULL when out of memory. */
@@ -282,7 +308,7 @@ static struct frame *render(const struct tw_streams *self, json_t *tick, uint64_
         /* One line: JSON has no newline outside of its strings, and there they are escaped. */
         (void)snprintf(head, sizeof head,
                        "event: tick\nid: %" PRIu64 "\ndata: ", number); /* always fits */
-        frame = frame_of(head, text);
+        frame = frame_behind(alert_since(self, number, since), head, text);
     }
     free(text);
     return frame;
@@ -456,6 +482,42 @@ static void hand_out(struct tw_streams *self, size_t len)
             self->port->drop(stream->peer);
         }
     }
+}
+
+/* "event: alert" with this JSON (taken); NULL: out of memory. */
+static char *alert_event(json_t *json)
+{
+    static const char head[] = "event: alert\ndata: ";
+    char *text = json == NULL ? NULL : json_dumps(json, JSON_COMPACT | JSON_REAL_PRECISION(15));
+    size_t len = text == NULL ? 0 : strlen(text);
+    char *event = text == NULL ? NULL : malloc(sizeof head + len + 2);
+    if (event != NULL) {
+        memcpy(event, head, sizeof head - 1);
+        memcpy(event + sizeof head - 1, text, len);
+        memcpy(event + sizeof head - 1 + len, "\n\n", 3); /* with its NUL */
+    }
+    free(text);
+    json_decref(json);
+    return event;
+}
+
+int tw_streams_alert(struct tw_streams *self, json_t *counts, json_t *news)
+{
+    char *counts_event = alert_event(counts);
+    char *news_event = alert_event(news);
+    if (counts_event == NULL || news_event == NULL) {
+        free(counts_event);
+        free(news_event);
+        return TW_ENOMEM;
+    }
+    lock(self);
+    free(self->alert_counts);
+    free(self->alert_news);
+    self->alert_counts = counts_event;
+    self->alert_news = news_event;
+    self->alert_at = self->number + 1;
+    unlock(self);
+    return TW_OK;
 }
 
 int tw_streams_publish(struct tw_streams *self, json_t *tick)

@@ -79,6 +79,10 @@ void tw_stream_end(struct tw_stream **self_p, bool is_stuck);
 void tw_streams_changed(struct tw_streams *self, const char *view);
 /* All of them may be. */
 void tw_streams_all_changed(struct tw_streams *self);
+/* What stands of alerts, and what is new of them: an event `alert` goes before the next tick, with
+ * `news` for those who had the tick before, with `counts` for those who come. Takes both (NULL too:
+ * TW_ENOMEM, nothing has changed). */
+int tw_streams_alert(struct tw_streams *self, json_t *counts, json_t *news);
 /* Give everybody a tick: `tick` (takes it, NULL too: TW_ENOMEM) gets its member "views":
  * "status" and what was changed. TW_OK or TW_ENOMEM (nobody got one; the changes stay). */
 int tw_streams_publish(struct tw_streams *self, json_t *tick);

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 #include "core/actor.h"
-#include "web/api_failures.h"
+#include "web/alert_news.h"
 #include "web/stream.h"
 
 #define PERIOD_NS TW_NS_PER_S
@@ -33,8 +33,9 @@ struct tw_ticker {
     uint64_t taps;
     uint64_t quarantine;
     uint64_t runs;
-    uint64_t failures;          /* revision of the desk */
-    uint64_t replays;           /* and the mark of its replays */
+    uint64_t failures; /* revision of the desk */
+    uint64_t replays;  /* and the mark of its replays */
+    struct tw_alert_tally alerts;
     struct document *documents; /* in the order of their keys */
     size_t document_count;
 };
@@ -144,6 +145,24 @@ static void look_at_failures(struct tw_ticker *self, struct tw_call *call)
     }
 }
 
+/* Alerts are told also where no page looks at their lists: they ring. What could not be read or
+ * kept is read again a second later. */
+static void look_at_alerts(struct tw_ticker *self, struct tw_call *call)
+{
+    bool has_changed = false;
+    json_t *counts = NULL;
+    json_t *news = NULL;
+    if (tw_alert_news(call, &self->alerts, &has_changed, &counts, &news) != TW_OK) {
+        return;
+    }
+    if (has_changed) {
+        tw_streams_changed(self->web->streams, "alerts");
+    }
+    if (counts != NULL && tw_streams_alert(self->web->streams, counts, news) != TW_OK) {
+        self->alerts.is_known = false;
+    }
+}
+
 /* ---- a tick */
 
 static json_t *tick_json(const struct tw_call *call, const struct tw_store_status *status,
@@ -182,6 +201,7 @@ static int tick(struct tw_ticker *self, struct tw_call *call)
     }
     look_at_status(self, &status);
     look_at_failures(self, call);
+    look_at_alerts(self, call);
     bool has_committed = !self->has_before || status.last_commit.ns != self->last_commit.ns;
     if (has_committed) {
         self->has_before = true;
@@ -209,6 +229,7 @@ static void turn(struct tw_ticker *self)
         .web = web, .principal = &web->local, .now = web->clock->wall(web->clock)};
     call.deadline = (tw_mono_t){web->clock->mono(web->clock).ns +
                                 web->cfg->web.query_deadline_ms * TW_NS_PER_MS};
+    tw_call_take_sets(&call);
     int rc = tw_readers_take(self->readers, true, &lease, &opened, &call.diag);
     if (rc == TW_OK && lease->reader != NULL) {
         call.reader = lease->reader;
@@ -223,6 +244,7 @@ static void turn(struct tw_ticker *self)
         tw_streams_beat(web->streams);
     }
     tw_readers_give(self->readers, &lease, rc != TW_OK && rc != TW_ETIMEOUT && rc != TW_ENOMEM);
+    tw_call_give_sets(&call);
 }
 
 /* Until `due`, a stop, or somebody who comes; true: stop. */

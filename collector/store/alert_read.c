@@ -35,7 +35,8 @@ _Static_assert(TW_ALERT_READS <= TW_ALERT_READS_MAX, "there is room for each");
 _Static_assert(TW_ALERT_ROW_PENDING == 1 && TW_ALERT_ROW_FIRING == 2 &&
                    TW_NOTICE_STATE_WAITING == 0 && TW_NOTICE_STATE_SENDING == 1 &&
                    TW_ALERT_OF_RULE == 0 && TW_ALERT_OF_TOWER == 2 &&
-                   TW_ALERT_ROW_NO_SEVERITY == 3 && TW_RECEIVER_FAILS == 3,
+                   TW_ALERT_ROW_NO_SEVERITY == 3 && TW_RECEIVER_FAILS == 3 &&
+                   TW_ALERT_EVENT_FIRED == 1 && TW_ALERT_EVENT_RESOLVED == 2,
                "numbers in statements");
 
 static const char *const statements[TW_ALERT_READS] = {
@@ -55,6 +56,10 @@ static const char *const statements[TW_ALERT_READS] = {
                                  " WHERE ended IS NULL AND" FILTER NO_WATCHDOG,
     [TW_ALERT_READ_INHIBITED] = "SELECT inhibited_by FROM alert INDEXED BY alert_open"
                                 " WHERE ended IS NULL AND inhibited_by IS NOT NULL LIMIT ?1",
+    [TW_ALERT_READ_NEWS] =
+        "SELECT " VIEW_COLUMNS " FROM alert WHERE id IN (SELECT alert FROM alert_event"
+        " WHERE id > ?1 AND what IN (1, 2)) ORDER BY id DESC LIMIT ?2",
+    [TW_ALERT_READ_LAST_LINE] = "SELECT max(id) FROM alert_event",
     [TW_ALERT_READ_LINES] =
         "SELECT at, what, actor, value, detail FROM (SELECT * FROM alert_event WHERE alert = ?1"
         " ORDER BY id DESC LIMIT ?2) ORDER BY id",
@@ -305,6 +310,41 @@ int tw_desk_inhibited(struct tw_desk_reader *self, struct tw_arena *arena,
     }
     if (rc == TW_OK) {
         *ret_texts = (const struct tw_str *)(const void *)rows.items;
+        *ret_count = rows.count;
+    }
+    return rc;
+}
+
+static int read_last_line(struct tw_desk_reader *self, uint64_t *ret_line)
+{
+    sqlite3_stmt *stmt = NULL;
+    int rc = tw_alert_prepared(self, TW_ALERT_READ_LAST_LINE, &stmt);
+    rc = rc == TW_OK ? tw_db_row(stmt, NULL) : rc;
+    if (rc == TW_OK) {
+        *ret_line = (uint64_t)sqlite3_column_int64(stmt, 0); /* NULL: 0 */
+        (void)sqlite3_reset(stmt);                           /* it gave its row */
+    }
+    return rc;
+}
+
+int tw_desk_alerts_news(struct tw_desk_reader *self, struct tw_arena *arena, size_t limit,
+                        uint64_t *last_line, const struct tw_alert_view **ret_items,
+                        size_t *ret_count)
+{
+    struct tw_alert_rows rows = {
+        .arena = arena, .size = sizeof(struct tw_alert_view), .limit = limit, .take = take_view};
+    sqlite3_stmt *stmt = NULL;
+    uint64_t last = 0;
+    int rc = read_last_line(self, &last); /* first: what comes meanwhile is told again */
+    rc = rc == TW_OK ? tw_alert_prepared(self, TW_ALERT_READ_NEWS, &stmt) : rc;
+    if (rc == TW_OK) {
+        tw_db_bind_int(stmt, 1, (int64_t)*last_line);
+        tw_db_bind_int(stmt, 2, (int64_t)limit);
+        rc = tw_alert_read_rows(stmt, &rows);
+    }
+    if (rc == TW_OK) {
+        *last_line = last;
+        *ret_items = (const struct tw_alert_view *)(const void *)rows.items;
         *ret_count = rows.count;
     }
     return rc;

@@ -63,6 +63,12 @@ int tw_desk_alerts_open(struct tw_desk_reader *self, struct tw_arena *arena,
 int tw_desk_inhibited(struct tw_desk_reader *self, struct tw_arena *arena,
                       const struct tw_str **ret_texts, size_t *ret_count);
 
+/* Those that fired or were resolved behind this line of the timelines, the latest first, at most
+ * `limit`; *last_line becomes the last there is. */
+int tw_desk_alerts_news(struct tw_desk_reader *self, struct tw_arena *arena, size_t limit,
+                        uint64_t *last_line, const struct tw_alert_view **ret_items,
+                        size_t *ret_count);
+
 struct tw_alert_line {
     tw_wall_t at;
     enum tw_alert_event what;

@@ -14,6 +14,7 @@ import urllib.parse
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 from tap import Tap  # noqa: E402
+from test_stream import Stream  # noqa: E402
 from tower import Tower, wait_until  # noqa: E402
 
 MANY = 5000
@@ -332,6 +333,42 @@ def check_rules(tap, tower):
         tap.equal(tower.request("/api/v1/notifications?" + query)[0], 400, "refused: " + query)
 
 
+def alerts_of(stream):
+    """The events `alert` so far."""
+    return [json.loads(block.split("data: ", 1)[1]) for block in stream.text.split("\n\n")
+            if block.startswith("event: alert\n")]
+
+
+def check_stream(tap, tower, rows):
+    """What rings."""
+    stream = Stream(tower)
+    stream.wait(lambda ticks: ticks)
+    first = alerts_of(stream)
+    totals = tower.get("/api/v1/alerts/groups")["totals"]
+    tap.equal([{key: one[key] for key in ("firing", "critical", "warning", "quiet", "new")}
+               for one in first],
+              [dict({key: totals[key] for key in ("firing", "critical", "warning", "quiet")},
+                    new=[])], "who comes is told what stands, and nothing rings")
+    labels = {"alertname": "Rings", "severity": "critical"}
+    rows.put([(labels, {})])
+    rows.do("INSERT INTO alert_event(alert, at, what) SELECT max(id), 1, 1 FROM alert")
+    stream.wait(lambda ticks: len(alerts_of(stream)) > 1)
+    told = alerts_of(stream)[1]
+    tap.equal((told["critical"], told["new"]),
+              (first[0]["critical"] + 1,
+               [{"fingerprint": hexed(labels), "alert": "Rings", "title": "Rings",
+                 "severity": "critical", "summary": "S0", "state": "firing", "quiet": False}]),
+              "what fires rings, once")
+    views = {view for _, data in stream.ticks() for view in data["views"]}
+    tap.ok("alerts" in views, "and its view has changed", str(views))
+    rows.do("UPDATE alert SET state = 3, ended = updated WHERE rule = CAST('Rings' AS BLOB)")
+    rows.do("INSERT INTO alert_event(alert, at, what) SELECT max(id), 2, 2 FROM alert")
+    stream.wait(lambda ticks: len(alerts_of(stream)) > 2)
+    tap.equal([one["state"] for one in alerts_of(stream)[2]["new"]], ["resolved"],
+              "so does what is resolved")
+    stream.close()
+
+
 def check_hostile(tap, tower, rows):
     """Whatever a label says, it is a text."""
     sets = [{"alertname": "Hostile" + str(i), "x": text, "store": text[:100]}
@@ -383,6 +420,7 @@ def main():
         check_ack(tap, tower, rows)
         check_silences(tap, tower, rows)
         check_rules(tap, tower)
+        check_stream(tap, tower, rows)
         check_hostile(tap, tower, rows)
         check_many(tap, tower, rows)
 

@@ -119,6 +119,53 @@ static void stream__client_without_a_number__is_told_all_and_then_what_changed(v
     tw_streams_destroy(&all);
 }
 
+#define ALERT(text) "event: alert\ndata: {\"new\":[" text "]}\n\n"
+
+static void say_alert(struct tw_streams *all, const char *what)
+{
+    json_t *counts = json_pack("{s:[]}", "new");
+    assert_int_equal(tw_streams_alert(all, counts, json_pack("{s:[s]}", "new", what)), TW_OK);
+}
+
+/* The next read begins with this, and a tick follows. */
+static void expect_alert(struct tw_stream *stream, const char *alert)
+{
+    const char *text = next_text(stream);
+    assert_memory_equal(text, alert, strlen(alert));
+    assert_memory_equal(text + strlen(alert), "event: tick\n", 12);
+}
+
+static void stream__alert__goes_before_a_tick_once(void **state)
+{
+    (void)state;
+    struct peer peers[3];
+    struct tw_streams *all = new_streams(3);
+    say_alert(all, "first");
+    publish(all);
+    struct tw_stream *stream = open_one(all, 0, &peers[0]);
+    expect_preamble(stream);
+    expect_alert(stream, ALERT("")); /* who comes is told what stands, and of nothing that rings */
+    say_alert(all, "second");
+    publish(all);
+    expect_alert(stream, ALERT("\"second\""));
+    publish(all);
+    expect_tick(stream, FIRST + 2, "\"status\"");
+    struct tw_stream *back = open_one(all, FIRST, &peers[1]);
+    expect_preamble(back);
+    expect_alert(back, ALERT("\"second\"")); /* was away when it was told */
+    struct tw_stream *late = open_one(all, FIRST + 1, &peers[2]);
+    expect_preamble(late);
+    expect_tick(late, FIRST + 2, "\"status\"");
+    assert_int_equal(tw_streams_alert(all, NULL, json_object()), TW_ENOMEM);
+    assert_int_equal(tw_streams_alert(all, json_object(), NULL), TW_ENOMEM);
+    publish(all);
+    expect_tick(late, FIRST + 3, "\"status\"");
+    tw_stream_end(&stream, false);
+    tw_stream_end(&back, false);
+    tw_stream_end(&late, false);
+    tw_streams_destroy(&all);
+}
+
 static void stream__before_the_first_tick__waits_for_it(void **state)
 {
     (void)state;
@@ -491,6 +538,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(stream__client_without_a_number__is_told_all_and_then_what_changed),
+        cmocka_unit_test(stream__alert__goes_before_a_tick_once),
         cmocka_unit_test(stream__before_the_first_tick__waits_for_it),
         cmocka_unit_test(stream__client_that_missed_ticks__gets_one_that_names_all),
         cmocka_unit_test(stream__last_event_id__is_known_for_the_kept_ticks_and_no_more),
