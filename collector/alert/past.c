@@ -56,7 +56,6 @@ struct trial {
     int64_t tail_s;      /* ... at the very end */
     bool is_cut;
     bool is_coarse;
-    bool began_firing;
 };
 
 static bool is_beyond(const struct trial *self, double a, double b)
@@ -97,7 +96,7 @@ static int add_line(struct trial *self, struct tw_instance *instance)
         items[i] = (struct tw_label){tw_str_of(self->rule->by[i]), instance->values[i]};
     }
     const struct tw_labels labels = {items, self->rule->by_count};
-    *line = (struct line){.furthest = NAN};
+    *line = (struct line){.furthest = (double)NAN};
     line->values =
         tw_arena_alloc(&self->kept, (self->result.point_count + 1) * sizeof *line->values);
     int rc = line->values == NULL ? TW_ENOMEM : copy_labels(&self->kept, &labels, &line->labels);
@@ -321,14 +320,12 @@ static int judge_bucket(struct trial *self, const struct portion *portion, int64
     int rc = tell_usual(self, bucket_s);
     rc = rc == TW_OK ? feed(self, &self->rule->when, &portion->when, bucket_s) : rc;
     rc = rc == TW_OK ? feed(self, &self->rule->share, &portion->share, bucket_s) : rc;
-    bool is_first = self->first_ran_s == INT64_MAX;
     count_time(self, bucket_s, is_alive);
     rc = rc == TW_OK ? tw_engine_tick(self->engine, bucket_s, self->result.step_s, is_alive,
                                       &changes, &count)
                      : rc;
     for (size_t i = 0; i < count && rc == TW_OK; i++) {
         rc = take_change(self, &changes[i], bucket_s + self->result.step_s);
-        self->began_firing = self->began_firing || (is_first && count > 0);
     }
     return rc == TW_OK && is_alive && bucket_s >= self->result.since_s ? draw(self, bucket_s) : rc;
 }
@@ -411,6 +408,17 @@ static void say_duration(char *why, const char *text, int64_t seconds)
     say(why, line);
 }
 
+/* Whether something held as soon as anything was known, before the time that was asked about. */
+static bool began_earlier(const struct trial *self)
+{
+    bool is_earlier = false;
+    for (size_t i = 0; i < self->result.span_count; i++) {
+        is_earlier =
+            is_earlier || self->spans[i].since_s <= self->first_ran_s + self->result.step_s;
+    }
+    return is_earlier && self->first_ran_s < self->result.since_s;
+}
+
 /* Why it may not be the whole truth, in the arena; NULL: it is. */
 static int give_doubts(struct trial *self)
 {
@@ -444,7 +452,7 @@ static int give_doubts(struct trial *self)
     if (self->not_usual_s > 0) {
         say_duration(why, "what is usual was not known", self->not_usual_s);
     }
-    if (self->began_firing && self->first_ran_s < self->result.since_s) {
+    if (began_earlier(self)) {
         say(why, "it held already when looking began: some may have begun earlier");
     }
     if (why[0] == '\0') {

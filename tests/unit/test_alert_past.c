@@ -19,12 +19,13 @@
 #define SPANS      4000
 #define HOUR_ITEMS 360
 
-static const struct {
+struct written {
     const char *metric;
     const char *labels;
     enum tw_series_kind kind;
     int64_t divisor;
-} series[] = {
+};
+static const struct written some_series[] = {
     {"open_runs", "{}", TW_SERIES_LAST, 1},
     {"step_waiting", "{\"step\":\"posted\",\"workflow\":\"sale-posting\"}", TW_SERIES_LAST, 1},
     {"step_waiting", "{\"step\":\"received\",\"workflow\":\"sale-posting\"}", TW_SERIES_LAST, 1},
@@ -34,7 +35,11 @@ static const struct {
      1000000},
     {"store_waiting", "{\"store\":\"0007\"}", TW_SERIES_LAST, 1},
 };
-#define SERIES (sizeof series / sizeof series[0])
+#define SOME   (sizeof some_series / sizeof some_series[0])
+#define STORES (TW_PAST_SERIES_MAX + 1) /* with a series each, on the last day */
+#define SERIES (SOME + STORES)
+static struct written series[SERIES];
+static char store_labels[STORES][24];
 
 static const char rules_text[] =
     "name: t\n"
@@ -53,8 +58,13 @@ static const char rules_text[] =
     "     when: {metric: store_waiting, by: [store], over: 1min},\n"
     "     hours: {weekdays: [mon, tue, wed, thu, fri], times: [\"08:00-20:00\"]}}\n"
     "  - {alert: Unproven, title: U, severity: info, summary: s, above: 0,\n"
-    "     when: {metric: replay_unproven}}\n";
-#define RULES 6
+    "     when: {metric: replay_unproven}}\n"
+    "  - {alert: Always, title: A, severity: info, summary: s, above: 1,\n"
+    "     when: {metric: open_runs}}\n"
+    "  - {alert: Stores, title: S, severity: info, summary: s, above: 10,\n"
+    "     when: {metric: store_failed, by: [store], over: 1min}}\n";
+#define RULES    8
+#define COMPARED 5 /* the first of them */
 
 struct span {
     char labels[256];
@@ -122,9 +132,12 @@ static bool value_of(size_t which, int64_t bucket_s, int64_t *ret_value)
     case 5:
         *ret_value = (is_episode(bucket_s, 5, 7) ? 4 : 1) * 1000000 + some;
         return !is_episode(bucket_s, 6, 8);
-    default:
+    case 6:
         *ret_value = is_episode(bucket_s, 7, 3) ? 20 : 3;
         return bucket_s % 60 == 50;
+    default: /* a store: every other half hour, of some more than of others */
+        *ret_value = bucket_s / 1800 % 2 == 0 ? 20 + (int64_t)(which - SOME) : 0;
+        return bucket_s % 60 == 50 && bucket_s >= START_S + (DAYS - 1) * DAY_S;
     }
 }
 
@@ -222,6 +235,11 @@ static void live_bucket(int64_t bucket_s)
 static int set_up(void **state)
 {
     (void)state;
+    memcpy(series, some_series, sizeof some_series);
+    for (size_t i = 0; i < STORES; i++) {
+        (void)snprintf(store_labels[i], sizeof store_labels[i], "{\"store\":\"%zu\"}", i);
+        series[SOME + i] = (struct written){"store_failed", store_labels[i], TW_SERIES_LAST, 1};
+    }
     kit_init(&world.kit, 7);
     tw_arena_init(&world.arena, (size_t)256 << 20);
     world.rules_kit = rules_kit_new("taps:\n"
@@ -320,7 +338,7 @@ static void past__the_last_day__is_what_was_live_to_the_second(void **state)
     (void)state;
     int64_t end_s = START_S + DAYS * DAY_S;
     static const int64_t lengths[] = {DAY_S, DAY_S - 6 * HOUR_S, 6 * HOUR_S, HOUR_S, 600};
-    for (size_t rule = 0; rule + 1 < RULES; rule++) {
+    for (size_t rule = 0; rule < COMPARED; rule++) {
         size_t spans = 0;
         for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++) {
             struct tw_arena arena;
@@ -387,6 +405,30 @@ static void past__lines__are_the_furthest_values_by_the_labels_of_the_rule(void 
     tw_arena_fini(&arena);
 }
 
+static void past__more_than_is_shown__is_counted(void **state)
+{
+    (void)state;
+    int64_t end_s = START_S + DAYS * DAY_S;
+    struct tw_arena arena;
+    struct tw_past past = {0};
+    tw_arena_init(&arena, (size_t)64 << 20);
+    try_rule(&world.rules->items[7], end_s - HOUR_S, end_s, &arena, &past);
+    assert_int_equal(past.span_count, STORES);
+    assert_int_equal(past.fired, STORES);
+    assert_int_equal(past.line_count, TW_PAST_SERIES_MAX);
+    assert_int_equal(past.lines_left_out, 1);
+    for (size_t i = 0; i < past.line_count; i++) { /* the furthest first; the least is left out */
+        char store[8];
+        (void)snprintf(store, sizeof store, "%zu", STORES - 1 - i);
+        assert_true(tw_str_is(tw_labels_get(&past.lines[i].labels, "store"), store));
+    }
+    try_rule(&world.rules->items[7], end_s - DAY_S, end_s, &arena, &past);
+    assert_int_equal(past.fired, world.span_count[7]);
+    assert_true(past.fired > TW_PAST_SPANS_MAX);
+    assert_int_equal(past.span_count, TW_PAST_SPANS_MAX);
+    tw_arena_fini(&arena);
+}
+
 /* ---- what it does not know ------------------------------------------------------------------- */
 
 static void expect_doubt(size_t rule, int64_t since_s, int64_t until_s, const char *doubt)
@@ -416,6 +458,7 @@ static void past__what_it_cannot_know__is_said(void **state)
     expect_doubt(0, START_S - 3 * DAY_S, START_S - DAY_S, "nothing is known of this time");
     expect_doubt(0, START_S + 2 * DAY_S, START_S + 2 * DAY_S + HOUR_S, "only coarser values");
     expect_doubt(2, START_S + DAY_S, START_S + 3 * DAY_S, "what is usual was not known");
+    expect_doubt(6, end_s - HOUR_S, end_s, "it held already when looking began");
     expect_doubt(5, end_s - HOUR_S, end_s, "not kept as a series");
 }
 
@@ -464,6 +507,7 @@ int main(void)
         cmocka_unit_test(past__the_last_day__is_what_was_live_to_the_second),
         cmocka_unit_test(past__longer_than_a_day__is_what_was_live_to_the_minute),
         cmocka_unit_test(past__lines__are_the_furthest_values_by_the_labels_of_the_rule),
+        cmocka_unit_test(past__more_than_is_shown__is_counted),
         cmocka_unit_test(past__what_it_cannot_know__is_said),
         cmocka_unit_test(past__times_that_are_none__are_refused),
         cmocka_unit_test(past__no_time_or_no_memory__is_said_and_leaves_nothing),
