@@ -217,7 +217,7 @@ static void say(struct play_alerts *self, int64_t at_s, const struct tw_alert_ch
         summary.ptr == NULL ? "" : summary.ptr, summary.len, "flapping", alert->is_flapping);
     char *text = row == NULL ? NULL : json_dumps(row, JSON_COMPACT);
     check(text == NULL ? TW_ENOMEM : TW_OK, "row");
-    (void)fprintf(self->out, "%s\n", text);
+    (void)fprintf(self->out, "%s\n", text == NULL ? "" : text);
     free(text);
     json_decref(row);
 }
@@ -288,7 +288,7 @@ static void say_notice(struct play_alerts *self, int64_t at_s, const struct tw_n
         json_loadb(notice->data.ptr, notice->data.len, 0, NULL));
     char *text = row == NULL ? NULL : json_dumps(row, JSON_COMPACT);
     check(text == NULL ? TW_ENOMEM : TW_OK, "notice");
-    (void)fprintf(self->out, "%s\n", text);
+    (void)fprintf(self->out, "%s\n", text == NULL ? "" : text);
     free(text);
     json_decref(row);
 }
