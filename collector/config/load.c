@@ -164,7 +164,9 @@ static int resolve_file(const struct tw_parse *self, char **file_p)
     if (*file_p == NULL || (*file_p)[0] == '/' || self->dir == NULL) {
         return TW_OK;
     }
-    if (asprintf(&joined, "%s/%s", self->dir, *file_p) < 0) {
+    size_t len = strlen(self->dir);
+    bool has_slash = len > 0 && self->dir[len - 1] == '/';
+    if (asprintf(&joined, "%s%s%s", self->dir, has_slash ? "" : "/", *file_p) < 0) {
         return TW_ENOMEM;
     }
     free(*file_p);

@@ -212,6 +212,42 @@ static void rules_load__pack_without_its_workflows__leaves_rules_out(void **stat
     rules_kit_fini(&own);
 }
 
+static void rules_load__paths__count_from_the_configuration_file(void **state)
+{
+    (void)state;
+    char path[128];
+    char expected[128];
+    struct tw_cfg *cfg = NULL;
+    const struct tw_workflows *workflows = NULL;
+    const struct tw_rules *set = NULL;
+    put_file("own.yaml", RULE("above: 1\n" AGE));
+    put_file("mine.md", "# Mine\n");
+    const char *name = strrchr(dir, '/') + 1;
+    (void)snprintf(path, sizeof(path), "%s.conf", dir);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    (void)fprintf(file,
+                  "alerts: {pack: false, dirs: %s, runbook-dirs: ./%s/.}\n"
+                  "notify: {file: %s/notify.yaml}\n",
+                  name, name, name);
+    assert_int_equal(fclose(file), 0);
+    assert_int_equal(tw_cfg_load(path, stderr, &cfg), TW_OK);
+    assert_string_equal(cfg->alerts.dirs.items[0], dir);
+    assert_string_equal(cfg->alerts.runbook_dirs.items[0], dir);
+    (void)snprintf(expected, sizeof(expected), "%s/notify.yaml", dir);
+    assert_string_equal(cfg->notify.file, expected);
+    assert_int_equal(tw_workflows_load(cfg, stderr, &workflows), TW_OK);
+    assert_int_equal(tw_rules_load(cfg, workflows, stderr, &set), TW_OK);
+    assert_int_equal(set->count, 1);
+    assert_string_equal(tw_rules_runbook(set, TW_STR_LIT("mine")), "# Mine\n");
+    tw_rules_unref(&set);
+    tw_workflows_unref(&workflows);
+    tw_cfg_destroy(&cfg);
+    remove_file("own.yaml");
+    remove_file("mine.md");
+    assert_int_equal(unlink(path), 0);
+}
+
 /* Read at once; owned by the caller. */
 static char *read_page(const char *path)
 {
@@ -257,6 +293,8 @@ static void rules_parse__example_of_the_reference_page__is_without_fault(void **
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(rules_load__paths__count_from_the_configuration_file,
+                                        make_dir, remove_dir),
         cmocka_unit_test(rules_print_keys__reference_page__has_them),
         cmocka_unit_test(rules_parse__example_of_the_reference_page__is_without_fault),
         cmocka_unit_test(rules_load__the_pack__is_without_fault_and_complete),
