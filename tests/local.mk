@@ -888,6 +888,7 @@ check_PROGRAMS += tests/fuzz/fuzz_notify
 tests_fuzz_fuzz_notify_SOURCES += tests/fuzz/replay_main.c
 endif
 EXTRA_DIST += tests/fuzz/seeds/notify
+EXTRA_DIST += tests/system/test_notify.py
 
 # What goes to the servers of others.
 if HAVE_CMOCKA
