@@ -273,6 +273,8 @@ void scenario_expect(struct scenario *self, char **words, size_t count)
         expect_quarantine(self, words[1], words[2]);
     } else if (strcmp(words[0], "alerts") == 0) {
         scenario_expect_alerts(self, words, count);
+    } else if (strcmp(words[0], "past") == 0 && count == 3) {
+        scenario_expect_past(self, words);
     } else if (!scenario_expect_track(self, words, count)) {
         scenario_fail(self, "an expectation that is none: %s", words[0]);
     }

@@ -35,6 +35,8 @@ void scenario_expect(struct scenario *self, char **words, size_t count);
 bool scenario_expect_track(struct scenario *self, char **words, size_t count);
 /* words: alerts, a rule, LABEL=VALUE ..., then all changes of its alerts. */
 void scenario_expect_alerts(struct scenario *self, char **words, size_t count);
+/* words: past, a rule, is-live: tried on the past it fires and ends as it did live. */
+void scenario_expect_past(struct scenario *self, char **words);
 /* The rules of the RULES blocks, in force from now on. */
 void scenario_load_rules(struct scenario *self);
 void scenario_close_rules(struct scenario *self);
