@@ -36,7 +36,7 @@ struct tw_cli_command {
     int (*run)(const struct tw_cli_command *command, int argc, char **argv);
 };
 
-#define TW_CLI_MAX_OPTIONS 12
+#define TW_CLI_MAX_OPTIONS 16
 
 struct tw_cli_args {
     const char

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * tillwatch plot: a panel in a terminal. Reads the store itself; the service need not run.
+ * tillwatch plot: a panel, or what an alert rule judged, in a terminal or as a PNG (which mails
+ * have inside). Reads the store itself; the service need not run.
  */
 #include "config.h"
 #include "cli.h"
@@ -10,6 +11,7 @@
 #include <unistd.h>
 
 #include "panel/query.h"
+#include "panel/rule.h"
 #include "plot/child.h"
 #include "plot/script.h"
 #include "store/reader.h"
@@ -23,9 +25,13 @@
 #define VALUE_COLUMNS   14
 #define RANGE_MIN_S     60
 #define RANGE_MAX_S     (INT64_C(400) * 86400)
+#define PNG_WIDTH       900 /* pixels */
+#define PNG_HEIGHT      320
 #define FIRST_PARAMETER 5 /* options of parameters, in the order of enum tw_panel_param */
 
-/* Options: config, since, until, tz, width, then the parameters. */
+/* Options: config, since, until, tz, width, then the parameters, then these. */
+enum { LIST = FIRST_PARAMETER + TW_PARAM_COUNT, PNG, LABELS };
+
 struct plot {
     const struct tw_cli_command *command;
     const struct tw_cli_args *args;
@@ -34,15 +40,45 @@ struct plot {
     struct tw_plot_zone zone;
     struct tw_plot_look look;
     struct tw_plot_ask ask;
+    /* of an alert rule */
+    const struct tw_workflows *workflows;
+    const struct tw_rules *rules;
+    const struct tw_rule *rule; /* NULL: a panel */
+    struct tw_rule_panel rule_panel;
+    struct tw_labels labels;
     struct tw_reader *reader;
     struct tw_arena arena;
     struct tw_buf script;
     struct tw_buf out;
 };
 
+static int find_rule(struct plot *self, const char *name)
+{
+    const char *labels = self->args->values[LABELS];
+    if (tw_workflows_load(self->cfg, stderr, &self->workflows) != TW_OK ||
+        tw_rules_load(self->cfg, self->workflows, stderr, &self->rules) != TW_OK) {
+        return tw_cli_fail(self->command, TW_EXIT_FAILED, "the rules cannot be read");
+    }
+    self->rule = tw_rules_find(self->rules, tw_str_of(name));
+    if (self->rule == NULL) {
+        return tw_cli_fail(self->command, TW_EXIT_FAILED, "there is no alert rule \"%.80s\"", name);
+    }
+    if (labels != NULL &&
+        tw_labels_parse(&self->arena, tw_str_of(labels), &self->labels) != TW_OK) {
+        return tw_cli_fail(self->command, TW_EXIT_USAGE, "--labels is a JSON object of texts");
+    }
+    tw_rule_panel_init(&self->rule_panel, self->rule);
+    self->ask.panel = &self->rule_panel.panel;
+    return TW_EXIT_OK;
+}
+
 static int find_panel(struct plot *self)
 {
     const char *id = self->args->rest[0];
+    size_t prefix = strlen(TW_RULE_PANEL_PREFIX);
+    if (strncmp(id, TW_RULE_PANEL_PREFIX, prefix) == 0) {
+        return find_rule(self, id + prefix);
+    }
     self->ask.panel = tw_dashboards_panel(self->dashboards, tw_str_of(id));
     if (self->ask.panel == NULL) {
         return tw_cli_fail(self->command, TW_EXIT_FAILED,
@@ -115,6 +151,11 @@ static int read_size(struct plot *self)
                                                  : size.ws_row > 40 ? 40
                                                                     : size.ws_row - 2u,
                                        .zone = &self->zone};
+    if (self->args->values[PNG] != NULL) {
+        self->look.width = PNG_WIDTH;
+        self->look.height = PNG_HEIGHT;
+        self->look.has_title = true;
+    }
     self->ask.points =
         self->ask.panel->kind == TW_PANEL_TABLE ? TW_PANEL_ROW_POINTS : self->look.width;
     return TW_EXIT_OK;
@@ -127,7 +168,15 @@ static int read_numbers(struct plot *self, struct tw_plot_data *ret_data, struct
     if (rc == TW_OK) {
         tw_mono_t deadline = {clock->mono(clock).ns + STORE_PATIENCE * TW_NS_PER_MS};
         tw_reader_set_deadline(self->reader, deadline);
-        rc = tw_panel_query(self->reader, &self->arena, &self->ask, ret_data, diag);
+        const struct tw_labels *labels = self->labels.count > 0 ? &self->labels : NULL;
+        const struct tw_past_ask ask = {.rules = self->rules,
+                                        .rule = self->rule,
+                                        .workflows = self->workflows,
+                                        .since_s = self->ask.since_s,
+                                        .until_s = self->ask.until_s};
+        rc = self->rule != NULL
+                 ? tw_rule_query(self->reader, &self->arena, &ask, labels, ret_data, diag)
+                 : tw_panel_query(self->reader, &self->arena, &self->ask, ret_data, diag);
     }
     return rc;
 }
@@ -192,9 +241,25 @@ static int print_table(struct plot *self)
     return tw_cli_finish(self->command, TW_EXIT_OK);
 }
 
-static int draw(struct plot *self)
+/* What gnuplot drew in letters, with what its title and legend would say. */
+static int print_drawing(struct plot *self, const struct tw_plot_data *data)
 {
     static const char glyphs[] = "*#$%@&="; /* of gnuplot's dumb terminal, line by line */
+    (void)printf("%s, %s, %s\n", self->ask.panel->title, tw_plot_unit_text(self->ask.panel->unit),
+                 self->zone.name);
+    for (size_t i = 0; i < data->line_count; i++) {
+        struct tw_plot_label label;
+        tw_plot_label(data->lines[i].name, TW_LABEL_CHARS, &label);
+        (void)printf("%s%c %s", i == 0 ? "" : "   ", glyphs[i % (sizeof glyphs - 1)], label.text);
+    }
+    (void)printf("\n");
+    size_t skip = self->out.len > 0 && self->out.data[0] == '\f' ? 1 : 0; /* a new page */
+    (void)fwrite(self->out.data + skip, 1, self->out.len - skip, stdout); /* as above */
+    return tw_cli_finish(self->command, TW_EXIT_OK);
+}
+
+static int draw(struct plot *self)
+{
     struct tw_plot_data data;
     struct tw_diag diag = {""};
     struct tw_plot_child child;
@@ -204,7 +269,9 @@ static int draw(struct plot *self)
                            "gnuplot is not installed (Debian: apt-get install gnuplot-nox)");
     }
     int rc = read_numbers(self, &data, &diag);
-    enum tw_plot_format format = isatty(STDOUT_FILENO) ? TW_PLOT_TEXT_COLOR : TW_PLOT_TEXT;
+    enum tw_plot_format format = self->args->values[PNG] != NULL ? TW_PLOT_PNG
+                                 : isatty(STDOUT_FILENO)         ? TW_PLOT_TEXT_COLOR
+                                                                 : TW_PLOT_TEXT;
     rc = rc == TW_OK ? tw_plot_script(self->ask.panel, &data, &self->look, format, "end-of-plot",
                                       &self->script)
                      : rc;
@@ -219,17 +286,11 @@ static int draw(struct plot *self)
         return tw_cli_fail(self->command, TW_EXIT_FAILED, "%s",
                            diag.text[0] != '\0' ? diag.text : tw_err_text(rc));
     }
-    (void)printf("%s, %s, %s\n", self->ask.panel->title, tw_plot_unit_text(self->ask.panel->unit),
-                 self->zone.name);
-    for (size_t i = 0; i < data.line_count; i++) {
-        struct tw_plot_label label;
-        tw_plot_label(data.lines[i].name, TW_LABEL_CHARS, &label);
-        (void)printf("%s%c %s", i == 0 ? "" : "   ", glyphs[i % (sizeof glyphs - 1)], label.text);
+    if (format == TW_PLOT_PNG) {
+        (void)fwrite(self->out.data, 1, self->out.len, stdout); /* told at the end */
+        return tw_cli_finish(self->command, TW_EXIT_OK);
     }
-    (void)printf("\n");
-    size_t skip = self->out.len > 0 && self->out.data[0] == '\f' ? 1 : 0; /* a new page */
-    (void)fwrite(self->out.data + skip, 1, self->out.len - skip, stdout); /* as above */
-    return tw_cli_finish(self->command, TW_EXIT_OK);
+    return print_drawing(self, &data);
 }
 
 static int list_panels(const struct plot *self)
@@ -251,7 +312,7 @@ int tw_cmd_plot(const struct tw_cli_command *command, int argc, char **argv)
     if (code != TW_EXIT_OK || args.wants_help) {
         return code;
     }
-    bool is_list = args.values[FIRST_PARAMETER + TW_PARAM_COUNT] != NULL;
+    bool is_list = args.values[LIST] != NULL;
     if (!is_list && args.rest_count == 0) {
         return tw_cli_fail(command, TW_EXIT_USAGE, "which panel? --list names them");
     }
@@ -280,6 +341,8 @@ int tw_cmd_plot(const struct tw_cli_command *command, int argc, char **argv)
     tw_arena_fini(&self.arena);
     tw_plot_zone_fini(&self.zone);
     tw_dashboards_unref(&self.dashboards);
+    tw_rules_unref(&self.rules);
+    tw_workflows_unref(&self.workflows);
     tw_cfg_destroy(&self.cfg);
     return code;
 }

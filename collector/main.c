@@ -69,6 +69,8 @@ static const struct tw_cli_option plot_options[] = {
     {"--system", NULL, "NAME", "of which system"},
     {"--store", NULL, "ID", "of which store"},
     {"--list", NULL, NULL, "say which panels there are"},
+    {"--png", NULL, NULL, "write a picture to standard output"},
+    {"--labels", NULL, "JSON", "of an alert: rule.NAME shows what it is about alone"},
 };
 
 static const struct tw_cli_command commands[] = {

@@ -396,6 +396,27 @@ static CURLcode set_post(struct transfer *self, const struct tw_http_request *re
     return rc;
 }
 
+/* Who it is from and to, and how we show that we may send it. */
+static CURLcode set_envelope(struct transfer *self, const struct tw_http_mail *mail)
+{
+    CURL *easy = self->easy;
+    CURLcode rc = CURLE_OK;
+    SET(CURLOPT_USE_SSL, mail->tls == TW_HTTP_PLAIN ? (long)CURLUSESSL_NONE : (long)CURLUSESSL_ALL);
+    SET(CURLOPT_UPLOAD, 1L);
+    SET(CURLOPT_INFILESIZE_LARGE, (curl_off_t)self->body_len);
+    SET(CURLOPT_MAIL_FROM, mail->from);
+    SET(CURLOPT_MAIL_RCPT, self->recipients);
+    SET(CURLOPT_MAIL_RCPT_ALLLOWFAILS, 1L); /* who is gone must not keep it from the others */
+    SET(CURLOPT_DEBUGFUNCTION, on_talk);
+    SET(CURLOPT_DEBUGDATA, self);
+    SET(CURLOPT_VERBOSE, 1L); /* to that function, and nowhere else */
+    if (mail->username != NULL && mail->password != NULL) {
+        SET(CURLOPT_USERNAME, mail->username);
+        SET(CURLOPT_PASSWORD, mail->password);
+    }
+    return rc;
+}
+
 /* smtp://HOST:PORT as it is, or smtps:// of it. */
 static CURLcode set_mail(struct transfer *self, const struct tw_http_request *request)
 {
@@ -414,20 +435,7 @@ static CURLcode set_mail(struct transfer *self, const struct tw_http_request *re
     }
     SET(CURLOPT_URL, url);
     SET(CURLOPT_PROTOCOLS_STR, is_tls ? "smtps" : "smtp");
-    SET(CURLOPT_USE_SSL, mail->tls == TW_HTTP_PLAIN ? (long)CURLUSESSL_NONE : (long)CURLUSESSL_ALL);
-    SET(CURLOPT_UPLOAD, 1L);
-    SET(CURLOPT_INFILESIZE_LARGE, (curl_off_t)self->body_len);
-    SET(CURLOPT_MAIL_FROM, mail->from);
-    SET(CURLOPT_MAIL_RCPT, self->recipients);
-    SET(CURLOPT_MAIL_RCPT_ALLLOWFAILS, 1L); /* who is gone must not keep it from the others */
-    SET(CURLOPT_DEBUGFUNCTION, on_talk);
-    SET(CURLOPT_DEBUGDATA, self);
-    SET(CURLOPT_VERBOSE, 1L); /* to that function, and nowhere else */
-    if (mail->username != NULL && mail->password != NULL) {
-        SET(CURLOPT_USERNAME, mail->username);
-        SET(CURLOPT_PASSWORD, mail->password);
-    }
-    return rc;
+    return rc != CURLE_OK ? rc : set_envelope(self, mail);
 }
 
 static CURLcode set_callbacks(struct transfer *self)

@@ -5,6 +5,7 @@
 #include "config.h"
 #include "notify/deliver.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -143,6 +144,11 @@ int tw_deliver_new(const struct tw_deliver_setup *setup, const struct tw_notify 
     tw_arena_init(&self->arena, ARENA_MAX);
     int rc = copy_text(setup->program, &self->program);
     rc = rc == TW_OK ? copy_text(setup->config, &self->config) : rc;
+    if (rc == TW_OK && setup->state != NULL &&
+        asprintf(&self->state, "TILLWATCH_STATE=%s", setup->state) < 0) {
+        self->state = NULL;
+        rc = TW_ENOMEM;
+    }
     rc = rc == TW_OK ? tw_http_client_new(setup->clock, CONNECTIONS, &self->client) : rc;
     rc = rc == TW_OK ? tw_pub_new(&self->pub) : rc;
     rc = rc == TW_OK ? add_lanes(self, set) : rc;
@@ -185,6 +191,7 @@ void tw_deliver_destroy(struct tw_deliver **self_p)
     tw_arena_fini(&self->arena);
     free(self->program);
     free(self->config);
+    free(self->state);
     free(self);
 }
 

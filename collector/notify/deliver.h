@@ -34,6 +34,7 @@ struct tw_deliver_setup {
     struct tw_clock *clock;
     const char *program; /* draws pictures: program plot rule.NAME --png; NULL: mails have none */
     const char *config;  /* its --config; NULL: it is started without */
+    const char *state;   /* the store, its TILLWATCH_STATE; NULL: it is not given */
 };
 /* Copies the setup, takes a reference of the set. TW_OK, TW_ENOMEM, or TW_ESYSTEM (a socket of
  * `pub` cannot be bound, libcurl does not start) with the diag saying which. */

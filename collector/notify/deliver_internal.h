@@ -67,6 +67,7 @@ struct tw_deliver {
     struct tw_clock *clock;
     char *program;
     char *config;
+    char *state; /* "TILLWATCH_STATE=..." or NULL */
     const struct tw_notify *set;
     struct tw_http_client *client;
     struct tw_pub *pub;

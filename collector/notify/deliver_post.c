@@ -292,20 +292,23 @@ static void begin_picture(struct tw_deliver *self, struct tw_job *job,
         labels[json.len] = '\0';
     }
     tw_buf_fini(&json);
+    char options[][16] = {"plot", "--png", "--labels", "--config"};
     argv[count++] = self->program;
-    argv[count++] = (char[]){"plot"};
+    argv[count++] = options[0];
     argv[count++] = panel;
-    argv[count++] = (char[]){"--png"};
+    argv[count++] = options[1];
     if (has_labels) {
-        argv[count++] = (char[]){"--labels"};
+        argv[count++] = options[2];
         argv[count++] = labels;
     }
     if (self->config != NULL) {
-        argv[count++] = (char[]){"--config"};
+        argv[count++] = options[3];
         argv[count++] = self->config;
     }
     argv[count] = NULL;
-    tw_picture_begin(&job->picture, argv, self->clock->mono(self->clock));
+    char *const environment[] = {(char[]){"LC_ALL=C.UTF-8"}, (char[]){"PATH=/usr/bin:/bin"},
+                                 self->state, NULL};
+    tw_picture_begin(&job->picture, argv, environment, self->clock->mono(self->clock));
     job->has_picture = true;
 }
 

@@ -24,7 +24,7 @@ static void limit_child(pid_t pid)
         __rlimit_resource_t what;
         struct rlimit limit;
     } limits[] = {
-        {RLIMIT_CPU, {30, 30}}, /* seconds */
+        {RLIMIT_CPU, {30, 300}}, /* seconds; gnuplot is given all of the second */
         {RLIMIT_CORE, {0, 0}},
     };
     for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
@@ -33,9 +33,8 @@ static void limit_child(pid_t pid)
 }
 
 /* Its output is `out`; stdin and stderr are nothing. */
-static int spawn(char *const *argv, int out, pid_t *ret_pid)
+static int spawn(char *const *argv, char *const *environment, int out, pid_t *ret_pid)
 {
-    char *const environment[] = {(char[]){"LC_ALL=C.UTF-8"}, (char[]){"PATH=/usr/bin:/bin"}, NULL};
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
     sigset_t none;
@@ -65,7 +64,8 @@ static int spawn(char *const *argv, int out, pid_t *ret_pid)
     return fault == 0 ? TW_OK : TW_ESYSTEM;
 }
 
-void tw_picture_begin(struct tw_picture *self, char *const *argv, tw_mono_t now)
+void tw_picture_begin(struct tw_picture *self, char *const *argv, char *const *environment,
+                      tw_mono_t now)
 {
     /* Not a pipe: its end is something to read, for poll. */
     int pair[2] = {-1, -1};
@@ -76,7 +76,7 @@ void tw_picture_begin(struct tw_picture *self, char *const *argv, tw_mono_t now)
         self->fault = "there are no descriptors for it";
         return;
     }
-    if (spawn(argv, pair[1], &self->pid) != TW_OK) {
+    if (spawn(argv, environment, pair[1], &self->pid) != TW_OK) {
         self->pid = 0;
         self->fault = "the program that draws it does not start";
     } else {

@@ -25,8 +25,9 @@ struct tw_picture {
     struct tw_buf png;
     const char *fault; /* why there is none; NULL: there is, or it is being drawn */
 };
-/* argv: with the program's path first, ended by NULL. Without a child `fault` says why. */
-void tw_picture_begin(struct tw_picture *self, char *const *argv, tw_mono_t now);
+/* argv: with the program's path first; both are ended by NULL. Without a child `fault` says why. */
+void tw_picture_begin(struct tw_picture *self, char *const *argv, char *const *environment,
+                      tw_mono_t now);
 /* Reads what there is. True: it is over, with or without a picture. Does not block. */
 bool tw_picture_go_on(struct tw_picture *self, tw_mono_t now);
 /* Ends the child. */

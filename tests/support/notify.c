@@ -213,8 +213,8 @@ int main(int argc, char **argv)
         (void)fprintf(stderr, "usage: %s STORE NOTIFY.YAML [PROGRAM]\n", argv[0]);
         return 2;
     }
-    const struct tw_deliver_setup setup = {.clock = tw_clock_system(),
-                                           .program = argc == 4 ? argv[3] : NULL};
+    const struct tw_deliver_setup setup = {
+        .clock = tw_clock_system(), .program = argc == 4 ? argv[3] : NULL, .state = argv[1]};
     int rc = read_set(argv[2], &set);
     rc = rc == TW_OK ? open_outbox(&self, argv[1], &diag) : rc;
     rc = rc == TW_OK ? tw_deliver_new(&setup, set, &self.deliver, &diag) : rc;

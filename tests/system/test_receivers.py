@@ -23,7 +23,7 @@ from receivers_kit import (Blunt, Delivery, Receiver, alert, body, files_with,
                            make_store)  # noqa: E402
 from tap import Tap  # noqa: E402
 from test_replay_http import make_certificates  # noqa: E402
-from tower import free_ports  # noqa: E402
+from tower import free_ports, program_path  # noqa: E402
 
 ALLOW = ["127.0.0.0/8"]
 SECRETS = {"url": "s3cret-path-of-the-url", "token": "t0ken-of-the-test",
@@ -444,6 +444,24 @@ def check_mail(tap, directory):
     plain.stop()
 
 
+def check_picture(tap, directory):
+    """The picture of a rule, drawn by the program itself from the store."""
+    taken = []
+    server = mail_server(directory, taken)
+    config = config_of(("ops", "email", [
+        {"to": ["a@shop.example"], "from": "tower@shop.example", "tls": "none",
+         "smarthost": "smtp://127.0.0.1:%d" % server.port}]))
+    with Delivery(directory, config, program_path()) as d:
+        for rule, kind in (("BudgetBurnFast", "image/png"), ("NoSuchRule", None)):
+            number = d.add("ops", "email", body(alert(name=rule), key=rule))
+            tap.equal(d.wait(number, "sent", "failed").state, "sent", "picture: %s" % rule)
+            message = email.message_from_bytes(taken.pop()[2], policy=email.policy.default)
+            _, leaves = parts_of(message)
+            size = png_size(leaves[kind].get_content()) if kind in leaves else None
+            tap.equal(size, (900, 320) if kind else None, "picture: %s, what is inside" % rule)
+    server.stop()
+
+
 def check_mute_mail_server(tap, directory):
     """Mail servers that never say good-bye, and one that never says anything, hold up nobody."""
     def refuse(peer):
@@ -599,7 +617,7 @@ def check_alertmanager(tap, directory):
 
 
 CHECKS = [check_webhook, check_filters, check_guard, check_slack, check_teams, check_pagerduty,
-          check_restart, check_slow, check_mail, check_mute_mail_server, check_pub,
+          check_restart, check_slow, check_mail, check_picture, check_mute_mail_server, check_pub,
           check_alertmanager]
 
 

@@ -262,7 +262,7 @@ static void rate__others__without_limit(void **state)
 static void draw(struct tw_picture *picture, const char *script)
 {
     char *argv[] = {(char[]){"/bin/sh"}, (char[]){"-c"}, (char *)(uintptr_t)script, NULL};
-    tw_picture_begin(picture, argv, at_ms(0));
+    tw_picture_begin(picture, argv, environ, at_ms(0));
     while (!tw_picture_go_on(picture, at_ms(1))) {
         struct pollfd fd = {.fd = picture->fd, .events = POLLIN};
         assert_int_equal(poll(&fd, 1, 60000), 1);
@@ -302,7 +302,7 @@ static void picture__deadline__ends_the_child_and_what_it_started(void **state)
     (void)state;
     struct tw_picture picture;
     char *argv[] = {(char[]){"/bin/sh"}, (char[]){"-c"}, (char[]){"sleep 300 & sleep 300"}, NULL};
-    tw_picture_begin(&picture, argv, at_ms(0));
+    tw_picture_begin(&picture, argv, environ, at_ms(0));
     assert_false(tw_picture_go_on(&picture, at_ms(TW_PICTURE_MS - 1)));
     assert_true(tw_picture_go_on(&picture, at_ms(TW_PICTURE_MS)));
     assert_string_equal(picture.fault, "it took too long");
@@ -322,7 +322,7 @@ static void picture__no_such_program__says_so(void **state)
     (void)state;
     struct tw_picture picture;
     char *argv[] = {(char[]){"/nonexistent/program"}, NULL};
-    tw_picture_begin(&picture, argv, at_ms(0));
+    tw_picture_begin(&picture, argv, environ, at_ms(0));
     assert_true(tw_picture_go_on(&picture, at_ms(0)));
     assert_string_equal(picture.fault, "the program that draws it does not start");
     tw_picture_fini(&picture);

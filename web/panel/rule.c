@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+#include "web/panel/rule.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#define NAME_MAX_BYTES 256
+#define UNKNOWN_PEAK   (-1e300)
+
+static enum tw_panel_unit unit_of(const struct tw_rule *rule)
+{
+    const char *unit = tw_rule_unit(rule);
+    if (strcmp(unit, "seconds") == 0) {
+        return TW_UNIT_SECONDS;
+    }
+    return strcmp(unit, "share") == 0 ? TW_UNIT_SHARE : TW_UNIT_COUNT;
+}
+
+void tw_rule_panel_init(struct tw_rule_panel *self, const struct tw_rule *rule)
+{
+    *self = (struct tw_rule_panel){
+        .series = {.metric = rule->when.metric},
+        .panel = {.name = rule->name,
+                  .title = rule->title != NULL ? rule->title : rule->name,
+                  .kind = TW_PANEL_LINE,
+                  .unit = unit_of(rule),
+                  .range_s = TW_RULE_PANEL_RANGE,
+                  .series_count = 1,
+                  .lines = {{.value = rule->threshold, .tone = TW_TONE_BAD}},
+                  .line_count = 1},
+    };
+    (void)snprintf(self->id, sizeof self->id, TW_RULE_PANEL_PREFIX "%s", rule->name); /* fits */
+    self->panel.id = self->id;
+    self->panel.series = &self->series;
+}
+
+/* What both have is the same. */
+static bool is_of(const struct tw_labels *line, const struct tw_labels *alert)
+{
+    for (size_t i = 0; i < line->count; i++) {
+        for (size_t k = 0; k < alert->count; k++) {
+            if (tw_str_equal(line->items[i].name, alert->items[k].name) &&
+                !tw_str_equal(line->items[i].value, alert->items[k].value)) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+/* Its values, one behind the other: "sale-posting posted". The rule's name when it has none. */
+static struct tw_str name_of(struct tw_arena *arena, const struct tw_rule *rule,
+                             const struct tw_labels *labels)
+{
+    char text[NAME_MAX_BYTES];
+    size_t len = 0;
+    for (size_t i = 0; i < labels->count; i++) {
+        struct tw_str value = labels->items[i].value;
+        bool is_by = false;
+        for (size_t k = 0; k < rule->by_count; k++) {
+            is_by = is_by || tw_str_is(labels->items[i].name, rule->by[k]);
+        }
+        if (is_by && len + value.len + 1 <= sizeof text) {
+            if (len > 0) {
+                text[len++] = ' ';
+            }
+            memcpy(text + len, value.ptr, value.len);
+            len += value.len;
+        }
+    }
+    return tw_arena_copy(arena, len == 0 ? tw_str_of(rule->name) : (struct tw_str){text, len});
+}
+
+static int take_line(struct tw_arena *arena, const struct tw_rule *rule,
+                     const struct tw_past_line *from, size_t count, struct tw_plot_line *ret_line)
+{
+    struct tw_plot_line line = {.name = name_of(arena, rule, &from->labels),
+                                .tone = TW_TONE_NONE,
+                                .peak = UNKNOWN_PEAK,
+                                .at_s = -1};
+    line.values = tw_arena_zalloc(arena, (count + 1) * sizeof(line.values[0]));
+    line.known = tw_arena_zalloc(arena, (count + 1) * sizeof(line.known[0]));
+    if (line.name.ptr == NULL || line.values == NULL || line.known == NULL) {
+        return TW_ENOMEM;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (isfinite(from->values[i])) {
+            line.values[i] = from->values[i];
+            line.known[i] = true;
+            line.peak = from->values[i] > line.peak ? from->values[i] : line.peak;
+            line.newest = from->values[i];
+        }
+    }
+    *ret_line = line;
+    return TW_OK;
+}
+
+int tw_rule_query(struct tw_reader *reader, struct tw_arena *arena, const struct tw_past_ask *ask,
+                  const struct tw_labels *labels, struct tw_plot_data *ret_data,
+                  struct tw_diag *diag)
+{
+    struct tw_past past;
+    int rc = tw_past_try(reader, arena, ask, &past, diag);
+    if (rc != TW_OK) {
+        return rc;
+    }
+    struct tw_plot_data data = {
+        .since_s = ask->since_s,
+        .until_s = ask->until_s,
+        .first_s = past.since_s,
+        .step_s = past.point_s,
+        .count = past.point_count,
+        .left_out = past.lines_left_out,
+        .is_cut = past.incomplete != NULL,
+    };
+    data.lines = tw_arena_zalloc(arena, TW_PANEL_GROUPS_MAX * sizeof(data.lines[0]));
+    if (data.lines == NULL) {
+        return tw_diag_set(diag, TW_ENOMEM, "%s", tw_err_text(TW_ENOMEM));
+    }
+    for (size_t i = 0; i < past.line_count && rc == TW_OK; i++) {
+        if (labels != NULL && !is_of(&past.lines[i].labels, labels)) {
+            continue;
+        }
+        if (data.line_count == TW_PANEL_GROUPS_MAX) {
+            data.left_out++;
+            continue;
+        }
+        rc = take_line(arena, ask->rule, &past.lines[i], past.point_count,
+                       &data.lines[data.line_count]);
+        data.line_count += rc == TW_OK ? 1 : 0;
+    }
+    if (rc == TW_OK) {
+        *ret_data = data;
+    }
+    return rc;
+}
