@@ -639,6 +639,7 @@ EXTRA_DIST += tests/system/test_track_web.py tests/system/test_web.py
 EXTRA_DIST += tests/browser/package.json tests/browser/package-lock.json
 EXTRA_DIST += tests/browser/fill.py tests/browser/replays.py
 EXTRA_DIST += tests/browser/kit.mjs
+EXTRA_DIST += tests/browser/test_alerts.mjs
 EXTRA_DIST += tests/browser/test_data.mjs
 EXTRA_DIST += tests/browser/test_failures.mjs tests/browser/test_replays.mjs tests/browser/test_outage.mjs
 EXTRA_DIST += tests/browser/test_repair.mjs

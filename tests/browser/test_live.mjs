@@ -45,6 +45,7 @@ async function firstPage(page) {
   same(
     asked.sort(),
     [
+      "/alerts/groups",
       "/objectives?limit=1000",
       "/overview",
       "/status",

@@ -203,7 +203,9 @@ async function wall(context) {
   const size = await page.evaluate(() => document.documentElement.scrollHeight);
   ok(size <= 1080, "the wall is one screen", size);
   const alerts = await page.locator("[data-slot=alerts]").textContent();
-  ok(/no alert rules yet/.test(alerts), "it says that nothing raises alerts", alerts);
+  ok(/No alert fires|alerts? fires?/.test(alerts), "it says whether alerts fire", alerts);
+  const truth = await page.locator(".truth").textContent();
+  ok(/\d+ rules? (watch|without data|cannot be judged)/.test(truth), "and that rules watch", truth);
   ok((await page.locator("[data-slot=failed]").count()) === 1, "and has a place for failures");
   const first = await page.locator(".as-of").textContent();
   await poll("the clock", async () => (await page.locator(".as-of").textContent()) !== first);

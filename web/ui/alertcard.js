@@ -227,13 +227,14 @@ export function card(context, group, { isLarge, hasPlot }) {
       </p>
       <dl class="facts line">
         ${fact(group.state === "pending" ? "Pending for" : "For", html`${ago(group.since)} <span class="dim">since ${time(group.since)}</span>`)}
-        ${first ? fact("Owner", ownerOf(first)) : nothing} ${systems(group)}${stores(group)}
+        ${first && ownerOf(first) ? fact("Owner", ownerOf(first)) : nothing}
+        ${systems(group)}${stores(group)}
       </dl>
       ${members(context, group)}
       <p class="row-form">
         ${ackButton(context, group)}${silenceButton(context, group)}
         ${group.runbook && first ? link(alertPath(first) + "#runbook", "Runbook") : nothing}
-        ${first ? alertLinks(first) : nothing}
+        ${first ? alertLinks(first, single) : nothing}
       </p>
     </div>
     ${hasPlot ? picture(context, group, isLarge) : nothing}

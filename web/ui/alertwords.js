@@ -139,10 +139,16 @@ const LINKS = [
   ["objective", "Objective"],
 ];
 
-// Where to go on from an alert: paths of the tower only.
-export function alertLinks(alert) {
+const OF_ALL = ["workflow", "objective"];
+
+// Where to go on from an alert: paths of the tower only. `isOne`: it stands for itself; one of several
+// stores leads to what they have in common.
+export function alertLinks(alert, isOne = true) {
   const links = alert.links || {};
-  const shown = LINKS.filter(([name]) => /^\/(?!\/)/.test(links[name] || ""));
+  const shown = LINKS.filter(
+    ([name]) =>
+      /^\/(?!\/)/.test(links[name] || "") && (isOne || !alert.store || OF_ALL.includes(name)),
+  );
   return shown.length === 0
     ? nothing
     : html`<span class="alarm-links"
@@ -186,5 +192,5 @@ export function stateWords(group) {
 }
 
 export function ownerOf(alert) {
-  return alert.owner || (alert.labels && alert.labels.owner) || "nobody";
+  return alert.owner || "";
 }

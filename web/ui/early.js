@@ -8,6 +8,7 @@ const ASKED = {
     "/workflows?limit=1000",
     "/objectives?limit=1000",
     "/stores?limit=1000",
+    "/alerts/groups",
     "/status",
   ],
 };

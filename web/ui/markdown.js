@@ -6,7 +6,7 @@ import { html, nothing } from "./lit.js";
 import { runbookPath } from "./runbook.js";
 import { lexer } from "./vendor/marked.js";
 
-const DEPTH_MAX = 24; // of lists in lists; what lies deeper is shown as it is written
+const DEPTH_MAX = 10; // of lists in lists; what lies deeper is shown as it is written
 const ENTITIES = { amp: "&", lt: "<", gt: ">", quot: '"', nbsp: "\u00a0" };
 
 // The reader leaves these as they are written, for a page of HTML.

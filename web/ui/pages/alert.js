@@ -221,7 +221,8 @@ function facts(alert) {
   return html`<dl class="facts line">
     ${alert.ended ? fact("Lasted", duration(lasted)) : fact("For", ago(alert.fired || alert.since))}
     ${fact("Since", time(alert.since))} ${alert.fired ? fact("Fired", time(alert.fired)) : nothing}
-    ${alert.ended ? fact("Resolved", time(alert.ended)) : nothing} ${fact("Owner", ownerOf(alert))}
+    ${alert.ended ? fact("Resolved", time(alert.ended)) : nothing}
+    ${ownerOf(alert) ? fact("Owner", ownerOf(alert)) : nothing}
     ${alert.workflow ? fact("Workflow", workflowLink(alert.workflow)) : nothing}
     ${alert.system ? fact("System", systemMark(alert.system)) : nothing}
     ${alert.store ? fact("Store", storeLink(alert.store)) : nothing}

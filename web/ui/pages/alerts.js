@@ -62,6 +62,11 @@ function midnight() {
 
 const same = (one) => [one, one];
 
+// The one that always fires, for receivers alone.
+function isWatchdog(alert) {
+  return alert.origin === "tower" && alert.severity === null;
+}
+
 // Is an alert among those that the filter "shown" is for?
 function isOf(shown, alert) {
   if (shown === "unanswered") return !alert.acknowledged && !isHushed(alert);
@@ -342,7 +347,9 @@ function listed({ list }, context) {
       className: "runs",
       caption: "Alerts",
       columns: listColumns,
-      rows: list.items.filter((one) => isOf(shown, one) && (!owner || ownerOf(one) === owner)),
+      rows: list.items.filter(
+        (one) => !isWatchdog(one) && isOf(shown, one) && (!owner || ownerOf(one) === owner),
+      ),
       key: (one) => one.id,
       more: list.next ? { total: list.total, canLoad: list.items.length < 1000 } : undefined,
       empty: "No alert fits this filter.",

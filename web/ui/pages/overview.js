@@ -3,6 +3,7 @@
 // are late, and how far what is shown can be trusted. With ?wall for a screen five metres away.
 import { get } from "../api.js";
 import { count, plural } from "../format.js";
+import { isOn } from "../frame.js";
 import { html, nothing, repeat } from "../lit.js";
 import { statusNow } from "../live.js";
 import {
@@ -22,10 +23,12 @@ import { byTrouble, judge, oldestOf, waitingOf, worstBudget } from "../trouble.j
 const BEHIND_S = 15; // deadlines are judged about a second behind the clock when all is well
 const LISTED = 5;
 const WALL_LISTED = 2; // nobody scrolls
+const WALL_ALERTS = 3;
 const WALL_TILES = 16; // on one screen
 const WALL_LARGE = 9; // as many are shown larger, with their plots
 const WALL_MANY = 12; // more are shown with what matters most
 
+let alarm = null; // the module of alarms: it comes when it is asked for
 let plots = null; // the module of plots: it comes after the first drawing, nobody waits for pictures
 let coming = null;
 
@@ -102,7 +105,7 @@ function lineOf(title, tiles) {
 }
 
 // Places in the side column: of failures, which says so when there are none, and of replays, which has
-// nothing to say yet. That of alerts stands among the truths.
+// nothing to say yet. That of alerts stands above the tiles.
 function slots(overview) {
   return html`${
       overview.failing.count === 0
@@ -112,7 +115,21 @@ function slots(overview) {
     <div data-slot="replays" hidden></div>`;
 }
 
-function truth(overview, status) {
+// Whether anybody is called: by how many rules, and those of them that can say nothing.
+function watched(alerts) {
+  const { count: rules, nodata, error } = alerts.rules;
+  if (rules === 0)
+    return [
+      "unknown",
+      "no alert rules",
+      "Nobody is called: trouble shows here, and only to who looks",
+    ];
+  if (error > 0) return ["bad", plural(error, "rule") + " cannot be judged", "", "/rules"];
+  if (nodata > 0) return ["warn", plural(nodata, "rule") + " without data", "", "/rules"];
+  return ["ok", plural(rules, "rule") + " watch", "Alert rules that are judged", "/rules"];
+}
+
+function truth(overview, status, alerts) {
   const lag = overview.watermark_lag;
   const facts = [];
   facts.push(
@@ -170,6 +187,7 @@ function truth(overview, status) {
       count(overview.where.given_up) + " runs given up",
       "More runs are open than track.max-open-runs",
     ]);
+  facts.push(watched(alerts));
   return html`<ul class="truth" aria-label="How far this can be trusted">
     ${facts.map(
       ([state, words, title, path]) =>
@@ -177,10 +195,90 @@ function truth(overview, status) {
           ${path ? link(path, badge(state, words, title)) : badge(state, words, title)}
         </li>`,
     )}
-    <li data-slot="alerts">
-      ${badge("unknown", "no alert rules yet", "Nobody is called: trouble shows here, and only to who looks")}
-    </li>
   </ul>`;
+}
+
+// --- alerts: the worst first, in one line each, above all else; their place is there before any fires
+
+const COLOURS = { critical: "bad", warning: "warn", info: "plain" };
+
+function alertRow(group) {
+  const state = COLOURS[group.severity] || "unknown";
+  const [first] = group.alerts;
+  const path = group.count === 1 && first ? "/alerts/" + first.fingerprint : "/alerts";
+  const many = group.count > 1 ? count(group.count) + " × " : "";
+  return html`<li class=${state} data-alert=${group.key}>
+    ${badge(state, group.severity || "no severity")}
+    <span class="grow"
+      >${link(path, many + group.title, "alarm-title")}
+      <span class="dim alarm-more"
+        >${group.summary && group.summary !== group.title ? group.summary : nothing}</span
+      >
+      ${group.acknowledged >= group.firing ? badge("plain", "acknowledged") : nothing}</span
+    >
+    <span class="num">${ago(group.since)}</span>
+  </li>`;
+}
+
+function alertsPart(alerts, listed) {
+  const { totals } = alerts;
+  const loud = alerts.items.filter(
+    (one) => one.firing > 0 && (one.quiet < one.firing || one.acknowledged >= one.firing),
+  );
+  const told = [];
+  if (totals.critical) told.push(count(totals.critical) + " critical");
+  if (totals.silenced) told.push(count(totals.silenced) + " silenced");
+  if (totals.inhibited) told.push(count(totals.inhibited) + " that follow from others");
+  const more = loud.length + alerts.more - listed;
+  return html`<section
+    class="panel overview-alerts ${totals.critical ? "bad" : totals.firing ? "warn" : "ok"}"
+    aria-label="Alerts"
+    data-slot="alerts"
+  >
+    <h2>
+      ${link("/alerts", totals.firing ? plural(totals.firing, "alert") + (totals.firing === 1 ? " fires" : " fire") : "No alert fires")}
+      <span class="dim">${told.join(", ")}</span>
+    </h2>
+    ${
+      loud.length
+        ? html`<ol class="brief">
+            ${repeat(loud.slice(0, listed), (one) => one.key, alertRow)}
+            ${more > 0 ? html`<li class="dim">and ${link("/alerts", count(more) + " more")}</li>` : nothing}
+          </ol>`
+        : nothing
+    }
+  </section>`;
+}
+
+// The sound of the wall is switched on where the wall is begun: browsers let nothing sound that nobody
+// has asked for. On the wall a word says whether it can be heard.
+function soundButton(context, isWall) {
+  if (!alarm)
+    import("../alarm.js").then(
+      (module) => {
+        const isFirst = !alarm;
+        alarm = module;
+        if (isFirst) context.update();
+      },
+      () => {}, // asked for again with the next drawing
+    );
+  const state = !isOn("sound") ? "off" : alarm ? alarm.soundState() : "waits";
+  if (isWall)
+    return state === "off"
+      ? nothing
+      : html`<span class="wall-sound"
+          >${state === "on" ? badge("plain", "sound on") : badge("warn", "sound: press a key", "The browser lets nothing sound before")}</span
+        >`;
+  return html`<button
+    type="button"
+    class="chip"
+    id="sound"
+    title="A sound on the wall when an alert fires"
+    aria-pressed=${state === "off" ? "false" : "true"}
+    @click=${() => alarm && alarm.switchSound()}
+  >
+    Wall sound: ${state === "off" ? "off" : "on"}
+  </button>`;
 }
 
 function runList(title, section, filter, listed) {
@@ -235,7 +333,7 @@ function headline(tiles) {
 
 export const page = {
   what: "the overview",
-  views: ["overview", "workflow/", "objective/", "stores", "quarantine"],
+  views: ["overview", "workflow/", "objective/", "stores", "quarantine", "alerts"],
   every: 1000,
   title: () => "Overview",
   // Only what has changed is asked for: stores are written every ten seconds, the status is in each tick.
@@ -243,17 +341,25 @@ export const page = {
     const known = state.known || {};
     const renew = (name, view, params) =>
       known[name] && !hasChanged(view) ? known[name] : get("/" + name, params, signal);
-    const [overview, workflows, objectives, stores, status] = await Promise.all([
+    const [overview, workflows, objectives, stores, alerts, status] = await Promise.all([
       renew("overview", "overview"),
       renew("workflows", "workflow/", { limit: 1000 }),
       renew("objectives", "objective/", { limit: 1000 }),
       renew("stores", "stores", { limit: 1000 }),
+      renew("alerts/groups", "alerts"),
       statusNow() || get("/status", null, signal),
     ]);
-    state.known = { overview, workflows, objectives, stores };
-    return { overview, workflows: workflows.items, objectives: objectives.items, status, stores };
+    state.known = { overview, workflows, objectives, stores, "alerts/groups": alerts };
+    return {
+      overview,
+      workflows: workflows.items,
+      objectives: objectives.items,
+      status,
+      stores,
+      alerts,
+    };
   },
-  view({ overview, workflows, objectives, status, stores }, context) {
+  view({ overview, workflows, objectives, status, stores, alerts }, context) {
     const tiles = workflows
       .map((workflow) => {
         const own = objectives.filter((objective) => objective.workflow === workflow.name);
@@ -270,7 +376,7 @@ export const page = {
         <span class="as-of num" title="What is shown is as of then"
           >${clockText(overview.now).slice(0, 8)}</span
         >
-        ${truth(overview, status)}
+        ${truth(overview, status, alerts)} ${soundButton(context, isWall)}
         <a class="chip wall-link" href=${isWall ? "/" : "/?wall"}
           >${isWall ? "Leave the wall" : "Wall"}</a
         >
@@ -287,6 +393,7 @@ export const page = {
           : nothing
       }
       ${workflows.length === 0 ? html`<div class="note"><strong>No workflow is defined.</strong> See workflows in the configuration.</div>` : nothing}
+      ${alertsPart(alerts, isWall ? WALL_ALERTS : LISTED)}
       <div class="overview">
         <div>
           <ul
