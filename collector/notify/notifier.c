@@ -232,6 +232,7 @@ int tw_notifier_new(const struct tw_cfg *cfg, struct tw_clock *clock, const stru
         .clock = clock,
         .program = self->program[0] == '\0' ? NULL : self->program,
         .config = has_file ? cfg->file : NULL,
+        .state = cfg->store.dir,
     };
     int rc = tw_deliver_new(&setup, set, &self->deliver, diag);
     rc = rc == TW_OK ? tw_tell_new(cfg, clock, set, workflows, &self->tell) : rc;

@@ -77,9 +77,9 @@ static json_t *payload_of(const struct tw_body_alert *alert)
     static const char *const components[] = {"step", "objective"};
     static const char *const fields[][2] = {{"group", "workflow"}, {"class", "alertname"}};
     json_t *payload = json_object();
-    struct tw_str source = first_of(alert->labels, sources, 3);
-    struct tw_str component = first_of(alert->labels, components, 2);
-    source = source.len > 0 ? source : TW_STR_LIT("tillwatch");
+    const struct tw_str named = first_of(alert->labels, sources, 3);
+    const struct tw_str source = named.len > 0 ? named : TW_STR_LIT("tillwatch");
+    const struct tw_str component = first_of(alert->labels, components, 2);
     int fault =
         json_object_set_new(payload, "summary",
                             cut(tw_body_summary(alert), TW_PAGERDUTY_SUMMARY_MAX)) |

@@ -23,7 +23,7 @@ from receivers_kit import (Blunt, Delivery, Receiver, alert, body, files_with,
                            make_store)  # noqa: E402
 from tap import Tap  # noqa: E402
 from test_replay_http import make_certificates  # noqa: E402
-from tower import free_ports, program_path  # noqa: E402
+from tower import Tower, config_with, free_ports, program_path  # noqa: E402
 
 ALLOW = ["127.0.0.0/8"]
 SECRETS = {"url": "s3cret-path-of-the-url", "token": "t0ken-of-the-test",
@@ -352,6 +352,16 @@ def mail_server(directory, taken, certificate=None):
     return controller
 
 
+def read_mail(one):
+    """What the server took, as a mail library reads it."""
+    return email.message_from_bytes(one[2], policy=email.policy.default)
+
+
+def subject_of(one):
+    """Of what the server took."""
+    return read_mail(one)["Subject"]
+
+
 def parts_of(message):
     """Content types, in their order, and the leaves by type."""
     leaves = {p.get_content_type(): p for p in message.walk() if not p.is_multipart()}
@@ -420,7 +430,7 @@ def check_mail(tap, directory):
                           ("Hangs", "took too long")):
             number = d.add("ops", "email", body(alert(name=rule), key=rule))
             tap.equal(d.wait(number, "sent", "failed").state, "sent", "mail without: %s" % rule)
-            message = email.message_from_bytes(taken.pop()[2], policy=email.policy.default)
+            message = read_mail(taken.pop())
             kinds, leaves = parts_of(message)
             tap.ok("image/png" not in kinds and why in leaves["text/plain"].get_content()
                    and why in leaves["text/html"].get_content(), "it says so: %s" % rule,
@@ -455,7 +465,7 @@ def check_picture(tap, directory):
         for rule, kind in (("BudgetBurnFast", "image/png"), ("NoSuchRule", None)):
             number = d.add("ops", "email", body(alert(name=rule), key=rule))
             tap.equal(d.wait(number, "sent", "failed").state, "sent", "picture: %s" % rule)
-            message = email.message_from_bytes(taken.pop()[2], policy=email.policy.default)
+            message = read_mail(taken.pop())
             _, leaves = parts_of(message)
             size = png_size(leaves[kind].get_content()) if kind in leaves else None
             tap.equal(size, (900, 320) if kind else None, "picture: %s, what is inside" % rule)
@@ -616,9 +626,103 @@ def check_alertmanager(tap, directory):
             process.wait(60)
 
 
+# ---- a tower ----
+
+SAID = ["/api/v1/receivers", "/api/v1/notifications", "/api/v1/status", "/metrics",
+        "/api/v2/status", "/api/v2/receivers", "/api/v1/alerts"]
+
+
+def post_alert(tower, ends=None):
+    """One that a rule of the pack has the name of, so that there is something to draw."""
+    one = {"labels": {"alertname": "BudgetBurnFast", "severity": "critical",
+                      "workflow": "sale-posting", "objective": "none"},
+           "annotations": {"summary": "posted by a test"}}
+    if ends is not None:
+        one["endsAt"] = ends
+    return tower.request("/api/v2/alerts", [one], "POST",
+                         {"Content-Type": "application/json"})[0]
+
+
+def hooks_of(server):
+    """What the webhook was told of that alert; the tower tells of itself, too."""
+    told = [json.loads(r.body) for r in server.got("/hook")]
+    return [t for t in told if t["alerts"][0]["labels"]["alertname"] == "BudgetBurnFast"]
+
+
+def check_tower(tap, directory):
+    """From an alert to a mail with its picture, in the program as it is run; killed in between."""
+    # pylint: disable=import-outside-toplevel
+    import zmq
+    taken = []
+    mail = mail_server(directory, taken)
+    secrets = os.path.join(directory, "secrets")
+    os.mkdir(secrets)
+    with Receiver() as server:
+        path = "/services/" + SECRETS["url"]
+        server.script = {path: [(500, {}, path.encode())]}
+        notify = config_of(("ops", "webhook", [{
+            "url": server.url("/hook"),
+            "bearer-file": secret_file(secrets, "token", SECRETS["token"])}]))
+        notify["receivers"][0].update({
+            "email": [{"to": ["a@shop.example"], "from": "tower@shop.example", "tls": "none",
+                       "smarthost": "smtp://127.0.0.1:%d" % mail.port}],
+            "slack": [{"url-file": secret_file(secrets, "slack", server.url(path))}],
+            "pub": [{}]})
+        notify["route"].update({"matchers": [], "group-wait": "0s", "group-interval": "1s"})
+        file = os.path.join(secrets, "notify.yaml")
+        with open(file, "w", encoding="utf-8") as f:
+            json.dump(notify, f)
+        config = re.sub(r"(?m)^notify:\n", "notify:\n  file: %s\n" % file, config_with())
+        with Tower(state=os.path.join(directory, "store"), config=config) as tower:
+            context = zmq.Context()
+            subscriber = context.socket(zmq.SUB)
+            subscriber.setsockopt(zmq.RCVTIMEO, 30000)
+            subscriber.setsockopt(zmq.SUBSCRIBE, b"alert.critical.")
+            subscriber.connect(tower.env["TILLWATCH_ALERTS_PUB"])
+            tap.equal(post_alert(tower), 200, "tower: an alert is posted")
+            wanted = "[critical] posted by a test"
+            until(lambda: wanted in [subject_of(m) for m in taken])
+            message = [m for m in map(read_mail, taken) if m["Subject"] == wanted][0]
+            _, leaves = parts_of(message)
+            tap.ok("image/png" in leaves and
+                   png_size(leaves["image/png"].get_content()) == (900, 320),
+                   "tower: with the picture of its rule", leaves["text/plain"].get_content())
+            told = until(lambda: hooks_of(server))[0]
+            tap.equal((told["receiver"], told["status"]), ("ops", "firing"), "tower: the webhook")
+            tap.equal(subscriber.recv_multipart()[0], b"alert.critical.sale-posting",
+                      "tower: what is published")
+            subscriber.close(0)
+            context.term()
+            until(lambda: server.got(path))
+            failing = until(lambda: [i for r in tower.get("/api/v1/receivers")["items"]
+                                     for i in r["integrations"] if i["health"]["failing"]])
+            tap.equal([(i["kind"], i["target"].startswith("http://127.0.0.1:")) for i in failing],
+                      [("slack", True)], "tower: the receiver that fails")
+            def counts():
+                return ([subject_of(m) for m in taken].count(wanted), len(hooks_of(server)))
+            tap.equal(counts(), (1, 1), "tower: each is told once")
+            tower.kill()
+            tower.start()
+            until(lambda: len(server.got(path)) > 2)
+            tap.equal(counts(), (1, 1), "tower: a crash tells nothing twice")
+            ends = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 1))
+            tap.equal(post_alert(tower, ends), 200, "tower: it is over")
+            until(lambda: len(hooks_of(server)) > 1)
+            tap.equal([t["status"] for t in hooks_of(server)], ["firing", "resolved"],
+                      "tower: and that is told")
+            shown = "".join(tower.request(p)[1].decode() for p in SAID)
+            tap.equal([s for s in SECRETS.values() if s in shown], [],
+                      "tower: no secret in what it answers")
+            with open(tower.log_path, encoding="utf-8") as f:
+                log = f.read()
+            tap.ok("receiver_failing" in log and not any(s in log for s in SECRETS.values()),
+                   "tower: the log says who fails, and no secret", log)
+    mail.stop()
+
+
 CHECKS = [check_webhook, check_filters, check_guard, check_slack, check_teams, check_pagerduty,
           check_restart, check_slow, check_mail, check_picture, check_mute_mail_server, check_pub,
-          check_alertmanager]
+          check_alertmanager, check_tower]
 
 
 def main():
