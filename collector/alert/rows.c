@@ -67,7 +67,6 @@ int tw_row_of_alert(struct tw_arena *arena, const struct tw_alert *alert, tw_wal
                     struct tw_alert_row *ret_row)
 {
     const struct tw_rule *rule = alert->rule;
-    TW_ASSERT(rule != NULL);
     struct tw_alert_row row = {
         .fingerprint = alert->fingerprint,
         .origin = TW_ALERT_OF_RULE,

@@ -436,7 +436,7 @@ int tw_alerts_end(struct tw_alerts *self, uint64_t fingerprint, enum tw_alert_or
         const struct event event = {.alert = before.id,
                                     .what = TW_ALERT_EVENT_RESOLVED,
                                     .at = end->at,
-                                    .value = NAN,
+                                    .value = (double)NAN,
                                     .detail = end->why};
         tw_db_bind_int(stmt, 1, (int64_t)before.id);
         tw_db_bind_int(stmt, 2, end->at.ns);

@@ -220,7 +220,7 @@ static int take_rule(sqlite3_stmt *stmt, struct tw_arena *arena, void *item)
 }
 
 int tw_alerts_rules(struct tw_alerts *self, struct tw_arena *arena,
-                    struct tw_alerts_rule **ret_rows, size_t *ret_count, struct tw_diag *diag)
+                    struct tw_alerts_rule **ret_rules, size_t *ret_count, struct tw_diag *diag)
 {
     struct list list = {.arena = arena,
                         .limit = TW_ALERTS_PORTION_MAX,
@@ -229,7 +229,7 @@ int tw_alerts_rules(struct tw_alerts *self, struct tw_arena *arena,
     tw_db_bind_int(self->stmts[TW_ALERTS_STMT_RULES], 1, TW_ALERTS_PORTION_MAX);
     int rc = read_list(self->stmts[TW_ALERTS_STMT_RULES], &list, diag);
     if (rc == TW_OK) {
-        *ret_rows = list.items;
+        *ret_rules = list.items;
         *ret_count = list.count;
     }
     return rc;

@@ -32,7 +32,7 @@ struct tw_point {
  * several, of neighbouring partitions: sums add up, of values the later one counts. More than the
  * limit: TW_ELIMIT. Beyond the day for which 10 s are kept there is less than there was. */
 int tw_reader_points(struct tw_reader *self, struct tw_arena *arena,
-                     const struct tw_points_query *query, const struct tw_point **ret_points,
+                     const struct tw_points_query *asked, const struct tw_point **ret_points,
                      size_t *ret_count);
 
 /* The newest tick before `before` (0: of all). All buckets that end at or before its `now` are

@@ -29,7 +29,7 @@ static const char rules_yaml[] =
 
 static struct kit kit;
 static struct rules_kit rules;
-static const struct tw_rules *set;
+static const struct tw_rules *rule_set;
 static struct tw_watch *watch;
 static struct tw_diag diag;
 static bool is_new_process; /* names are announced with the next batch */
@@ -57,7 +57,7 @@ int __wrap_tw_alerts_commit(struct tw_alerts *self, struct tw_diag *why)
 
 static void must_watch(void)
 {
-    const struct tw_watch_set in_force = {.rules = set,
+    const struct tw_watch_set in_force = {.rules = rule_set,
                                           .workflows = rules.workflows,
                                           .heartbeats = heartbeats,
                                           .heartbeat_count = heartbeat_count};
@@ -71,7 +71,7 @@ static void begin(const char *config)
     struct tw_desk *desk = NULL;
     (void)snprintf(yaml, sizeof yaml, "store: {dir: \"%s\"}\n%s", kit.dir, config);
     rules = rules_kit_new(yaml);
-    set = rules_kit_taken(&rules, rules_yaml);
+    rule_set = rules_kit_taken(&rules, rules_yaml);
     assert_int_equal(tw_desk_open(kit.dir, &desk, &diag), TW_OK);
     tw_desk_close(&desk);
     must_watch();
@@ -98,7 +98,7 @@ static int tear_down(void **state)
     (void)state;
     tw_watch_destroy(&watch);
     tw_watch_destroy(&watch); /* accepts NULL */
-    tw_rules_unref(&set);
+    tw_rules_unref(&rule_set);
     rules_kit_fini(&rules);
     kit_fini(&kit);
     return 0;
@@ -492,7 +492,7 @@ static void watch__heartbeat__is_awaited_missed_and_back(void **state)
     assert_int_equal(number("SELECT state FROM alert WHERE rule = CAST('HeartbeatMissed' AS BLOB)"),
                      TW_ALERT_ROW_RESOLVED);
     heartbeat_count = 0; /* nobody expects it any more */
-    const struct tw_watch_set in_force = {.rules = set, .workflows = rules.workflows};
+    const struct tw_watch_set in_force = {.rules = rule_set, .workflows = rules.workflows};
     assert_int_equal(tw_watch_change(watch, &in_force), TW_OK);
     run(1);
     assert_int_equal(number("SELECT count(*) FROM heartbeat"), 0);
@@ -573,7 +573,7 @@ static void watch__other_rules__end_what_is_not_judged_any_more(void **state)
     check_rows("Late", "3 40 70");
     assert_int_equal(number("SELECT count(*) FROM rule_state"), 1);
     tw_rules_unref(&others);
-    in_force.rules = set;
+    in_force.rules = rule_set;
     assert_int_equal(tw_watch_change(watch, &in_force), TW_OK);
     run(40); /* its series are read back: it is judged with what was */
     assert_int_equal(number("SELECT count(*) FROM alert WHERE rule = CAST('Late' AS BLOB)"), 2);
