@@ -176,7 +176,7 @@ static int holds(const struct plain *self, int instance, int bucket, double *ret
     double least_of = number;
     double value = number;
     if (isnan(number)) {
-        *ret_value = NAN;
+        *ret_value = (double)NAN;
         return -1;
     }
     if (rule->has_share || rule->is_usual_share) {
@@ -193,7 +193,7 @@ static int holds(const struct plain *self, int instance, int bucket, double *ret
     bool is_true = rule->is_above ? value > rule->threshold : value < rule->threshold;
     bool is_plain_count = is_count && !rule->has_share && !rule->is_usual_share;
     if (is_true && is_plain_count && !rule->is_above && ran < 0.9 * length) {
-        *ret_value = NAN;
+        *ret_value = (double)NAN;
         return -1;
     }
     return is_true ? 1 : 0;
