@@ -320,16 +320,20 @@ static struct tw_job *job_of(const struct tw_deliver *self, struct tw_lane *lane
     return job;
 }
 
-/* A result of one that is not posted. */
-static int settle(struct tw_notices *notices, const struct tw_notice *notice,
-                  enum tw_notice_state state, tw_wall_t now, struct tw_diag *diag)
+int64_t tw_deliver_most_s(enum tw_notice_kind kind)
+{
+    bool is_about_now = kind == TW_NOTICE_TEST || kind == TW_NOTICE_WATCHDOG;
+    return is_about_now ? TW_DELIVER_TEST_S : TW_DELIVER_LAST_S;
+}
+
+/* A result of one that is not posted; why NULL: it is as good as told. */
+static int settle(struct tw_notices *notices, const struct tw_notice *notice, const char *why,
+                  tw_wall_t now, struct tw_diag *diag)
 {
     const struct tw_notice_result result = {
         .id = notice->id,
-        .state = state,
-        .error = state == TW_NOTICE_STATE_SENT
-                     ? TW_STR_NULL
-                     : TW_STR_LIT("the configuration has this receiver no more"),
+        .state = why == NULL ? TW_NOTICE_STATE_SENT : TW_NOTICE_STATE_FAILED,
+        .error = tw_str_of(why),
     };
     return tw_notices_result(notices, &result, now, diag);
 }
@@ -358,10 +362,15 @@ static int take(struct tw_deliver *self, struct tw_notices *notices, const struc
     enum tw_integration_kind kind = tw_integration_find(notice->integration);
     struct tw_lane *lane = find_lane(self, notice->receiver, kind, notice->idx);
     if (lane == NULL || lane->to == NULL) {
-        return settle(notices, notice, TW_NOTICE_STATE_FAILED, wall, diag);
+        return settle(notices, notice, "the configuration has this receiver no more", wall, diag);
     }
     if (kind == TW_INTEGRATION_BROWSER) { /* pages are told by the stream */
-        return settle(notices, notice, TW_NOTICE_STATE_SENT, wall, diag);
+        return settle(notices, notice, NULL, wall, diag);
+    }
+    if (notice->kind == TW_NOTICE_WATCHDOG &&
+        wall.ns - notice->created.ns > TW_DELIVER_TEST_S * TW_NS_PER_S) {
+        return settle(notices, notice, "it waited too long to say that the tower lives", wall,
+                      diag);
     }
     int64_t wait_ms = until_free(lane, mono);
     if (wait_ms > 0 || (wait_ms < 0 && is_crowded)) {

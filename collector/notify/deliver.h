@@ -23,7 +23,7 @@
 #define TW_DELIVER_FDS_MAX  4     /* descriptors of the caller in one wait */
 #define TW_DELIVER_ROUND    64    /* notices of one round */
 #define TW_DELIVER_LAST_S   86400 /* a notice is tried for so long */
-#define TW_DELIVER_TEST_S   60    /* one of a test button: somebody waits for it */
+#define TW_DELIVER_TEST_S   60    /* that of a test button or the watchdog: it says "now" */
 #define TW_DELIVER_PUSH_S   60    /* alerts are said again to an Alertmanager so often, */
 #define TW_DELIVER_ENDS_S   240   /* end then, should nothing more be heard of us, */
 #define TW_DELIVER_TELL_S   900   /* and what was resolved is said for so long */

@@ -86,6 +86,8 @@ struct tw_deliver {
 void tw_deliver_done(struct tw_deliver *self, const struct tw_notice_result *result,
                      const char *error);
 void tw_job_free(struct tw_job *job); /* accepts NULL */
+/* Seconds for which a notice of this kind is tried. */
+int64_t tw_deliver_most_s(enum tw_notice_kind kind);
 
 /* ---- deliver_post.c ---- */
 

@@ -76,8 +76,7 @@ static int64_t pause_of(const struct tw_lane *lane, const struct tw_verdict *ver
 /* A wait that its time does not allow is the end. */
 static bool is_last(const struct tw_job *job, tw_wall_t next)
 {
-    int64_t most_s = job->kind == TW_NOTICE_TEST ? TW_DELIVER_TEST_S : TW_DELIVER_LAST_S;
-    return next.ns - job->created.ns > most_s * TW_NS_PER_S;
+    return next.ns - job->created.ns > tw_deliver_most_s(job->kind) * TW_NS_PER_S;
 }
 
 static void settle(struct tw_deliver *self, struct tw_job *job, const struct tw_verdict *verdict)

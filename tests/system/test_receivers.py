@@ -258,6 +258,31 @@ def check_restart(tap, directory):
         tap.equal(d.stop(), 0, "it ends well")
 
 
+def check_ends(tap, directory):
+    """How long it is tried: a day; what says "now", a minute."""
+    with Receiver() as server:
+        server.script = {"/down": [503]}
+        receivers = [(n, "webhook", [{"url": server.url("/down")}]) for n in "abcde"]
+        with Delivery(directory, config_of(*receivers)) as d:
+            for name, kind, age, state in (("a", "notify", 86398, "waiting"),
+                                           ("b", "notify", 86400, "failed"),
+                                           ("c", "test", 30, "waiting"),
+                                           ("d", "test", 60, "failed"),
+                                           ("e", "watchdog", 59, "failed")):
+                number = d.add(name, "webhook", body(alert()), kind=kind, age_s=age)
+                notice = d.until(number, lambda n: n.error is not None)
+                tap.equal((notice.state, notice.status), (state, 503),
+                          "%s of %d s: %s" % (kind, age, state))
+            posts = len(server.got("/down"))
+            notice = d.wait(d.add("e", "webhook", body(alert()), kind="watchdog", age_s=62),
+                            "sent", "failed")
+            tap.ok(notice.state == "failed" and "too long" in notice.error,
+                   "a watchdog that waited is not told", notice)
+            tap.ok(len(server.got("/down")) <= posts + 2, "nor posted")
+            tap.equal([d.health(n, "webhook")[3] for n in "bd"], [1, 0],
+                      "a test that fails gives nothing up")
+
+
 def check_slow(tap, directory):
     """A receiver that does not answer: the others go on, and what waits is the newest only."""
     with Receiver() as server:
@@ -721,8 +746,8 @@ def check_tower(tap, directory):
 
 
 CHECKS = [check_webhook, check_filters, check_guard, check_slack, check_teams, check_pagerduty,
-          check_restart, check_slow, check_mail, check_picture, check_mute_mail_server, check_pub,
-          check_alertmanager, check_tower]
+          check_restart, check_ends, check_slow, check_mail, check_picture,
+          check_mute_mail_server, check_pub, check_alertmanager, check_tower]
 
 
 def main():
