@@ -8,6 +8,7 @@
 #include "store/journey.h"
 #include "store/tracks.h"
 #include "web/call.h"
+#include "web/panel/rule.h"
 #include "web/plot/layout.h"
 
 tw_handler tw_api_search;
@@ -143,14 +144,22 @@ int tw_api_journey_runs(struct tw_call *call, struct tw_event_views *views,
 /* A picture that is asked for: a panel, its parameters, time and looks. Finish it in every case. */
 struct tw_api_plot {
     struct tw_plot_ask ask;
+    const struct tw_rule *rule; /* of the panel rule.NAME; NULL: it is another one */
+    struct tw_rule_panel rule_panel;
+    struct tw_label by_items[TW_RULE_BY_MAX];
+    struct tw_labels by; /* of one alert; empty: of all */
     struct tw_plot_zone zone;
     struct tw_plot_look look;
     int64_t quantum_s; /* times are rounded down to this, so that viewers share pictures */
 };
-/* From the query: those of panels, since, until, width, height, tz, theme. `id`: "dashboard.panel".
- * TW_ENOTFOUND: no such panel; TW_EINVAL with a diag; TW_ECONFIG: it has a fault, in the diag. */
+/* From the query: those of panels, since, until, width, height, tz, theme. `id`: "dashboard.panel",
+ * "rule.NAME". TW_ENOTFOUND: no such panel; TW_EINVAL with a diag; TW_ECONFIG: it has a fault, in
+ * the diag. */
 int tw_api_plot_init(struct tw_call *call, struct tw_str id, struct tw_api_plot *self);
 void tw_api_plot_fini(struct tw_api_plot *self);
+/* Its numbers, in the arena of the call; errors as tw_panel_query. */
+int tw_api_plot_query(struct tw_call *call, const struct tw_api_plot *self,
+                      struct tw_plot_data *ret_data);
 /* When the ticket is done: the picture, 304, or a problem. */
 void tw_api_plot_answer(struct tw_plot_ticket *ticket, const struct tw_http_request *request,
                         struct tw_response *response);

@@ -247,12 +247,41 @@ static void round_range(struct tw_api_plot *self)
     self->quantum_s = quantum_s;
 }
 
-int tw_api_plot_init(struct tw_call *call, struct tw_str id, struct tw_api_plot *self)
+/* The panel of a rule has the labels of the rule's `by` as parameters. TW_ENOTFOUND: it is of
+ * another kind. */
+static int init_rule(struct tw_call *call, struct tw_str id, struct tw_api_plot *self)
+{
+    const char *names[8 + TW_RULE_BY_MAX] = {"panel",  "since", "until", "width",
+                                             "height", "tz",    "theme", NULL};
+    static const struct tw_str prefix = TW_STR_LIT(TW_RULE_PANEL_PREFIX);
+    if (call->rules == NULL || !tw_str_starts(id, prefix)) {
+        return TW_ENOTFOUND;
+    }
+    struct tw_str name = {id.ptr + prefix.len, id.len - prefix.len};
+    const struct tw_rule *rule = tw_rules_find(call->rules, name);
+    if (rule == NULL) {
+        return TW_ENOTFOUND;
+    }
+    self->rule = rule;
+    tw_rule_panel_init(&self->rule_panel, rule);
+    self->ask.panel = &self->rule_panel.panel;
+    self->by.items = self->by_items;
+    for (size_t i = 0; i < rule->by_count; i++) {
+        struct tw_str value = tw_http_param(call->request, rule->by[i]);
+        names[7 + i] = rule->by[i];
+        names[8 + i] = NULL;
+        if (value.len > 0) {
+            self->by_items[self->by.count++] = (struct tw_label){tw_str_of(rule->by[i]), value};
+        }
+    }
+    return tw_call_allow(call, names);
+}
+
+static int init_panel(struct tw_call *call, struct tw_str id, struct tw_api_plot *self)
 {
     static const char *const names[] = {"panel",  "since", "until", "width",    "height",
                                         "tz",     "theme", "step",  "workflow", "objective",
                                         "system", "store", NULL};
-    *self = (struct tw_api_plot){.zone = {.name = "UTC"}};
     int rc = tw_call_allow(call, names);
     if (rc != TW_OK) {
         return rc;
@@ -265,8 +294,35 @@ int tw_api_plot_init(struct tw_call *call, struct tw_str id, struct tw_api_plot 
     if (self->ask.panel->fault != NULL) {
         return tw_diag_set(&call->diag, TW_ECONFIG, "%s", self->ask.panel->fault);
     }
-    rc = read_params(call, self->ask.panel, self->ask.params);
-    rc = rc == TW_OK ? read_range(call, &self->ask) : rc;
+    return read_params(call, self->ask.panel, self->ask.params);
+}
+
+int tw_api_plot_query(struct tw_call *call, const struct tw_api_plot *self,
+                      struct tw_plot_data *ret_data)
+{
+    if (self->rule == NULL) {
+        return tw_panel_query(call->reader, call->arena, &self->ask, ret_data, &call->diag);
+    }
+    const struct tw_past_ask ask = {
+        .rules = call->rules,
+        .rule = self->rule,
+        .workflows = call->workflows,
+        .since_s = self->ask.since_s,
+        .until_s = self->ask.until_s,
+    };
+    return tw_rule_query(call->reader, call->arena, &ask, self->by.count == 0 ? NULL : &self->by,
+                         ret_data, &call->diag);
+}
+
+int tw_api_plot_init(struct tw_call *call, struct tw_str id, struct tw_api_plot *self)
+{
+    *self = (struct tw_api_plot){.zone = {.name = "UTC"}};
+    int rc = init_rule(call, id, self);
+    rc = rc == TW_ENOTFOUND ? init_panel(call, id, self) : rc;
+    if (rc != TW_OK) {
+        return rc;
+    }
+    rc = read_range(call, &self->ask);
     if (rc == TW_OK) {
         round_range(self);
     }
@@ -446,8 +502,7 @@ int tw_api_panel_series(struct tw_call *call)
     struct tw_api_plot plot;
     struct tw_plot_data data;
     int rc = tw_api_plot_init(call, tw_http_param(call->request, "panel"), &plot);
-    rc =
-        rc == TW_OK ? tw_panel_query(call->reader, call->arena, &plot.ask, &data, &call->diag) : rc;
+    rc = rc == TW_OK ? tw_api_plot_query(call, &plot, &data) : rc;
     rc = rc == TW_OK ? answer(call, &plot, &data) : rc;
     tw_api_plot_fini(&plot);
     return rc;

@@ -35,15 +35,22 @@ static int make_key(const struct tw_call *call, const struct tw_api_plot *plot,
 {
     char text[512];
     const struct tw_plot_ask *ask = &plot->ask;
-    int len = snprintf(text, sizeof text,
-                       "%s|%" PRIu64 "|%" PRId64 "|%" PRId64 "|%" PRId64 "|%u|%u|%d|%d|%s",
-                       ask->panel->id, call->dashboards->serial, ask->since_s, ask->until_s,
-                       ask->now_s / plot->quantum_s, plot->look.width, plot->look.height,
-                       plot->look.is_dark, (int)format, plot->zone.name);
+    int len = snprintf(
+        text, sizeof text,
+        "%s|%" PRIu64 "|%" PRIu64 "|%" PRId64 "|%" PRId64 "|%" PRId64 "|%u|%u|%d|%d|%s",
+        ask->panel->id, call->dashboards->serial, plot->rule == NULL ? 0 : call->rules->serial,
+        ask->since_s, ask->until_s, ask->now_s / plot->quantum_s, plot->look.width,
+        plot->look.height, plot->look.is_dark, (int)format, plot->zone.name);
     (void)tw_buf_append(key, text, (size_t)len); /* sticky */
     for (unsigned i = 0; i < TW_PARAM_COUNT; i++) {
         (void)tw_buf_append_byte(key, '\0');
         (void)tw_buf_append_str(key, ask->params[i]);
+    }
+    for (size_t i = 0; i < plot->by.count; i++) {
+        (void)tw_buf_append_byte(key, '\0');
+        (void)tw_buf_append_str(key, plot->by.items[i].name);
+        (void)tw_buf_append_byte(key, '=');
+        (void)tw_buf_append_str(key, plot->by.items[i].value);
     }
     return key->error;
 }
@@ -54,7 +61,7 @@ static int make_script(struct tw_call *call, const struct tw_api_plot *plot,
 {
     struct tw_plot_data data;
     char mark[TW_PLOT_MARK_SIZE];
-    int rc = tw_panel_query(call->reader, call->arena, &plot->ask, &data, &call->diag);
+    int rc = tw_api_plot_query(call, plot, &data);
     if (rc != TW_OK) {
         return rc;
     }

@@ -71,9 +71,9 @@ web_libweb_a_SOURCES += web/panel/internal.h
 web_libweb_a_SOURCES += web/panel/keys.c
 web_libweb_a_SOURCES += web/panel/load.c
 web_libweb_a_SOURCES += web/panel/panels.h
+web_libweb_a_SOURCES += web/panel/rule.c web/panel/rule.h
 web_libweb_a_SOURCES += web/panel/query.c web/panel/query.h
 web_libweb_a_SOURCES += web/panel/query_internal.h web/panel/burndown.c
-web_libweb_a_SOURCES += web/panel/rule.c web/panel/rule.h
 # Plots: how it is drawn.
 web_libweb_a_SOURCES += web/api_plots.c
 web_libweb_a_SOURCES += web/plot/child.c web/plot/child.h

@@ -7,7 +7,9 @@ nobody; five thousand open alerts are looked at quickly. The rows are put in, as
 import json
 import os
 import sqlite3
+import subprocess
 import sys
+import tempfile
 import time
 import urllib.parse
 
@@ -333,6 +335,39 @@ def check_rules(tap, tower):
         tap.equal(tower.request("/api/v1/notifications?" + query)[0], 400, "refused: " + query)
 
 
+def check_plots(tap, tower):
+    """The picture of a rule: its value, and its threshold as a line."""
+    rule = next(one for one in tower.get("/api/v1/rules")["items"] if "workflow" in one["by"])
+    path = "/plots/rule.%s" % rule["name"]
+    tap.equal(rule["plot"], path + ".svg", "a rule has a picture")
+    status, svg = tower.request(path + ".svg?since=-1h&workflow=sale-posting")
+    tap.ok(status == 200 and svg.startswith(b"<?xml") and b"threshold" in svg,
+           "with its threshold as a line", "%d %s" % (status, svg[:80]))
+    status, png = tower.request(path + ".png")
+    tap.ok(status == 200 and png.startswith(b"\x89PNG"), "also as PNG")
+    numbers = tower.get("/api/v1/series?panel=rule.%s&since=-1h" % rule["name"])
+    tap.equal((numbers["panel"], [line["value"] for line in numbers["lines"]]),
+              ("rule." + rule["name"], [rule["threshold"]]), "and its numbers")
+    for query, wanted in ((".svg?colour=red", 400), (".svg?since=-60d", 400), (".gif", 404),
+                          (".svg?since=-1d&until=-2d", 400),
+                          (".svg?workflow=" + urllib.parse.quote("<script>"), 200)):
+        tap.equal(tower.request(path + query)[0], wanted, "plots " + query)
+    for name in ("rule.None.svg", "rule..svg", "rule.svg", "rule.%00.svg"):
+        tap.ok(tower.request("/plots/" + name)[0] in (400, 404), "there is no " + name)
+    with tempfile.TemporaryFile() as out:
+        done = subprocess.run([tower.program, "plot", "rule." + rule["name"], "--png", "--labels",
+                               json.dumps({"workflow": "sale-posting", "more": "x"})], stdout=out,
+                              stderr=subprocess.PIPE, env=tower.environment(), check=False)
+        out.seek(0)
+        tap.ok(done.returncode == 0 and out.read(4) == b"\x89PNG", "the program draws it for mails",
+               done.stderr.decode())
+    for args in (["rule.None", "--png"], ["rule." + rule["name"], "--png", "--labels", "["],
+                 ["rule." + rule["name"], "--png", "--store", "1"]):
+        done = subprocess.run([tower.program, "plot", *args], stdout=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL, env=tower.environment(), check=False)
+        tap.ok(done.returncode in (1, 2), "refused: plot " + " ".join(args))
+
+
 def alerts_of(stream):
     """The events `alert` so far."""
     return [json.loads(block.split("data: ", 1)[1]) for block in stream.text.split("\n\n")
@@ -420,6 +455,7 @@ def main():
         check_ack(tap, tower, rows)
         check_silences(tap, tower, rows)
         check_rules(tap, tower)
+        check_plots(tap, tower)
         check_stream(tap, tower, rows)
         check_hostile(tap, tower, rows)
         check_many(tap, tower, rows)

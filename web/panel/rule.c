@@ -20,6 +20,7 @@ static enum tw_panel_unit unit_of(const struct tw_rule *rule)
 
 void tw_rule_panel_init(struct tw_rule_panel *self, const struct tw_rule *rule)
 {
+    static const char threshold[] = "threshold";
     *self = (struct tw_rule_panel){
         .series = {.metric = rule->when.metric},
         .panel = {.name = rule->name,
@@ -28,7 +29,9 @@ void tw_rule_panel_init(struct tw_rule_panel *self, const struct tw_rule *rule)
                   .unit = unit_of(rule),
                   .range_s = TW_RULE_PANEL_RANGE,
                   .series_count = 1,
-                  .lines = {{.value = rule->threshold, .tone = TW_TONE_BAD}},
+                  .lines = {{.value = rule->threshold,
+                             .title = (char *)(uintptr_t)threshold, /* only read */
+                             .tone = TW_TONE_BAD}},
                   .line_count = 1},
     };
     (void)snprintf(self->id, sizeof self->id, TW_RULE_PANEL_PREFIX "%s", rule->name); /* fits */
@@ -97,12 +100,38 @@ static int take_line(struct tw_arena *arena, const struct tw_rule *rule,
     return TW_OK;
 }
 
+/* Where one alert is asked for, only its series are read: the rule with that condition added, as
+ * far as there is room for it. Of hundreds of stores it would else be one of those left out. */
+static int narrow(struct tw_arena *arena, const struct tw_rule *rule,
+                  const struct tw_labels *labels, struct tw_measure *measure)
+{
+    for (size_t i = 0; i < rule->by_count && measure->metric != NULL; i++) {
+        struct tw_str value = tw_labels_get(labels, rule->by[i]);
+        if (value.ptr == NULL || measure->where_count == TW_RULE_WHERE_MAX ||
+            !tw_metric_has(measure->metric, rule->by[i])) {
+            continue;
+        }
+        struct tw_str copy = tw_arena_copy(arena, value);
+        if (copy.ptr == NULL) {
+            return TW_ENOMEM;
+        }
+        measure->where[measure->where_count++] =
+            (struct tw_rule_label){rule->by[i], (char *)(uintptr_t)copy.ptr}; /* only read */
+    }
+    return TW_OK;
+}
+
 int tw_rule_query(struct tw_reader *reader, struct tw_arena *arena, const struct tw_past_ask *ask,
                   const struct tw_labels *labels, struct tw_plot_data *ret_data,
                   struct tw_diag *diag)
 {
     struct tw_past past;
-    int rc = tw_past_try(reader, arena, ask, &past, diag);
+    struct tw_rule rule = *ask->rule;
+    struct tw_past_ask narrowed = *ask;
+    narrowed.rule = &rule;
+    int rc = labels == NULL ? TW_OK : narrow(arena, ask->rule, labels, &rule.when);
+    rc = rc == TW_OK && labels != NULL ? narrow(arena, ask->rule, labels, &rule.share) : rc;
+    rc = rc == TW_OK ? tw_past_try(reader, arena, &narrowed, &past, diag) : rc;
     if (rc != TW_OK) {
         return rc;
     }
