@@ -6,6 +6,7 @@ nobody; five thousand open alerts are looked at quickly. The rows are put in, as
 """
 import json
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -361,8 +362,7 @@ def check_plots(tap, tower):
         out.seek(0)
         tap.ok(done.returncode == 0 and out.read(4) == b"\x89PNG", "the program draws it for mails",
                done.stderr.decode())
-    for args in (["rule.None", "--png"], ["rule." + rule["name"], "--png", "--labels", "["],
-                 ["rule." + rule["name"], "--png", "--store", "1"]):
+    for args in (["rule.None", "--png"], ["rule." + rule["name"], "--png", "--labels", "["]):
         done = subprocess.run([tower.program, "plot", *args], stdout=subprocess.DEVNULL,
                               stderr=subprocess.DEVNULL, env=tower.environment(), check=False)
         tap.ok(done.returncode in (1, 2), "refused: plot " + " ".join(args))
@@ -447,9 +447,13 @@ def check_many(tap, tower, rows):
 
 def main():
     """All of it."""
-    with Tap() as tap, Tower() as tower:
-        wait_until(lambda: tower.status_of("/api/v1/alerts") == 200, "the desk is there")
+    base = tempfile.mkdtemp(prefix="tw-alerts-")
+    with Tower(state=base) as whole:
+        wait_until(lambda: whole.status_of("/api/v1/alerts") == 200, "the desk is there")
+    # Without the collector: nobody judges, resolves or tells what the rows say.
+    with Tap() as tap, Tower(state=base, args=["--only", "web"]) as tower:
         rows = Rows(tower)
+        rows.do("DELETE FROM alert")
         check_told(tap, tower, rows)
         check_groups(tap, tower)
         check_ack(tap, tower, rows)
@@ -459,6 +463,7 @@ def main():
         check_stream(tap, tower, rows)
         check_hostile(tap, tower, rows)
         check_many(tap, tower, rows)
+    shutil.rmtree(base, ignore_errors=True)
 
 
 if __name__ == "__main__":
