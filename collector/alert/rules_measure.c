@@ -145,7 +145,8 @@ static void read_by(struct tw_rules_load *self, const yaml_node_t *node,
 static void read_over(struct tw_rules_load *self, const yaml_node_t *node,
                       const struct tw_measure_text *text, struct tw_rule *rule)
 {
-    int64_t often_s = rule->when.metric == NULL ? BUCKET_S : rule->when.metric->step_s;
+    const struct tw_metric *metric = rule->when.metric;
+    int64_t often_s = metric == NULL ? BUCKET_S : metric->step_s;
     rule->over_s = text->over_s != 0    ? (int32_t)text->over_s
                    : often_s > BUCKET_S ? SLOW_OVER_S
                                         : BUCKET_S;
@@ -153,10 +154,10 @@ static void read_over(struct tw_rules_load *self, const yaml_node_t *node,
         tw_parse_fault(&self->parse, tw_rules_at(self, node, "over"),
                        "when.over: %d s is no multiple of %d s, which series are kept in",
                        rule->over_s, BUCKET_S);
-    } else if (rule->over_s < often_s) {
+    } else if (metric != NULL && rule->over_s < often_s) {
         tw_parse_fault(&self->parse, tw_rules_at(self, node, "over"),
                        "when.over: %d s is less than %d s, after which %s has its next value",
-                       rule->over_s, (int)often_s, rule->when.metric->name);
+                       rule->over_s, (int)often_s, metric->name);
     }
 }
 

@@ -249,146 +249,145 @@ static void rules_parse__burn_that_can_never_fire__is_a_note(void **state)
     rules_kit_fini(&other);
 }
 
+static const struct {
+    const char *body; /* behind "alert: Test", "severity: warning": from line 3 */
+    const char *faults;
+} fault_cases[] = {
+    {"above: 1\n", "t.yaml:1: rules: either when or burn is needed\n"},
+    {"above: 1\n" AGE "burn: {rule: fast}\n", "t.yaml:1: rules: either when or burn is needed\n"},
+    {AGE, "t.yaml:1: rules: either above or below is needed\n"},
+    {"above: 1\nbelow: 2\n" AGE, "t.yaml:1: rules: either above or below is needed\n"},
+    {"below: 1\nburn: {rule: fast}\n", "t.yaml:1: rules: with burn there is above alone\n"},
+    {"burn: {}\n", "t.yaml:3: burn: the key \"rule\" is missing\n"},
+    {"burn: {rule: quick}\n",
+     "t.yaml:3: burn.rule: \"quick\" is none of: fast medium slow trend trickle absence\n"},
+    {"burn: {rule: fast, objective: sale-posted}\n",
+     "t.yaml:3: burn.objective: there is no objective \"sale-posted\"\n"},
+    {"burn: {rule: slow, objective: sales-complet}\n",
+     "t.yaml:3: burn.objective: there is no objective \"sales-complet\", did you mean "
+     "\"sales-complete\"?\n"},
+    {"burn: {rule: fast}\nshare-of-usual: true\n",
+     "t.yaml:1: rules: a burn rule is a share of nothing\n"},
+    {"above: x\n" AGE, "t.yaml:3: rules.above: \"x\" is neither a number of seconds nor a "
+                       "duration such as 90s, 2min, 1h\n"},
+    {"above: 5%\n" AGE, "t.yaml:3: rules.above: \"5%\" is neither a number of seconds nor a "
+                        "duration such as 90s, 2min, 1h\n"},
+    {"above: 2min\nwhen: {metric: received}\n", "t.yaml:3: rules.above: \"2min\" is no number\n"},
+    {"above: 1234567890123456\nwhen: {metric: received}\n",
+     "t.yaml:3: rules.above: \"1234567890123456\" is no number\n"},
+    {"above: 1.\nwhen: {metric: received}\n", "t.yaml:3: rules.above: \"1.\" is no number\n"},
+    {"above: .5\nwhen: {metric: received}\n", "t.yaml:3: rules.above: \".5\" is no number\n"},
+    {"above: '-'\nwhen: {metric: received}\n", "t.yaml:3: rules.above: \"-\" is no number\n"},
+    {"above: 2min\nwhen: {metric: step_failed}\nshare-of: {metric: step_done}\n",
+     "t.yaml:3: rules.above: \"2min\" is no share, such as 0.05 or 5%\n"},
+    {"below: 0\nwhen: {metric: received}\n",
+     "t.yaml:3: rules.below: received is never below 0: the rule would never fire\n"},
+    {"above: 1\nleast: 1\n" AGE, "t.yaml:4: rules.least: it is for counts and shares\n"},
+    {"above: 1\nleast: -1\nwhen: {metric: received}\n",
+     "t.yaml:4: rules.least: it is less than 0\n"},
+    {"above: 1\nwhen: [a]\n", "t.yaml:4: when: a map of keys and values is expected\n"},
+    {"above: 1\nwhen: {by: step}\n", "t.yaml:4: when: the key \"metric\" is missing\n"},
+    {"above: 1\nwhen: {metric: step_don}\n",
+     "t.yaml:4: when.metric: there is no series \"step_don\", did you mean \"step_done\"?\n"},
+    {"above: 1\nwhen: {metric: step_lag}\n",
+     "t.yaml:4: when.metric: step_lag is a series of sketches, which no rule can look at\n"},
+    {"above: 1\nwhen: {metric: step_done, by: [store]}\n",
+     "t.yaml:4: when.by: step_done has no label \"store\", it has: step, workflow\n"},
+    {"above: 1\nwhen: {metric: open_runs, by: [store]}\n",
+     "t.yaml:4: when.by: open_runs has no label \"store\", it has: none\n"},
+    {"above: 1\nwhen: {metric: step_done, by: [step, step]}\n",
+     "t.yaml:4: when.by: \"step\" is given twice\n"},
+    {"above: 1\nwhen: {metric: failures, by: [cause, step, workflow, cause]}\n",
+     "t.yaml:4: when.by: more than 3 labels\n"},
+    {"above: 1\nwhen: {metric: step_done, where: {store: '1'}}\n",
+     "t.yaml:4: when.where: step_done has no label \"store\", it has: step, workflow\n"},
+    {"above: 1\nwhen: {metric: step_done, where: {step: ''}}\n",
+     "t.yaml:4: when.where.step: a value has 1 to 2048 bytes\n"},
+    {"above: 1\nwhen: {metric: step_done, where: {a: 1, b: 1, c: 1, d: 1, e: 1}}\n",
+     "t.yaml:4: when.where: more than 4 labels\n"},
+    {"above: 1\nwhen: {metric: step_done, where: {workflow: sale-postin}}\n",
+     "t.yaml:4: when.where.workflow: there is no workflow \"sale-postin\", did you mean "
+     "\"sale-posting\"?\n"},
+    {"above: 1\nwhen: {metric: step_done, where: {workflow: sale-posting, step: picked}}\n",
+     "t.yaml:4: when.where.step: there is no step \"picked\"\n"},
+    {"above: 1\nwhen: {metric: step_done, where: {step: pickt}}\n",
+     "t.yaml:4: when.where.step: there is no step \"pickt\", did you mean \"picked\"?\n"},
+    {"above: 1\nwhen: {metric: system_failed, where: {system: epr}}\n",
+     "t.yaml:4: when.where.system: there is no system \"epr\", did you mean \"erp\"?\n"},
+    {"above: 1\nwhen: {metric: failures, where: {cause: throtled}}\n",
+     "t.yaml:4: when.where.cause: there is no cause \"throtled\", did you mean "
+     "\"throttled\"?\n"},
+    {"above: 1\nwhen: {metric: objective_burn, where: {window: 7d}}\n",
+     "t.yaml:4: when.where.window: there is no window \"7d\", did you mean \"1d\"?\n"},
+    {"above: 1\nwhen: {metric: objective_rule, where: {rule: quick}}\n",
+     "t.yaml:4: when.where.rule: there is no rule \"quick\"\n"},
+    {"above: 1\nwhen: {metric: step_done, over: 15s}\n",
+     "t.yaml:4: when.over: 15 s is no multiple of 10 s, which series are kept in\n"},
+    {"above: 1\nwhen: {metric: store_silent, over: 50s}\n",
+     "t.yaml:4: when.over: 50 s is less than 60 s, after which store_silent has its next "
+     "value\n"},
+    {"above: 1\nwhen: {metric: step_done, over: 6h1s}\n",
+     "t.yaml:4: when.over: \"6h1s\" is not a whole number of s, a suffix like 20ms, 5s, "
+     "10min, 2h, 35d is understood\n"},
+    {"above: 1\nwhen: {metric: step_done, over: 21610s}\n",
+     "t.yaml:4: when.over: 21610s is out of range, allowed are 0 to 21600 s\n"},
+    {"above: 1\nwhen: {metric: step_done, take: max}\n",
+     "t.yaml:4: when.take: step_done counts, and is summed over the time\n"},
+    {"above: 1\nwhen: {metric: step_done}\nshare-of: {metric: open_runs}\n",
+     "t.yaml:5: share-of.metric: open_runs and step_done: one counts, the other does not\n"},
+    {"above: 1\nwhen: {metric: step_done, by: step}\nshare-of: {metric: received}\n",
+     "t.yaml:5: share-of: received has no label \"step\", it has: none\n"},
+    {"above: 1\nwhen: {metric: step_done}\nshare-of: {metric: received}\nshare-of-usual: "
+     "true\n",
+     "t.yaml:1: rules: either share-of or share-of-usual\n"},
+    {"above: 1\nshare-of-usual: true\nwhen: {metric: failures, by: [cause, system]}\n",
+     "t.yaml:4: rules.share-of-usual: not by \"system\", which failures does not have\n"},
+    {"above: 1\nwhen: {metric: objective_bad, by: system}\n",
+     "t.yaml:4: when.by: objective_bad has no label \"system\", it has: objective\n"},
+    {"above: 1\nshare-of-usual: true\n" AGE,
+     "t.yaml:4: rules.share-of-usual: step_oldest_age does not count\n"},
+    {"above: 1\nfor: 8d\n" AGE,
+     "t.yaml:4: rules.for: 8d is out of range, allowed are 0 to 604800 s\n"},
+    {"above: 1\nno-data-for: 5s\n" AGE,
+     "t.yaml:4: rules.no-data-for: 5s is out of range, allowed are 10 to 604800 s\n"},
+    {"above: 1\nhours: {times: ['9-17']}\n" AGE,
+     "t.yaml:4: hours.times: \"9-17\" is no time such as 08:00-22:00, 00:00 to 24:00\n"},
+    {"above: 1\nlabels: {severity: high}\n" AGE,
+     "t.yaml:4: rules.labels: the rule itself says \"severity\"\n"},
+    {"above: 1\nlabels: {step: high}\n" AGE,
+     "t.yaml:4: rules.labels: the rule itself says \"step\"\n"},
+    {"above: 1\nlabels: {a-b: high}\n" AGE,
+     "t.yaml:4: rules.labels: \"a-b\" is no label, use letters, digits and _\n"},
+    {"above: 1\nlabels: {a: ''}\n" AGE,
+     "t.yaml:4: rules.labels.a: a value has 1 to 2048 bytes without control characters\n"},
+    {"above: 1\nsummary: '{{store}} is {{value}'\n" AGE,
+     "t.yaml:4: rules.summary: the rule has nothing to put for {{store}}; it has value, "
+     "threshold, title, and the labels of its alerts\n"
+     "t.yaml:4: rules.summary: the rule has nothing to put for {{{{value}}}; it has value, "
+     "threshold, title, and the labels of its alerts\n"},
+    {"above: 1\ndescription: '{{}}'\n" AGE,
+     "t.yaml:4: rules.description: the rule has nothing to put for {{}}; it has value, "
+     "threshold, title, and the labels of its alerts\n"},
+    {"above: 1\nsummary: \"a\\nb\"\n" AGE,
+     "t.yaml:4: rules.summary: it is empty, or has control characters\n"},
+    {"above: 1\nsummary: '{{workflow}} {{system}}'\nwhen: {metric: system_failed}\n",
+     "t.yaml:4: rules.summary: the rule has nothing to put for {{system}}; it has value, "
+     "threshold, title, and the labels of its alerts\n"
+     "t.yaml:4: rules.summary: the rule has nothing to put for {{workflow}}; it has value, "
+     "threshold, title, and the labels of its alerts\n"},
+    {"above: 1\nrunbook: Queue\n" AGE,
+     "t.yaml:4: rules.runbook: \"Queue\" is not a name, use 1 to 63 of a-z, 0-9 and -, which "
+     "stands inside only\n"},
+    {"above: 1\nlevel: 2\n" AGE, "t.yaml:4: rules: unknown key \"level\"\n"},
+};
+
 static void rules_parse__faults__are_told_with_their_lines(void **state)
 {
     (void)state;
-    static const struct {
-        const char *body; /* behind "alert: Test", "severity: warning": from line 3 */
-        const char *faults;
-    } cases[] = {
-        {"above: 1\n", "t.yaml:1: rules: either when or burn is needed\n"},
-        {"above: 1\n" AGE "burn: {rule: fast}\n",
-         "t.yaml:1: rules: either when or burn is needed\n"},
-        {AGE, "t.yaml:1: rules: either above or below is needed\n"},
-        {"above: 1\nbelow: 2\n" AGE, "t.yaml:1: rules: either above or below is needed\n"},
-        {"below: 1\nburn: {rule: fast}\n", "t.yaml:1: rules: with burn there is above alone\n"},
-        {"burn: {}\n", "t.yaml:3: burn: the key \"rule\" is missing\n"},
-        {"burn: {rule: quick}\n",
-         "t.yaml:3: burn.rule: \"quick\" is none of: fast medium slow trend trickle absence\n"},
-        {"burn: {rule: fast, objective: sale-posted}\n",
-         "t.yaml:3: burn.objective: there is no objective \"sale-posted\"\n"},
-        {"burn: {rule: slow, objective: sales-complet}\n",
-         "t.yaml:3: burn.objective: there is no objective \"sales-complet\", did you mean "
-         "\"sales-complete\"?\n"},
-        {"burn: {rule: fast}\nshare-of-usual: true\n",
-         "t.yaml:1: rules: a burn rule is a share of nothing\n"},
-        {"above: x\n" AGE, "t.yaml:3: rules.above: \"x\" is neither a number of seconds nor a "
-                           "duration such as 90s, 2min, 1h\n"},
-        {"above: 5%\n" AGE, "t.yaml:3: rules.above: \"5%\" is neither a number of seconds nor a "
-                            "duration such as 90s, 2min, 1h\n"},
-        {"above: 2min\nwhen: {metric: received}\n",
-         "t.yaml:3: rules.above: \"2min\" is no number\n"},
-        {"above: 1234567890123456\nwhen: {metric: received}\n",
-         "t.yaml:3: rules.above: \"1234567890123456\" is no number\n"},
-        {"above: 1.\nwhen: {metric: received}\n", "t.yaml:3: rules.above: \"1.\" is no number\n"},
-        {"above: .5\nwhen: {metric: received}\n", "t.yaml:3: rules.above: \".5\" is no number\n"},
-        {"above: '-'\nwhen: {metric: received}\n", "t.yaml:3: rules.above: \"-\" is no number\n"},
-        {"above: 2min\nwhen: {metric: step_failed}\nshare-of: {metric: step_done}\n",
-         "t.yaml:3: rules.above: \"2min\" is no share, such as 0.05 or 5%\n"},
-        {"below: 0\nwhen: {metric: received}\n",
-         "t.yaml:3: rules.below: received is never below 0: the rule would never fire\n"},
-        {"above: 1\nleast: 1\n" AGE, "t.yaml:4: rules.least: it is for counts and shares\n"},
-        {"above: 1\nleast: -1\nwhen: {metric: received}\n",
-         "t.yaml:4: rules.least: it is less than 0\n"},
-        {"above: 1\nwhen: [a]\n", "t.yaml:4: when: a map of keys and values is expected\n"},
-        {"above: 1\nwhen: {by: step}\n", "t.yaml:4: when: the key \"metric\" is missing\n"},
-        {"above: 1\nwhen: {metric: step_don}\n",
-         "t.yaml:4: when.metric: there is no series \"step_don\", did you mean \"step_done\"?\n"},
-        {"above: 1\nwhen: {metric: step_lag}\n",
-         "t.yaml:4: when.metric: step_lag is a series of sketches, which no rule can look at\n"},
-        {"above: 1\nwhen: {metric: step_done, by: [store]}\n",
-         "t.yaml:4: when.by: step_done has no label \"store\", it has: step, workflow\n"},
-        {"above: 1\nwhen: {metric: open_runs, by: [store]}\n",
-         "t.yaml:4: when.by: open_runs has no label \"store\", it has: none\n"},
-        {"above: 1\nwhen: {metric: step_done, by: [step, step]}\n",
-         "t.yaml:4: when.by: \"step\" is given twice\n"},
-        {"above: 1\nwhen: {metric: failures, by: [cause, step, workflow, cause]}\n",
-         "t.yaml:4: when.by: more than 3 labels\n"},
-        {"above: 1\nwhen: {metric: step_done, where: {store: '1'}}\n",
-         "t.yaml:4: when.where: step_done has no label \"store\", it has: step, workflow\n"},
-        {"above: 1\nwhen: {metric: step_done, where: {step: ''}}\n",
-         "t.yaml:4: when.where.step: a value has 1 to 2048 bytes\n"},
-        {"above: 1\nwhen: {metric: step_done, where: {a: 1, b: 1, c: 1, d: 1, e: 1}}\n",
-         "t.yaml:4: when.where: more than 4 labels\n"},
-        {"above: 1\nwhen: {metric: step_done, where: {workflow: sale-postin}}\n",
-         "t.yaml:4: when.where.workflow: there is no workflow \"sale-postin\", did you mean "
-         "\"sale-posting\"?\n"},
-        {"above: 1\nwhen: {metric: step_done, where: {workflow: sale-posting, step: picked}}\n",
-         "t.yaml:4: when.where.step: there is no step \"picked\"\n"},
-        {"above: 1\nwhen: {metric: step_done, where: {step: pickt}}\n",
-         "t.yaml:4: when.where.step: there is no step \"pickt\", did you mean \"picked\"?\n"},
-        {"above: 1\nwhen: {metric: system_failed, where: {system: epr}}\n",
-         "t.yaml:4: when.where.system: there is no system \"epr\", did you mean \"erp\"?\n"},
-        {"above: 1\nwhen: {metric: failures, where: {cause: throtled}}\n",
-         "t.yaml:4: when.where.cause: there is no cause \"throtled\", did you mean "
-         "\"throttled\"?\n"},
-        {"above: 1\nwhen: {metric: objective_burn, where: {window: 7d}}\n",
-         "t.yaml:4: when.where.window: there is no window \"7d\", did you mean \"1d\"?\n"},
-        {"above: 1\nwhen: {metric: objective_rule, where: {rule: quick}}\n",
-         "t.yaml:4: when.where.rule: there is no rule \"quick\"\n"},
-        {"above: 1\nwhen: {metric: step_done, over: 15s}\n",
-         "t.yaml:4: when.over: 15 s is no multiple of 10 s, which series are kept in\n"},
-        {"above: 1\nwhen: {metric: store_silent, over: 50s}\n",
-         "t.yaml:4: when.over: 50 s is less than 60 s, after which store_silent has its next "
-         "value\n"},
-        {"above: 1\nwhen: {metric: step_done, over: 6h1s}\n",
-         "t.yaml:4: when.over: \"6h1s\" is not a whole number of s, a suffix like 20ms, 5s, "
-         "10min, 2h, 35d is understood\n"},
-        {"above: 1\nwhen: {metric: step_done, over: 21610s}\n",
-         "t.yaml:4: when.over: 21610s is out of range, allowed are 0 to 21600 s\n"},
-        {"above: 1\nwhen: {metric: step_done, take: max}\n",
-         "t.yaml:4: when.take: step_done counts, and is summed over the time\n"},
-        {"above: 1\nwhen: {metric: step_done}\nshare-of: {metric: open_runs}\n",
-         "t.yaml:5: share-of.metric: open_runs and step_done: one counts, the other does not\n"},
-        {"above: 1\nwhen: {metric: step_done, by: step}\nshare-of: {metric: received}\n",
-         "t.yaml:5: share-of: received has no label \"step\", it has: none\n"},
-        {"above: 1\nwhen: {metric: step_done}\nshare-of: {metric: received}\nshare-of-usual: "
-         "true\n",
-         "t.yaml:1: rules: either share-of or share-of-usual\n"},
-        {"above: 1\nshare-of-usual: true\nwhen: {metric: failures, by: [cause, system]}\n",
-         "t.yaml:4: rules.share-of-usual: not by \"system\", which failures does not have\n"},
-        {"above: 1\nwhen: {metric: objective_bad, by: system}\n",
-         "t.yaml:4: when.by: objective_bad has no label \"system\", it has: objective\n"},
-        {"above: 1\nshare-of-usual: true\n" AGE,
-         "t.yaml:4: rules.share-of-usual: step_oldest_age does not count\n"},
-        {"above: 1\nfor: 8d\n" AGE,
-         "t.yaml:4: rules.for: 8d is out of range, allowed are 0 to 604800 s\n"},
-        {"above: 1\nno-data-for: 5s\n" AGE,
-         "t.yaml:4: rules.no-data-for: 5s is out of range, allowed are 10 to 604800 s\n"},
-        {"above: 1\nhours: {times: ['9-17']}\n" AGE,
-         "t.yaml:4: hours.times: \"9-17\" is no time such as 08:00-22:00, 00:00 to 24:00\n"},
-        {"above: 1\nlabels: {severity: high}\n" AGE,
-         "t.yaml:4: rules.labels: the rule itself says \"severity\"\n"},
-        {"above: 1\nlabels: {step: high}\n" AGE,
-         "t.yaml:4: rules.labels: the rule itself says \"step\"\n"},
-        {"above: 1\nlabels: {a-b: high}\n" AGE,
-         "t.yaml:4: rules.labels: \"a-b\" is no label, use letters, digits and _\n"},
-        {"above: 1\nlabels: {a: ''}\n" AGE,
-         "t.yaml:4: rules.labels.a: a value has 1 to 2048 bytes without control characters\n"},
-        {"above: 1\nsummary: '{{store}} is {{value}'\n" AGE,
-         "t.yaml:4: rules.summary: the rule has nothing to put for {{store}}; it has value, "
-         "threshold, title, and the labels of its alerts\n"
-         "t.yaml:4: rules.summary: the rule has nothing to put for {{{{value}}}; it has value, "
-         "threshold, title, and the labels of its alerts\n"},
-        {"above: 1\ndescription: '{{}}'\n" AGE,
-         "t.yaml:4: rules.description: the rule has nothing to put for {{}}; it has value, "
-         "threshold, title, and the labels of its alerts\n"},
-        {"above: 1\nsummary: \"a\\nb\"\n" AGE,
-         "t.yaml:4: rules.summary: it is empty, or has control characters\n"},
-        {"above: 1\nsummary: '{{workflow}} {{system}}'\nwhen: {metric: system_failed}\n",
-         "t.yaml:4: rules.summary: the rule has nothing to put for {{system}}; it has value, "
-         "threshold, title, and the labels of its alerts\n"
-         "t.yaml:4: rules.summary: the rule has nothing to put for {{workflow}}; it has value, "
-         "threshold, title, and the labels of its alerts\n"},
-        {"above: 1\nrunbook: Queue\n" AGE,
-         "t.yaml:4: rules.runbook: \"Queue\" is not a name, use 1 to 63 of a-z, 0-9 and -, which "
-         "stands inside only\n"},
-        {"above: 1\nlevel: 2\n" AGE, "t.yaml:4: rules: unknown key \"level\"\n"},
-    };
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+    for (size_t i = 0; i < sizeof(fault_cases) / sizeof(fault_cases[0]); i++) {
         char yaml[1024];
-        (void)snprintf(yaml, sizeof(yaml), RULE("%s"), cases[i].body);
-        rules_kit_refused(&kit, yaml, cases[i].faults);
+        (void)snprintf(yaml, sizeof(yaml), RULE("%s"), fault_cases[i].body);
+        rules_kit_refused(&kit, yaml, fault_cases[i].faults);
     }
 }
 
