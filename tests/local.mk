@@ -456,7 +456,7 @@ EXTRA_DIST += docs/simulator.md tests/simulator/check_ledger.py tests/system/com
     tests/system/test_dashboards.py tests/system/test_failures.py \
     tests/system/replay_kit.py tests/system/test_replay.py tests/system/test_replay_plan.py \
     tests/bench/bench_replay.py \
-    tests/system/test_alerts.py \
+    tests/system/test_alerts.py tests/system/test_alert_day.py \
     tests/system/test_regions.py tests/system/test_runs.py tests/system/test_verdicts.py \
     tests/system/test_simulator.sh tests/system/test_tail.py
 

@@ -20,14 +20,18 @@ static const char built_in[] =
     "route:\n"
     "  receiver: browser\n"
     "  routes:\n"
+    /* A budget burns within a minute or two; what it burns by is seen a little later, and is what
+     * should be told. */
+    "    - {matchers: ['alertname=~\"BudgetBurn.*|FailuresTrickle\"'], group-wait: 6min,\n"
+    "       group-by: [alertname, objective, workflow]}\n"
     /* The systems of one workflow are told together. */
     "    - {matchers: ['workflow!=\"\"'], group-by: [alertname, cause, objective, workflow]}\n"
     "inhibit:\n"
-    /* What waits for a system that is down follows from it. */
-    "  - source: ['severity=\"critical\"', 'system!=\"\"', 'alertname=~\"System.*\"']\n"
+    /* What waits for a system that is down, or refuses calls, follows from it. */
+    "  - source: ['system!=\"\"', 'alertname=~\"System.*\"']\n"
     "    target: ['alertname!~\"System.*\"']\n"
     "    follows: system\n"
-    "  - source: ['alertname=\"SystemDown\"']\n"
+    "  - source: ['alertname=~\"System(Down|Throttles|Timeouts|RefusesAccess)\"']\n"
     "    target: ['alertname=~\"System(Silent|Stuck|Timeouts|Throttles)\"']\n"
     "    equal: [system]\n"
     "  - source: ['alertname=\"SystemSilent\"']\n"

@@ -190,6 +190,19 @@ static const char *name_of(enum tw_alert_news news)
     return NULL;
 }
 
+/* A line of it, which is given up. */
+static void write_row(struct play_alerts *self, json_t *row)
+{
+    char *text = row == NULL ? NULL : json_dumps(row, JSON_COMPACT);
+    if (text == NULL) {
+        check(TW_ENOMEM, "row");
+        return;
+    }
+    (void)fprintf(self->out, "%s\n", text);
+    free(text);
+    json_decref(row);
+}
+
 static void say(struct play_alerts *self, int64_t at_s, const struct tw_alert_change *change)
 {
     const struct tw_alert *alert = &change->alert;
@@ -215,11 +228,7 @@ static void say(struct play_alerts *self, int64_t at_s, const struct tw_alert_ch
         alert->rule == NULL ? "" : tw_severity_name(alert->rule->severity), "value", value,
         "labels", json_loadb(labels.ptr, labels.len, 0, NULL), "summary",
         summary.ptr == NULL ? "" : summary.ptr, summary.len, "flapping", alert->is_flapping);
-    char *text = row == NULL ? NULL : json_dumps(row, JSON_COMPACT);
-    check(text == NULL ? TW_ENOMEM : TW_OK, "row");
-    (void)fprintf(self->out, "%s\n", text == NULL ? "" : text);
-    free(text);
-    json_decref(row);
+    write_row(self, row);
 }
 
 /* --- who is told ------------------------------------------------------------------------------ */
@@ -286,11 +295,7 @@ static void say_notice(struct play_alerts *self, int64_t at_s, const struct tw_n
         notice->integration.ptr, notice->integration.len, "kind", tw_notice_kind_name(notice->kind),
         "reason", notice->reason.ptr == NULL ? "" : notice->reason.ptr, notice->reason.len, "body",
         json_loadb(notice->data.ptr, notice->data.len, 0, NULL));
-    char *text = row == NULL ? NULL : json_dumps(row, JSON_COMPACT);
-    check(text == NULL ? TW_ENOMEM : TW_OK, "notice");
-    (void)fprintf(self->out, "%s\n", text == NULL ? "" : text);
-    free(text);
-    json_decref(row);
+    write_row(self, row);
 }
 
 static void tell(struct play_alerts *self, int64_t at_s)

@@ -83,8 +83,8 @@ static void routes__no_file__browser_alone(void **state)
     assert_string_equal(set->receivers[0].name, "browser");
     assert_int_equal(set->receivers[0].count, 2);
     assert_string_equal(set->receivers[0].items[0].bind, "tcp://127.0.0.1:8465");
-    assert_int_equal(set->route_count, 2);
-    assert_int_equal(set->routes[1].group_by.count, 4); /* not by system */
+    assert_int_equal(set->route_count, 3);
+    assert_int_equal(set->routes[2].group_by.count, 4); /* not by system */
     assert_int_equal(set->inhibit_count, 13);
     assert_true(set->inhibits[0].follows_system);
     assert_false(set->has_watchdog);
