@@ -71,14 +71,13 @@ int tw_secret_read(const char *path, char **ret_secret, struct tw_diag *diag)
                            tw_errno_text(errno, reason, sizeof reason));
     }
     int rc = TW_OK;
-    ssize_t got = 0;
     if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
         rc = tw_diag_set(diag, TW_EINVAL, "%s is no regular file", shown);
     } else if ((st.st_mode & 077) != 0) {
         rc = tw_diag_set(diag, TW_EINVAL, "%s may be read by others (mode %04o); chmod 600 %s",
                          shown, (unsigned)(st.st_mode & 07777), shown);
     } else {
-        got = read_whole(fd, bytes, sizeof bytes);
+        ssize_t got = read_whole(fd, bytes, sizeof bytes);
         rc = got < 0 ? tw_diag_set(diag, TW_EINVAL, "%s cannot be read: %s", shown,
                                    tw_errno_text(errno, reason, sizeof reason))
                      : take(bytes, (size_t)got, shown, ret_secret, diag);

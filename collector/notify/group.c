@@ -100,11 +100,11 @@ static int make_room(void *list_p, size_t count, size_t *room)
         return TW_OK;
     }
     size_t wanted = *room == 0 ? 8 : 2 * *room;
-    list = realloc(list, wanted * sizeof *list);
-    if (list == NULL) {
+    void **grown = realloc(list, wanted * sizeof *grown);
+    if (grown == NULL) {
         return TW_ENOMEM;
     }
-    *(void ***)list_p = list;
+    *(void ***)list_p = grown;
     *room = wanted;
     return TW_OK;
 }
@@ -176,20 +176,19 @@ static int add_group(struct tw_groups *self, size_t route, const char *key, stru
                      struct tw_group **ret_group)
 {
     struct tw_group *group = calloc(1, sizeof *group);
-    int rc =
-        group == NULL ? TW_ENOMEM : make_room(&self->groups, self->group_count, &self->group_room);
-    if (rc == TW_OK) {
-        group->route = route;
-        group->hash = hash_of(route, key);
-        group->key = strdup(key);
-        group->labels_json = strndup(labels.ptr, labels.len);
-        rc = group->key == NULL || group->labels_json == NULL ? TW_ENOMEM : TW_OK;
+    if (group == NULL) {
+        return TW_ENOMEM;
     }
+    group->route = route;
+    group->hash = hash_of(route, key);
+    group->key = strdup(key);
+    group->labels_json = strndup(labels.ptr, labels.len);
+    int rc = group->key == NULL || group->labels_json == NULL
+                 ? TW_ENOMEM
+                 : make_room(&self->groups, self->group_count, &self->group_room);
     rc = rc == TW_OK ? tw_table_put(&self->by_key, group->hash, group) : rc;
     if (rc != TW_OK) {
-        if (group != NULL) {
-            free_group(group);
-        }
+        free_group(group);
         return rc;
     }
     self->groups[self->group_count++] = group;
@@ -251,7 +250,7 @@ static int join(struct tw_groups *self, struct tw_known *alert)
     return rc;
 }
 
-static void leave(struct tw_known *alert, struct tw_group *group)
+static void leave(const struct tw_known *alert, struct tw_group *group)
 {
     for (size_t i = 0; i < group->member_count; i++) {
         if (group->members[i] == alert) {

@@ -44,7 +44,7 @@ struct tw_group_silence {
 int tw_groups_set_silences(struct tw_groups *self, const struct tw_group_silence *items,
                            size_t count);
 /* It fires, or (ended) did: new, or changed. Its labels never change. */
-int tw_groups_put(struct tw_groups *self, const struct tw_notice_alert *alert);
+int tw_groups_put(struct tw_groups *self, const struct tw_notice_alert *from);
 /* The same of one that is there already, whose texts have not changed. TW_ENOTFOUND. */
 int tw_groups_touch(struct tw_groups *self, const struct tw_notice_firing *head);
 /* Its row is not there any more. */

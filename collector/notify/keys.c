@@ -196,7 +196,9 @@ static const struct tw_cfg_key inhibit_keys[] = {
     LIST_KEY(offsetof(struct tw_inhibit_text, source), "source", true,
              "Matchers of what keeps quiet, while it fires."),
     LIST_KEY(offsetof(struct tw_inhibit_text, target), "target", true,
-             "Matchers of what is kept quiet. What is a source of the same rule never is."),
+             "Matchers of what is kept quiet. What is a source of the same rule, too, is not kept "
+             "quiet by "
+             "others like it, unless the rule follows."),
     LIST_KEY(offsetof(struct tw_inhibit_text, equal), "equal", false,
              "Labels that must be the same on both; what is missing is empty. At most 16."),
     TEXT_KEY(offsetof(struct tw_inhibit_text, follows), "follows", TW_CFG_ANY, false,

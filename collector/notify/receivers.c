@@ -184,7 +184,7 @@ static void read_mail(struct draft *draft)
     if (text->to.items != NULL && !is_good) {
         fault_at(draft, "to", "1 to 50 addresses are expected");
     }
-    for (size_t i = 0; i < text->to.count; i++) {
+    for (size_t i = 0; text->to.items != NULL && i < text->to.count; i++) {
         if (!is_address(text->to.items[i])) {
             fault_at(draft, "to", "one is no address, such as ops@shop.example");
             is_good = false;

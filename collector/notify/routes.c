@@ -61,7 +61,8 @@ static bool walk_into(struct walk *self, size_t index)
 size_t tw_notify_route(const struct tw_notify *self, const struct tw_labels *labels, size_t *routes,
                        size_t most)
 {
-    struct walk walk = {.set = self, .labels = labels, .routes = routes, .most = most};
+    struct walk walk = {.set = self, .labels = labels, .most = most};
+    walk.routes = routes;
     (void)walk_into(&walk, 0); /* the root takes everything */
     return walk.count;
 }

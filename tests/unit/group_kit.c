@@ -72,6 +72,7 @@ void gk_fini(struct gk *self)
 
 static void put(struct gk *self, const struct gk_alert *alert)
 {
+    const tw_wall_t over = {alert->ended_s == 0 ? 0 : wall(alert->ended_s).ns};
     const struct tw_notice_alert row = {
         .head = {.id = alert->id,
                  .fingerprint = alert->fingerprint,
@@ -84,7 +85,7 @@ static void put(struct gk *self, const struct gk_alert *alert)
         .inhibited_by = tw_str_of(alert->inhibited_by),
         .severity = alert->severity,
         .since = wall(alert->fired_s),
-        .ended = alert->ended_s == 0 ? (tw_wall_t){0} : wall(alert->ended_s),
+        .ended = over,
     };
     assert_int_equal(tw_groups_put(self->groups, &row), TW_OK);
 }

@@ -58,8 +58,8 @@ struct gk {
 /* With the definitions of `workflows` (YAML, may be NULL: none). */
 void gk_init(struct gk *self, const char *notify, const char *workflow);
 void gk_fini(struct gk *self);
-/* `labels`: a JSON object. It fires now. Returns its fingerprint. */
-uint64_t gk_fire(struct gk *self, const char *labels);
+/* `text`: labels, a JSON object. It fires now. Returns its fingerprint. */
+uint64_t gk_fire(struct gk *self, const char *text);
 void gk_end(struct gk *self, uint64_t fingerprint);
 struct gk_alert *gk_find(struct gk *self, uint64_t fingerprint);
 /* After a change of what gk_find gave. */
