@@ -146,6 +146,11 @@ tests_unit_test_desk_replays_LDADD = collector/libdesk.a collector/libcauses.a c
     collector/libevent.a collector/libtrack.a collector/libconfig.a collector/libcore.a \
     $(CMOCKA_LIBS) $(SQLITE_LIBS) $(ZSTD_LIBS) $(XXHASH_LIBS) $(JANSSON_LIBS) $(YAML_LIBS) \
     $(GLIB_LIBS) -lm -lpthread
+check_PROGRAMS += tests/unit/test_alert_read
+tests_unit_test_alert_read_SOURCES = tests/unit/test_alert_read.c tests/unit/store_kit.c \
+    tests/unit/store_kit.h
+tests_unit_test_alert_read_LDADD = collector/libstore.a collector/libcore.a $(CMOCKA_LIBS) \
+    $(SQLITE_LIBS) $(ZSTD_LIBS) $(XXHASH_LIBS) -lpthread
 check_PROGRAMS += tests/unit/test_replay_read
 tests_unit_test_replay_read_SOURCES = tests/unit/test_replay_read.c tests/unit/store_kit.c \
     tests/unit/store_kit.h

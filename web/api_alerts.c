@@ -106,8 +106,8 @@ static int read_filter(struct tw_call *call, struct tw_page *page, uint64_t *fin
 
 /* ---- GET /alerts ---- */
 
-static int list(struct tw_call *call, const struct tw_alert_scene *scene,
-                const struct tw_alert_filter *filter)
+static int answer_list(struct tw_call *call, const struct tw_alert_scene *scene,
+                       const struct tw_alert_filter *filter)
 {
     const struct tw_alert_view *views = NULL;
     struct tw_alert_seen *seen = NULL;
@@ -148,7 +148,7 @@ int tw_api_alerts(struct tw_call *call)
     int rc = tw_call_allow(call, names);
     rc = rc == TW_OK ? read_filter(call, &page, &fingerprint, &filter) : rc;
     rc = rc == TW_OK ? tw_alert_scene_init(&scene, call) : rc;
-    rc = rc == TW_OK ? list(call, &scene, &filter) : rc;
+    rc = rc == TW_OK ? answer_list(call, &scene, &filter) : rc;
     tw_alert_scene_fini(&scene);
     return rc;
 }

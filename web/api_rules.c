@@ -201,12 +201,16 @@ int tw_api_rule(struct tw_call *call)
     int rc = tw_call_allow(call, names);
     const struct tw_rule *rule =
         call->rules == NULL ? NULL : tw_rules_find(call->rules, call->request->rest);
-    if (rc == TW_OK && rule == NULL) {
-        rc = tw_diag_set(&call->diag, TW_ENOTFOUND, "there is no such rule");
+    if (rc != TW_OK) {
+        return rc;
     }
-    rc = rc == TW_OK ? read_rows(call, &rows, &count) : rc;
-    return rc == TW_OK
-               ? tw_response_json(&call->response, 200,
-                                  tw_api_rule_json(rule, tw_api_rule_row(rows, count, rule->name)))
-               : rc;
+    if (rule == NULL) {
+        return tw_diag_set(&call->diag, TW_ENOTFOUND, "there is no such rule");
+    }
+    rc = read_rows(call, &rows, &count);
+    if (rc != TW_OK) {
+        return rc;
+    }
+    const struct tw_rule_row *row = tw_api_rule_row(rows, count, rule->name);
+    return tw_response_json(&call->response, 200, tw_api_rule_json(rule, row));
 }

@@ -272,8 +272,8 @@ static int add_all(struct listing *self, struct tw_desk_reader *desk, const stru
     return rc;
 }
 
-static int list(struct tw_call *call, const struct tw_alert_scene *scene,
-                const struct tw_page *page, const struct wanted *wanted)
+static int answer_list(struct tw_call *call, const struct tw_alert_scene *scene,
+                       const struct tw_page *page, const struct wanted *wanted)
 {
     const struct tw_alert_view *views = NULL;
     struct tw_alert_seen *open = NULL;
@@ -306,7 +306,7 @@ int tw_api_silences(struct tw_call *call)
     rc = rc == TW_OK ? tw_call_page(call, &page) : rc;
     rc = rc == TW_OK ? read_wanted(call, &page, &wanted) : rc;
     rc = rc == TW_OK ? tw_alert_scene_init(&scene, call) : rc;
-    rc = rc == TW_OK ? list(call, &scene, &page, &wanted) : rc;
+    rc = rc == TW_OK ? answer_list(call, &scene, &page, &wanted) : rc;
     tw_alert_scene_fini(&scene);
     return rc;
 }

@@ -108,6 +108,7 @@ static void make__names_and_values__sorted_copies(void **state)
     struct tw_labels labels;
     assert_int_equal(tw_labels_make(&arena, items, COUNT(items), &labels), TW_OK);
     name[0] = 'x';
+    assert_string_equal(name, "xone"); /* what was copied stays */
     assert_int_equal(labels.count, 2);
     assert_true(tw_str_is(labels.items[0].name, "_a9"));
     assert_true(tw_str_is(tw_labels_get(&labels, "zone"), "north"));
