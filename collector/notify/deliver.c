@@ -230,6 +230,7 @@ void tw_deliver_done(struct tw_deliver *self, const struct tw_notice_result *res
     done->result.error = done->error[0] == '\0' ? TW_STR_NULL : tw_str_of(done->error);
     done->next = self->done;
     self->done = done;
+    self->has_news = true;
 }
 
 static int write_results(const struct tw_deliver *self, struct tw_notices *notices, tw_wall_t now,
@@ -424,6 +425,7 @@ int tw_deliver_round(struct tw_deliver *self, struct tw_notices *notices, int *r
 {
     struct tw_job *jobs = NULL;
     tw_wall_t now = self->clock->wall(self->clock);
+    self->has_news = false; /* what cannot be written now waits for the caller's next turn */
     int rc = tw_notices_begin(notices, diag);
     if (rc != TW_OK) {
         return rc;
@@ -444,7 +446,7 @@ int tw_deliver_round(struct tw_deliver *self, struct tw_notices *notices, int *r
         tw_job_begin(self, job);
     }
     tw_arena_reset(&self->arena);
-    *ret_wait_ms = self->done != NULL ? BUSY_MS : IDLE_MS;
+    *ret_wait_ms = self->has_news ? BUSY_MS : IDLE_MS;
     return TW_OK;
 }
 
@@ -464,7 +466,7 @@ int tw_deliver_wait(struct tw_deliver *self, struct pollfd *fds, size_t fd_count
             all[count++] = (struct pollfd){.fd = job->picture.fd, .events = POLLIN};
         }
     }
-    int rc = tw_http_client_wait(self->client, all, count, self->done != NULL ? 0 : timeout_ms);
+    int rc = tw_http_client_wait(self->client, all, count, self->has_news ? 0 : timeout_ms);
     for (size_t i = 0; i < fd_count; i++) {
         fds[i].revents = all[i].revents;
     }

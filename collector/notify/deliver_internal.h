@@ -75,6 +75,7 @@ struct tw_deliver {
     struct tw_job *jobs; /* under way */
     size_t job_count;
     struct tw_done *done;
+    bool has_news;      /* results that no round has tried to write yet */
     bool has_other_set; /* health of receivers that are gone is to be forgotten */
     struct tw_arena arena;
 };

@@ -232,10 +232,10 @@ class Delivery:
                       None if error is None else bytes(error).decode())
 
     def health(self, receiver, integration):
-        """(ok, failed, fails, gave_up, error)"""
+        """(ok, failed, fails, gave_up, error) of the first of its kind."""
         return self._row("SELECT ok, failed, fails, gave_up, CAST(error AS TEXT) FROM"
                          " receiver_state WHERE CAST(receiver AS TEXT) = ? AND"
-                         " CAST(integration AS TEXT) = ?", receiver, integration)
+                         " CAST(integration AS TEXT) = ? AND idx = 0", receiver, integration)
 
     def wait(self, number, *states, seconds=PATIENCE):
         """Until a notice is in one of the states; the notice."""
