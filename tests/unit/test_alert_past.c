@@ -501,6 +501,75 @@ static void past__no_time_or_no_memory__is_said_and_leaves_nothing(void **state)
     (void)reader();
 }
 
+/* ---- what is usual --------------------------------------------------------------------------- */
+
+#define WEEKS 7
+
+/* Seven weeks from a Monday on; in week w every hour counts 100 * w, and one more in hour 3. */
+static struct tw_usual weeks(void)
+{
+    static bool ran[WEEKS * TW_USUAL_HOURS];
+    static double sums[WEEKS * TW_USUAL_HOURS];
+    static struct tw_usual_group group;
+    for (size_t i = 0; i < WEEKS * TW_USUAL_HOURS; i++) {
+        ran[i] = true;
+        sums[i] = 100.0 * (double)(i / TW_USUAL_HOURS) + (i % TW_USUAL_HOURS == 3 ? 1 : 0);
+    }
+    group = (struct tw_usual_group){.sums = sums};
+    return (struct tw_usual){.first_s = START_S,
+                             .hour_count = WEEKS * TW_USUAL_HOURS,
+                             .ran = ran,
+                             .groups = &group,
+                             .group_count = 1};
+}
+
+static void expect_usual(const struct tw_usual *usual, int64_t after_s, size_t hour,
+                         double expected)
+{
+    double hours[TW_USUAL_HOURS];
+    bool is_known = tw_usual_hours(usual, 0, START_S + after_s, hours);
+    assert_true(is_known == !isnan(expected) || hour != 0);
+    if (isnan(expected)) {
+        assert_true(isnan(hours[hour]));
+    } else {
+        assert_true(fabs(hours[hour] - expected) < 1e-9);
+    }
+}
+
+static void usual__mean_of_the_same_hour_of_the_five_weeks_before(void **state)
+{
+    (void)state;
+    const struct tw_usual usual = weeks();
+    int64_t week_s = (int64_t)TW_USUAL_HOURS * HOUR_S;
+    expect_usual(&usual, week_s - 1, 0, (double)NAN); /* less than a week */
+    expect_usual(&usual, week_s, 0, 0);
+    expect_usual(&usual, week_s, 3, 1);
+    expect_usual(&usual, 2 * week_s, 3, 51);
+    expect_usual(&usual, 5 * week_s, 3, 201);
+    expect_usual(&usual, 6 * week_s, 3, 301); /* without the first */
+    expect_usual(&usual, 6 * week_s + 3 * HOUR_S, 3, 301);
+    expect_usual(&usual, 6 * week_s + 4 * HOUR_S - 1, 3, 301); /* the hour is not over */
+    expect_usual(&usual, 6 * week_s + 4 * HOUR_S, 3, 401);
+    expect_usual(&usual, 6 * week_s + 4 * HOUR_S, 4, 300);
+    expect_usual(&usual, 20 * week_s, 3, 401); /* of what was read */
+}
+
+static void usual__hours_in_which_the_tower_did_not_run__are_left_out(void **state)
+{
+    (void)state;
+    const struct tw_usual usual = weeks();
+    int64_t week_s = (int64_t)TW_USUAL_HOURS * HOUR_S;
+    usual.ran[2 * TW_USUAL_HOURS + 3] = false;
+    expect_usual(&usual, 5 * week_s, 3, (0 + 100 + 300 + 400) / 4.0 + 1);
+    for (size_t week = 0; week < WEEKS; week++) {
+        usual.ran[week * TW_USUAL_HOURS + 3] = false;
+    }
+    expect_usual(&usual, 5 * week_s, 3, (double)NAN);
+    expect_usual(&usual, 5 * week_s, 4, 200);
+    usual.groups[0].sums[4] = (double)NAN; /* ran, and nothing is known */
+    expect_usual(&usual, 5 * week_s, 4, 250);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -509,6 +578,8 @@ int main(void)
         cmocka_unit_test(past__lines__are_the_furthest_values_by_the_labels_of_the_rule),
         cmocka_unit_test(past__more_than_is_shown__is_counted),
         cmocka_unit_test(past__what_it_cannot_know__is_said),
+        cmocka_unit_test(usual__mean_of_the_same_hour_of_the_five_weeks_before),
+        cmocka_unit_test(usual__hours_in_which_the_tower_did_not_run__are_left_out),
         cmocka_unit_test(past__times_that_are_none__are_refused),
         cmocka_unit_test(past__no_time_or_no_memory__is_said_and_leaves_nothing),
     };
