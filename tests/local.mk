@@ -878,6 +878,11 @@ tests_unit_test_store_alerts_SOURCES += tests/unit/store_kit.c tests/unit/store_
 tests_unit_test_store_alerts_LDFLAGS = $(AM_LDFLAGS) $(ALLOC_WRAPS)
 tests_unit_test_store_alerts_LDADD = collector/libstore.a collector/libcore.a $(CMOCKA_LIBS) \
     $(SQLITE_LIBS) $(ZSTD_LIBS) $(XXHASH_LIBS) -lm -lpthread
+check_PROGRAMS += tests/unit/test_notify_tell
+tests_unit_test_notify_tell_SOURCES = tests/unit/test_notify_tell.c
+tests_unit_test_notify_tell_SOURCES += tests/unit/store_kit.c tests/unit/store_kit.h
+tests_unit_test_notify_tell_LDADD = collector/libnotify.a collector/libstore.a $(ROUTES_LIBS) \
+    $(CMOCKA_LIBS) $(SQLITE_LIBS) $(ZSTD_LIBS) -lpthread
 check_PROGRAMS += tests/unit/test_notify_model
 tests_unit_test_notify_model_SOURCES = tests/unit/test_notify_model.c
 tests_unit_test_notify_model_SOURCES += tests/unit/group_kit.c tests/unit/group_kit.h
