@@ -80,6 +80,8 @@ async function readEmptiness(page) {
     "/stores/never",
     "/dashboards/never",
     "/replays/999",
+    "/alerts/0123456789abcdef",
+    "/rules/Never",
   ]) {
     await page.goto(url(path));
     await page.waitForSelector(".note.bad");
@@ -106,6 +108,10 @@ async function nothingYet(page) {
     dashboard: /.*/,
     taps: /No agent has said hello yet.*No source was heard yet/s,
     replays: /Nothing was replayed yet/,
+    alerts: /No alert is open.*Nothing was resolved today/s,
+    rules: /quiet|without data|no data|not judged/,
+    silences: /No silence is active/,
+    notifications: /Nothing was told yet|Who is told what/,
     quarantine: /Nothing is in quarantine/,
   };
   const pages = PAGES.filter(([name]) => Object.hasOwn(wanted, name));

@@ -147,7 +147,9 @@ export function alertLinks(alert, isOne = true) {
   const links = alert.links || {};
   const shown = LINKS.filter(
     ([name]) =>
-      /^\/(?!\/)/.test(links[name] || "") && (isOne || !alert.store || OF_ALL.includes(name)),
+      (name !== "runs" || links.runs !== links.journeys) &&
+      /^\/(?!\/)/.test(links[name] || "") &&
+      (isOne || !alert.store || OF_ALL.includes(name)),
   );
   return shown.length === 0
     ? nothing
