@@ -125,7 +125,13 @@ function watched(alerts) {
       "Nobody is called: trouble shows here, and only to who looks",
     ];
   if (error > 0) return ["bad", plural(error, "rule") + " cannot be judged", "", "/rules"];
-  if (nodata > 0) return ["warn", plural(nodata, "rule") + " without data", "", "/rules"];
+  if (nodata > 0)
+    return [
+      "unknown",
+      plural(nodata, "rule") + " without data",
+      "Some need a week before they know what is usual",
+      "/rules",
+    ];
   return ["ok", plural(rules, "rule") + " watch", "Alert rules that are judged", "/rules"];
 }
 
@@ -228,7 +234,11 @@ function alertsPart(alerts, listed) {
   const told = [];
   if (totals.critical) told.push(count(totals.critical) + " critical");
   if (totals.silenced) told.push(count(totals.silenced) + " silenced");
-  if (totals.inhibited) told.push(count(totals.inhibited) + " that follow from others");
+  if (totals.inhibited)
+    told.push(
+      count(totals.inhibited) +
+        (totals.inhibited === 1 ? " follows from another" : " follow from others"),
+    );
   const more = loud.length + alerts.more - listed;
   return html`<section
     class="panel overview-alerts ${totals.critical ? "bad" : totals.firing ? "warn" : "ok"}"
