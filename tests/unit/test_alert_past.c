@@ -512,8 +512,9 @@ static struct tw_usual weeks(void)
     static double sums[WEEKS * TW_USUAL_HOURS];
     static struct tw_usual_group group;
     for (size_t i = 0; i < WEEKS * TW_USUAL_HOURS; i++) {
+        size_t week = i / TW_USUAL_HOURS;
         ran[i] = true;
-        sums[i] = 100.0 * (double)(i / TW_USUAL_HOURS) + (i % TW_USUAL_HOURS == 3 ? 1 : 0);
+        sums[i] = 100.0 * (double)week + (i % TW_USUAL_HOURS == 3 ? 1 : 0);
     }
     group = (struct tw_usual_group){.sums = sums};
     return (struct tw_usual){.first_s = START_S,
