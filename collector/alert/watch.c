@@ -176,8 +176,8 @@ void tw_watch_destroy(struct tw_watch **self_p)
 
 int tw_watch_change(struct tw_watch *self, const struct tw_watch_set *set)
 {
-    if (self->change_count > 0 || self->has_bucket) {
-        return TW_EBUSY; /* the engine still owes what it found with these rules */
+    if (self->change_count > 0 || self->has_bucket || self->is_place_new) {
+        return TW_EBUSY; /* what was judged with the rules of before is not written */
     }
     int rc = take_set(self, set);
     if (rc == TW_OK && self->feed != NULL) {
@@ -379,7 +379,7 @@ static int judge(struct tw_watch *self, struct tw_diag *diag)
 static int judge_all(struct tw_watch *self, tw_mono_t mono, bool *ret_has_more,
                      struct tw_diag *diag)
 {
-    int rc = self->change_count > 0 ? tw_watch_write(self, diag) : TW_OK;
+    int rc = TW_OK;
     *ret_has_more = false;
     while (rc == TW_OK) {
         if (self->clock->mono(self->clock).ns - mono.ns > TW_WATCH_TURN_MS * TW_NS_PER_MS) {
@@ -422,7 +422,9 @@ static int judge_turn(struct tw_watch *self, tw_mono_t mono, tw_wall_t now, bool
                       struct tw_diag *diag)
 {
     tw_feed_set_deadline(self->feed, (tw_mono_t){mono.ns + READ_MS * TW_NS_PER_MS});
-    int rc = get_ready(self, mono, now, diag);
+    int rc =
+        self->change_count > 0 ? tw_watch_write(self, diag) : TW_OK; /* the engine lends them */
+    rc = rc == TW_OK ? get_ready(self, mono, now, diag) : rc;
     if (rc == TW_EAGAIN) {
         *ret_has_more = tw_feed_is_reading(self->feed);
         return TW_OK;

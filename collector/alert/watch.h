@@ -43,7 +43,8 @@ struct tw_watch;
 int tw_watch_new(const struct tw_cfg *cfg, struct tw_clock *clock, tw_wall_t began,
                  const struct tw_watch_set *set, struct tw_watch **ret_watch);
 void tw_watch_destroy(struct tw_watch **self_p); /* accepts NULL */
-/* Other rules, workflows and heartbeats. TW_OK, TW_ENOMEM (nothing is changed). */
+/* Other rules, workflows and heartbeats. TW_OK; TW_ENOMEM; TW_EBUSY: what was judged last is not
+ * written yet. Then nothing is changed, and it is to be asked for again. */
 int tw_watch_change(struct tw_watch *self, const struct tw_watch_set *set);
 /* One turn. *ret_has_more: the next one at once. TW_OK; TW_EBUSY: others are writing. */
 int tw_watch_turn(struct tw_watch *self, bool *ret_has_more, struct tw_diag *diag);

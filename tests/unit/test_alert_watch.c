@@ -589,6 +589,31 @@ static void watch__other_rules__end_what_is_not_judged_any_more(void **state)
     check_whole();
 }
 
+/* What is not written was judged with the rules of before: they wait for it. */
+static void watch__other_rules_while_a_write_waits__are_busy(void **state)
+{
+    (void)state;
+    begin("");
+    const struct tw_watch_set in_force = {.rules = rule_set, .workflows = rules.workflows};
+    for (int has_changes = 0; has_changes < 2; has_changes++) {
+        age_s = has_changes ? 90 : 1;
+        received = 0;
+        run(19 - has_changes * 10); /* then a bucket is over */
+        fails_at = commits + 1;
+        fails_for = 1000;
+        fails_with = TW_EBUSY;
+        tower_second();
+        (void)turns();
+        assert_int_equal(tw_watch_change(watch, &in_force), TW_EBUSY);
+        fails_at = 0;
+        assert_int_equal(turns(), TW_OK);
+        assert_int_equal(tw_watch_change(watch, &in_force), TW_OK);
+    }
+    run(30);
+    check_rows("Late", "2 50 -");
+    check_whole();
+}
+
 static void watch__maintenance_of_a_workflow__is_a_flag(void **state)
 {
     (void)state;
@@ -657,6 +682,7 @@ int main(void)
         TEST(watch__disk_below_its_limit__is_told),
         TEST(watch__nothing_committed__is_told_and_judged_after),
         TEST(watch__other_rules__end_what_is_not_judged_any_more),
+        TEST(watch__other_rules_while_a_write_waits__are_busy),
         TEST(watch__maintenance_of_a_workflow__is_a_flag),
         TEST(watch__history__is_forgotten_after_its_days),
     };
