@@ -570,6 +570,11 @@ check_PROGRAMS += tests/unit/test_web_journeys
 tests_unit_test_web_journeys_SOURCES = tests/unit/test_web_journeys.c tests/unit/web_world.h \
     tests/unit/store_model.h
 tests_unit_test_web_journeys_LDADD = $(WEB_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/test_web_alerts
+tests_unit_test_web_alerts_SOURCES = tests/unit/test_web_alerts.c tests/unit/store_model.h
+tests_unit_test_web_alerts_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc -Wl,--wrap=calloc \
+    -Wl,--wrap=realloc
+tests_unit_test_web_alerts_LDADD = $(WEB_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/test_web_faults
 tests_unit_test_web_faults_SOURCES = tests/unit/test_web_faults.c tests/unit/store_model.h
 tests_unit_test_web_faults_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc -Wl,--wrap=calloc \
