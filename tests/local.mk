@@ -826,6 +826,18 @@ tests_fuzz_fuzz_http_answer_SOURCES += tests/fuzz/replay_main.c
 endif
 EXTRA_DIST += tests/fuzz/seeds/http_answer
 
+tests_fuzz_fuzz_matcher_SOURCES = tests/fuzz/fuzz_matcher.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_matcher_LDADD = collector/libalert.a collector/libcore.a $(JANSSON_LIBS) \
+    $(PCRE_LIBS)
+if FUZZING
+noinst_PROGRAMS += tests/fuzz/fuzz_matcher
+tests_fuzz_fuzz_matcher_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+else
+check_PROGRAMS += tests/fuzz/fuzz_matcher
+tests_fuzz_fuzz_matcher_SOURCES += tests/fuzz/replay_main.c
+endif
+EXTRA_DIST += tests/fuzz/seeds/matcher
+
 # Alert rules and the times they are evaluated in.
 RULES_LIBS = collector/libalert.a collector/libtrack.a collector/libworkflow.a \
     collector/libconfig.a collector/libcore.a $(YAML_LIBS) $(JANSSON_LIBS) $(XXHASH_LIBS) \
