@@ -121,7 +121,7 @@ static int nothing(struct tw_call *call, int status)
 int tw_am_silence(struct tw_call *call)
 {
     struct tw_desk_reader *desk = NULL;
-    struct tw_silence silence;
+    struct tw_silence silence = {.id = TW_STR_NULL};
     int rc = tw_api_desk(call, &desk);
     rc = rc == TW_OK ? tw_desk_silence(desk, call->arena, call->request->rest, &silence) : rc;
     if (rc == TW_ENOTFOUND) {
@@ -197,7 +197,7 @@ static int read_silence(struct tw_call *call, const json_t *body, struct tw_sile
 int tw_am_silence_post(struct tw_call *call)
 {
     char id[TW_SILENCE_ID_LEN + 1];
-    struct tw_silence silence;
+    struct tw_silence silence = {.id = TW_STR_NULL};
     const struct tw_alert_command command = tw_api_alert_command(call);
     if (!call->principal->may_operate) {
         return tw_am_error(call, 403, "you may not silence alerts");

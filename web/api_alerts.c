@@ -284,8 +284,9 @@ static int find(const struct tw_alert_scene *scene, uint64_t fingerprint, uint64
                                            .limit = 1};
     int rc = tw_desk_alerts(scene->desk, scene->call->arena, &filter, &views, &count, &has_more);
     if (rc == TW_OK && count == 0) {
-        return tw_diag_set(&scene->call->diag, TW_ENOTFOUND,
-                           "there is no alert with this fingerprint, as far as is remembered");
+        (void)tw_diag_set(&scene->call->diag, TW_ENOTFOUND,
+                          "there is no alert with this fingerprint, as far as is remembered");
+        return TW_ENOTFOUND;
     }
     return rc == TW_OK ? tw_alert_see(scene, &views[0], ret_seen) : rc;
 }
@@ -293,7 +294,7 @@ static int find(const struct tw_alert_scene *scene, uint64_t fingerprint, uint64
 int tw_api_alert_answer(struct tw_call *call, uint64_t fingerprint, uint64_t id, int status)
 {
     struct tw_alert_scene scene = {.call = call};
-    struct tw_alert_seen seen;
+    struct tw_alert_seen seen = {.view = NULL};
     json_t *json = NULL;
     int rc = tw_alert_scene_init(&scene, call);
     rc = rc == TW_OK ? find(&scene, fingerprint, id, &seen) : rc;

@@ -38,37 +38,50 @@ static int by_group_and_time(const void *a, const void *b)
     return right->change - left->change; /* what begins before what ends */
 }
 
-/* Of one group, in order: the first after the wait, changes no sooner than each interval, what goes
- * on repeated. What ends before the wait is over is not told. */
+/* Of one group: the first after the wait, changes no sooner than each interval, what goes on
+ * repeated. What ends before the wait is over is not told. */
+struct telling {
+    int64_t due_s;  /* of what is to be told; INT64_MAX: nothing is */
+    int64_t last_s; /* told last; 0: the group is new, or all of it was told to be over */
+    int64_t firing;
+    uint64_t told;
+};
+
+static void tell_until(struct telling *self, int64_t at_s)
+{
+    for (;;) {
+        bool goes_on = self->firing > 0 && self->last_s > 0;
+        bool is_repeat = goes_on && self->last_s + REPEAT_S < self->due_s;
+        int64_t next_s = is_repeat ? self->last_s + REPEAT_S : self->due_s;
+        if (next_s > at_s) {
+            return;
+        }
+        self->told++;
+        self->last_s = self->firing > 0 ? next_s : 0;
+        self->due_s = is_repeat ? self->due_s : INT64_MAX;
+    }
+}
+
+static void take(struct telling *self, const struct moment *moment)
+{
+    self->firing += moment->change;
+    if (self->last_s == 0 && self->firing == 0) {
+        self->due_s = INT64_MAX;
+    } else if (self->due_s == INT64_MAX) {
+        int64_t next_s = self->last_s == 0 ? moment->at_s + WAIT_S : self->last_s + PAUSE_S;
+        self->due_s = next_s > moment->at_s ? next_s : moment->at_s;
+    }
+}
+
 static uint64_t count_group(const struct moment *moments, size_t count, int64_t until_s)
 {
-    uint64_t told = 0;
-    int64_t due_s = INT64_MAX; /* of what is to be told */
-    int64_t last_s = 0;        /* told last; 0: the group is new */
-    int64_t firing = 0;
-    for (size_t i = 0; i <= count; i++) {
-        int64_t at_s = i < count ? moments[i].at_s : until_s;
-        while (due_s <= at_s || (firing > 0 && last_s > 0 && last_s + REPEAT_S <= at_s)) {
-            bool is_repeat = due_s > last_s + REPEAT_S && last_s > 0;
-            last_s = is_repeat ? last_s + REPEAT_S : due_s;
-            due_s = is_repeat ? due_s : INT64_MAX;
-            told++;
-        }
-        if (i == count) {
-            break;
-        }
-        firing += moments[i].change;
-        if (last_s == 0) {
-            due_s = firing == 0 ? INT64_MAX : (due_s == INT64_MAX ? at_s + WAIT_S : due_s);
-        } else if (due_s == INT64_MAX) {
-            int64_t next_s = last_s + PAUSE_S;
-            due_s = next_s > at_s ? next_s : at_s;
-        }
-        if (firing == 0 && due_s == INT64_MAX) {
-            last_s = 0;
-        }
+    struct telling telling = {.due_s = INT64_MAX};
+    for (size_t i = 0; i < count; i++) {
+        tell_until(&telling, moments[i].at_s);
+        take(&telling, &moments[i]);
     }
-    return told;
+    tell_until(&telling, until_s);
+    return telling.told;
 }
 
 static int estimate(struct tw_call *call, const struct tw_past *past, uint64_t *ret_told)
@@ -265,7 +278,7 @@ static int try_rule(struct tw_call *call, const json_t *body)
     if (rc == TW_ECONFIG) {
         return TW_OK; /* the response says what is wrong with it */
     }
-    if (rc != TW_OK) {
+    if (rc != TW_OK || rule == NULL) {
         return tw_api_command_error(call, rc);
     }
     call->deadline = (tw_mono_t){clock->mono(clock).ns + TEST_S * TW_NS_PER_S};

@@ -315,7 +315,7 @@ int tw_api_silences(struct tw_call *call)
 static int answer(struct tw_call *call, struct tw_str id, int status)
 {
     struct tw_alert_scene scene = {.call = call};
-    struct tw_silence silence;
+    struct tw_silence silence = {.id = TW_STR_NULL};
     const struct tw_alert_view *views = NULL;
     struct tw_alert_seen *open = NULL;
     size_t count = 0;
@@ -357,7 +357,7 @@ static int read_time(struct tw_call *call, const json_t *body, const char *key, 
 static int begin_of(struct tw_call *call, struct tw_str id, tw_wall_t *starts)
 {
     struct tw_desk_reader *desk = NULL;
-    struct tw_silence before;
+    struct tw_silence before = {.id = TW_STR_NULL};
     int rc = tw_api_desk(call, &desk);
     rc = rc == TW_OK ? tw_desk_silence(desk, call->arena, id, &before) : rc;
     if (rc == TW_OK && tw_silence_state(&before, call->now) != TW_SILENCE_EXPIRED) {
@@ -394,7 +394,7 @@ static int read_silence(struct tw_call *call, const json_t *body, struct tw_sile
 
 static int post(struct tw_call *call, const json_t *body)
 {
-    struct tw_silence silence;
+    struct tw_silence silence = {.id = TW_STR_NULL};
     struct tw_api_matchers matchers = {.count = 0};
     char id[TW_SILENCE_ID_LEN + 1];
     const struct tw_alert_command command = tw_api_alert_command(call);

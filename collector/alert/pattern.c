@@ -46,7 +46,7 @@ static int put(struct scan *self, const char *text)
 static int put_code(struct scan *self, uint32_t code)
 {
     char text[16] = "";
-    snprintf(text, sizeof text, "\\x{%x}", (unsigned)code);
+    (void)snprintf(text, sizeof text, "\\x{%x}", (unsigned)code); /* always fits */
     return put(self, text);
 }
 

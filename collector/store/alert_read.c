@@ -33,11 +33,13 @@
 
 _Static_assert(TW_ALERT_READS <= TW_ALERT_READS_MAX, "there is room for each");
 _Static_assert(TW_ALERT_ROW_PENDING == 1 && TW_ALERT_ROW_FIRING == 2 &&
-                   TW_NOTICE_STATE_WAITING == 0 && TW_NOTICE_STATE_SENDING == 1 &&
-                   TW_ALERT_OF_RULE == 0 && TW_ALERT_OF_TOWER == 2 &&
-                   TW_ALERT_ROW_NO_SEVERITY == 3 && TW_RECEIVER_FAILS == 3 &&
-                   TW_ALERT_EVENT_FIRED == 1 && TW_ALERT_EVENT_RESOLVED == 2,
+                   TW_ALERT_ROW_NO_SEVERITY == 3,
                "numbers in statements");
+_Static_assert(TW_NOTICE_STATE_WAITING == 0 && TW_NOTICE_STATE_SENDING == 1,
+               "numbers in statements");
+_Static_assert(TW_ALERT_OF_RULE == 0 && TW_ALERT_OF_TOWER == 2, "numbers in statements");
+_Static_assert(TW_ALERT_EVENT_FIRED == 1 && TW_ALERT_EVENT_RESOLVED == 2, "numbers in statements");
+_Static_assert(TW_RECEIVER_FAILS == 3, "numbers in statements");
 
 static const char *const statements[TW_ALERT_READS] = {
     [TW_ALERT_READ_MARK] = "SELECT alerts, judged FROM meta",

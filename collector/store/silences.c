@@ -268,7 +268,7 @@ static int begin_deed(const struct tw_alert_command *command, struct tw_str id, 
 static int put(sqlite3 *db, const struct tw_alert_command *command, struct tw_silence *silence,
                struct tw_str old, struct tw_diag *diag)
 {
-    struct before before;
+    struct before before = {.has_same_matchers = false};
     bool is_new = true;
     int rc = TW_OK;
     if (old.ptr != NULL) {
@@ -324,7 +324,7 @@ int tw_silence_expire(const struct tw_alert_command *command, struct tw_str id,
                       struct tw_diag *diag)
 {
     sqlite3 *db = NULL;
-    struct before before;
+    struct before before = {.has_same_matchers = false};
     const struct tw_silence named = {.id = id};
     if (id.len != TW_SILENCE_ID_LEN) {
         return tw_diag_set(diag, TW_ENOTFOUND, "there is no such silence");

@@ -143,7 +143,7 @@ static void make__limits__at_their_edges(void **state)
     static char names[TW_LABELS_MAX + 1][8];
     static struct tw_label items[TW_LABELS_MAX + 1];
     for (size_t i = 0; i <= TW_LABELS_MAX; i++) {
-        snprintf(names[i], sizeof names[i], "l%zu", i);
+        (void)snprintf(names[i], sizeof names[i], "l%zu", i);
         items[i] = (struct tw_label){tw_str_of(names[i]), TW_STR_LIT("v")};
     }
     struct tw_labels labels;
@@ -188,7 +188,7 @@ static void parse__what_is_no_object_of_texts__is_refused(void **state)
     char many[2048] = "{";
     for (size_t i = 0; i <= TW_LABELS_MAX; i++) {
         size_t at = strlen(many);
-        snprintf(many + at, sizeof many - at, "%s\"l%zu\":\"v\"", i == 0 ? "" : ",", i);
+        (void)snprintf(many + at, sizeof many - at, "%s\"l%zu\":\"v\"", i == 0 ? "" : ",", i);
     }
     memcpy(many + strlen(many), "}", 2);
     struct tw_labels labels;

@@ -176,12 +176,12 @@ static void patterns__a_long_list__is_matched_to_its_end(void **state)
     struct tw_matchers *matchers = NULL;
     assert_int_equal(tw_matchers_new(&item, 1, &matchers, NULL), TW_OK);
     char store[16];
-    snprintf(store, sizeof store, "S%04u", last);
+    (void)snprintf(store, sizeof store, "S%04u", last);
     struct tw_label label = {TW_STR_LIT("v"), tw_str_of(store)};
     const struct tw_labels labels = {&label, 1};
     assert_true(last > 300);
     assert_true(tw_matchers_match(matchers, &labels));
-    snprintf(store, sizeof store, "S%04u", last + 1);
+    (void)snprintf(store, sizeof store, "S%04u", last + 1);
     assert_false(tw_matchers_match(matchers, &labels));
     tw_matchers_destroy(&matchers);
 }
