@@ -67,9 +67,8 @@ WHOLE = [
              [SALE, {"workflow": "order-fulfilment"}]),
     incident("duplicate", "p=0.4", 5 * HOUR, 900, "ManyDuplicates", 1000, receiver="shown"),
     incident("erp-outage", "", 6 * HOUR, 600, "SystemDown", 180, [{"system": "erp"}]),
-    # Steps of four systems call those that throttle.
     incident("throttling", "p=1,tries=200", 7.5 * HOUR, 600, "SystemThrottles", 420,
-             [{"system": name} for name in ("cdp", "crm", "ecommerce", "loyalty")]),
+             [{"system": name} for name in ("cdp", "crm", "loyalty")]),
     incident("silent-store", "stores=5", 9.25 * HOUR, 5400, "StoresSilent", SILENT_S + 300),
     incident("double-posting", "p=0.02", 11.5 * HOUR, 600, "DuplicateEffects", 120, [SALE]),
     incident("store-offline", "stores=5", 12.5 * HOUR, 5400, "StoresSilent", SILENT_S + 300),
