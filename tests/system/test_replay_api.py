@@ -143,11 +143,12 @@ class Stream:
         self.answer = urllib.request.urlopen(tower.url + "/api/v1/stream", timeout=30)
 
     def views(self):
-        """Of the next tick."""
+        """Of the next tick; other events have none."""
         while True:
             line = self.answer.readline()
-            if line.startswith(b"data: {"):
-                return json.loads(line[6:])["views"]
+            data = json.loads(line[6:]) if line.startswith(b"data: {") else {}
+            if "views" in data:
+                return data["views"]
 
 
 def check_commands(tap, tower):
