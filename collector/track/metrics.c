@@ -6,82 +6,75 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-#define LABELS(...) \
-    {               \
-        __VA_ARGS__ \
+/* The labels come last: NULL for none. */
+#define COUNT_OF(metric, ...)                                                      \
+    {                                                                              \
+        .name = (metric), .labels = {__VA_ARGS__}, .is_count = true, .step_s = 10, \
+        .is_zero_when_silent = true                                                \
     }
-#define NO_LABELS \
-    {             \
-        NULL      \
-    }
-#define COUNT_OF(metric, names)                                            \
-    {                                                                      \
-        .name = (metric), .labels = names, .is_count = true, .step_s = 10, \
-        .is_zero_when_silent = true                                        \
-    }
-#define VALUE_OF(metric, names, of_unit, often_s)                       \
-    {                                                                   \
-        .name = (metric), .labels = names, .unit = TW_METRIC_##of_unit, \
-        .is_zero_when_silent = true, .step_s = (often_s)                \
+#define VALUE_OF(metric, of_unit, often_s, ...)                                 \
+    {                                                                           \
+        .name = (metric), .labels = {__VA_ARGS__}, .unit = TW_METRIC_##of_unit, \
+        .is_zero_when_silent = true, .step_s = (often_s)                        \
     }
 /* Not 0 when nothing was written. */
-#define KNOWN_OF(metric, names, of_unit)                                             \
-    {                                                                                \
-        .name = (metric), .labels = names, .unit = TW_METRIC_##of_unit, .step_s = 10 \
+#define KNOWN_OF(metric, of_unit, ...)                                                       \
+    {                                                                                        \
+        .name = (metric), .labels = {__VA_ARGS__}, .unit = TW_METRIC_##of_unit, .step_s = 10 \
     }
 
 const struct tw_metric tw_metrics[] = {
-    COUNT_OF("runs_started", LABELS("workflow")),
-    COUNT_OF("runs_done", LABELS("workflow")),
-    COUNT_OF("runs_failed", LABELS("workflow")),
-    COUNT_OF("step_done", LABELS("step", "workflow")),
-    COUNT_OF("step_failed", LABELS("step", "workflow")),
-    VALUE_OF("step_waiting", LABELS("step", "workflow"), COUNT, 10),
-    VALUE_OF("step_overdue", LABELS("step", "workflow"), COUNT, 10),
-    VALUE_OF("step_oldest_age", LABELS("step", "workflow"), SECONDS, 10),
+    COUNT_OF("runs_started", "workflow"),
+    COUNT_OF("runs_done", "workflow"),
+    COUNT_OF("runs_failed", "workflow"),
+    COUNT_OF("step_done", "step", "workflow"),
+    COUNT_OF("step_failed", "step", "workflow"),
+    VALUE_OF("step_waiting", COUNT, 10, "step", "workflow"),
+    VALUE_OF("step_overdue", COUNT, 10, "step", "workflow"),
+    VALUE_OF("step_oldest_age", SECONDS, 10, "step", "workflow"),
     {.name = "step_lag",
      .labels = {"step", "workflow"},
      .unit = TW_METRIC_SECONDS,
      .is_sketch = true,
      .step_s = 60},
-    COUNT_OF("objective_good", LABELS("objective")),
-    COUNT_OF("objective_bad", LABELS("objective")),
-    VALUE_OF("objective_undecided", LABELS("objective"), COUNT, 10),
-    KNOWN_OF("objective_budget_remaining", LABELS("objective"), SHARE),
-    KNOWN_OF("objective_burn", LABELS("objective", "window"), BURN),
-    VALUE_OF("system_waiting", LABELS("system"), COUNT, 10),
-    VALUE_OF("system_overdue", LABELS("system"), COUNT, 10),
-    VALUE_OF("system_failed", LABELS("system"), COUNT, 10),
-    VALUE_OF("system_oldest_age", LABELS("system"), SECONDS, 10),
-    COUNT_OF("region_done", LABELS("region", "workflow")),
-    COUNT_OF("region_failed", LABELS("region", "workflow")),
-    VALUE_OF("region_open", LABELS("region", "workflow"), COUNT, 60),
-    VALUE_OF("region_overdue", LABELS("region", "workflow"), COUNT, 60),
-    VALUE_OF("store_waiting", LABELS("store"), COUNT, 60),
-    VALUE_OF("store_overdue", LABELS("store"), COUNT, 60),
-    VALUE_OF("store_failed", LABELS("store"), COUNT, 60),
-    VALUE_OF("watermark_lag", LABELS("system"), SECONDS, 10),
-    VALUE_OF("open_runs", NO_LABELS, COUNT, 10),
-    COUNT_OF("failures", LABELS("cause", "step", "workflow")),
-    COUNT_OF("duplicate_effects", LABELS("workflow")),
-    COUNT_OF("system_failures", LABELS("cause", "system")),
-    COUNT_OF("system_retries", LABELS("cause", "system")),
-    VALUE_OF("system_verdict", LABELS("system"), COUNT, 10),
-    VALUE_OF("step_drain", LABELS("step", "workflow"), SECONDS, 10),
-    VALUE_OF("step_verdict", LABELS("step", "workflow"), COUNT, 10),
-    VALUE_OF("objective_rule", LABELS("objective", "rule"), COUNT, 10),
-    VALUE_OF("store_silent", LABELS("store"), SECONDS, 60),
-    VALUE_OF("stores_silent", NO_LABELS, COUNT, 10),
-    KNOWN_OF("system_silent", LABELS("system"), SECONDS),
-    COUNT_OF("system_events", LABELS("system")),
-    COUNT_OF("sequence_missing", LABELS("system")),
-    COUNT_OF("quarantined", NO_LABELS),
-    COUNT_OF("received", NO_LABELS),
-    COUNT_OF("duplicates", NO_LABELS),
-    COUNT_OF("conflicts", NO_LABELS),
+    COUNT_OF("objective_good", "objective"),
+    COUNT_OF("objective_bad", "objective"),
+    VALUE_OF("objective_undecided", COUNT, 10, "objective"),
+    KNOWN_OF("objective_budget_remaining", SHARE, "objective"),
+    KNOWN_OF("objective_burn", BURN, "objective", "window"),
+    VALUE_OF("system_waiting", COUNT, 10, "system"),
+    VALUE_OF("system_overdue", COUNT, 10, "system"),
+    VALUE_OF("system_failed", COUNT, 10, "system"),
+    VALUE_OF("system_oldest_age", SECONDS, 10, "system"),
+    COUNT_OF("region_done", "region", "workflow"),
+    COUNT_OF("region_failed", "region", "workflow"),
+    VALUE_OF("region_open", COUNT, 60, "region", "workflow"),
+    VALUE_OF("region_overdue", COUNT, 60, "region", "workflow"),
+    VALUE_OF("store_waiting", COUNT, 60, "store"),
+    VALUE_OF("store_overdue", COUNT, 60, "store"),
+    VALUE_OF("store_failed", COUNT, 60, "store"),
+    VALUE_OF("watermark_lag", SECONDS, 10, "system"),
+    VALUE_OF("open_runs", COUNT, 10, NULL),
+    COUNT_OF("failures", "cause", "step", "workflow"),
+    COUNT_OF("duplicate_effects", "workflow"),
+    COUNT_OF("system_failures", "cause", "system"),
+    COUNT_OF("system_retries", "cause", "system"),
+    VALUE_OF("system_verdict", COUNT, 10, "system"),
+    VALUE_OF("step_drain", SECONDS, 10, "step", "workflow"),
+    VALUE_OF("step_verdict", COUNT, 10, "step", "workflow"),
+    VALUE_OF("objective_rule", COUNT, 10, "objective", "rule"),
+    VALUE_OF("store_silent", SECONDS, 60, "store"),
+    VALUE_OF("stores_silent", COUNT, 10, NULL),
+    KNOWN_OF("system_silent", SECONDS, "system"),
+    COUNT_OF("system_events", "system"),
+    COUNT_OF("sequence_missing", "system"),
+    COUNT_OF("quarantined", NULL),
+    COUNT_OF("received", NULL),
+    COUNT_OF("duplicates", NULL),
+    COUNT_OF("conflicts", NULL),
     /* Of the desk, not of the tracker. */
     {.name = "replay_unproven",
-     .labels = LABELS("system"),
+     .labels = {"system"},
      .step_s = 10,
      .is_of_desk = true,
      .is_zero_when_silent = true},

@@ -25,7 +25,7 @@ void play_alerts_change(struct play_alerts *self, const struct tw_cfg *cfg,
 void play_alerts_tell(struct play_alerts *self, const struct tw_cfg *cfg,
                       const struct tw_workflows *workflows);
 void play_alerts_destroy(struct play_alerts **self_p);
-/* What one batch brought; `self` is the struct play_alerts. */
-void play_alerts_take(void *self, const struct tw_track_changes *changes);
+/* What one batch brought; `context` is the struct play_alerts. */
+void play_alerts_take(void *context, const struct tw_track_changes *changes);
 
 #endif

@@ -573,7 +573,7 @@ static void pagerduty__larger_than_it_takes__goes_without_details(void **state)
         struct made made = body_of();
         json_t *alert = add_alert(&made, "firing", "x");
         for (size_t i = 0; i < count; i++) {
-            char name[16];
+            char name[24];
             (void)snprintf(name, sizeof name, "a%zu", i);
             annotate(alert, name, text);
         }
