@@ -41,6 +41,9 @@ BUILD = os.environ.get("TW_BUILD_DIR", os.path.join(ROOT, "build"))
 PORTS = os.environ.get("TW_PORTS", "12000-")
 # Long enough for a sanitizer build on a busy machine.
 DEADLINE_S = float(os.environ.get("TW_DEADLINE_S", "60"))
+# Towers without another wrapper may call no more than contrib/tillwatch.service lets them.
+CONFINED = [os.path.join(ROOT, "tests", "system", "confine.py"), "--calls", "--"] \
+    if os.environ.get("TW_CONFINED") else []
 
 
 def program_path(name="tillwatch"):
@@ -120,7 +123,7 @@ class Tower:
         self.state = os.path.join(self.base, "state")
         self.log_path = os.path.join(self.base, "tower.log")
         self.program = program or program_path()
-        self.wrapper = list(wrapper or [])
+        self.wrapper = list(wrapper or CONFINED)
         self.args = list(args or [])
         self.process = None
         web, pull, router, sub, agents, alerts = free_ports(6)
