@@ -185,10 +185,10 @@ static inline void add_item(uint64_t replay, uint64_t failure, enum tw_item_stat
          (unsigned long long)replay, seq, seq, (int)state, (int)state, (unsigned long long)failure);
 }
 
-static inline tw_mono_t in_a_minute(void)
+static inline tw_mono_t in_an_hour(void)
 {
     struct tw_clock *clock = tw_clock_system();
-    return (tw_mono_t){clock->mono(clock).ns + 60 * TW_NS_PER_S};
+    return (tw_mono_t){clock->mono(clock).ns + 3600 * TW_NS_PER_S};
 }
 
 static inline struct tw_plan_ask ask_of(enum tw_plan_by by, const uint64_t *numbers, size_t count)
@@ -205,7 +205,7 @@ static inline struct tw_plan_ask ask_of(enum tw_plan_by by, const uint64_t *numb
         .financial = financial,
         .financial_count = 2,
         .now = {world.now_s * TW_NS_PER_S},
-        .deadline = in_a_minute(),
+        .deadline = in_an_hour(),
     };
 }
 
@@ -237,7 +237,7 @@ static inline const char *verdicts(void)
     const struct tw_plan_page page = {.token = tw_str_of(world.plan.token),
                                       .limit = 100,
                                       .now = {world.now_s * TW_NS_PER_S},
-                                      .deadline = in_a_minute()};
+                                      .deadline = in_an_hour()};
     assert_int_equal(tw_plan_items(world.kit.dir, &world.arena, &page, &items, &count, &has_more,
                                    &world.kit.diag),
                      TW_OK);
@@ -267,7 +267,7 @@ static inline struct tw_replay_order order_of(const char *key)
         .stop_percent = 10,
         .proof_s = 300,
         .now = {world.now_s * TW_NS_PER_S},
-        .deadline = in_a_minute(),
+        .deadline = in_an_hour(),
     };
 }
 

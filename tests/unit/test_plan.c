@@ -537,7 +537,7 @@ static void plan__items_of_a_page__go_on_behind_the_last(void **state)
     struct tw_plan_page page = {.token = tw_str_of(world.plan.token),
                                 .limit = 10,
                                 .now = {world.now_s * TW_NS_PER_S},
-                                .deadline = in_a_minute()};
+                                .deadline = in_an_hour()};
     uint64_t seen = 0;
     bool has_more = true;
     for (int i = 0; has_more; i++) {
