@@ -21,6 +21,8 @@ collector_libstore_a_SOURCES = \
     collector/store/alert_sums.c collector/store/alert_sums.h \
     collector/store/alerts_internal.h collector/store/alerts_read.c \
     collector/store/archive.c collector/store/archive.h \
+    collector/store/audit.c collector/store/audit.h collector/store/audit_internal.h \
+    collector/store/audit_key.c \
     collector/store/backup.c \
     collector/store/batch.c collector/store/batch.h \
     collector/store/catalogue.c \

@@ -76,6 +76,7 @@ LIBRARIES = {
               "client/", "tests/"],
     "sqlite3.h": ["collector/store/", "tests/"],
     "zstd.h": ["collector/store/", "tests/"],
+    "sodium.h": ["collector/access/", "collector/store/", "tests/"],
     "curl/curl.h": ["collector/http/client.c"],
     "microhttpd.h": ["web/server.c", "web/router.c", "tests/"],
     "zlib.h": ["web/gzip.c", "tests/"],

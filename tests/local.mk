@@ -647,6 +647,7 @@ EXTRA_DIST += tests/system/test_replay_api.py
 EXTRA_DIST += tests/system/test_alerts_api.py tests/system/test_alertmanager_api.py
 EXTRA_DIST += tests/system/test_track_web.py tests/system/test_web.py
 EXTRA_DIST += tests/browser/package.json tests/browser/package-lock.json
+EXTRA_DIST += tests/system/audit_rows.py
 EXTRA_DIST += tests/browser/fill.py tests/browser/replays.py
 EXTRA_DIST += tests/browser/kit.mjs
 EXTRA_DIST += tests/browser/test_alerts.mjs
@@ -1005,3 +1006,8 @@ check_PROGRAMS += tests/unit/test_deliver
 tests_unit_test_deliver_SOURCES = tests/unit/test_deliver.c
 tests_unit_test_deliver_LDADD = $(DELIVER_LIBS) $(CMOCKA_LIBS)
 endif
+
+check_PROGRAMS += tests/unit/test_migrate_desk
+tests_unit_test_migrate_desk_SOURCES = tests/unit/test_migrate_desk.c
+tests_unit_test_migrate_desk_SOURCES += tests/unit/store_kit.c tests/unit/store_kit.h
+tests_unit_test_migrate_desk_LDADD = $(STORE_TEST_LIBS)

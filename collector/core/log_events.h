@@ -59,7 +59,10 @@
     X(NOTIFY_GOES_ON, INFO, "notify_goes_on", "notifications are made and written again")          \
     X(SILENCE_ENDS, INFO, "silence_ends", "a silence ends soon: what it keeps quiet will be told") \
     X(RECEIVER_FAILING, WARN, "receiver_failing", "a receiver of notifications cannot be told")    \
-    X(RECEIVER_WORKS, INFO, "receiver_works", "a receiver of notifications is told again")
+    X(RECEIVER_WORKS, INFO, "receiver_works", "a receiver of notifications is told again")         \
+    X(AUDIT_BROKEN, ERROR, "audit_broken", "the audit is not as it was written")                   \
+    X(AUDIT_HEAD_FAILED, WARN, "audit_head_failed",                                                \
+      "audit.head could not be written; the next deed does it")
 
 enum tw_log_event {
 #define TW_LOG_ENUM(name, level, text, help) TW_LOG_##name##_EVENT,

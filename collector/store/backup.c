@@ -8,6 +8,7 @@
  * the newest partition, which goes on where the copy ends.
  */
 #include "config.h"
+#include "store/audit.h"
 #include "store/part.h"
 #include "store/store.h"
 
@@ -235,15 +236,15 @@ static int copy_archive(const struct backup *self, bool *ret_fits, struct tw_dia
     return rc;
 }
 
-/* The operators' rules for causes: replaced by renaming, so a copy is one state of them. */
-static int copy_rules(const struct backup *self, struct tw_diag *diag)
+/* One file that is replaced by renaming, so that a copy is one state of it; it may not be there. */
+static int copy_small(const struct backup *self, const char *file, struct tw_diag *diag)
 {
     char source[TW_PATH_MAX];
     char target[TW_PATH_MAX];
-    int rc = tw_path_join(self->dir, TW_RULES_NAME, source);
-    rc = rc == TW_OK ? tw_path_join(self->draft, TW_RULES_NAME, target) : rc;
+    int rc = tw_path_join(self->dir, file, source);
+    rc = rc == TW_OK ? tw_path_join(self->draft, file, target) : rc;
     rc = rc == TW_OK ? copy_file(source, target, diag) : rc;
-    return rc == TW_ENOTFOUND ? TW_OK : rc; /* nobody has made any */
+    return rc == TW_ENOTFOUND ? TW_OK : rc;
 }
 
 /* Before the partitions: what follows failures must not be ahead of what it follows. */
@@ -280,7 +281,10 @@ static int copy_all(struct backup *self, struct tw_diag *diag)
     if (rc == TW_ENOTFOUND) {
         return tw_diag_set(diag, rc, "%s: there is no store", self->dir);
     }
-    rc = rc == TW_OK ? copy_rules(self, diag) : rc;
+    /* the operators' rules for causes; then the head of the audit, which must not be ahead of it */
+    rc = rc == TW_OK ? copy_small(self, TW_RULES_NAME, diag) : rc;
+    rc = rc == TW_OK ? copy_small(self, TW_AUDIT_KEY_NAME, diag) : rc;
+    rc = rc == TW_OK ? copy_small(self, TW_AUDIT_HEAD_NAME, diag) : rc;
     rc = rc == TW_OK ? copy_desk(self, diag) : rc;
     bool is_complete = false;
     for (int i = 0; rc == TW_OK && !is_complete && i < ROUNDS_MAX; i++) {
@@ -309,8 +313,8 @@ static void remove_draft(const struct backup *self)
             }
         }
     }
-    static const char *const names[] = {TW_CATALOGUE_NAME, TW_ARCHIVE_NAME, TW_DESK_NAME,
-                                        TW_RULES_NAME};
+    static const char *const names[] = {TW_CATALOGUE_NAME, TW_ARCHIVE_NAME,   TW_DESK_NAME,
+                                        TW_RULES_NAME,     TW_AUDIT_KEY_NAME, TW_AUDIT_HEAD_NAME};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (tw_path_join(self->draft, names[i], path) == TW_OK) {
             (void)unlink(path); /* it may not have come to that */

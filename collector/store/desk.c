@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "store/audit.h"
 #include "store/desk_internal.h"
 #include "store/migrate.h"
 #include "store/replay_items.h"
@@ -136,7 +137,8 @@ static int read_head(struct tw_desk *self, const char *path, const uint8_t *stor
                      struct tw_diag *diag)
 {
     static const char advice[] = "nothing was changed: restore a backup of the whole store, or "
-                                 "move this file aside to begin without notes and history";
+                                 "move this file and audit.head aside to begin without "
+                                 "notes and history";
     sqlite3_stmt *stmt = NULL;
     int rc = tw_db_prepare(self->db,
                            "SELECT store_id, part, changed, workflow, object_type, object_scope,"
@@ -180,6 +182,9 @@ static int open_file(struct tw_desk *self, struct tw_diag *diag)
     rc = rc == TW_OK ? tw_db_open(path, TW_DB_WRITE, DESK_CACHE_KIB, &self->db, diag) : rc;
     rc = rc == TW_OK ? tw_schema_migrate(self->db, schema, diag) : rc;
     rc = rc == TW_OK ? read_head(self, path, store_id, diag) : rc;
+    if (rc == TW_OK) {
+        tw_audit_committed(self->db); /* a crash may have come between */
+    }
     for (size_t i = 0; rc == TW_OK && i < STMT_COUNT; i++) {
         rc = tw_db_prepare(self->db, statements[i], &self->stmts[i], diag);
     }

@@ -4,6 +4,7 @@
 
 #include <time.h>
 
+#include "store/audit.h"
 #include "store/desk_read.h"
 #include "store/migrate.h"
 
@@ -98,25 +99,25 @@ int tw_desk_deed_run(sqlite3 *db, const char *sql, const struct tw_desk_value *v
 
 int tw_desk_deed_begin(const struct tw_desk_deed *deed, sqlite3 **ret_db, struct tw_diag *diag)
 {
-    uint64_t changes = 0;
     sqlite3 *db = NULL;
     if (deed->reason.len > TW_REASON_MAX) {
         *ret_db = NULL;
         return tw_diag_set(diag, TW_EINVAL, "reason: at most %d bytes", TW_REASON_MAX);
     }
-    const struct tw_desk_value values[] = {
-        TW_DESK_NUMBER(deed->now.ns), TW_DESK_BYTES(deed->actor),   TW_DESK_BYTES(deed->address),
-        TW_DESK_BYTES(deed->action),  TW_DESK_BYTES(deed->subject), TW_DESK_BYTES(deed->detail),
-        TW_DESK_BYTES(deed->reason),
+    const struct tw_audit_row row = {
+        .at = deed->now,
+        .actor = deed->actor,
+        .kind = deed->kind,
+        .address = deed->address,
+        .action = deed->action,
+        .subject = deed->subject,
+        .detail = deed->detail,
+        .reason = deed->reason,
+        .outcome = TW_STR_LIT("done"),
     };
     int rc = tw_desk_open_for_writing(deed->dir, &db, diag);
     rc = rc == TW_OK ? tw_db_exec(db, "BEGIN IMMEDIATE", diag) : rc;
-    rc = rc == TW_OK ? tw_desk_deed_run(
-                           db,
-                           "INSERT INTO audit(at, actor, address, action, subject, detail, reason,"
-                           " outcome) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, CAST('done' AS BLOB))",
-                           values, sizeof values / sizeof values[0], &changes, diag)
-                     : rc;
+    rc = rc == TW_OK ? tw_audit_add(db, &row, diag) : rc;
     *ret_db = db;
     return rc;
 }
@@ -125,6 +126,9 @@ int tw_desk_deed_finish(sqlite3 **db_p, int rc, struct tw_diag *diag)
 {
     rc = rc == TW_OK ? tw_db_exec(*db_p, "UPDATE meta SET revision = revision + 1", diag) : rc;
     rc = rc == TW_OK ? tw_db_exec(*db_p, "COMMIT", diag) : rc;
+    if (rc == TW_OK) {
+        tw_audit_committed(*db_p);
+    }
     if (*db_p != NULL && sqlite3_get_autocommit(*db_p) == 0) {
         (void)tw_db_exec(*db_p, "ROLLBACK", NULL); /* closing does it too */
     }

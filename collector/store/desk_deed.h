@@ -13,6 +13,7 @@ struct tw_desk_deed {
     const char *dir;
     struct tw_str subject; /* "group:7", "replay:17" */
     struct tw_str actor;
+    struct tw_str kind;    /* of actor: "user", "token", "system"; absent: "local" */
     struct tw_str address; /* of who asks; absent: not known */
     struct tw_str action;
     struct tw_str detail; /* absent: nothing more to say */

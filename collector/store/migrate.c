@@ -29,6 +29,14 @@ static int read_version(sqlite3 *db, int64_t *ret_version, struct tw_diag *diag)
     return rc;
 }
 
+static int run_sql_and_code(sqlite3 *db, const struct tw_schema *schema, uint32_t from,
+                            struct tw_diag *diag)
+{
+    int rc = tw_db_exec(db, schema->steps[from], diag);
+    bool has_code = schema->code != NULL && schema->code[from] != NULL;
+    return rc == TW_OK && has_code ? schema->code[from](db, diag) : rc;
+}
+
 int tw_schema_make(sqlite3 *db, const struct tw_schema *schema, struct tw_diag *diag)
 {
     char sql[64];
@@ -36,17 +44,18 @@ int tw_schema_make(sqlite3 *db, const struct tw_schema *schema, struct tw_diag *
     int rc = tw_db_exec(db, sql, diag);
     rc = rc == TW_OK ? tw_db_exec(db, "BEGIN", diag) : rc;
     for (uint32_t v = 0; rc == TW_OK && v < schema->version; v++) {
-        rc = tw_db_exec(db, schema->steps[v], diag);
+        rc = run_sql_and_code(db, schema, v, diag);
     }
     return rc == TW_OK ? set_version(db, schema->version, diag) : rc;
 }
 
 /* One step; user_version is part of the transaction. */
-static int run_step(sqlite3 *db, const char *step, uint32_t from, struct tw_diag *diag)
+static int run_step(sqlite3 *db, const struct tw_schema *schema, uint32_t from,
+                    struct tw_diag *diag)
 {
     struct tw_diag why = {{0}};
     int rc = tw_db_exec(db, "BEGIN IMMEDIATE", &why);
-    rc = rc == TW_OK ? tw_db_exec(db, step, &why) : rc;
+    rc = rc == TW_OK ? run_sql_and_code(db, schema, from, &why) : rc;
     rc = rc == TW_OK ? set_version(db, from + 1, &why) : rc;
     rc = rc == TW_OK ? tw_db_exec(db, "COMMIT", &why) : rc;
     if (rc == TW_OK) {
@@ -80,7 +89,7 @@ static int migrate_from(sqlite3 *db, int64_t from, const struct tw_schema *schem
     }
     int rc = TW_OK;
     for (uint32_t v = (uint32_t)from; rc == TW_OK && v < schema->version; v++) {
-        rc = run_step(db, schema->steps[v], v, diag);
+        rc = run_step(db, schema, v, diag);
     }
     rc = rc == TW_OK ? empty_journal(db, diag) : rc;
     if (rc == TW_OK) {

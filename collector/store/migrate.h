@@ -15,6 +15,9 @@ struct tw_schema {
     uint32_t app_id;
     uint32_t version;         /* of this program: how many steps there are, at least 1 */
     const char *const *steps; /* static SQL without transactions or pragmas */
+    /* What SQL cannot do, after it in the transaction of its step; NULL: no step has any, or this
+     * one has none. What it makes beside the file it finds again when the step is repeated. */
+    int (*const *code)(sqlite3 *db, struct tw_diag *diag);
 };
 
 /* The kinds of files. Returned borrowed for ever. */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "store/desk_internal.h"
+#include "store/audit.h"
 #include "store/outbox_internal.h"
 
 #define CACHE_KIB        4096
@@ -47,8 +48,6 @@ static const char *const statements[TW_OUTBOX_STATEMENTS] = {
     [TW_OUTBOX_FULL] = "UPDATE replay SET full = ?2 WHERE id = ?1 AND full IS NULL",
     [TW_OUTBOX_STOP] = "UPDATE replay SET state = 2, why = ?2, changed = ?3, phase = NULL,"
                        " phase_detail = NULL WHERE id = ?1 AND state = 0",
-    [TW_OUTBOX_AUDIT] = "INSERT INTO audit(at, actor, action, subject, detail, outcome)"
-                        " VALUES(?1, ?2, ?3, ?4, ?5, CAST('done' AS BLOB))",
     [TW_OUTBOX_FINISH] =
         "UPDATE replay SET state = CASE state WHEN 3 THEN 3 ELSE 4 END, finished = ?2,"
         " phase = NULL, phase_detail = NULL, changed = CASE state WHEN 3 THEN changed ELSE ?2 END"
@@ -168,6 +167,10 @@ static int checkpoint(struct tw_outbox *self, struct tw_diag *diag)
 int tw_outbox_commit_quietly(struct tw_outbox *self, struct tw_diag *diag)
 {
     int rc = tw_db_exec(self->db, "COMMIT", diag);
+    if (rc == TW_OK && self->has_deed) {
+        self->has_deed = false;
+        tw_audit_committed(self->db);
+    }
     return rc == TW_OK ? checkpoint(self, diag) : rc;
 }
 
@@ -179,6 +182,7 @@ int tw_outbox_commit(struct tw_outbox *self, struct tw_diag *diag)
 
 void tw_outbox_abandon(struct tw_outbox *self)
 {
+    self->has_deed = false;
     if (sqlite3_get_autocommit(self->db) == 0) {
         (void)tw_db_exec(self->db, "ROLLBACK", NULL); /* closing does it too */
     }
@@ -367,14 +371,18 @@ int tw_outbox_stop(struct tw_outbox *self, uint64_t replay, struct tw_str why, t
     if (rc != TW_OK || sqlite3_changes64(self->db) == 0) {
         return rc;
     }
-    sqlite3_stmt *stmt = self->stmts[TW_OUTBOX_AUDIT];
     (void)snprintf(subject, sizeof subject, "replay:%llu", (unsigned long long)replay);
-    tw_db_bind_int(stmt, 1, now.ns);
-    tw_db_bind_bytes(stmt, 2, TW_STR_LIT("tillwatch"));
-    tw_db_bind_bytes(stmt, 3, TW_STR_LIT("stop"));
-    tw_db_bind_bytes(stmt, 4, tw_str_of(subject));
-    tw_db_bind_bytes(stmt, 5, why);
-    return tw_db_run(stmt, diag);
+    const struct tw_audit_row row = {
+        .at = now,
+        .actor = TW_STR_LIT("tillwatch"),
+        .kind = TW_STR_LIT("system"),
+        .action = TW_STR_LIT("stop"),
+        .subject = tw_str_of(subject),
+        .detail = why,
+        .outcome = TW_STR_LIT("done"),
+    };
+    self->has_deed = true;
+    return tw_audit_add(self->db, &row, diag);
 }
 
 int tw_outbox_finish(struct tw_outbox *self, uint64_t replay, tw_wall_t now, struct tw_diag *diag)

@@ -20,7 +20,6 @@ enum tw_outbox_statement {
     TW_OUTBOX_LIVE,
     TW_OUTBOX_FULL,
     TW_OUTBOX_STOP,
-    TW_OUTBOX_AUDIT,
     TW_OUTBOX_FINISH,
     TW_OUTBOX_READY,
     TW_OUTBOX_ITEM,
@@ -46,6 +45,7 @@ struct tw_outbox {
     bool has_items;
     int64_t data_version; /* as it was looked at last; 0: never */
     unsigned transactions;
+    bool has_deed; /* the open transaction has a row of the audit */
 };
 
 #endif

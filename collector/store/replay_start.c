@@ -7,6 +7,7 @@
 
 #include <xxhash.h>
 
+#include "store/audit.h"
 #include "store/plan_internal.h"
 
 #define HASH_BYTES   16
@@ -264,27 +265,43 @@ static int check_plan(struct start *self)
 
 /* ---- the deed ---- */
 
-static int write_audit(struct start *self)
+/* {"count": 7, ...}, in the arena. */
+static int write_detail(struct start *self, struct tw_str *ret_detail)
 {
     const struct tw_replay_order *order = self->order;
     const struct tw_desk_value values[] = {
-        TW_DESK_NUMBER(order->now.ns),
-        TW_DESK_BYTES(order->actor),
-        TW_DESK_BYTES(order->address),
-        TW_DESK_NUMBER(self->started->id),
         TW_DESK_NUMBER(self->started->count),
         TW_DESK_BYTES(self->started->destination),
         TW_DESK_BYTES(order->plan),
-        TW_DESK_BYTES(order->reason),
         TW_DESK_BYTES(order->override_reason.len == 0 ? TW_STR_NULL : order->override_reason),
     };
-    return tw_plan_run(
-        self->db,
-        "INSERT INTO audit(at, actor, address, action, subject, detail, reason, outcome)"
-        " VALUES(?1, ?2, ?3, CAST('replay' AS BLOB), CAST('replay:' || ?4 AS BLOB),"
-        " CAST(json_object('count', ?5, 'destination', CAST(?6 AS TEXT), 'plan', CAST(?7 AS TEXT),"
-        " 'override_reason', CAST(?9 AS TEXT)) AS BLOB), ?8, CAST('done' AS BLOB))",
-        values, sizeof values / sizeof values[0], NULL, self->diag);
+    sqlite3_stmt *stmt = NULL;
+    int rc =
+        tw_plan_prepare(self->db,
+                        "SELECT CAST(json_object('count', ?1, 'destination', CAST(?2 AS TEXT),"
+                        " 'plan', CAST(?3 AS TEXT), 'override_reason', CAST(?4 AS TEXT)) AS BLOB)",
+                        values, sizeof values / sizeof values[0], &stmt, self->diag);
+    rc = rc == TW_OK ? tw_db_row(stmt, self->diag) : rc;
+    rc = rc == TW_OK ? tw_column_copy(stmt, 0, self->arena, ret_detail) : rc;
+    (void)sqlite3_finalize(stmt); /* repeats the error of the step */
+    return rc;
+}
+
+static int write_audit(struct start *self)
+{
+    const struct tw_replay_order *order = self->order;
+    char subject[TW_DESK_SUBJECT_MAX];
+    struct tw_audit_row row = {
+        .at = order->now,
+        .actor = order->actor,
+        .address = order->address,
+        .action = TW_STR_LIT("replay"),
+        .subject = tw_desk_subject("replay", self->started->id, subject),
+        .reason = order->reason,
+        .outcome = TW_STR_LIT("done"),
+    };
+    int rc = write_detail(self, &row.detail);
+    return rc == TW_OK ? tw_audit_add(self->db, &row, self->diag) : rc;
 }
 
 static int write_replay(struct start *self)
@@ -379,7 +396,11 @@ static int start_it(struct start *self)
     rc = rc == TW_OK ? write_replay(self) : rc;
     rc = rc == TW_OK ? write_items(self) : rc;
     rc = rc == TW_OK ? read_replay(self) : rc;
-    return rc == TW_OK ? tw_db_exec(self->db, "COMMIT", self->diag) : rc;
+    rc = rc == TW_OK ? tw_db_exec(self->db, "COMMIT", self->diag) : rc;
+    if (rc == TW_OK) {
+        tw_audit_committed(self->db);
+    }
+    return rc;
 }
 
 static int look_and_start(struct start *self)

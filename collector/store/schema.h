@@ -22,7 +22,7 @@
 #define TW_RULES_NAME        "causes.yaml" /* of operators (causes/causes.h): only copied here */
 #define TW_DESK_NAME         "desk.db"     /* failures and what is done about them, see desk.h */
 #define TW_DESK_APP_ID       0x5457446b    /* "TWDk" */
-#define TW_DESK_VERSION      3
+#define TW_DESK_VERSION      4
 #define TW_DB_PAGE_SIZE      16384
 #define TW_EXTENT_BYTES      65536u /* stored bytes of blocks in one row, before the one over it */
 #define TW_QUARANTINE_SHIFT  32     /* id = partition number << 32 | counter from 1 */
@@ -330,6 +330,25 @@
     " gave_up INTEGER NOT NULL DEFAULT 0, sent INTEGER NOT NULL DEFAULT 0,"                       \
     " given_up INTEGER NOT NULL DEFAULT 0, error BLOB, PRIMARY KEY(receiver, integration, idx))"  \
     " WITHOUT ROWID;"
+
+/* Version 4 of the desk. The audit is a chain (store/audit.h), which the code of this step begins;
+ * then the guard stands: what is in the audit stays, and what comes is chained. Who may do what
+ * has its own part. */
+#define TW_SQL_DESK_4_AUDIT                   \
+    "ALTER TABLE audit ADD COLUMN kind BLOB;" \
+    "ALTER TABLE audit ADD COLUMN hash BLOB;" \
+    "CREATE INDEX audit_by ON audit(actor, id);"
+#define TW_SQL_DESK_4_ACCESS ""
+#define TW_SQL_DESK_4        TW_SQL_DESK_4_AUDIT TW_SQL_DESK_4_ACCESS
+#define TW_SQL_AUDIT_GUARD                                                  \
+    "CREATE TRIGGER audit_no_update BEFORE UPDATE ON audit"                 \
+    " BEGIN SELECT RAISE(ABORT, 'rows of the audit are not changed'); END;" \
+    "CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit"                 \
+    " BEGIN SELECT RAISE(ABORT, 'rows of the audit are not removed'); END;" \
+    "CREATE TRIGGER audit_chained BEFORE INSERT ON audit"                   \
+    " WHEN NEW.hash IS NULL OR length(NEW.hash) <> 32"                      \
+    " OR NEW.id <= (SELECT coalesce(max(id), 0) FROM audit)"                \
+    " BEGIN SELECT RAISE(ABORT, 'a row of the audit is chained to the last one'); END;"
 
 /* Of a partition: what there is of series ?1 in [?2, ?3), minute by minute, without a look at those
  * of the other series in between. */

@@ -12,7 +12,8 @@ import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from fill import HOSTILE  # noqa: E402
+from fill import HOSTILE  # noqa: E402  (adds tests/system to the path)
+import audit_rows  # noqa: E402
 
 STATES = ("waiting", "sent", "unproven", "proven", "failed_again", "refused", "cancelled")
 EVENTS = ("planned", "sent", "sent_again", "accepted", "refused", "proven", "failed_again",
@@ -54,10 +55,9 @@ class Rows:
              json.dumps({"group": failures[0][1]}).encode(), b"key%d" % number, b"hash", state, why,
              self.at(600), self.at(3500 / number), self.at(3400 / number),
              self.at(600) if is_over else None))
-        self.db.execute(
-            "INSERT INTO audit(at, actor, action, subject, reason, outcome)"
-            " VALUES(?, ?, ?, ?, ?, ?)",
-            (self.at(3600 / number), b"local", b"replay", b"replay:%d" % number, reason, b"done"))
+        audit_rows.add(self.db, os.environ["TILLWATCH_STATE"], self.at(3600 / number),
+                       {"actor": b"local", "kind": b"local", "action": b"replay",
+                        "subject": b"replay:%d" % number, "reason": reason, "outcome": b"done"})
         for seq, failure in enumerate(failures, 1):
             self.put_item(number, seq, failure, states[(seq - 1) % len(states)], reason)
 

@@ -11,8 +11,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "store/alerts.h"
-#include "store/desk.h"
 #include "store/migrate.h"
 #include "store/reader_internal.h"
 #include "store/tracks.h"
@@ -689,82 +687,6 @@ static void open__version_4__sources_get_a_store_with_their_next_state(void **st
     check_all_there();
 }
 
-/* desk.db as a program of this version had left it, with something of all that it knew. */
-static void make_desk(uint32_t version)
-{
-    static const char *const content[] = {
-        "INSERT INTO failure_group(workflow, step, system, destination, cause, label, created)"
-        " VALUES(x'61', x'62', x'63', x'64', 4, x'', 1)",
-        "INSERT INTO failure(grp, workflow, object_type, object_scope, object_id, step, state,"
-        " http_status, amount_minor, currency, failed_n, input_n, done_n, attempts, first, last)"
-        " VALUES(1, x'61', 2, x'', x'31', x'62', 0, 0, 100, x'', 1, 1, 0, 1, 5, 6)",
-        "UPDATE meta SET revision = 7, part = 1, changed = 3",
-        "INSERT INTO replay_item(replay, seq, replayid, failure, is_asked, is_ready, overridden,"
-        " is_financial, object_type, object_scope, object_id, event_n, failed_n, amount_minor,"
-        " currency, state) VALUES(1, 1, x'72', 1, 1, 0, 0, 0, 2, x'', x'31', 1, 1, 100, x'', 2)",
-    };
-    const struct tw_schema *today = tw_desk_schema();
-    const struct tw_schema before = {today->app_id, version, today->steps};
-    uint8_t id[TW_STORE_ID_BYTES];
-    char path[TW_PATH_MAX];
-    struct tw_reader *reader = NULL;
-    assert_int_equal(tw_reader_open(kit.dir, &reader, &kit.diag), TW_OK);
-    memcpy(id, reader->store_id, sizeof id);
-    tw_reader_close(&reader);
-    assert_int_equal(tw_path_join(kit.dir, TW_DESK_NAME, path), TW_OK);
-    assert_int_equal(tw_schema_create(kit.dir, path, &before, id, &kit.diag), TW_OK);
-    for (size_t i = 0; i < (version == 1 ? 3 : 4); i++) {
-        (void)kit_number(&kit, TW_DESK_NAME, content[i]);
-    }
-}
-
-/* Failures stay, nothing has fired, and the tables of alerts hold their rows. */
-static void check_desk(uint32_t version)
-{
-    static const char *const facts[] = {
-        "SELECT count(*) = 1 FROM failure WHERE since = first OR since = 0",
-        "SELECT revision = 7 AND part = 1 AND changed = 3 AND alerts = 0 AND judged = 0 FROM meta",
-        "SELECT count(*) = 0 FROM alert",
-        "SELECT count(*) = 0 FROM notice",
-    };
-    struct tw_desk *desk = NULL;
-    assert_int_equal(tw_desk_open(kit.dir, &desk, &kit.diag), TW_OK);
-    assert_int_equal(tw_desk_place(desk)->changed, 3);
-    tw_desk_close(&desk);
-    assert_int_equal(version_of(TW_DESK_NAME), tw_desk_schema()->version);
-    for (size_t i = 0; i < sizeof facts / sizeof facts[0]; i++) {
-        assert_int_equal(kit_number(&kit, TW_DESK_NAME, facts[i]), 1);
-    }
-    assert_int_equal(kit_number(&kit, TW_DESK_NAME, "SELECT count(*) FROM replay_item"),
-                     version == 1 ? 0 : 1);
-    struct tw_alerts *alerts = NULL;
-    struct tw_alerts_place place = {0};
-    assert_int_equal(tw_alerts_open(kit.dir, &alerts, &kit.diag), TW_OK);
-    assert_int_equal(tw_alerts_place(alerts, &place, &kit.diag), TW_OK);
-    assert_int_equal(place.judged_s, 0);
-    tw_alerts_close(&alerts);
-}
-
-/* The steps to 2 and 3: replays, and alerts. Who writes beside the desk waits for it to take them.
- */
-static void open__desk_of_an_older_version__gets_replays_and_alerts(void **state)
-{
-    (void)state;
-    become_today();
-    must_open();
-    kit_commit(&kit, 5, false);
-    for (uint32_t version = 1; version < tw_desk_schema()->version; version++) {
-        struct tw_alerts *alerts = NULL;
-        char path[TW_PATH_MAX];
-        make_desk(version);
-        assert_int_equal(tw_alerts_open(kit.dir, &alerts, &kit.diag), TW_EOLDER);
-        assert_int_equal(version_of(TW_DESK_NAME), version);
-        check_desk(version);
-        assert_int_equal(tw_path_join(kit.dir, TW_DESK_NAME, path), TW_OK);
-        assert_int_equal(unlink(path), 0);
-    }
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -786,7 +708,6 @@ int main(void)
         TEST(open__version_3__records_have_no_cause_until_now),
         TEST(strip__sealed_by_an_older_version__is_made_one_of_today),
         TEST(open__version_4__sources_get_a_store_with_their_next_state),
-        TEST(open__desk_of_an_older_version__gets_replays_and_alerts),
         TEST(migrate_file__no_file__is_not_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
