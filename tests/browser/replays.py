@@ -29,6 +29,7 @@ class Rows:
 
     def __init__(self, path):
         self.db = sqlite3.connect(path, timeout=10)
+        self.directory = os.path.dirname(path)
         self.now = time.time_ns()
         self.item = 0
 
@@ -55,7 +56,7 @@ class Rows:
              json.dumps({"group": failures[0][1]}).encode(), b"key%d" % number, b"hash", state, why,
              self.at(600), self.at(3500 / number), self.at(3400 / number),
              self.at(600) if is_over else None))
-        audit_rows.add(self.db, os.environ["TILLWATCH_STATE"], self.at(3600 / number),
+        audit_rows.add(self.db, self.directory, self.at(3600 / number),
                        {"actor": b"local", "kind": b"local", "action": b"replay",
                         "subject": b"replay:%d" % number, "reason": reason, "outcome": b"done"})
         for seq, failure in enumerate(failures, 1):
