@@ -141,6 +141,7 @@ dist_ui_DATA = \
     web/ui/rulewords.js web/ui/runbook.js \
     web/ui/runlist.js \
     web/ui/runrow.js \
+    web/ui/silencetime.js \
     web/ui/storegrid.js \
     web/ui/style.css \
     web/ui/table.js \

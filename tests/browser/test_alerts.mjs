@@ -166,6 +166,19 @@ async function fires(page) {
     ["alarm bad", "/ui/icon-alert.svg", true, ", 1 alert fires, 1 critical"],
     "a critical alert is on a page that is about something else: badge, icon, title, and for who hears",
   );
+  await move(page, "/");
+  await until(page, () => /critical/.test(document.querySelector("h1.headline").textContent));
+  const headline = page.locator("h1.headline");
+  same(
+    [flat(await headline.innerText()), await headline.evaluate((one) => one.className)],
+    ["1 critical alert: PostingLate (erp)", "headline bad"],
+    "the first page says it largest, before any word of workflows",
+  );
+  same(
+    await headline.locator("a").getAttribute("href"),
+    "/alerts/" + (await api("/alerts")).items[0].fingerprint,
+    "with the way to it",
+  );
   for (const path of ["/", "/runs", "/failures", "/taps", "/stores"]) {
     await move(page, path);
     if (!/^\(1!\)/.test(await page.title()))
@@ -383,6 +396,80 @@ async function silences(page) {
     /ERP is moved tonight/.test(await textOf(page, "section[aria-label=Over]")),
     "ended, it is over",
   );
+}
+
+// As a field for a time wants it, in the zone of the page, so many minutes from now.
+function fieldTime(page, minutes) {
+  return page.evaluate((ms) => {
+    const at = new Date(Date.now() + ms);
+    return new Date(at - 60000 * at.getTimezoneOffset()).toISOString().slice(0, 16);
+  }, 60000 * minutes);
+}
+
+// Any two times: what is wrong with them is said, and nothing is sent; both zones are shown.
+async function freeTimes(page) {
+  await open(page, "/silences");
+  await page.click("#new-silence");
+  await page.fill("textarea[name=matchers]", 'store="never"');
+  await page.waitForSelector("#hides");
+  await page.fill("textarea[name=comment]", "planned work");
+  await page.selectOption("select[name=length]", "at");
+  const said = async () => flat(await textOf(page, ".span-said"));
+  const wrong = [];
+  for (const [text, words] of [
+    ["", /a day and a time/],
+    [await fieldTime(page, -5), /later than now/],
+    [await fieldTime(page, 367 * 1440), /within 366 days/],
+  ]) {
+    await page.fill("input[name=ends]", text);
+    const asked = await posts(page, () => page.click("#dialog-do"));
+    const isMarked = await page.locator("input[name=ends][aria-invalid=true]:focus").count();
+    if (!words.test(await said()) || asked.length || isMarked !== 1)
+      wrong.push(text + ": " + (await said()) + " " + asked + " " + isMarked);
+  }
+  same(wrong, [], "an end that is none, is over or is too far away is said, and not sent");
+  await page.selectOption("select[name=begin]", "at");
+  await page.fill("input[name=starts]", await fieldTime(page, 200));
+  await page.fill("input[name=ends]", await fieldTime(page, 190));
+  ok(/before it begins/.test(await said()), "nor one before its beginning", await said());
+  const ends = await fieldTime(page, 290);
+  await page.fill("input[name=ends]", ends);
+  const utc = await page.evaluate((text) => new Date(text).toISOString(), ends);
+  ok(
+    (await said()).includes(ends.slice(11)) &&
+      (await said()).includes(utc.slice(11, 16) + " UTC") &&
+      /: 1 h 30 m/.test(await said()),
+    "what was chosen stands there in words, in this zone and in UTC, and how long that is",
+    await said(),
+  );
+  await page.click("#dialog-do");
+  await until(page, () => !document.querySelector("dialog"));
+  await page.waitForSelector("section[aria-label='To come'] .silence-item");
+  const [made] = (await api("/silences")).items;
+  same(
+    [made.state, Date.parse(made.ends)],
+    ["pending", Date.parse(utc)],
+    "it stands among those that are to come, with that end",
+  );
+  ok(
+    flat(await textOf(page, ".silence-item")).includes(utc.slice(11, 16) + " UTC"),
+    "there too in both",
+    await textOf(page, ".silence-item"),
+  );
+  await page.locator(".silence-item button", { hasText: "Change …" }).click();
+  const later = await fieldTime(page, 320);
+  await page.fill("input[name=ends]", later);
+  await page.click("#dialog-do");
+  await until(page, () => !document.querySelector("dialog"));
+  const wanted = await page.evaluate((text) => new Date(text).getTime(), later);
+  const after = await untilApi(
+    "/silences",
+    ({ items }) => items.length === 1 && Date.parse(items[0].ends) === wanted,
+  );
+  same(after.items[0].id, made.id, "its end is changed in place");
+  await page.locator(".silence-item button", { hasText: "End …" }).click();
+  await page.locator(".silence-item button", { hasText: "End it" }).click();
+  await until(page, () => document.querySelectorAll(".silence-item").length === 0);
 }
 
 // --- who is told: the desktop once, the wall by a sound
@@ -671,6 +758,7 @@ await run(
   runbooks,
   acknowledges,
   silences,
+  freeTimes,
   desktop,
   sound,
   hostile,

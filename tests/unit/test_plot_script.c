@@ -252,6 +252,56 @@ static void zone__what_is_none__is_refused(void **state)
     assert_int_equal(zone.offset_s, 7200);
 }
 
+/* Values up to 4, a threshold at 100. */
+static void layout__threshold_far_above__is_on_the_scale_where_it_must_be(void **state)
+{
+    (void)state;
+    static const struct {
+        double value;
+        bool is_always;
+        bool is_shown;
+    } rows[] = {
+        {100, true, true},    {100, false, false}, {10, false, true},
+        {10.1, false, false}, {-50, true, true},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct tw_plot_layout layout;
+        struct tw_panel panel = panel_of(TW_PANEL_LINE);
+        struct tw_plot_data data = data_of(1);
+        struct tw_plot_look look = look_of(800, 260);
+        panel.lines[0].value = rows[i].value;
+        panel.lines[0].is_always = rows[i].is_always;
+        for (size_t p = 0; p < COUNT; p++) {
+            values[0][p] = p == 3 ? 4 : 0;
+        }
+        tw_plot_layout(&panel, &data, &look, &layout);
+        assert_int_equal(layout.y_min <= rows[i].value && rows[i].value <= layout.y_max,
+                         rows[i].is_shown);
+    }
+}
+
+static void script__threshold_off_the_scale__is_told_in_words(void **state)
+{
+    (void)state;
+    for (int always = 0; always < 2; always++) {
+        struct tw_buf script;
+        struct tw_panel panel = panel_of(TW_PANEL_LINE);
+        struct tw_plot_data data = data_of(1);
+        struct tw_plot_look look = look_of(800, 400);
+        static char title[] = "objective";
+        panel.unit = TW_UNIT_SECONDS;
+        panel.lines[0] =
+            (struct tw_panel_line){.value = 7200, .title = title, .is_always = always != 0};
+        tw_buf_init(&script, TW_PLOT_SCRIPT_MAX);
+        assert_int_equal(tw_plot_script(&panel, &data, &look, TW_PLOT_SVG, "mark", &script), TW_OK);
+        assert_int_equal(tw_buf_append_byte(&script, '\0'), TW_OK);
+        assert_int_equal(strstr(script.data, "objective: 120 min, higher up\n") != NULL,
+                         always == 0);
+        assert_int_equal(strstr(script.data, "first 7200 nohead") != NULL, always != 0);
+        tw_buf_fini(&script);
+    }
+}
+
 static void script__hostile_names__stay_in_the_block_of_texts(void **state)
 {
     (void)state;
@@ -412,6 +462,8 @@ int main(void)
         cmocka_unit_test(layout__values__have_round_ticks_with_their_unit),
         cmocka_unit_test(layout__the_plot_area__lies_in_the_picture_at_any_size),
         cmocka_unit_test(zone__what_is_none__is_refused),
+        cmocka_unit_test(layout__threshold_far_above__is_on_the_scale_where_it_must_be),
+        cmocka_unit_test(script__threshold_off_the_scale__is_told_in_words),
         cmocka_unit_test(script__hostile_names__stay_in_the_block_of_texts),
         cmocka_unit_test(gnuplot__nothing_known__is_a_picture_that_says_so),
         cmocka_unit_test(gnuplot__hostile_names__draws_them_and_makes_nothing),

@@ -89,6 +89,7 @@ struct tw_panel_line {
     double value;
     char *title; /* NULL: none */
     unsigned tone;
+    bool is_always; /* the scale reaches it, however far it lies from the values */
 };
 
 struct tw_panel {

@@ -31,7 +31,8 @@ void tw_rule_panel_init(struct tw_rule_panel *self, const struct tw_rule *rule)
                   .series_count = 1,
                   .lines = {{.value = rule->threshold,
                              .title = (char *)(uintptr_t)threshold, /* only read */
-                             .tone = TW_TONE_BAD}},
+                             .tone = TW_TONE_BAD,
+                             .is_always = true}},
                   .line_count = 1},
     };
     (void)snprintf(self->id, sizeof self->id, TW_RULE_PANEL_PREFIX "%s", rule->name); /* fits */

@@ -182,10 +182,11 @@ static void find_range(const struct tw_panel *panel, const struct tw_plot_data *
     if (panel->unit == TW_UNIT_SHARE && *high > 0 && *high <= 1) {
         *high = 1;
     }
-    /* A threshold far above would press the line to the ground. */
+    /* A threshold far above would press the line to the ground: it is told in words. Of a rule it
+     * is what the picture is about. */
     double data_high = *high;
     for (size_t i = 0; i < panel->line_count; i++) {
-        if (panel->lines[i].value <= 2.5 * data_high) {
+        if (panel->lines[i].is_always || panel->lines[i].value <= 2.5 * data_high) {
             widen(panel->lines[i].value, low, high);
         }
     }

@@ -78,6 +78,29 @@ static const char *last_value(const struct script *self, char buf[TW_PLOT_VALUE_
     return "-";
 }
 
+/* Above or below all that is drawn. */
+static bool is_outside(const struct script *self, const struct tw_panel_line *line)
+{
+    return line->value < self->layout.y_min || line->value > self->layout.y_max;
+}
+
+/* What a threshold is called; of one that no line is drawn of also where it lies. */
+static void put_threshold_text(struct script *self, const struct tw_panel_line *line)
+{
+    char text[sizeof((struct tw_plot_label *)NULL)->text + TW_PLOT_VALUE_SIZE + 16];
+    char value[TW_PLOT_VALUE_SIZE];
+    struct tw_plot_label label;
+    if (!is_outside(self, line)) {
+        put_label_text(self, tw_str_of(line->title), TW_LABEL_CHARS);
+        return;
+    }
+    tw_plot_label(tw_str_of(line->title), TW_LABEL_CHARS, &label);
+    (void)snprintf(text, sizeof text, "%s: %s, %s", label.text,
+                   tw_plot_value_text(self->panel->unit, line->value, value),
+                   line->value > self->layout.y_max ? "higher up" : "further down"); /* fits */
+    put_text(self, text);
+}
+
 /* Numbers of the lines of $T: title, unit, zone, number, then the legend, then the thresholds. */
 enum { TEXT_TITLE = 1, TEXT_UNIT, TEXT_ZONE, TEXT_NUMBER, TEXT_LEGEND };
 
@@ -93,7 +116,7 @@ static void put_texts(struct script *self)
         put_label_text(self, self->data->lines[i].name, TW_LABEL_CHARS);
     }
     for (size_t i = 0; i < self->panel->line_count; i++) {
-        put_label_text(self, tw_str_of(self->panel->lines[i].title), TW_LABEL_CHARS);
+        put_threshold_text(self, &self->panel->lines[i]);
     }
     put(self, TEXTS_END "\n");
 }
@@ -285,10 +308,18 @@ static void put_words(struct script *self)
 static void put_thresholds(struct script *self)
 {
     const struct tw_plot_layout *layout = &self->layout;
+    unsigned outside = 0;
     for (size_t i = 0; i < self->panel->line_count; i++) {
         const struct tw_panel_line *line = &self->panel->lines[i];
         const char *color = tw_plot_tone_color(line->tone, self->look->is_dark);
-        if (line->value < layout->y_min || line->value > layout->y_max) {
+        if (is_outside(self, line)) {
+            if (line->title != NULL && !is_bare(self)) {
+                put(self,
+                    "set label $T[%zu] at graph 1, graph 1 right front offset 0,%.2f "
+                    "tc rgb \"%s\"\n",
+                    TEXT_LEGEND + self->data->line_count + i, -0.6 - 1.1 * outside, color);
+                outside++;
+            }
             continue;
         }
         put(self,

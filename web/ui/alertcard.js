@@ -23,7 +23,7 @@ import { chosenLabels, openAck, openSilence } from "./alertdialog.js";
 import { count } from "./format.js";
 import { shownNow } from "./frame.js";
 import { html, nothing, repeat } from "./lit.js";
-import { ago, badge, fact, link, storeLink, systemMark, time } from "./parts.js";
+import { ago, badge, fact, link, storeLink, systemMark, moment } from "./parts.js";
 import { plot } from "./plot.js";
 
 const STORES_SHOWN = 8;
@@ -38,13 +38,13 @@ export function isGroupHushed(group) {
   return group.firing > 0 && group.quiet >= group.firing && !isGroupAcked(group);
 }
 
-function ackButton(context, group) {
+function ackButton(context, group, isMain) {
   const left = group.count - group.acknowledged;
   if (left <= 0 || group.firing === 0) return nothing;
   const one = group.count === 1 ? group.alerts[0] : null;
   return html`<button
     type="button"
-    class=${severityState(group.severity) === "bad" ? "primary ack" : "ack"}
+    class=${isMain && severityState(group.severity) === "bad" ? "primary ack" : "ack"}
     @click=${() =>
       openAck({
         ...(one ? { fingerprint: one.fingerprint } : { group: group.key }),
@@ -226,13 +226,13 @@ export function card(context, group, { isLarge, hasPlot }) {
         <span class="dim">${first ? limitText(first) : nothing}</span>
       </p>
       <dl class="facts line">
-        ${fact(group.state === "pending" ? "Pending for" : "For", html`${ago(group.since)} <span class="dim">since ${time(group.since)}</span>`)}
+        ${fact(group.state === "pending" ? "Pending for" : "For", html`${ago(group.since)} <span class="dim">since ${moment(group.since)}</span>`)}
         ${first && ownerOf(first) ? fact("Owner", ownerOf(first)) : nothing}
         ${systems(group)}${stores(group)}
       </dl>
       ${members(context, group)}
       <p class="row-form">
-        ${ackButton(context, group)}${silenceButton(context, group)}
+        ${ackButton(context, group, !isQuiet)}${silenceButton(context, group)}
         ${group.runbook && first ? link(alertPath(first) + "#runbook", "Runbook") : nothing}
         ${first ? alertLinks(first, single) : nothing}
       </p>
@@ -254,6 +254,8 @@ export function line(context, group) {
     >
     <span class="num">${first ? againstText(first) : nothing}</span>
     <span class="num">${ago(group.since)}</span>
-    <span class="line-buttons">${ackButton(context, group)}${silenceButton(context, group)}</span>
+    <span class="line-buttons"
+      >${ackButton(context, group, false)}${silenceButton(context, group)}</span
+    >
   </li>`;
 }

@@ -6,24 +6,10 @@ import { alertPath, severityMark } from "./alertwords.js";
 import { count, plural } from "./format.js";
 import { html, live, nothing, render, repeat } from "./lit.js";
 import { link } from "./parts.js";
-import { clockText, dayText } from "./time.js";
+import { newSpan, readSpan, spanFields } from "./silencetime.js";
 
 const COMMENT_MAX = 400; // characters: the tower takes 500 bytes with an acknowledgement
-export const LENGTHS = [
-  ["1 hour", 3600],
-  ["4 hours", 4 * 3600],
-  ["until tomorrow, 8:00", 0],
-  ["a day", 86400],
-  ["a week", 7 * 86400],
-];
 const PREVIEW_AFTER_MS = 300;
-
-// When a silence of this length ends, begun now; 0: tomorrow at eight, by the clock on the wall.
-export function endOf(seconds, now = Date.now()) {
-  if (seconds > 0) return new Date(now + 1000 * seconds);
-  const at = new Date(now);
-  return new Date(at.getFullYear(), at.getMonth(), at.getDate() + 1, 8, 0, 0);
-}
 
 function faultWords(error) {
   return error.title && error.title !== error.message
@@ -228,7 +214,7 @@ function preview(state) {
               " told to nobody"
         }</b
       >
-      until it ends; all stay on this page.
+      while it lasts; all stay on this page.
     </p>
     <ul class="brief hidden-list" tabindex="0" aria-label="What it hides">
       ${repeat(
@@ -320,46 +306,40 @@ function silenceContent(state) {
   const submit = (event) => {
     event.preventDefault();
     if (state.matchers.length === 0 || state.textFault || state.previewFault) return;
+    const { fault } = readSpan(state.span);
+    if (fault) {
+      state.find("input[name=" + fault.of + "]").focus();
+      return;
+    }
     if (!hasComment(state)) return;
     carryOut(state, () => {
-      const now = new Date();
+      const { begin, ends } = readSpan(state.span);
       return post("/silences", {
+        id: state.id,
         matchers: state.matchers,
-        starts: now.toISOString(),
-        ends: endOf(state.length, now.getTime()).toISOString(),
+        starts: begin === null ? undefined : begin.toISOString(), // the tower's now, or as it was
+        ends: ends.toISOString(),
         comment: state.comment.trim(),
       });
     });
   };
-  const ends = endOf(state.length).toISOString();
   return html`<form method="dialog" novalidate @submit=${submit}>
     <div class="plan-body">
-      <h2 id="dialog-title" tabindex="-1">Silence</h2>
+      <h2 id="dialog-title" tabindex="-1">${state.id ? "Change a silence" : "Silence"}</h2>
       ${labelChoice(state)} ${writtenField(state)}
       <section class="preview" aria-label="What it hides">${preview(state)}</section>
-      <label class="check"
-        >For
-        <select
-          name="length"
-          @change=${(change) => {
-            state.length = Number(change.target.value);
-            state.draw();
-          }}
-        >
-          ${LENGTHS.map(([words, seconds]) => html`<option value=${seconds} ?selected=${seconds === state.length}>${words}</option>`)}
-        </select>
-        <span class="dim">it ends ${dayText(ends)} at ${clockText(ends).slice(0, 5)}</span></label
-      >
+      ${spanFields(state.span, state.draw)}
       ${commentField(state, "Why? (it is kept, and told before it ends)")}
     </div>
-    ${buttons(state, "Silence", state.matchers.length > 0 && !state.textFault && !state.previewFault)}
+    ${buttons(state, state.id ? "Change it" : "Silence", state.matchers.length > 0 && !state.textFault && !state.previewFault)}
   </form>`;
 }
 
 // From the labels of an alert or of a group, of which those in `chosen` are taken at first; from matchers of
-// an earlier silence; or from none.
-export function openSilence({ labels = {}, chosen = [], matchers = [], comment = "", done }) {
+// an earlier silence; or from none. `change`: the silence that is to be changed.
+export function openSilence({ labels = {}, chosen = [], matchers = [], comment, change, done }) {
   const state = {
+    id: change ? change.id : undefined,
     labels: Object.entries(labels).map(([name, value]) => ({
       matcher: { name, value, is_equal: true, is_regex: false },
       isChosen: chosen.includes(name),
@@ -368,8 +348,8 @@ export function openSilence({ labels = {}, chosen = [], matchers = [], comment =
     written: matchers,
     text: matchers.map(matcherText).join("\n"),
     textFault: "",
-    length: 3600,
-    comment,
+    span: newSpan(change),
+    comment: comment || "",
     isMissing: false,
     shown: null,
     previewFault: "",

@@ -140,6 +140,14 @@ export function time(text, withDay = true) {
   return html`<time datetime=${text} title="${text} (UTC)">${shown}</time>`;
 }
 
+// The same without parts of a second: of what is judged every ten seconds, or done by hand.
+export function moment(text) {
+  if (!text) return html`<span class="dim">–</span>`;
+  const clock = clockText(text).slice(0, 8);
+  const shown = dayText(text) === "today" ? clock : dayText(text) + " " + clock;
+  return html`<time datetime=${text} title="${text} (UTC)">${shown}</time>`;
+}
+
 // How long ago, ticking.
 export function ago(text) {
   return text

@@ -5,7 +5,7 @@ import { badge } from "./parts.js";
 
 const STATES = {
   ok: ["ok", "quiet"],
-  nodata: ["warn", "no data", "No series fits it: it can say nothing"],
+  nodata: ["unknown", "no data", "No series fits it: it can say nothing"],
   error: ["bad", "cannot be judged"],
   unknown: ["unknown", "not judged yet"],
   disabled: ["unknown", "switched off"],

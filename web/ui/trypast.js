@@ -5,7 +5,7 @@
 import { labelText, valueText } from "./alertwords.js";
 import { count, plural } from "./format.js";
 import { html, nothing, svg } from "./lit.js";
-import { time } from "./parts.js";
+import { moment } from "./parts.js";
 import { table } from "./table.js";
 import { clockText, dayText, duration, secondsBetween } from "./time.js";
 
@@ -141,14 +141,15 @@ function columnsOf(result) {
       name: "fired",
       title: "Would have fired",
       value: (one) => one.firing || one.pending,
-      cell: (one) => (one.firing ? time(one.firing) : html`<span class="dim">only pending</span>`),
+      cell: (one) =>
+        one.firing ? moment(one.firing) : html`<span class="dim">only pending</span>`,
     },
     {
       name: "resolved",
       title: "Resolved",
       value: (one) => one.resolved,
       text: (one) => one.resolved || "still fires",
-      cell: (one) => (one.resolved ? time(one.resolved) : "still fires"),
+      cell: (one) => (one.resolved ? moment(one.resolved) : "still fires"),
     },
     {
       name: "long",

@@ -24,7 +24,7 @@ import { count } from "../format.js";
 import { shownNow } from "../frame.js";
 import { html, nothing, repeat } from "../lit.js";
 import { runbook } from "../runbook.js";
-import { ago, badge, fact, link, storeLink, systemMark, time, workflowLink } from "../parts.js";
+import { ago, badge, fact, link, storeLink, systemMark, moment, workflowLink } from "../parts.js";
 import { plot } from "../plot.js";
 import { duration, secondsBetween } from "../time.js";
 
@@ -50,7 +50,7 @@ function timelineRow(one, alert) {
   const known = Object.hasOwn(WHAT, one.what) ? WHAT[one.what] : ["unknown", one.what];
   const hasValue = one.value !== null && one.value !== undefined;
   return html`<li>
-    <span class="num-left">${time(one.at)}</span>
+    <span class="num-left">${moment(one.at)}</span>
     <span>${badge(...known)}</span>
     <span class="grow"
       >${one.actor ? html`<b>${one.actor}</b> ` : nothing}${hasValue ? html`at ${valueText(one.value, alert.unit)} ` : nothing}${one.detail}</span
@@ -80,7 +80,7 @@ function notices(alert) {
               (one) => one.id,
               (one) =>
                 html`<li>
-                  <span>${time(one.created)}</span><span>${noticeState(one)}</span>
+                  <span>${moment(one.created)}</span><span>${noticeState(one)}</span>
                   <span class="grow"
                     >${link("/notifications?receiver=" + encodeURIComponent(one.receiver), one.receiver)}
                     <span class="dim">${one.integration}, ${one.reason}</span>
@@ -104,7 +104,7 @@ function episodes(alert) {
       ${others.map(
         (one) =>
           html`<li>
-            <span>${link(alertPath(alert) + "?id=" + one.id, time(one.fired || one.since))}</span>
+            <span>${link(alertPath(alert) + "?id=" + one.id, moment(one.fired || one.since))}</span>
             <span>${stateMark(one.state)}</span>
             <span class="grow"
               >${one.ended ? "lasted " + duration(secondsBetween(one.fired || one.since, one.ended)) : nothing}</span
@@ -176,6 +176,7 @@ function actions(context, alert) {
       >
         Silence …
       </button>
+      ${alert.runbook ? html`<a href="#runbook" class="to-runbook">Runbook</a>` : nothing}
       ${alertLinks(alert)}
     </p>
     <p role="status" class="error-note">${state.said || nothing}</p>`;
@@ -193,7 +194,7 @@ function because(alert) {
   for (const one of alert.silences || [])
     parts.push(
       html`<p>
-        Told to nobody until ${time(one.ends)}: ${link("/silences", "silenced")} by
+        Told to nobody until ${moment(one.ends)}: ${link("/silences", "silenced")} by
         <b>${one.created_by}</b>, “${one.comment}”
       </p>`,
     );
@@ -202,7 +203,7 @@ function because(alert) {
   if (alert.acknowledged)
     parts.push(
       html`<p>
-        <b>${alert.acknowledged.by}</b> acknowledged it at ${time(alert.acknowledged.at)}:
+        <b>${alert.acknowledged.by}</b> acknowledged it at ${moment(alert.acknowledged.at)}:
         “${alert.acknowledged.comment}”
       </p>`,
     );
@@ -220,8 +221,9 @@ function facts(alert) {
   const lasted = alert.ended ? secondsBetween(alert.fired || alert.since, alert.ended) : null;
   return html`<dl class="facts line">
     ${alert.ended ? fact("Lasted", duration(lasted)) : fact("For", ago(alert.fired || alert.since))}
-    ${fact("Since", time(alert.since))} ${alert.fired ? fact("Fired", time(alert.fired)) : nothing}
-    ${alert.ended ? fact("Resolved", time(alert.ended)) : nothing}
+    ${fact("Since", moment(alert.since))}
+    ${alert.fired ? fact("Fired", moment(alert.fired)) : nothing}
+    ${alert.ended ? fact("Resolved", moment(alert.ended)) : nothing}
     ${ownerOf(alert) ? fact("Owner", ownerOf(alert)) : nothing}
     ${alert.workflow ? fact("Workflow", workflowLink(alert.workflow)) : nothing}
     ${alert.system ? fact("System", systemMark(alert.system)) : nothing}

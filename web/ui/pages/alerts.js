@@ -19,7 +19,7 @@ import {
 } from "../alertwords.js";
 import { count, plural } from "../format.js";
 import { html, live, nothing, repeat } from "../lit.js";
-import { ago, badge, link, time } from "../parts.js";
+import { ago, badge, link, moment } from "../parts.js";
 import { limitOf, table } from "../table.js";
 import { secondsBetween, duration } from "../time.js";
 
@@ -95,7 +95,23 @@ function valuesOf(groups, value) {
 
 function filters(context, groups) {
   const isList = context.params.get("view") === "list";
-  return html`<div class="panel-head alarm-filters" role="search" aria-label="Which alerts">
+  const isNarrowed = FILTERS.some((name) => context.params.get(name));
+  return html`<div
+    class="panel-head alarm-filters ${isNarrowed || context.state.hasFilters ? "open" : ""}"
+    role="search"
+    aria-label="Which alerts"
+  >
+    <button
+      type="button"
+      class="chip more-filters"
+      aria-expanded=${context.state.hasFilters ? "true" : "false"}
+      @click=${() => {
+        context.state.hasFilters = !context.state.hasFilters;
+        context.update();
+      }}
+    >
+      Filter …
+    </button>
     ${choice(context, "severity", "Severity", SEVERITY_WORDS.map(same), "every")}
     ${isList ? html`${choice(context, "state", "State", STATE_WORDS.map(same), "open")} ${choice(context, "since", "Since", SINCE, "ever")}` : nothing}
     ${choice(
@@ -225,14 +241,14 @@ const resolvedColumns = [
     title: "Fired",
     className: "num",
     value: (one) => one.fired,
-    cell: (one) => time(one.fired),
+    cell: (one) => moment(one.fired),
   },
   {
     name: "ended",
     title: "Resolved",
     className: "num",
     value: (one) => one.ended,
-    cell: (one) => time(one.ended),
+    cell: (one) => moment(one.ended),
   },
   {
     name: "long",
@@ -333,7 +349,7 @@ const listColumns = [
     title: "Since",
     className: "num",
     value: (one) => one.fired || one.since,
-    cell: (one) => (one.ended ? time(one.fired || one.since) : ago(one.fired || one.since)),
+    cell: (one) => (one.ended ? moment(one.fired || one.since) : ago(one.fired || one.since)),
   },
   { name: "owner", title: "Owner", className: "wide", value: ownerOf },
 ];

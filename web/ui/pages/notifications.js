@@ -6,7 +6,7 @@ import { alertPages, deskButton } from "../alertpages.js";
 import { alertPath } from "../alertwords.js";
 import { count, plural } from "../format.js";
 import { html, live, nothing, repeat } from "../lit.js";
-import { ago, badge, due, fact, link, time } from "../parts.js";
+import { ago, badge, due, fact, link, moment } from "../parts.js";
 import { limitOf, table } from "../table.js";
 import { duration } from "../time.js";
 
@@ -18,7 +18,11 @@ const KINDS = {
   acknowledged: "acknowledgement",
 };
 
-function healthMark(health) {
+// Of a way, or of a receiver that has no others: pages that are open hear of alerts by themselves, and
+// nothing is sent to them.
+function healthMark(health, kinds) {
+  if (kinds.every((kind) => kind === "browser"))
+    return badge("plain", "while a page is open", "Pages hear of alerts by themselves");
   if (!health) return badge("unknown", "not known");
   if (health.failing) return badge("bad", "fails", health.last_error || "");
   if (health.last_ok) return badge("ok", "reaches");
@@ -50,7 +54,10 @@ function receiver(context, one) {
   return html`<li class="panel" data-receiver=${one.name}>
     <div class="panel-head">
       <h2>${one.name}</h2>
-      ${healthMark(one.health)}
+      ${healthMark(
+        one.health,
+        (one.integrations || []).map((way) => way.kind),
+      )}
       <span class="grow"></span>
       <button
         type="button"
@@ -67,7 +74,7 @@ function receiver(context, one) {
           html`<li>
             <b>${way.kind}</b
             ><span class="grow dim">${way.target}</span
-            >${way.health ? healthMark(way.health) : nothing}
+            >${way.health ? healthMark(way.health, [way.kind]) : nothing}
           </li>`,
       )}
     </ul>
@@ -102,7 +109,7 @@ const columns = [
     title: "When",
     className: "num",
     value: (one) => one.created,
-    cell: (one) => time(one.created),
+    cell: (one) => moment(one.created),
   },
   {
     name: "what",
@@ -181,6 +188,11 @@ function matchersText(list) {
   return (list || []).map((one) => (typeof one === "string" ? one : one.text)).join(" ");
 }
 
+// As somebody has written it: "4 h", not "4 h 0 m".
+function spanText(seconds) {
+  return duration(seconds).replace(/ 0 [hms]$/, "");
+}
+
 function routeRow(route) {
   const times = [
     ...(route.active_times || []),
@@ -192,14 +204,14 @@ function routeRow(route) {
       class="wrap"
       .style=${"padding-left:" + (0.7 + 1.2 * (route.depth || 0)) + "rem"}
     >
-      ${matchersText(route.matchers) ? html`<code>${matchersText(route.matchers)}</code>` : "all others"}
+      ${matchersText(route.matchers) ? html`<code>${matchersText(route.matchers)}</code>` : route.depth ? "all" : "all that no line below takes"}
     </th>
     <td>${route.receiver}</td>
     <td class="wrap wide">${(route.group_by || []).join(", ")}</td>
-    <td class="num wide">${duration(route.group_wait_seconds)}</td>
-    <td class="num wide">${duration(route.repeat_interval_seconds)}</td>
+    <td class="num wide">${spanText(route.group_wait_seconds)}</td>
+    <td class="num wide">${spanText(route.repeat_interval_seconds)}</td>
     <td class="wrap">
-      ${(route.escalate || []).map((one) => html`<span class="step-note">after ${duration(one.after_seconds)}: ${one.receiver}</span> `)}
+      ${(route.escalate || []).map((one) => html`<span class="step-note">after ${spanText(one.after_seconds)}: ${one.receiver}</span> `)}
     </td>
     <td class="wrap">
       ${times.join(", ")} ${route.muted_by ? badge("unknown", "muted now") : nothing}

@@ -208,10 +208,19 @@ function truth(overview, status, alerts) {
 
 const COLOURS = { critical: "bad", warning: "warn", info: "plain" };
 
+// It fires, and is neither silenced nor a consequence of another one.
+function isLoud(group) {
+  return group.firing > 0 && (group.quiet < group.firing || group.acknowledged >= group.firing);
+}
+
+function groupPath(group) {
+  const [first] = group.alerts;
+  return group.count === 1 && first ? "/alerts/" + first.fingerprint : "/alerts";
+}
+
 function alertRow(group) {
   const state = COLOURS[group.severity] || "unknown";
-  const [first] = group.alerts;
-  const path = group.count === 1 && first ? "/alerts/" + first.fingerprint : "/alerts";
+  const path = groupPath(group);
   const many = group.count > 1 ? count(group.count) + " × " : "";
   return html`<li class=${state} data-alert=${group.key}>
     ${badge(state, group.severity || "no severity")}
@@ -228,11 +237,10 @@ function alertRow(group) {
 
 function alertsPart(alerts, listed) {
   const { totals } = alerts;
-  const loud = alerts.items.filter(
-    (one) => one.firing > 0 && (one.quiet < one.firing || one.acknowledged >= one.firing),
-  );
+  const loud = alerts.items.filter(isLoud);
   const told = [];
   if (totals.critical) told.push(count(totals.critical) + " critical");
+  if (totals.pending) told.push(count(totals.pending) + " pending");
   if (totals.silenced) told.push(count(totals.silenced) + " silenced");
   if (totals.inhibited)
     told.push(
@@ -316,28 +324,60 @@ function isBusy({ workflow }) {
   return Boolean(workflow.runs) && workflow.runs.open > 0;
 }
 
-function headline(tiles) {
+// What the workflows say, in words and with the colour of it.
+function workflowWords(tiles) {
   const bad = tiles.filter((one) => one.trouble.state === "bad").length;
   const warn = tiles.filter((one) => one.trouble.state === "warn").length;
   const unknown = tiles.filter((one) => one.trouble.state === "unknown" && isBusy(one)).length;
-  const state = bad
-    ? "bad"
-    : warn
-      ? "warn"
-      : unknown === 0 && tiles.some((one) => one.trouble.state === "ok")
-        ? "ok"
-        : "unknown";
-  const words = bad
-    ? plural(bad, "workflow") + " in trouble"
-    : warn
-      ? plural(warn, "workflow") + " to look at"
-      : unknown
-        ? "No trouble seen, too early to tell of " + unknown
-        : state === "ok"
-          ? "All workflows keep up"
-          : "Nothing goes on";
+  if (bad)
+    return ["bad", plural(bad, "workflow") + " in trouble", warn ? warn + " to look at" : ""];
+  if (warn) return ["warn", plural(warn, "workflow") + " to look at", ""];
+  if (unknown) return ["unknown", "No trouble seen, too early to tell of " + unknown, ""];
+  return tiles.some((one) => one.trouble.state === "ok")
+    ? ["ok", "All workflows keep up", ""]
+    : ["unknown", "Nothing goes on", ""];
+}
+
+// Firing alerts that somebody is told of, or has in hand: not what is silenced, follows from another or
+// is only shown.
+function loudOf(alerts, severity) {
+  const groups = alerts.items.filter((one) => one.severity === severity && isLoud(one));
+  const sum = (of) => groups.reduce((total, one) => total + of(one), 0);
+  return {
+    groups,
+    count: sum((one) => Math.min(one.firing, one.firing - one.quiet + one.acknowledged)),
+    isAcked: groups.every((one) => one.acknowledged >= one.firing),
+  };
+}
+
+// The one thing that a group is about, where its title does not say it.
+function whereOf({ labels, title }) {
+  const { system, step, workflow, objective } = labels || {};
+  const name = system || step || objective || workflow;
+  return name && !title.includes(name) ? " (" + name + ")" : "";
+}
+
+// "2 critical alerts: System is down (erp)", with the way to it.
+function alertWords({ groups, count: n, isAcked }, word) {
+  const [first] = groups;
+  const what = plural(n, word) + (isAcked ? ", acknowledged" : "");
+  return groups.length > 1
+    ? link("/alerts", what + (n === 1 ? " fires" : " fire"))
+    : link(groupPath(first), what + ": " + first.title + whereOf(first));
+}
+
+// The worst first: what fires goes before what the workflows say, which stands behind it.
+function headline(tiles, alerts) {
+  const [state, words, more] = workflowWords(tiles);
+  const critical = loudOf(alerts, "critical");
+  const warning = loudOf(alerts, "warning");
+  const isTrouble = state === "bad" || state === "warn";
+  if (critical.count || warning.count)
+    return html`<h1 class="headline ${critical.count || state === "bad" ? "bad" : "warn"}">
+      ${critical.count ? alertWords(critical, "critical alert") : alertWords(warning, "warning")}${isTrouble ? html` <span class="dim">and ${words}</span>` : nothing}
+    </h1>`;
   return html`<h1 class="headline ${state}">
-    ${words}${bad && warn ? html`<span class="dim"> and ${warn} to look at</span>` : nothing}
+    ${words}${more ? html`<span class="dim"> and ${more}</span>` : nothing}
   </h1>`;
 }
 
@@ -377,12 +417,14 @@ export const page = {
       })
       .sort(byTrouble);
     const isWall = context.params.has("wall");
-    const listed = isWall ? WALL_LISTED : LISTED;
+    // On the wall alerts take the room of a line of each list.
+    const isFiring = alerts.totals.firing > 0;
+    const listed = isWall ? WALL_LISTED - (isFiring ? 1 : 0) : LISTED;
     const isShown = (one) => one.trouble.state !== "unknown" || isBusy(one);
     const busy = tiles.filter(isShown);
     const shown = isWall ? busy.slice(0, WALL_TILES) : busy;
     return html`<div class="overview-head">
-        ${headline(tiles)}
+        ${headline(tiles, alerts)}
         <span class="as-of num" title="What is shown is as of then"
           >${clockText(overview.now).slice(0, 8)}</span
         >
@@ -407,7 +449,7 @@ export const page = {
       <div class="overview">
         <div>
           <ul
-            class="tiles ${shown.length > WALL_LARGE ? "many" : ""} ${shown.length > WALL_MANY ? "most" : ""}"
+            class="tiles ${shown.length > WALL_LARGE ? "many" : ""} ${shown.length > (isWall && isFiring ? WALL_LARGE : WALL_MANY) ? "most" : ""}"
             aria-label="Workflows, trouble first"
           >
             ${repeat(

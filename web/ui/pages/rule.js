@@ -3,9 +3,10 @@
 // is changed by that; a rule is changed in its file.
 import { get, post } from "../api.js";
 import { alertPages } from "../alertpages.js";
-import { listPath, severityMark } from "../alertwords.js";
+import { listPath, panelOf, severityMark } from "../alertwords.js";
 import { html, live, nothing } from "../lit.js";
-import { ago, fact, link, time } from "../parts.js";
+import { ago, fact, link, moment } from "../parts.js";
+import { plot } from "../plot.js";
 import { ruleState } from "../rulewords.js";
 import { runbook } from "../runbook.js";
 import { tried } from "../trypast.js";
@@ -140,12 +141,29 @@ function outcome(context) {
 function facts(rule) {
   return html`<dl class="facts line">
     ${fact("Fires when", rule.condition || "–")}
-    ${fact("Last fired", rule.last_fired ? time(rule.last_fired) : "never")}
+    ${fact("Last fired", rule.last_fired ? moment(rule.last_fired) : "never")}
     ${fact("Looked at", rule.evaluated ? html`${ago(rule.evaluated)} ago` : "never")}
     ${fact("Owner", rule.owner || "–")}
     ${fact("Written in", rule.file ? html`<code>${rule.file}${rule.line ? ":" + rule.line : ""}</code>` : rule.group || "–")}
     ${fact("Alerts", html`${link(listPath({ rule: rule.name }), "open")} · ${link(listPath({ rule: rule.name, state: "resolved" }), "resolved")}`)}
   </dl>`;
+}
+
+const SHOWN = { seconds: 6 * 3600, isLive: true };
+
+// What it judges, as it is now; trying it draws the past.
+function picture(context, rule) {
+  const panel = panelOf(rule);
+  if (!panel) return nothing;
+  return html`<section class="panel" aria-label="Value and threshold">
+    ${plot(context, "rule", {
+      ...panel,
+      title: "Value and threshold, the last 6 hours",
+      width: 1400,
+      height: 260,
+      range: context.params.has("since") ? context.range : SHOWN,
+    })}
+  </section>`;
 }
 
 export const page = {
@@ -171,7 +189,7 @@ export const page = {
       </div>
       ${rule.about ? html`<p class="lead">${rule.about}</p>` : nothing}
       ${rule.detail ? html`<div class="note warn"><strong>${rule.detail}</strong></div>` : nothing}
-      ${facts(rule)}
+      ${facts(rule)} ${picture(context, rule)}
       <section class="panel" aria-label="The rule">${editor(context, rule)}</section>
       ${outcome(context)} ${runbook(context, rule.runbook)}`;
   },

@@ -5,7 +5,7 @@ import { alertPages } from "../alertpages.js";
 import { listPath, rulePath, severityMark } from "../alertwords.js";
 import { count, plural } from "../format.js";
 import { html, nothing } from "../lit.js";
-import { ago, badge, link, time } from "../parts.js";
+import { ago, badge, link, moment } from "../parts.js";
 import { ruleState } from "../rulewords.js";
 import { table } from "../table.js";
 
@@ -36,7 +36,7 @@ const columns = [
   {
     name: "condition",
     title: "Fires when",
-    className: "wrap said-column",
+    className: "wrap said-column wide",
     value: (rule) => rule.condition,
   },
   {
@@ -53,7 +53,7 @@ const columns = [
     value: (rule) => rule.last_fired,
     text: (rule) => rule.last_fired || "never",
     cell: (rule) =>
-      rule.last_fired ? time(rule.last_fired) : html`<span class="dim">never</span>`,
+      rule.last_fired ? moment(rule.last_fired) : html`<span class="dim">never</span>`,
   },
   { name: "owner", title: "Owner", className: "wide", value: (rule) => rule.owner },
   { name: "group", title: "File", className: "wide", value: (rule) => rule.group },
@@ -79,7 +79,7 @@ export const page = {
       <div class="page-head">
         <h1 class="small">${plural(items.length, "rule")}</h1>
         ${faulty ? badge("bad", count(faulty) + " cannot be judged") : nothing}
-        ${mute ? badge("warn", count(mute) + " without data") : nothing}
+        ${mute ? badge("unknown", count(mute) + " without data") : nothing}
         <span class="grow"></span>
         <a class="chip" href="/rules/+new" id="new-rule">Try a rule of your own</a>
       </div>

@@ -2,11 +2,12 @@
 // What is told to nobody: silences that are active, to come and over, and the mutes of the
 // configuration. An alert that is silenced stays on its page.
 import { get, post, remove } from "../api.js";
-import { endOf, LENGTHS, matcherLine, matcherMarks, openSilence } from "../alertdialog.js";
+import { matcherLine, matcherMarks, openSilence } from "../alertdialog.js";
 import { alertPages } from "../alertpages.js";
 import { count, plural } from "../format.js";
 import { html, nothing, repeat } from "../lit.js";
-import { badge, due, time } from "../parts.js";
+import { badge, due, moment } from "../parts.js";
+import { bothText, endOf, LENGTHS } from "../silencetime.js";
 import { limitOf, table } from "../table.js";
 
 const SOON_S = 15 * 60;
@@ -53,6 +54,15 @@ function again(context, silence) {
   });
 }
 
+function change(context, silence) {
+  openSilence({
+    matchers: silence.matchers,
+    comment: silence.comment,
+    change: silence,
+    done: context.reload,
+  });
+}
+
 function buttons(context, silence) {
   const { state } = context;
   if (state.asked === silence.id)
@@ -92,6 +102,14 @@ function buttons(context, silence) {
       type="button"
       class="chip"
       ?disabled=${state.isActing}
+      @click=${() => change(context, silence)}
+    >
+      Change …
+    </button>
+    <button
+      type="button"
+      class="chip"
+      ?disabled=${state.isActing}
       @click=${() => {
         state.asked = silence.id;
         context.update();
@@ -115,11 +133,15 @@ function item(context, silence) {
       ${matcherMarks(silence.matchers)}
     </p>
     <p>
-      “${silence.comment}” <span class="dim">${silence.created_by}, ${time(silence.created)}</span>
+      “${silence.comment}”
+      <span class="dim">${silence.created_by}, ${moment(silence.created)}</span>
     </p>
     <p>
       ${isActive ? html`ends ${left(silence)}` : html`begins ${due(silence.starts)}`}
-      <span class="dim">${time(silence.starts)} to ${time(silence.ends)}</span>
+      <span class="dim">(${bothText(new Date(isActive ? silence.ends : silence.starts))})</span>
+      <span class="dim"
+        >${isActive ? html`since ${moment(silence.starts)}` : html`until ${bothText(new Date(silence.ends))}`}</span
+      >
       ${typeof silence.hides === "number" ? html`· hides ${plural(silence.hides, "open alert")}` : nothing}
     </p>
     ${buttons(context, silence)}
@@ -158,14 +180,14 @@ const expiredColumns = (context) => [
     title: "From",
     className: "num",
     value: (one) => one.starts,
-    cell: (one) => time(one.starts),
+    cell: (one) => moment(one.starts),
   },
   {
     name: "ends",
     title: "To",
     className: "num",
     value: (one) => one.ends,
-    cell: (one) => time(one.ends),
+    cell: (one) => moment(one.ends),
   },
   {
     name: "again",
@@ -184,7 +206,9 @@ function mutes(list) {
     <h2>Mutes that come back</h2>
     ${
       list.length === 0
-        ? html`<p class="dim">There are none. They are the times of the file of notify.file.</p>`
+        ? html`<p class="dim">
+            There are none. They are written as times in the file that notify.file names.
+          </p>`
         : html`<ul class="brief">
             ${list.map(
               (one) =>
@@ -230,7 +254,7 @@ export const page = {
       <p role="status" class=${said && !said.ok ? "error-note" : "dim"}>
         ${said ? said.words : nothing}
       </p>
-      ${section(context, "Active", active, "Everything is told.")}
+      ${section(context, "Active", active, "Nothing is hidden by a silence.")}
       ${of("pending").length ? section(context, "To come", of("pending"), "") : nothing}
       ${mutes(recurring || [])}
       <section class="panel" aria-label="Over">
