@@ -304,6 +304,29 @@ collector/causes/pack.c: $(causes_pack) $(srcdir)/collector/local.mk
 	        print "const size_t tw_causes_pack_count = sizeof(tw_causes_pack) / sizeof(tw_causes_pack[0]);" }' \
 	    $(causes_pack) >$@.tmp && mv $@.tmp $@
 
+# Who may do what: pure, no SQL. One line a module, so that lists merge.
+noinst_LIBRARIES += collector/libaccess.a
+collector_libaccess_a_SOURCES = collector/access/bearer.c collector/access/bearer.h
+collector_libaccess_a_SOURCES += collector/access/grant.c collector/access/grant.h
+collector_libaccess_a_SOURCES += collector/access/password.c collector/access/password.h
+collector_libaccess_a_SOURCES += collector/access/rights.c collector/access/rights.h
+collector_libaccess_a_SOURCES += collector/access/session.c collector/access/session.h
+collector_libaccess_a_SOURCES += collector/access/throttle.c collector/access/throttle.h
+collector_libaccess_a_SOURCES += collector/access/turns.c collector/access/turns.h
+nodist_collector_libaccess_a_SOURCES = collector/access/common.c
+# The commonest passwords, in order of their bytes: a line of text an entry of a table.
+passwords_common = $(srcdir)/collector/access/common.txt
+EXTRA_DIST += $(passwords_common)
+CLEANFILES += collector/access/common.c
+collector/access/common.c: $(passwords_common) $(srcdir)/collector/local.mk
+	@$(MKDIR_P) collector/access
+	$(AM_V_GEN)$(AWK) 'BEGIN { print "#include \"config.h\"\n#include \"access/password.h\""; \
+	        print "const char *const tw_passwords_common[] = {" } \
+	    { gsub(/\\/, "&&"); gsub(/"/, "\\\""); print "\"" $$0 "\"," } \
+	    END { print "};"; \
+	        print "const size_t tw_passwords_common_count = " NR ";" }' \
+	    $(passwords_common) >$@.tmp && mv $@.tmp $@
+
 # Carrying out replays. One line a module, so that lists merge.
 noinst_LIBRARIES += collector/libreplay.a
 collector_libreplay_a_SOURCES = collector/replay/agents.c collector/replay/agents.h
@@ -431,6 +454,6 @@ tillwatch_LDADD = web/libweb.a collector/libdeliver.a collector/libnotify.a coll
     collector/libconfig.a \
     client/libtillwatch.a collector/libcore.a $(ZMQ_LIBS) $(MHD_LIBS) $(CURL_LIBS) $(SQLITE_LIBS) \
     $(JANSSON_LIBS) $(ZSTD_LIBS) $(ZLIB_LIBS) $(YAML_LIBS) $(XXHASH_LIBS) $(PCRE_LIBS) \
-    $(GLIB_LIBS) -lm -lpthread
+    $(GLIB_LIBS) $(SODIUM_LIBS) -lm -lpthread
 dist_man_MANS += docs/tillwatch.1
 EXTRA_DIST += docs/reference/program.md

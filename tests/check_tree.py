@@ -21,7 +21,9 @@ MAY_INCLUDE = {
     "collector/config/": ["core/", "config/"],
     "collector/event/": ["core/", "config/config.h", "event/"],
     "collector/tap/": ["core/", "config/config.h", "tap/"],
-    "collector/store/": ["core/", "config/config.h", "store/", "track/track.h"],
+    "collector/store/": ["core/", "config/config.h", "store/", "track/track.h",
+                         "access/rights.h", "access/grant.h", "access/session.h",
+                         "access/bearer.h"],
     "collector/workflow/": ["core/", "config/", "workflow/"],
     # Runs, lag, objectives: the records of correlation in, records for the store out.
     "collector/track/": ["core/", "config/config.h", "event/event.h", "event/text.h",
@@ -36,6 +38,8 @@ MAY_INCLUDE = {
                           "causes/causes.h", "causes/rules.h"],
     # Follows what tracking committed, and keeps what failed.
     "collector/desk/": ["core/", "config/config.h", "causes/causes.h", "store/desk.h", "desk/"],
+    # Who may do what: pure.
+    "collector/access/": ["core/", "event/text.h", "access/"],
     # Carries out replays: what is in the outbox goes to agents.
     "collector/replay/": ["core/", "config/config.h", "config/url.h", "event/scan.h",
                           "event/text.h", "store/outbox.h", "store/replays.h", "store/tracks.h",

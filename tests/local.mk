@@ -827,6 +827,31 @@ tests_fuzz_fuzz_http_answer_SOURCES += tests/fuzz/replay_main.c
 endif
 EXTRA_DIST += tests/fuzz/seeds/http_answer
 
+# Who may do what.
+ACCESS_LIBS = collector/libaccess.a collector/libevent.a collector/libcore.a $(SODIUM_LIBS) \
+    -lpthread
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/test_access_grant
+tests_unit_test_access_grant_SOURCES = tests/unit/test_access_grant.c
+tests_unit_test_access_grant_LDADD = $(ACCESS_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/test_access_secrets
+tests_unit_test_access_secrets_SOURCES = tests/unit/test_access_secrets.c
+tests_unit_test_access_secrets_LDADD = $(ACCESS_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/test_access_throttle
+tests_unit_test_access_throttle_SOURCES = tests/unit/test_access_throttle.c
+tests_unit_test_access_throttle_LDADD = $(ACCESS_LIBS) $(CMOCKA_LIBS)
+endif
+tests_fuzz_fuzz_grant_SOURCES = tests/fuzz/fuzz_grant.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_grant_LDADD = $(ACCESS_LIBS)
+if FUZZING
+noinst_PROGRAMS += tests/fuzz/fuzz_grant
+tests_fuzz_fuzz_grant_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+else
+check_PROGRAMS += tests/fuzz/fuzz_grant
+tests_fuzz_fuzz_grant_SOURCES += tests/fuzz/replay_main.c
+endif
+EXTRA_DIST += tests/fuzz/seeds/grant
+
 tests_fuzz_fuzz_matcher_SOURCES = tests/fuzz/fuzz_matcher.c tests/fuzz/fuzz.h
 tests_fuzz_fuzz_matcher_LDADD = collector/libalert.a collector/libcore.a $(JANSSON_LIBS) \
     $(PCRE_LIBS)
