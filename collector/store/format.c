@@ -442,7 +442,7 @@ static struct tw_str get_part(struct tw_cursor *cursor, bool in_json, struct tw_
         cursor->failed = true;
         return TW_STR_NULL;
     }
-    return (struct tw_str){json.ptr + at, (size_t)len};
+    return json.ptr == NULL ? TW_STR_NULL : (struct tw_str){json.ptr + at, (size_t)len};
 }
 
 static int get_object(struct tw_cursor *cursor, struct tw_str json, struct tw_object *object)

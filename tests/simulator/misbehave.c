@@ -50,8 +50,10 @@ static void set_value(struct sim_misbehave *self, size_t which, double value)
 static bool is_in_range(enum kind kind, double value)
 {
     double most = kind == KIND_SHARE ? 1 : kind == KIND_SECONDS ? 86400 : 1e9;
-    bool is_fraction = value > (double)(uint64_t)value;
-    return value >= 0 && value <= most && !(kind == KIND_COUNT && is_fraction);
+    if (!(value >= 0 && value <= most)) { /* NaN is neither */
+        return false;
+    }
+    return kind != KIND_COUNT || value <= (double)(uint64_t)value;
 }
 
 int sim_misbehave_parse(struct sim_misbehave *self, const char *text, struct tw_diag *diag)

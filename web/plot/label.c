@@ -95,12 +95,12 @@ static size_t put_char(char *to, uint32_t code)
 void tw_plot_label(struct tw_str text, size_t most, struct tw_plot_label *ret_label)
 {
     const unsigned char *at = (const unsigned char *)text.ptr;
-    const unsigned char *end = at + text.len;
+    const unsigned char *end = text.len == 0 ? at : at + text.len;
     size_t last = 0; /* where the last character begins */
     size_t len = 0;
     TW_ASSERT(most >= 1 && most <= TW_LABEL_LONGER);
     ret_label->chars = 0;
-    while (text.len > 0 && at < end) {
+    while (at < end) {
         if (ret_label->chars == most) {
             len = last + put_char(ret_label->text + last, 0x2026);
             break;
