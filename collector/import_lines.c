@@ -178,7 +178,7 @@ bool tw_line_is_cloudevent(struct tw_str line)
 {
     static const char member[] = "\"specversion\"";
     const char *p = line.ptr;
-    const char *end = line.ptr + line.len;
+    const char *end = tw_str_end(line);
     struct nesting nesting = {0};
     while (p < end && (*p == ' ' || *p == '\t')) {
         p++;

@@ -55,7 +55,7 @@ struct preview {
 static bool may_fail(struct tw_str json)
 {
     static const char key[] = "\"outcome\"";
-    const char *end = json.ptr + json.len;
+    const char *end = tw_str_end(json);
     const char *at = json.len == 0 ? NULL : memmem(json.ptr, json.len, key, sizeof key - 1);
     if (at == NULL) {
         return false;

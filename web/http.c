@@ -376,7 +376,7 @@ static int quality_of(struct tw_str accept, const char *name)
     if (at == NULL) {
         return -1;
     }
-    const char *end = accept.ptr + accept.len;
+    const char *end = tw_str_end(accept);
     const char *comma = memchr(at, ',', (size_t)(end - at));
     struct tw_str range = {at, (size_t)((comma == NULL ? end : comma) - at)};
     const char *q = find(range, ";q=");
@@ -385,7 +385,7 @@ static int quality_of(struct tw_str accept, const char *name)
         return 1000;
     }
     q += q[1] == ' ' ? 4 : 3;
-    const char *stop = range.ptr + range.len;
+    const char *stop = tw_str_end(range);
     int value = q < stop && *q == '1' ? 1000 : 0;
     int weight = 100;
     for (q += 2; q < stop && *q >= '0' && *q <= '9' && weight > 0; q++, weight /= 10) {

@@ -81,8 +81,11 @@ static struct tw_instance *new_instance(const struct instance_key *key)
         bytes += key->values[i].len + 1;
     }
     struct tw_instance *instance = calloc(1, sizeof *instance + bytes);
+    if (instance == NULL) {
+        return NULL;
+    }
     char *at = (char *)(instance + 1);
-    for (size_t i = 0; instance != NULL && i < key->count; i++) {
+    for (size_t i = 0; i < key->count; i++) {
         if (key->values[i].len > 0) {
             memcpy(at, key->values[i].ptr, key->values[i].len);
         }

@@ -162,7 +162,7 @@ int tw_wall_parse(struct tw_str text, tw_wall_t *ret_at)
     if (day > days_in_month(year, month)) {
         return TW_ESYNTAX;
     }
-    const char *end = p + text.len;
+    const char *end = tw_str_end(text);
     p += 19;
     int64_t fraction = 0;
     if (*p == '.') {

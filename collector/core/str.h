@@ -22,6 +22,12 @@ static inline struct tw_str tw_str_of(const char *cstr)
     return (struct tw_str){cstr, cstr == NULL ? 0 : strlen(cstr)};
 }
 
+/* Behind its last byte; NULL where it has none to point to: NULL + 0 is not defined in C. */
+static inline const char *tw_str_end(struct tw_str text)
+{
+    return text.len == 0 ? text.ptr : text.ptr + text.len;
+}
+
 static inline bool tw_str_equal(struct tw_str a, struct tw_str b)
 {
     return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);

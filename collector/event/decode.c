@@ -104,7 +104,7 @@ static void refuse_message(struct tw_decoder *self)
 static struct tw_str trim_body(struct tw_decoder *self)
 {
     struct tw_str body = self->message->body;
-    const char *end = body.len == 0 ? body.ptr : body.ptr + body.len;
+    const char *end = tw_str_end(body);
     const char *p = tw_bytes_blank(body.ptr, end);
     if (p == end) {
         (void)tw_refuse(self, TW_PROBLEM_empty, "the body is empty");

@@ -68,7 +68,7 @@ static int add_part(struct row *row, struct tw_str text, bool is_pointer)
 static int compile_template(struct row *row, struct tw_str text)
 {
     const char *p = text.ptr;
-    const char *end = p + text.len;
+    const char *end = tw_str_end(text);
     while (p < end) {
         const char *brace = p;
         while (brace < end && *brace != '{' && *brace != '}') {

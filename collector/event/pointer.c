@@ -122,7 +122,7 @@ static bool name_is(const struct tw_json_value *name, struct tw_str token)
 static int member_of(const struct tw_json_value *object, struct tw_str token,
                      struct tw_json_value *ret_value)
 {
-    const char *end = object->text.ptr + object->text.len;
+    const char *end = tw_str_end(object->text);
     const char *p = tw_bytes_blank(object->text.ptr + 1, end);
     while (p < end && *p == '"') {
         struct tw_json_value name;
@@ -143,7 +143,7 @@ static int member_of(const struct tw_json_value *object, struct tw_str token,
 int tw_json_item_next(const struct tw_json_value *array, const char **position,
                       struct tw_json_value *ret_item)
 {
-    const char *end = array->text.ptr + array->text.len;
+    const char *end = tw_str_end(array->text);
     const char *p = *position == NULL ? array->text.ptr : *position;
     p = tw_bytes_blank(p < end ? p + 1 : p, end); /* behind the bracket or the comma */
     if (p == end || *p == ']') {

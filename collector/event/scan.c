@@ -516,7 +516,7 @@ int tw_json_scan_value(struct tw_json_scanner *self, struct tw_str text,
 
 bool tw_json_is_blank(struct tw_str text)
 {
-    const char *end = text.ptr + text.len;
+    const char *end = tw_str_end(text);
     return tw_bytes_blank(text.ptr, end) == end;
 }
 

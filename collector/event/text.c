@@ -12,7 +12,7 @@
 bool tw_utf8_is_valid(struct tw_str text)
 {
     const char *p = text.ptr;
-    const char *end = p + text.len;
+    const char *end = tw_str_end(text);
     while (p < end) {
         p = tw_bytes_special(p, end);
         if (p == end) {
@@ -48,7 +48,7 @@ static bool point_is_allowed(uint32_t point)
 size_t tw_text_allowed(struct tw_str text)
 {
     const char *p = text.ptr;
-    const char *end = p + text.len;
+    const char *end = tw_str_end(text);
     for (;;) {
         p = tw_bytes_special(p, end);
         if (p == end) {
@@ -217,7 +217,7 @@ void tw_write_quoted(struct tw_writer *self, struct tw_str text)
 {
     tw_write(self, TW_STR_LIT("\""));
     const char *p = text.ptr;
-    const char *end = p + text.len;
+    const char *end = tw_str_end(text);
     while (p < end) {
         const char *run = p;
         while (p < end && *p != '"' && *p != '\\') {

@@ -67,7 +67,7 @@ static const char *find(struct tw_str text, const char *word)
 int tw_verdict_teams(struct tw_str body)
 {
     static const char before[] = "HTTP error ";
-    const char *end = body.ptr + body.len;
+    const char *end = tw_str_end(body);
     const char *p = find(body, before);
     if (p == NULL) {
         return find(body, "error") != NULL || find(body, "failed") != NULL ? -1 : 0;

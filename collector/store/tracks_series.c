@@ -98,7 +98,7 @@ static bool string_is(const char **at, const char *end, struct tw_str text)
 static bool has_label(struct tw_str labels, struct tw_str name, struct tw_str value)
 {
     const char *at = labels.ptr;
-    const char *end = at + labels.len;
+    const char *end = tw_str_end(labels);
     for (;;) {
         at = at < end ? memchr(at, '"', (size_t)(end - at)) : NULL;
         if (at == NULL) {
