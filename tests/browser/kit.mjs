@@ -29,7 +29,6 @@ export const PAGES = [
   ["runs", "/runs"],
   ["failures", "/failures"],
   ["causes", "/causes"],
-  ["failures", "/failures"],
   ["failure", "/failures/1"],
   ["replays", "/replays"],
   ["replay", "/replays/2"],
@@ -308,15 +307,93 @@ export function sleep(ms) {
   return new Promise((wake) => setTimeout(wake, ms));
 }
 
-// What bars somebody on this page, by axe-core; a line each.
-export async function barred(page, name) {
-  await page.evaluate(readFileSync(join(HERE, "node_modules/axe-core/axe.min.js"), "utf8"));
-  const found = await page.evaluate(() =>
-    window.axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"] }),
+// Another page as its users come there: by a link of the page that is open, where there is one. What only
+// differs in its parameters is opened anew.
+export async function show(page, path) {
+  const now = page.url().startsWith(url("/")) ? new URL(page.url()).pathname : "";
+  if (now === "" || now === new URL(url(path)).pathname) await open(page, path);
+  else await move(page, path);
+}
+
+const AXE = join(HERE, "node_modules/axe-core/axe.min.js");
+const TAGS = ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"];
+const OF_COLOURS = ["color-contrast", "link-in-text-block"];
+
+// One element for each way in which text looks here: its colour, size and weight, and what it lies on.
+// Contrast takes axe-core most of its time, and a hundred rows of a table have the same.
+function sampleOfTexts() {
+  const seen = new Map();
+  const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  for (let text = walk.nextNode(); text; text = walk.nextNode()) {
+    const element = text.parentElement;
+    if (!text.data.trim() || !element.checkVisibility()) continue;
+    const own = getComputedStyle(element);
+    const key = [
+      element.localName,
+      own.color,
+      own.fontSize,
+      own.fontWeight,
+      own.textDecorationLine,
+    ];
+    for (let under = element; under; under = under.parentElement) {
+      const { backgroundColor, backgroundImage, opacity } = getComputedStyle(under);
+      key.push(backgroundColor, backgroundImage, opacity);
+    }
+    const look = key.filter((word) => word !== "rgba(0, 0, 0, 0)" && word !== "1").join();
+    if (!seen.has(look)) seen.set(look, element);
+  }
+  return [...seen.values()];
+}
+
+// What bars somebody on this page, by axe-core; a line each. `what`: "all", or only "colours".
+export async function barred(page, name, what = "all") {
+  if (!(await page.evaluate(() => Boolean(window.axe))))
+    await page.evaluate(readFileSync(AXE, "utf8"));
+  const texts = await page.evaluateHandle(sampleOfTexts);
+  const found = await page.evaluate(
+    async ({ tags, colours, onlyColours, include }) => {
+      const how = { resultTypes: ["violations"], preload: false };
+      const rules = Object.fromEntries(colours.map((rule) => [rule, { enabled: false }]));
+      const runs = [[{ include }, { ...how, runOnly: { type: "rule", values: colours } }]];
+      if (!onlyColours) runs.push([document, { ...how, runOnly: tags, rules }]);
+      const lines = [];
+      for (const [where, options] of runs)
+        for (const one of (await window.axe.run(where, options)).violations)
+          lines.push(one.id + " " + one.nodes[0].html.slice(0, 200));
+      return lines;
+    },
+    { tags: TAGS, colours: OF_COLOURS, onlyColours: what === "colours", include: texts },
   );
-  return found.violations.map(
-    (one) => name + ": " + one.id + " " + one.nodes[0].html.slice(0, 200),
-  );
+  await texts.dispose();
+  return found.map((line) => name + ": " + line);
+}
+
+// These pages ([name, path]) at these sizes in these colours: what is wider than its screen, what bars
+// somebody, a line each; their pictures, named prefix-name-scheme-width. All rules are asked on wide screens and
+// on phones, those of colours in both schemes.
+export async function look(page, pages, prefix, schemes, sizes) {
+  const wide = [];
+  const bars = [];
+  for (const [width, height] of sizes) {
+    await page.setViewportSize({ width, height });
+    for (const [name, path] of pages) {
+      await show(page, path);
+      for (const scheme of schemes) {
+        await page.emulateMedia({ colorScheme: scheme });
+        const over = await page.evaluate(
+          () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+        );
+        if (over > 0) wide.push(name + " at " + width + ": " + over);
+        const what = scheme === "light" ? "all" : "colours";
+        if (width !== 1366)
+          bars.push(...(await barred(page, [name, scheme, width].join(" "), what)));
+        await picture(page, [prefix + name, scheme, width].join("-"));
+      }
+    }
+  }
+  await page.emulateMedia({ colorScheme: "light" });
+  await page.setViewportSize({ width: 1366, height: 768 });
+  return { wide: wide.join("\n"), bars: bars.join("\n") };
 }
 
 export async function picture(page, name) {

@@ -327,13 +327,14 @@ static size_t lay_legend(const struct tw_panel *panel, const struct tw_plot_data
     double char_px = layout->font_px * CHAR_EM;
     double row_px = layout->font_px * 1.6;
     double x_px = 8 + (double)strlen(tw_plot_unit_text(panel->unit)) * char_px + 18;
+    double zone_px = (double)strlen(look->zone->name) * char_px + 18; /* right in the first row */
     size_t row = 0;
     size_t rows_max = look->height < 140 ? 1 : look->height < 220 ? 2 : 3;
     for (size_t i = 0; i < data->line_count; i++) {
         struct tw_plot_entry *entry = &layout->legend[i];
         tw_plot_label(data->lines[i].name, TW_LABEL_CHARS, &entry->label);
         double width_px = (double)entry->label.chars * char_px + 30;
-        if (x_px + width_px > look->width - 8 && x_px > 8) {
+        if (x_px + width_px > look->width - (row == 0 ? zone_px : 8) && x_px > 8) {
             row++;
             x_px = 8;
         }

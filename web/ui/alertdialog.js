@@ -5,17 +5,12 @@ import { post, remove } from "./api.js";
 import { alertPath, severityMark } from "./alertwords.js";
 import { count, plural } from "./format.js";
 import { html, live, nothing, render, repeat } from "./lit.js";
+import { faultWords } from "./notes.js";
 import { link } from "./parts.js";
 import { newSpan, readSpan, spanFields } from "./silencetime.js";
 
 const COMMENT_MAX = 400; // characters: the tower takes 500 bytes with an acknowledgement
 const PREVIEW_AFTER_MS = 300;
-
-function faultWords(error) {
-  return error.title && error.title !== error.message
-    ? error.title + ": " + error.message
-    : error.message;
-}
 
 // A modal dialog drawn by content(state); it ends with Esc, with its page and when it has done its
 // work. `state` gets draw() and close().
@@ -250,7 +245,9 @@ function look(state) {
       state.shown = shown;
     } catch (error) {
       if (number !== state.number || state.isOver) return;
-      state.previewFault = faultWords(error);
+      state.previewFault = /match the empty string/.test(error.message)
+        ? "This would hide every alert: at least one matcher has to ask for a value."
+        : faultWords(error);
     }
     state.draw();
   }, PREVIEW_AFTER_MS);

@@ -4,6 +4,15 @@ import { Unreachable } from "./api.js";
 import { html, nothing } from "./lit.js";
 import { ago, link } from "./parts.js";
 
+// What went wrong with something that was sent, as a sentence. 400: the fault is in what somebody wrote,
+// and the detail says it; the title speaks of the call.
+export function faultWords(error) {
+  const detail = error.detail || error.message;
+  const hasTitle = error.title && error.title !== detail && error.status !== 400;
+  const words = (hasTitle ? error.title + ": " : "") + detail;
+  return words[0].toUpperCase() + words.slice(1) + (/[.!?…”]$/.test(words) ? "" : ".");
+}
+
 export function loading(what) {
   return html`<p class="note dim loading" role="status">Loading ${what} …</p>`;
 }

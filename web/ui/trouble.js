@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // How a workflow is, in one word: what a tile's colour means, and which come first.
+import { count } from "./format.js";
 import { VERDICT_ORDER } from "./parts.js";
 
 const RANKS = ["bad", "warn", "ok", "unknown"];
@@ -40,11 +41,11 @@ export function judge(workflow, objectives) {
   const budget = worstBudget(objectives);
   const left = budget ? budget.budget_remaining : 1;
   const why = [];
-  if (runs.failed) why.push(["bad", runs.failed + " failed"]);
+  if (runs.failed) why.push(["bad", count(runs.failed) + " failed"]);
   if (workflow.verdict === "stop" || workflow.verdict === "stall")
     why.push(["bad", workflow.verdict === "stop" ? "stopped" : "stalled"]);
   if (left <= 0) why.push(["bad", "budget spent"]);
-  if (runs.overdue) why.push(["warn", runs.overdue + " overdue"]);
+  if (runs.overdue) why.push(["warn", count(runs.overdue) + " overdue"]);
   if (workflow.verdict === "warn") why.push(["warn", "falls behind"]);
   if (left > 0 && left < BUDGET_LOW) why.push(["warn", "budget low"]);
   const state = why.length ? why[0][0] : workflow.verdict === "ok" ? "ok" : "unknown";

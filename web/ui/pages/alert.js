@@ -24,6 +24,7 @@ import { count } from "../format.js";
 import { shownNow } from "../frame.js";
 import { html, nothing, repeat } from "../lit.js";
 import { runbook } from "../runbook.js";
+import { faultWords } from "../notes.js";
 import { ago, badge, fact, link, storeLink, systemMark, moment, workflowLink } from "../parts.js";
 import { plot } from "../plot.js";
 import { duration, secondsBetween } from "../time.js";
@@ -125,7 +126,7 @@ async function takeBack(context, alert) {
   try {
     await takeBackAck(alert.fingerprint);
   } catch (error) {
-    state.said = error.title ? error.title + ": " + error.message : error.message;
+    state.said = faultWords(error);
   }
   state.isActing = false;
   context.reload();

@@ -312,6 +312,12 @@ function grouped({ groups, resolved }, context) {
     ${section("Pending", pending, context, "pending")} ${resolvedToday(context, resolved)}`;
 }
 
+// The worst first; what has none, or one of its own, last.
+function severityRank(one) {
+  const rank = SEVERITY_WORDS.indexOf(one.severity);
+  return rank < 0 ? SEVERITY_WORDS.length : rank;
+}
+
 const listColumns = [
   {
     name: "what",
@@ -321,16 +327,23 @@ const listColumns = [
     text: (one) => [one.title, one.summary].filter(Boolean).join(": "),
     cell: (one) =>
       html`${link(alertPath(one), one.title || one.alert, "row-link")}
-        <span class="dim">${one.summary}</span> ${flags(one)}`,
+        <span class="dim">${one.summary}</span> ${flags(one)}
+        ${one.state === "firing" ? nothing : html`<span class="narrow">${stateMark(one.state)}</span>`}`,
   },
   {
     name: "severity",
     title: "Severity",
-    value: (one) => SEVERITY_WORDS.indexOf(one.severity),
+    value: severityRank,
     text: (one) => one.severity,
     cell: (one) => severityMark(one.severity),
   },
-  { name: "state", title: "State", value: (one) => one.state, cell: (one) => stateMark(one.state) },
+  {
+    name: "state",
+    title: "State",
+    className: "wide",
+    value: (one) => one.state,
+    cell: (one) => stateMark(one.state),
+  },
   {
     name: "labels",
     title: "Labels",
@@ -367,6 +380,7 @@ function listed({ list }, context) {
         (one) => !isWatchdog(one) && isOf(shown, one) && (!owner || ownerOf(one) === owner),
       ),
       key: (one) => one.id,
+      sort: ["severity", "asc"],
       more: list.next ? { total: list.total, canLoad: list.items.length < 1000 } : undefined,
       empty: "No alert fits this filter.",
     })}

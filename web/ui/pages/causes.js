@@ -5,6 +5,7 @@
 import { get, post, put } from "../api.js";
 import { count, plural } from "../format.js";
 import { html, live, nothing, repeat } from "../lit.js";
+import { faultWords } from "../notes.js";
 import { badge, fact, link, time } from "../parts.js";
 
 const CONDITIONS = ["system", "type", "code", "class", "status", "message"];
@@ -150,7 +151,7 @@ function shift(context, at, step) {
 
 function complain(context, error) {
   if (error.name === "AbortError") return;
-  context.state.said = error.title ? error.title + ": " + error.message : error.message;
+  context.state.said = faultWords(error);
   context.update();
 }
 

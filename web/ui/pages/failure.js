@@ -4,6 +4,7 @@ import { get, post } from "../api.js";
 import { amountWords, causeMark, groupWords, trend } from "../failurelist.js";
 import { count, plural } from "../format.js";
 import { html, live, nothing, repeat } from "../lit.js";
+import { faultWords } from "../notes.js";
 import {
   ago,
   badge,
@@ -174,7 +175,7 @@ async function act(context, group, what, body, words) {
   } catch (error) {
     state.said = {
       ok: false,
-      words: error.title ? error.title + ": " + error.message : error.message,
+      words: faultWords(error),
     };
   }
   state.isActing = false;

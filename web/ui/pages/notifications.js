@@ -6,6 +6,7 @@ import { alertPages, deskButton } from "../alertpages.js";
 import { alertPath } from "../alertwords.js";
 import { count, plural } from "../format.js";
 import { html, live, nothing, repeat } from "../lit.js";
+import { faultWords } from "../notes.js";
 import { ago, badge, due, fact, link, moment } from "../parts.js";
 import { limitOf, table } from "../table.js";
 import { duration } from "../time.js";
@@ -42,8 +43,7 @@ async function test(context, name) {
       words: "A test is under way: what becomes of it stands in the history below.",
     };
   } catch (error) {
-    const words = error.title ? error.title + ": " + error.message : error.message;
-    state.tests[name] = { isBad: true, words };
+    state.tests[name] = { isBad: true, words: faultWords(error) };
   }
   context.reload();
 }
@@ -193,11 +193,12 @@ function spanText(seconds) {
   return duration(seconds).replace(/ 0 [hms]$/, "");
 }
 
-function routeRow(route) {
-  const times = [
-    ...(route.active_times || []),
-    ...(route.mute_times || []).map((one) => "not " + one),
-  ];
+// `shown`: which of the columns that are often empty are there.
+function routeRow(route, shown) {
+  const escalate = () =>
+    html`<td class="wrap">
+      ${(route.escalate || []).map((one) => html`<span class="step-note">after ${spanText(one.after_seconds)}: ${one.receiver}</span> `)}
+    </td>`;
   return html`<tr>
     <th
       scope="row"
@@ -210,18 +211,28 @@ function routeRow(route) {
     <td class="wrap wide">${(route.group_by || []).join(", ")}</td>
     <td class="num wide">${spanText(route.group_wait_seconds)}</td>
     <td class="num wide">${spanText(route.repeat_interval_seconds)}</td>
-    <td class="wrap">
-      ${(route.escalate || []).map((one) => html`<span class="step-note">after ${spanText(one.after_seconds)}: ${one.receiver}</span> `)}
-    </td>
-    <td class="wrap">
-      ${times.join(", ")} ${route.muted_by ? badge("unknown", "muted now") : nothing}
-    </td>
+    ${shown.escalate ? escalate() : nothing}
+    ${
+      shown.times
+        ? html`<td class="wrap">
+            ${timesOf(route).join(", ")} ${route.muted_by ? badge("unknown", "muted now") : nothing}
+          </td>`
+        : nothing
+    }
   </tr>`;
+}
+
+function timesOf(route) {
+  return [...(route.active_times || []), ...(route.mute_times || []).map((one) => "not " + one)];
 }
 
 // Who is told what: the routes, in the order in which they are tried.
 function routes(list) {
   if (!list || list.length === 0) return nothing;
+  const shown = {
+    escalate: list.some((one) => (one.escalate || []).length > 0),
+    times: list.some((one) => timesOf(one).length > 0),
+  };
   return html`<section class="panel" aria-label="Who is told what">
     <h2>Who is told what</h2>
     <div class="scroll" tabindex="0" role="region" aria-label="Routes">
@@ -233,12 +244,12 @@ function routes(list) {
             <th scope="col" class="wide">Together by</th>
             <th scope="col" class="num wide">First after</th>
             <th scope="col" class="num wide">Again after</th>
-            <th scope="col">Not acknowledged</th>
-            <th scope="col">Times</th>
+            ${shown.escalate ? html`<th scope="col">Not acknowledged</th>` : nothing}
+            ${shown.times ? html`<th scope="col">Times</th>` : nothing}
           </tr>
         </thead>
         <tbody>
-          ${list.map(routeRow)}
+          ${list.map((one) => routeRow(one, shown))}
         </tbody>
       </table>
     </div>

@@ -213,6 +213,11 @@ function isLoud(group) {
   return group.firing > 0 && (group.quiet < group.firing || group.acknowledged >= group.firing);
 }
 
+// Critical ones first, what is only shown last; within them as the tower says.
+function rankOf(group) {
+  return { critical: 0, warning: 1, info: 3 }[group.severity] ?? 2;
+}
+
 function groupPath(group) {
   const [first] = group.alerts;
   return group.count === 1 && first ? "/alerts/" + first.fingerprint : "/alerts";
@@ -237,7 +242,7 @@ function alertRow(group) {
 
 function alertsPart(alerts, listed) {
   const { totals } = alerts;
-  const loud = alerts.items.filter(isLoud);
+  const loud = alerts.items.filter(isLoud).sort((a, b) => rankOf(a) - rankOf(b));
   const told = [];
   if (totals.critical) told.push(count(totals.critical) + " critical");
   if (totals.pending) told.push(count(totals.pending) + " pending");
@@ -340,13 +345,13 @@ function workflowWords(tiles) {
 
 // Firing alerts that somebody is told of, or has in hand: not what is silenced, follows from another or
 // is only shown.
-function loudOf(alerts, severity) {
-  const groups = alerts.items.filter((one) => one.severity === severity && isLoud(one));
+function loudOf(alerts, isOf) {
+  const groups = alerts.items.filter((one) => isOf(one.severity) && isLoud(one));
   const sum = (of) => groups.reduce((total, one) => total + of(one), 0);
   return {
     groups,
     count: sum((one) => Math.min(one.firing, one.firing - one.quiet + one.acknowledged)),
-    isAcked: groups.every((one) => one.acknowledged >= one.firing),
+    acked: sum((one) => one.acknowledged),
   };
 }
 
@@ -357,10 +362,10 @@ function whereOf({ labels, title }) {
   return name && !title.includes(name) ? " (" + name + ")" : "";
 }
 
-// "2 critical alerts: System is down (erp)", with the way to it.
-function alertWords({ groups, count: n, isAcked }, word) {
+// "1 critical alert: System is down (erp)", "3 critical alerts fire", with the way there.
+function alertWords({ groups, count: n, acked }, word) {
   const [first] = groups;
-  const what = plural(n, word) + (isAcked ? ", acknowledged" : "");
+  const what = plural(n, word) + (acked >= n ? ", acknowledged" : "");
   return groups.length > 1
     ? link("/alerts", what + (n === 1 ? " fires" : " fire"))
     : link(groupPath(first), what + ": " + first.title + whereOf(first));
@@ -369,12 +374,17 @@ function alertWords({ groups, count: n, isAcked }, word) {
 // The worst first: what fires goes before what the workflows say, which stands behind it.
 function headline(tiles, alerts) {
   const [state, words, more] = workflowWords(tiles);
-  const critical = loudOf(alerts, "critical");
-  const warning = loudOf(alerts, "warning");
+  const critical = loudOf(alerts, (severity) => severity === "critical");
+  const other = loudOf(alerts, (severity) => severity !== "critical" && severity !== "info");
   const isTrouble = state === "bad" || state === "warn";
-  if (critical.count || warning.count)
+  const isTicket = other.groups.every((one) => one.severity === "warning");
+  const shown = critical.count ? critical : other;
+  const isPartly = shown.acked > 0 && shown.acked < shown.count;
+  const after = [isPartly && count(shown.acked) + " of them acknowledged", isTrouble && words];
+  const behind = after.filter(Boolean).join(", ");
+  if (shown.count)
     return html`<h1 class="headline ${critical.count || state === "bad" ? "bad" : "warn"}">
-      ${critical.count ? alertWords(critical, "critical alert") : alertWords(warning, "warning")}${isTrouble ? html` <span class="dim">and ${words}</span>` : nothing}
+      ${alertWords(shown, critical.count ? "critical alert" : isTicket ? "warning" : "alert")}${behind ? html` <span class="dim">${isPartly ? "" : "and "}${behind}</span>` : nothing}
     </h1>`;
   return html`<h1 class="headline ${state}">
     ${words}${more ? html`<span class="dim"> and ${more}</span>` : nothing}
@@ -449,7 +459,7 @@ export const page = {
       <div class="overview">
         <div>
           <ul
-            class="tiles ${shown.length > WALL_LARGE ? "many" : ""} ${shown.length > (isWall && isFiring ? WALL_LARGE : WALL_MANY) ? "most" : ""}"
+            class="tiles ${isWall && isFiring ? "tight" : ""} ${shown.length > WALL_LARGE ? "many" : ""} ${shown.length > (isWall && isFiring ? WALL_LARGE : WALL_MANY) ? "most" : ""}"
             aria-label="Workflows, trouble first"
           >
             ${repeat(
@@ -459,10 +469,14 @@ export const page = {
             )}
           </ul>
           ${lineOf("No room for", busy.slice(shown.length))}
-          ${lineOf(
-            "Idle or without data",
-            tiles.filter((one) => !isShown(one)),
-          )}
+          ${
+            isWall && isFiring
+              ? nothing
+              : lineOf(
+                  "Idle or without data",
+                  tiles.filter((one) => !isShown(one)),
+                )
+          }
         </div>
         <div class="overview-side">
           <section class="panel" aria-label="Stores">

@@ -3,7 +3,7 @@
 import { get, post } from "../api.js";
 import { bytes, count, plural } from "../format.js";
 import { html, live, nothing, repeat } from "../lit.js";
-import { empty, failed } from "../notes.js";
+import { empty, failed, faultWords } from "../notes.js";
 import { badge, link, time } from "../parts.js";
 
 const PAGE = 50;
@@ -13,7 +13,7 @@ const ASKS = 40;
 
 function complain(context, error) {
   if (error.name === "AbortError") return;
-  context.state.said = error.title ? error.title + ": " + error.message : error.message;
+  context.state.said = faultWords(error);
   context.update();
 }
 

@@ -4,7 +4,7 @@
 import { get, post } from "../api.js";
 import { count, plural } from "../format.js";
 import { html, live, nothing, repeat } from "../lit.js";
-import { empty } from "../notes.js";
+import { empty, faultWords } from "../notes.js";
 import { badge, fact, journeyLink, link, storeLink, systemMark, time } from "../parts.js";
 import { openPlan } from "../plandialog.js";
 import {
@@ -41,7 +41,7 @@ async function act(context, replay, what, reason, words) {
   } catch (error) {
     state.said = {
       ok: false,
-      words: (error.title ? error.title + ": " : "") + error.message,
+      words: faultWords(error),
     };
   }
   state.isActing = false;

@@ -30,6 +30,15 @@ summary: "{{step}} of {{workflow}}: the oldest waits {{value}}"
 // One question at a time; the newest counts.
 async function tryIt(context, rule, since) {
   const { state } = context;
+  if (!(state.yaml ?? rule.text ?? "").trim()) {
+    Object.assign(state, {
+      since,
+      fault: { title: "There is no rule to try", detail: "Write one." },
+    });
+    state.result = null;
+    context.update();
+    return;
+  }
   const isEdited = state.yaml !== undefined && state.yaml !== rule.text;
   if (state.isTrying && state.since === since && state.tried === state.yaml) return;
   const number = (state.number || 0) + 1;

@@ -6,6 +6,7 @@ import { matcherLine, matcherMarks, openSilence } from "../alertdialog.js";
 import { alertPages } from "../alertpages.js";
 import { count, plural } from "../format.js";
 import { html, nothing, repeat } from "../lit.js";
+import { faultWords } from "../notes.js";
 import { badge, due, moment } from "../parts.js";
 import { bothText, endOf, LENGTHS } from "../silencetime.js";
 import { limitOf, table } from "../table.js";
@@ -22,8 +23,7 @@ async function act(context, silence, work, words) {
     await work();
     state.said = { ok: true, words };
   } catch (error) {
-    const words = error.title ? error.title + ": " + error.message : error.message;
-    state.said = { ok: false, words };
+    state.said = { ok: false, words: faultWords(error) };
   }
   state.isActing = false;
   context.reload();
@@ -133,16 +133,16 @@ function item(context, silence) {
       ${matcherMarks(silence.matchers)}
     </p>
     <p>
-      “${silence.comment}”
+      “${silence.comment.trim()}”
       <span class="dim">${silence.created_by}, ${moment(silence.created)}</span>
     </p>
     <p>
       ${isActive ? html`ends ${left(silence)}` : html`begins ${due(silence.starts)}`}
-      <span class="dim">(${bothText(new Date(isActive ? silence.ends : silence.starts))})</span>
       <span class="dim"
-        >${isActive ? html`since ${moment(silence.starts)}` : html`until ${bothText(new Date(silence.ends))}`}</span
+        >(${bothText(new Date(isActive ? silence.ends : silence.starts))}),
+        ${isActive ? html`since ${moment(silence.starts)}` : html`until ${bothText(new Date(silence.ends))}`}</span
       >
-      ${typeof silence.hides === "number" ? html`· hides ${plural(silence.hides, "open alert")}` : nothing}
+      ${typeof silence.hides === "number" ? html`· ${isActive ? "hides" : "would hide"} ${plural(silence.hides, "open alert")}` : nothing}
     </p>
     ${buttons(context, silence)}
   </li>`;
