@@ -38,6 +38,11 @@ export function isGroupHushed(group) {
   return group.firing > 0 && group.quiet >= group.firing && !isGroupAcked(group);
 }
 
+// For those who hear the buttons of a page one after the other.
+function ofWhat(group) {
+  return html`<span class="hidden"> ${group.title}</span>`;
+}
+
 function ackButton(context, group, isMain) {
   const left = group.count - group.acknowledged;
   if (left <= 0 || group.firing === 0) return nothing;
@@ -53,7 +58,7 @@ function ackButton(context, group, isMain) {
         done: context.reload,
       })}
   >
-    Acknowledge${group.count > 1 ? " all " + count(left) : ""} …
+    Acknowledge${group.count > 1 ? " all " + count(left) : ""} …${ofWhat(group)}
   </button>`;
 }
 
@@ -64,7 +69,7 @@ function silenceButton(context, group) {
     class="silence"
     @click=${() => openSilence({ labels, chosen: chosenLabels(labels), done: context.reload })}
   >
-    Silence …
+    Silence …${ofWhat(group)}
   </button>`;
 }
 

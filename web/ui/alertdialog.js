@@ -66,7 +66,8 @@ async function carryOut(state, work) {
   state.draw();
 }
 
-function commentField(state, words) {
+// `isFirst`: it is what the dialog asks for, and takes the focus.
+function commentField(state, words, isFirst = false) {
   return html`<label class="reason"
     >${words}
     <textarea
@@ -74,7 +75,7 @@ function commentField(state, words) {
       rows="2"
       maxlength=${COMMENT_MAX}
       required
-      autofocus
+      ?autofocus=${isFirst}
       aria-invalid=${state.isMissing ? "true" : "false"}
       .value=${live(state.comment)}
       @input=${(input) => {
@@ -139,7 +140,7 @@ function ackContent(state) {
         It goes on firing here. It is not told again and not escalated, until it is resolved.
         ${state.count > 1 ? "What joins the group later is told." : nothing}
       </p>
-      ${commentField(state, "What is being done about it?")}
+      ${commentField(state, "What is being done about it?", true)}
     </div>
     ${buttons(state, state.count === 1 ? "Acknowledge" : "Acknowledge " + count(state.count))}
   </form>`;

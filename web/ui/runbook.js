@@ -38,7 +38,7 @@ export function runbook(context, name) {
       </h2>
       ${inner}
     </section>`;
-  if (!name) return shown(html`<p class="dim">The rule names none.</p>`);
+  if (!name) return shown(html`<p class="dim">None is named for it.</p>`);
   // One may be an address of somebody's own pages.
   if (/^https?:\/\//.test(name))
     return shown(

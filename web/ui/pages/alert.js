@@ -47,6 +47,26 @@ const WHAT = {
   note: ["plain", "note"],
 };
 
+const CAUSES_NAMED = 3; // each is asked for
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+// What is known by a number only is told by name, and leads to it.
+function detailOf(one, alert) {
+  const detail = one.detail || "";
+  if (one.what === "silenced" && UUID.test(detail)) {
+    const silence = (alert.silences || []).find(({ id }) => id === detail);
+    return html`by
+    ${link("/silences", "a silence")}${silence ? html` of <b>${silence.created_by}</b>: “${silence.comment}”` : nothing}`;
+  }
+  return detail;
+}
+
+// The alert that another one follows from, by its title where that is known.
+function causeLink(alert, fingerprint) {
+  const cause = (alert.causes || []).find((one) => one.fingerprint === fingerprint);
+  return link(alertPath({ fingerprint }), cause ? cause.title || cause.alert : "another alert");
+}
+
 function timelineRow(one, alert) {
   const known = Object.hasOwn(WHAT, one.what) ? WHAT[one.what] : ["unknown", one.what];
   const hasValue = one.value !== null && one.value !== undefined;
@@ -54,7 +74,7 @@ function timelineRow(one, alert) {
     <span class="num-left">${moment(one.at)}</span>
     <span>${badge(...known)}</span>
     <span class="grow"
-      >${one.actor ? html`<b>${one.actor}</b> ` : nothing}${hasValue ? html`at ${valueText(one.value, alert.unit)} ` : nothing}${one.detail}</span
+      >${one.actor ? html`<b>${one.actor}</b> ` : nothing}${hasValue ? html`at ${valueText(one.value, alert.unit)} ` : nothing}${detailOf(one, alert)}</span
     >
   </li>`;
 }
@@ -186,12 +206,7 @@ function actions(context, alert) {
 function because(alert) {
   const parts = [];
   for (const one of alert.inhibited_by || [])
-    parts.push(
-      html`<p>
-        Told to nobody: it follows from
-        ${link("/alerts/" + encodeURIComponent(one), "another alert")}.
-      </p>`,
-    );
+    parts.push(html`<p>Told to nobody: it follows from ${causeLink(alert, one)}.</p>`);
   for (const one of alert.silences || [])
     parts.push(
       html`<p>
@@ -271,8 +286,13 @@ export const page = {
   every: 1000,
   hasRange: true,
   title: (alert, { rest }) => (alert ? alert.title || alert.alert : rest),
-  load({ rest, params, signal }) {
-    return get("/alerts/" + encodeURIComponent(rest), { id: params.get("id") }, signal);
+  async load({ rest, params, signal }) {
+    const alert = await get(alertPath({ fingerprint: rest }), { id: params.get("id") }, signal);
+    const asked = (alert.inhibited_by || []).slice(0, CAUSES_NAMED);
+    const lists = await Promise.all(
+      asked.map((fingerprint) => get("/alerts", { fingerprint }, signal)),
+    );
+    return { ...alert, causes: lists.flatMap(({ items }) => items) };
   },
   view(alert, context) {
     return html`${alertPages("/alerts")}
