@@ -9,7 +9,8 @@
 #include "alert/watch.h"
 #include "store/retain.h"
 
-#define TW_OWN_MAX 2000 /* the tower's own alerts at once */
+#define TW_OWN_MAX             2000 /* the tower's own alerts at once */
+#define TW_MAINTAINED_NAME_MAX 256  /* of a workflow or system; longer ones have no maintenance */
 
 /* An alert of the tower itself that holds now. */
 struct tw_own {
@@ -89,7 +90,10 @@ int tw_watch_posted(struct tw_watch *self, tw_wall_t now, bool *ret_has_more, st
 /* Which heartbeats are missed: rows of the table, and own alerts at `own`. */
 int tw_watch_heartbeats(struct tw_watch *self, tw_wall_t now, struct tw_own *own, size_t *own_count,
                         struct tw_diag *diag);
-/* The flag of workflows whose maintenance began or ended. */
+/* Planned maintenance of this workflow, or of this system (absent: none), is now. */
+bool tw_watch_is_maintained(const struct tw_watch *self, struct tw_str workflow,
+                            struct tw_str system, tw_wall_t now);
+/* The flag of alerts whose maintenance began or ended. */
 int tw_watch_maintenance(struct tw_watch *self, tw_wall_t now, struct tw_diag *diag);
 
 /* ---- watch_own.c: the tower itself ---- */

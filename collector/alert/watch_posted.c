@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What others say: alerts that were posted to us, heartbeats, and what a workflow's calendar says
- * of maintenance.
+ * What others say: alerts that were posted to us, heartbeats, and what calendars say of
+ * planned maintenance.
  */
 #include "config.h"
 #include "alert/watch_internal.h"
@@ -39,6 +39,9 @@ static int take_post(struct tw_watch *self, const struct tw_alerts_push *post, u
         .severity = (unsigned)tw_severity_find(tw_labels_get(&labels, "severity")),
         .workflow = tw_labels_get(&labels, "workflow"),
         .state = TW_ALERT_ROW_FIRING,
+        .in_maintenance =
+            tw_watch_is_maintained(self, tw_labels_get(&labels, "workflow"),
+                                   tw_labels_get(&labels, "system"), post->at), /* if it is new */
         .value = (double)NAN,
         .threshold = (double)NAN,
         .since = starts,
@@ -204,16 +207,33 @@ int tw_watch_heartbeats(struct tw_watch *self, tw_wall_t now, struct tw_own *own
 
 /* ---- maintenance ---- */
 
-static bool is_in_maintenance(const struct tw_watch *self, struct tw_str workflow, tw_wall_t now)
+/* Absent: "", which nothing is called. */
+static bool copy_name(struct tw_str name, char to[TW_MAINTAINED_NAME_MAX])
 {
-    char name[256];
-    if (workflow.len >= sizeof name) {
+    if (name.len >= TW_MAINTAINED_NAME_MAX) {
         return false;
     }
-    (void)snprintf(name, sizeof name, "%.*s", (int)workflow.len, workflow.ptr); /* fits */
+    if (name.len > 0) {
+        memcpy(to, name.ptr, name.len);
+    }
+    to[name.len] = '\0';
+    return true;
+}
+
+/* What names neither a workflow nor a system is in none; of one that is declared for workflows, an
+ * alert that names none is not: its system serves others, too. */
+bool tw_watch_is_maintained(const struct tw_watch *self, struct tw_str workflow,
+                            struct tw_str system, tw_wall_t now)
+{
+    char workflow_name[TW_MAINTAINED_NAME_MAX];
+    char system_name[TW_MAINTAINED_NAME_MAX];
+    if ((workflow.ptr == NULL && system.ptr == NULL) || !copy_name(workflow, workflow_name) ||
+        !copy_name(system, system_name)) {
+        return false;
+    }
     for (size_t i = 0; i < self->workflows->maintenance_count; i++) {
         const struct tw_wf_maintenance *entry = &self->workflows->maintenance[i];
-        if (entry->system == NULL && tw_maintenance_applies(entry, name, NULL) &&
+        if (tw_maintenance_applies(entry, workflow_name, system_name) &&
             tw_maintenance_covers(entry, self->zones[i], now, NULL)) {
             return true;
         }
@@ -223,20 +243,19 @@ static bool is_in_maintenance(const struct tw_watch *self, struct tw_str workflo
 
 int tw_watch_maintenance(struct tw_watch *self, tw_wall_t now, struct tw_diag *diag)
 {
-    struct tw_alerts_workflow *rows = NULL;
+    struct tw_alerts_scope *rows = NULL;
     size_t count = 0;
     bool has_begun = false;
     tw_arena_reset(&self->arena);
-    int rc = tw_alerts_workflows(self->alerts, &self->arena, &rows, &count, diag);
+    int rc = tw_alerts_scopes(self->alerts, &self->arena, &rows, &count, diag);
     for (size_t i = 0; rc == TW_OK && i < count; i++) {
-        bool is_in = is_in_maintenance(self, rows[i].name, now);
+        bool is_in = tw_watch_is_maintained(self, rows[i].workflow, rows[i].system, now);
         if (is_in ? !rows[i].some_out : !rows[i].some_in) {
             continue;
         }
         rc = has_begun ? TW_OK : tw_alerts_begin(self->alerts, diag);
         has_begun = true;
-        rc = rc == TW_OK ? tw_alerts_set_maintenance(self->alerts, rows[i].name, is_in, now, diag)
-                         : rc;
+        rc = rc == TW_OK ? tw_alerts_set_maintenance(self->alerts, &rows[i], is_in, now, diag) : rc;
     }
     rc = rc == TW_OK && has_begun ? tw_alerts_commit(self->alerts, diag) : rc;
     if (rc != TW_OK && has_begun) {

@@ -123,6 +123,8 @@ static int put_alert(struct tw_watch *self, const struct tw_alert *alert, tw_wal
     if (rc != TW_OK) {
         return tw_diag_set(diag, rc, "alert of %s: %s", alert->rule->name, tw_err_text(rc));
     }
+    row.in_maintenance = tw_watch_is_maintained(
+        self, row.workflow, tw_labels_get(&alert->labels, "system"), at); /* when it is new */
     rc = tw_alerts_put(self->alerts, &row, *room > 0, &news, diag);
     if (rc == TW_OK && news == TW_ALERTS_NOTHING) {
         self->refused++;

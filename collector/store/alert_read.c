@@ -10,16 +10,13 @@
 #include "store/alerts_internal.h"
 
 #define VIEW_COLUMNS TW_ALERT_COLUMNS ", acked, acked_by, ack_comment, inhibited_by"
-/* A label of this name, in the text of labels; that text is ours, but a damaged file is no end. */
-#define LABEL(name)                                                                 \
-    "CAST(json_extract(CASE WHEN json_valid(CAST(labels AS TEXT)) THEN CAST(labels" \
-    " AS TEXT) ELSE '{}' END, '$." name "') AS BLOB)"
-#define FILTER                                                                                     \
-    " ((?1 >> state) & 1) AND ((?2 >> severity) & 1) AND (?3 IS NULL OR workflow = ?3)"            \
-    " AND (?4 IS NULL OR rule = ?4) AND (?5 IS NULL OR " LABEL(                                    \
-        "owner") " = ?5)"                                                                          \
-                 " AND (?6 IS NULL OR " LABEL("store") " = ?6) AND (ended IS NULL OR ended >= ?7)" \
-                                                       " AND since < ?8 AND (?9 = 0 OR id = ?9)"
+#define FILTER                                                                          \
+    " ((?1 >> state) & 1) AND ((?2 >> severity) & 1) AND (?3 IS NULL OR workflow = ?3)" \
+    " AND (?4 IS NULL OR rule = ?4) AND (?5 IS NULL OR " TW_ALERT_LABEL(                \
+        "owner") " = ?5)"                                                               \
+                 " AND (?6 IS NULL OR " TW_ALERT_LABEL(                                 \
+                     "store") " = ?6) AND (ended IS NULL OR ended >= ?7)"               \
+                              " AND since < ?8 AND (?9 = 0 OR id = ?9)"
 /* The watchdog always fires, which is no news to people: it is there for who asks for it. */
 #define NO_WATCHDOG " AND (origin <> 2 OR severity <> 3 OR ?4 IS NOT NULL)"
 #define LISTED      " AND (?10 = 0 OR id < ?10) ORDER BY id DESC LIMIT ?11"

@@ -28,7 +28,10 @@ _Static_assert(TW_ALERT_OF_RULE == 0 && TW_ALERT_OF_EXTERNAL == 1 && TW_ALERT_RO
     "?3, ?6, ?7, ?8, max(state, ?9), ?10, ?11, ?13, ?14, ?15, ?16," \
     " CASE state WHEN 2 THEN since ELSE ?17 END, coalesce(fired, ?18), ?19, ?22, ?23"
 #define EXPIRED "(SELECT id FROM alert WHERE ended < ?1 ORDER BY ended, id LIMIT ?2)"
-#define PASSED  "FROM alert WHERE ended IS NULL AND origin = 1 AND ends <= ?1"
+#define MAINTAINED                                              \
+    "ended IS NULL AND in_maintenance <> ?2 AND workflow IS ?1" \
+    " AND " TW_ALERT_LABEL("system") " IS ?4"
+#define PASSED "FROM alert WHERE ended IS NULL AND origin = 1 AND ends <= ?1"
 
 static const char *const statements[TW_ALERTS_STATEMENTS] = {
     [TW_ALERTS_STMT_PLACE] = "SELECT judged, evaluations, evaluation_us, refused FROM meta",
@@ -57,9 +60,9 @@ static const char *const statements[TW_ALERTS_STATEMENTS] = {
     [TW_ALERTS_STMT_MAINTAINED_EVENTS] =
         "INSERT INTO alert_event(alert, at, what, detail) SELECT id, ?3, 14,"
         " CAST(CASE ?2 WHEN 0 THEN 'ends' ELSE 'begins' END AS BLOB) FROM alert"
-        " WHERE ended IS NULL AND workflow = ?1 AND in_maintenance <> ?2 ORDER BY id",
-    [TW_ALERTS_STMT_MAINTAINED] = "UPDATE alert SET in_maintenance = ?2, updated = ?3"
-                                  " WHERE ended IS NULL AND workflow = ?1 AND in_maintenance <> ?2",
+        " WHERE " MAINTAINED " ORDER BY id",
+    [TW_ALERTS_STMT_MAINTAINED] =
+        "UPDATE alert SET in_maintenance = ?2, updated = ?3 WHERE " MAINTAINED,
     [TW_ALERTS_STMT_EXPIRE_EVENTS] = "DELETE FROM alert_event WHERE alert IN " EXPIRED,
     [TW_ALERTS_STMT_EXPIRE_NOTICES] = "DELETE FROM notice_alert WHERE alert IN " EXPIRED,
     [TW_ALERTS_STMT_EXPIRE] = "DELETE FROM alert WHERE id IN " EXPIRED,
@@ -72,9 +75,12 @@ static const char *const statements[TW_ALERTS_STATEMENTS] = {
     [TW_ALERTS_STMT_FIRED_BEFORE] = "SELECT fired FROM alert WHERE fingerprint = ?1"
                                     " AND fired IS NOT NULL ORDER BY id DESC LIMIT ?2",
     [TW_ALERTS_STMT_COUNT_OPEN] = "SELECT count(*) FROM alert WHERE ended IS NULL",
-    [TW_ALERTS_STMT_WORKFLOWS] = "SELECT workflow, max(in_maintenance), min(in_maintenance)"
-                                 " FROM alert WHERE ended IS NULL AND workflow IS NOT NULL"
-                                 " GROUP BY workflow ORDER BY workflow",
+    [TW_ALERTS_STMT_SCOPES] =
+        "SELECT workflow, system, max(in_maintenance), min(in_maintenance) FROM"
+        " (SELECT workflow, " TW_ALERT_LABEL(
+            "system") " AS system, in_maintenance FROM alert"
+                      " WHERE ended IS NULL) WHERE workflow IS NOT NULL OR system IS NOT NULL"
+                      " GROUP BY workflow, system ORDER BY workflow, system LIMIT ?1",
     [TW_ALERTS_STMT_PUT_RULE] =
         "INSERT INTO rule_state(rule, state, since, evaluated, detail, instances)"
         " VALUES(?1, ?2, ?5, ?5, ?3, ?4) ON CONFLICT DO UPDATE SET state = ?2,"
@@ -475,15 +481,16 @@ int tw_alerts_end_passed(struct tw_alerts *self, tw_wall_t now, size_t *ret_coun
     return rc;
 }
 
-int tw_alerts_set_maintenance(struct tw_alerts *self, struct tw_str workflow, bool in_maintenance,
-                              tw_wall_t now, struct tw_diag *diag)
+int tw_alerts_set_maintenance(struct tw_alerts *self, const struct tw_alerts_scope *scope,
+                              bool in_maintenance, tw_wall_t now, struct tw_diag *diag)
 {
     int rc = TW_OK;
     for (enum tw_alerts_statement which = TW_ALERTS_STMT_MAINTAINED_EVENTS;
          which <= TW_ALERTS_STMT_MAINTAINED && rc == TW_OK; which++) {
-        tw_db_bind_bytes(self->stmts[which], 1, workflow);
+        tw_db_bind_bytes(self->stmts[which], 1, scope->workflow);
         tw_db_bind_int(self->stmts[which], 2, in_maintenance);
         tw_db_bind_int(self->stmts[which], 3, now.ns);
+        tw_db_bind_bytes(self->stmts[which], 4, scope->system);
         rc = tw_db_run(self->stmts[which], diag);
     }
     self->is_changed = self->is_changed || (rc == TW_OK && sqlite3_changes64(self->db) > 0);

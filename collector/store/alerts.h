@@ -47,7 +47,7 @@
     X(NOTE, "note")                     /* detail */                                               \
     X(CALM, "calm")                     /* it flaps no more */                                     \
     X(DATA, "data")                     /* something is known again */                             \
-    X(MAINTENANCE, "maintenance")       /* of its workflow; detail: "begins" or "ends" */
+    X(MAINTENANCE, "maintenance")       /* planned; detail: "begins" or "ends" */
 /* heartbeat.state */
 #define TW_HEARTBEAT_STATES(X)                                   \
     X(AWAITED, "awaited") /* none was heard since it is known */ \
@@ -160,9 +160,17 @@ int tw_alerts_has_passed(struct tw_alerts *self, tw_wall_t now, bool *ret_has,
 /* External ones whose `ends` has passed are resolved, then; how many. */
 int tw_alerts_end_passed(struct tw_alerts *self, tw_wall_t now, size_t *ret_count,
                          struct tw_diag *diag);
-/* Open alerts of this workflow are in maintenance, or are not, with a line in their timelines. */
-int tw_alerts_set_maintenance(struct tw_alerts *self, struct tw_str workflow, bool in_maintenance,
-                              tw_wall_t now, struct tw_diag *diag);
+/* What planned maintenance is about: open alerts with the same labels `workflow` and `system`, and
+ * whether some of them have the flag, and some have it not. */
+struct tw_alerts_scope {
+    struct tw_str workflow; /* absent: they have no such label, likewise */
+    struct tw_str system;
+    bool some_in;
+    bool some_out;
+};
+/* These are in maintenance, or are not, with a line in their timelines. */
+int tw_alerts_set_maintenance(struct tw_alerts *self, const struct tw_alerts_scope *scope,
+                              bool in_maintenance, tw_wall_t now, struct tw_diag *diag);
 /* Forget, at most limit of those that ended before `before`, with their timelines. */
 int tw_alerts_expire(struct tw_alerts *self, tw_wall_t before, size_t limit, size_t *ret_count,
                      struct tw_diag *diag);
@@ -184,15 +192,9 @@ int tw_alerts_recent(struct tw_alerts *self, struct tw_arena *arena,
                      const struct tw_alerts_since *since, struct tw_alert_row **ret_rows,
                      size_t *ret_count, struct tw_diag *diag);
 int tw_alerts_count(struct tw_alerts *self, uint64_t *ret_open, struct tw_diag *diag);
-/* Workflows of open alerts, each with whether some row has the flag, and some has it not. */
-struct tw_alerts_workflow {
-    struct tw_str name;
-    bool some_in;
-    bool some_out;
-};
-int tw_alerts_workflows(struct tw_alerts *self, struct tw_arena *arena,
-                        struct tw_alerts_workflow **ret_items, size_t *ret_count,
-                        struct tw_diag *diag);
+/* The scopes of all open alerts that have one of those labels; at most TW_ALERTS_PORTION_MAX. */
+int tw_alerts_scopes(struct tw_alerts *self, struct tw_arena *arena,
+                     struct tw_alerts_scope **ret_items, size_t *ret_count, struct tw_diag *diag);
 
 /* ---- rules ---- */
 

@@ -30,7 +30,7 @@ enum tw_alerts_statement {
     TW_ALERTS_STMT_RECENT,
     TW_ALERTS_STMT_FIRED_BEFORE,
     TW_ALERTS_STMT_COUNT_OPEN,
-    TW_ALERTS_STMT_WORKFLOWS,
+    TW_ALERTS_STMT_SCOPES,
     TW_ALERTS_STMT_PUT_RULE,
     TW_ALERTS_STMT_EVALUATED,
     TW_ALERTS_STMT_RULES,
@@ -45,6 +45,10 @@ enum tw_alerts_statement {
     TW_ALERTS_STATEMENTS
 };
 
+/* A label of this name, in the text of labels; that text is ours, but a damaged file is no end. */
+#define TW_ALERT_LABEL(name)                                                        \
+    "CAST(json_extract(CASE WHEN json_valid(CAST(labels AS TEXT)) THEN CAST(labels" \
+    " AS TEXT) ELSE '{}' END, '$." name "') AS BLOB)"
 /* In the order in which they are read. */
 #define TW_ALERT_COLUMNS                                                                \
     "id, fingerprint, origin, rule, labels, annotations, severity, workflow, state,"    \

@@ -164,23 +164,25 @@ int tw_alerts_count(struct tw_alerts *self, uint64_t *ret_open, struct tw_diag *
     return rc;
 }
 
-static int take_workflow(sqlite3_stmt *stmt, struct tw_arena *arena, void *item)
+static int take_scope(sqlite3_stmt *stmt, struct tw_arena *arena, void *item)
 {
-    struct tw_alerts_workflow *row = item;
-    row->some_in = sqlite3_column_int64(stmt, 1) != 0;
-    row->some_out = sqlite3_column_int64(stmt, 2) == 0;
-    return tw_column_copy(stmt, 0, arena, &row->name);
+    struct tw_alerts_scope *row = item;
+    row->some_in = sqlite3_column_int64(stmt, 2) != 0;
+    row->some_out = sqlite3_column_int64(stmt, 3) == 0;
+    int rc = tw_column_copy(stmt, 0, arena, &row->workflow);
+    return rc == TW_OK ? tw_column_copy(stmt, 1, arena, &row->system) : rc;
 }
 
-int tw_alerts_workflows(struct tw_alerts *self, struct tw_arena *arena,
-                        struct tw_alerts_workflow **ret_items, size_t *ret_count,
-                        struct tw_diag *diag)
+int tw_alerts_scopes(struct tw_alerts *self, struct tw_arena *arena,
+                     struct tw_alerts_scope **ret_items, size_t *ret_count, struct tw_diag *diag)
 {
+    sqlite3_stmt *stmt = self->stmts[TW_ALERTS_STMT_SCOPES];
     struct list list = {.arena = arena,
                         .limit = TW_ALERTS_PORTION_MAX,
-                        .item_size = sizeof(struct tw_alerts_workflow),
-                        .take = take_workflow};
-    int rc = read_list(self->stmts[TW_ALERTS_STMT_WORKFLOWS], &list, diag);
+                        .item_size = sizeof(struct tw_alerts_scope),
+                        .take = take_scope};
+    tw_db_bind_int(stmt, 1, TW_ALERTS_PORTION_MAX);
+    int rc = read_list(stmt, &list, diag);
     if (rc == TW_OK) {
         *ret_items = list.items;
         *ret_count = list.count;

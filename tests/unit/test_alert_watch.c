@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "alert/watch.h"
+#include "alert/watch_internal.h"
 #include "rules_kit.h"
 #include "store/alerts.h"
 #include "store/desk.h"
@@ -614,9 +614,9 @@ static void watch__other_rules_while_a_write_waits__are_busy(void **state)
     check_whole();
 }
 
-static void watch__maintenance_of_a_workflow__is_a_flag(void **state)
+/* Late fires at 40; maintenance as is said. */
+static void begin_maintained(const char *of, const char *from, const char *until)
 {
-    (void)state;
     char path[256];
     char config[400];
     (void)snprintf(path, sizeof path, "%s/flows", kit.dir);
@@ -625,13 +625,19 @@ static void watch__maintenance_of_a_workflow__is_a_flag(void **state)
     (void)snprintf(path, sizeof path, "%s/flows/m.yaml", kit.dir);
     FILE *file = fopen(path, "w");
     assert_non_null(file);
-    (void)fputs("maintenance:\n  - {name: m, reason: r, workflows: [sale-posting],"
-                " from: 2026-11-21T02:01:10Z, until: 2026-11-21T02:01:40Z}\n",
-                file); /* 70 to 100 */
+    (void)fprintf(file,
+                  "maintenance:\n  - {name: m, reason: r, %sfrom: 2026-11-21T02:%sZ,"
+                  " until: 2026-11-21T02:%sZ}\n",
+                  of, from, until);
     assert_int_equal(fclose(file), 0);
     begin(config);
     age_s = 90;
     received = 0;
+}
+
+static void check_flag(const char *of)
+{
+    begin_maintained(of, "01:10", "01:40"); /* 70 to 100 */
     run(65);
     check_rows("Late", "2 40 -");
     assert_int_equal(number("SELECT sum(in_maintenance) FROM alert"), 0);
@@ -642,6 +648,64 @@ static void watch__maintenance_of_a_workflow__is_a_flag(void **state)
     assert_int_equal(number("SELECT sum(in_maintenance) FROM alert"), 0);
     assert_int_equal(number("SELECT count(*) FROM alert_event WHERE what = 14"), 2);
     check_rows("Late", "2 40 -");
+}
+
+static void watch__maintenance_of_a_workflow__is_a_flag(void **state)
+{
+    (void)state;
+    check_flag("workflows: [sale-posting], ");
+}
+
+static void watch__maintenance_of_a_system__is_a_flag(void **state)
+{
+    (void)state;
+    check_flag("system: erp, ");
+}
+
+static void watch__maintenance_of_both__is_a_flag(void **state)
+{
+    (void)state;
+    check_flag("workflows: [sale-posting], system: erp, ");
+}
+
+static void watch__maintenance_of_everything__is_a_flag(void **state)
+{
+    (void)state;
+    check_flag("");
+}
+
+static void watch__maintenance_of_others__is_none(void **state)
+{
+    (void)state;
+    begin_maintained("workflows: [return-refund], system: erp, ", "00:10", "05:00");
+    run(120);
+    check_rows("Late", "2 40 -");
+    assert_int_equal(number("SELECT sum(in_maintenance) FROM alert"), 0);
+    assert_false(tw_watch_is_maintained(watch, TW_STR_NULL, TW_STR_LIT("erp"), kit.clock.wall));
+    assert_true(tw_watch_is_maintained(watch, TW_STR_LIT("return-refund"), TW_STR_LIT("erp"),
+                                       kit.clock.wall));
+}
+
+static void watch__what_begins_in_maintenance__has_the_flag_at_once(void **state)
+{
+    (void)state;
+    char name[TW_MAINTAINED_NAME_MAX];
+    struct tw_str of = {name, sizeof name};
+    begin_maintained("system: erp, ", "00:10", "05:00");
+    while (number("SELECT count(*) FROM alert WHERE origin = 0") == 0) {
+        run(1);
+        assert_int_equal(
+            number("SELECT count(*) FROM alert WHERE origin = 0 AND in_maintenance = 0"), 0);
+    }
+    run(60);
+    check_rows("Late", "2 40 -");
+    assert_int_equal(number("SELECT count(*) FROM alert WHERE in_maintenance = 1"), 1);
+    assert_int_equal(number("SELECT count(*) FROM alert_event WHERE what = 14"), 0);
+    memset(name, 'x', sizeof name);
+    assert_false(tw_watch_is_maintained(watch, of, TW_STR_LIT("erp"), kit.clock.wall));
+    of.len--;
+    assert_true(tw_watch_is_maintained(watch, of, TW_STR_LIT("erp"), kit.clock.wall));
+    assert_false(tw_watch_is_maintained(watch, TW_STR_NULL, TW_STR_NULL, kit.clock.wall));
 }
 
 static void watch__history__is_forgotten_after_its_days(void **state)
@@ -684,6 +748,11 @@ int main(void)
         TEST(watch__other_rules__end_what_is_not_judged_any_more),
         TEST(watch__other_rules_while_a_write_waits__are_busy),
         TEST(watch__maintenance_of_a_workflow__is_a_flag),
+        TEST(watch__maintenance_of_a_system__is_a_flag),
+        TEST(watch__maintenance_of_both__is_a_flag),
+        TEST(watch__maintenance_of_everything__is_a_flag),
+        TEST(watch__maintenance_of_others__is_none),
+        TEST(watch__what_begins_in_maintenance__has_the_flag_at_once),
         TEST(watch__history__is_forgotten_after_its_days),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

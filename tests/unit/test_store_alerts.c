@@ -225,8 +225,10 @@ static void end_passed__resolves_what_nobody_renewed(void **state)
 static void set_maintenance__is_told_where_it_changes(void **state)
 {
     (void)state;
-    struct tw_alerts_workflow *rows = NULL;
+    struct tw_alerts_scope *rows = NULL;
     size_t count = 0;
+    const struct tw_alerts_scope sale = {.workflow = TW_STR_LIT("sale")};
+    const struct tw_alerts_scope erp = {.system = TW_STR_LIT("erp")};
     struct tw_alert_row row = row_of(7, TW_ALERT_ROW_FIRING, 0);
     (void)put(&row);
     row.fingerprint = 8;
@@ -234,19 +236,38 @@ static void set_maintenance__is_told_where_it_changes(void **state)
     (void)put(&row);
     row.fingerprint = 9;
     row.workflow = TW_STR_NULL;
+    (void)put(&row); /* of nothing */
+    row.fingerprint = 10;
+    row.in_maintenance = false;
+    row.labels = TW_STR_LIT("{\"alertname\":\"A\",\"system\":\"erp\"}");
     (void)put(&row);
-    OK(tw_alerts_workflows(alerts, &arena, &rows, &count, &diag));
-    assert_int_equal(count, 1);
-    assert_true(tw_str_is(rows[0].name, "sale") && rows[0].some_in && rows[0].some_out);
+    row.fingerprint = 11;
+    row.workflow = TW_STR_LIT("sale");
+    (void)put(&row);
+    row.fingerprint = 12;
+    row.labels = TW_STR_LIT("no object");
+    (void)put(&row);
+    OK(tw_alerts_scopes(alerts, &arena, &rows, &count, &diag));
+    assert_int_equal(count, 3);
+    assert_true(rows[0].workflow.ptr == NULL && tw_str_is(rows[0].system, "erp"));
+    assert_true(!rows[0].some_in && rows[0].some_out);
+    assert_true(tw_str_is(rows[1].workflow, "sale") && rows[1].system.ptr == NULL);
+    assert_true(rows[1].some_in && rows[1].some_out);
+    assert_true(tw_str_is(rows[2].workflow, "sale") && tw_str_is(rows[2].system, "erp"));
     for (int again = 0; again < 2; again++) {
         OK(tw_alerts_begin(alerts, &diag));
-        OK(tw_alerts_set_maintenance(alerts, TW_STR_LIT("sale"), true, AT(5), &diag));
+        OK(tw_alerts_set_maintenance(alerts, &sale, true, AT(5), &diag));
         OK(tw_alerts_commit(alerts, &diag));
-        assert_int_equal(events(TW_ALERT_EVENT_MAINTENANCE), 1);
+        assert_int_equal(events(TW_ALERT_EVENT_MAINTENANCE), 2);
     }
-    OK(tw_alerts_workflows(alerts, &arena, &rows, &count, &diag));
-    assert_true(rows[0].some_in && !rows[0].some_out);
-    assert_int_equal(NUMBER("SELECT sum(in_maintenance) FROM alert"), 3);
+    OK(tw_alerts_scopes(alerts, &arena, &rows, &count, &diag));
+    assert_true(!rows[0].some_in && rows[1].some_in && !rows[1].some_out && !rows[2].some_in);
+    assert_int_equal(NUMBER("SELECT sum(in_maintenance) FROM alert"), 4);
+    OK(tw_alerts_begin(alerts, &diag));
+    OK(tw_alerts_set_maintenance(alerts, &erp, true, AT(6), &diag));
+    OK(tw_alerts_commit(alerts, &diag));
+    assert_int_equal(NUMBER("SELECT sum(in_maintenance) FROM alert"), 5);
+    assert_int_equal(NUMBER("SELECT in_maintenance FROM alert WHERE fingerprint = 11"), 0);
 }
 
 static void expire__forgets_what_is_over_with_its_timeline(void **state)
