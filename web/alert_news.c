@@ -77,6 +77,23 @@ static int look(const struct tw_alert_scene *scene, struct tw_alert_tally *tally
     return rc;
 }
 
+/* Silences begin and end when they say so; times of notify.yaml with a minute. */
+static tw_wall_t when_again(const struct tw_alert_scene *scene)
+{
+    const struct tw_notify *notify = scene->call->notify;
+    const int64_t minute_ns = 60 * TW_NS_PER_S;
+    const tw_wall_t minute = {(scene->call->now.ns / minute_ns + 1) * minute_ns};
+    bool has_times = notify != NULL && notify->time_count > 0;
+    bool is_sooner = has_times && (scene->next.ns == 0 || minute.ns < scene->next.ns);
+    return is_sooner ? minute : scene->next;
+}
+
+/* A clock that was set back has other silences, too. */
+static bool is_time(const struct tw_alert_tally *tally, tw_wall_t now)
+{
+    return (tally->again.ns != 0 && now.ns >= tally->again.ns) || now.ns < tally->looked.ns;
+}
+
 int tw_alert_news(struct tw_call *call, struct tw_alert_tally *tally, bool *ret_changed,
                   json_t **ret_counts, json_t **ret_news)
 {
@@ -87,7 +104,8 @@ int tw_alert_news(struct tw_call *call, struct tw_alert_tally *tally, bool *ret_
     json_t *list = NULL;
     int rc = tw_api_desk(call, &desk);
     rc = rc == TW_OK ? tw_desk_alerts_mark(desk, &mark) : rc;
-    bool has_changed = rc == TW_OK && (!tally->is_known || mark.changes != tally->changes);
+    bool has_changed = rc == TW_OK && (!tally->is_known || mark.changes != tally->changes ||
+                                       is_time(tally, call->now));
     *ret_changed = has_changed;
     if (rc != TW_OK || !has_changed) {
         return rc;
@@ -95,6 +113,8 @@ int tw_alert_news(struct tw_call *call, struct tw_alert_tally *tally, bool *ret_
     list = json_array();
     rc = tw_alert_scene_init(&scene, call);
     rc = rc == TW_OK ? look(&scene, &now, list) : rc;
+    now.looked = call->now;
+    now.again = when_again(&scene);
     tw_alert_scene_fini(&scene);
     if (rc != TW_OK) {
         json_decref(list);

@@ -13,13 +13,16 @@
 struct tw_alert_tally {
     bool is_known;
     uint64_t changes;   /* mark of the desk */
+    tw_wall_t looked;   /* when it was counted */
+    tw_wall_t again;    /* what is quiet may be another by the clock alone; 0: it is not */
     uint64_t last_line; /* of the timelines */
     size_t firing;
     size_t critical;
     size_t warning;
     size_t quiet;
 };
-/* *ret_changed: something of alerts, silences, rules or notices did. *ret_counts and *ret_news (new
+/* *ret_changed: something of alerts, silences, rules or notices did, or a silence or a time of
+ * notify.yaml begins or ends. *ret_counts and *ret_news (new
  * references) where there is something to tell, else NULL. Errors of reading: nothing has changed.
  */
 int tw_alert_news(struct tw_call *call, struct tw_alert_tally *tally, bool *ret_changed,

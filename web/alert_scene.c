@@ -24,7 +24,11 @@ static int read_silences(struct tw_alert_scene *self)
         return TW_ENOMEM;
     }
     for (size_t i = 0; i < count; i++) {
-        if (tw_silence_state(&items[i], call->now) != TW_SILENCE_ACTIVE) {
+        bool is_active = tw_silence_state(&items[i], call->now) == TW_SILENCE_ACTIVE;
+        tw_wall_t turns = is_active ? items[i].ends : items[i].starts;
+        bool is_first = self->next.ns == 0 || turns.ns < self->next.ns;
+        self->next = is_first ? turns : self->next;
+        if (!is_active) {
             continue;
         }
         struct tw_alert_silence *silence = &self->silences[self->silence_count++];

@@ -22,6 +22,7 @@ struct tw_alert_scene {
     struct tw_desk_reader *desk;
     struct tw_alert_silence *silences; /* in force now */
     size_t silence_count;
+    tw_wall_t next;       /* a silence begins or ends then, without any change; 0: none does */
     uint64_t *inhibitors; /* sorted, each as often as it hides an alert */
     size_t inhibitor_count;
 };

@@ -11,6 +11,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "store/alert_read.h"
+#include "web/api_failures.h"
 #include "web/gzip.h"
 
 #define HEAD_BYTES 256 /* of the overview: the time it was written is within its first 40 */
@@ -19,7 +21,7 @@
 /* What an answer depends on beside the clock. */
 struct basis {
     struct tw_store_stamp stamp;
-    uint64_t documents; /* which writing of the collector's documents; 0: by the stamp */
+    uint64_t documents; /* which writing of those, or of alerts; 0: by the stamp */
     const struct tw_workflows *workflows; /* in force; an entry has a reference */
 };
 
@@ -280,12 +282,26 @@ static void add_packed(struct tw_kept *self, struct entry *entry)
     (void)pthread_cond_broadcast(&self->changed);
 }
 
+/* Whoever changes something of alerts counts there, in the same transaction. */
+static int read_alerts_mark(struct tw_call *call, struct basis *basis)
+{
+    struct tw_desk_reader *desk = NULL;
+    struct tw_alerts_mark mark = {.changes = 0};
+    int rc = tw_api_desk(call, &desk);
+    rc = rc == TW_OK ? tw_desk_alerts_mark(desk, &mark) : rc;
+    basis->documents = mark.changes << 1 | 1;
+    return rc;
+}
+
 /* What the answer is to hold: all that was committed by now. The collector writes its documents
  * together, "overview" among them each time: it begins with when. */
 static int read_basis(struct tw_call *call, enum tw_kept_by by, struct basis *basis)
 {
     struct tw_str text = TW_STR_NULL;
     *basis = (struct basis){.workflows = call->workflows};
+    if (by == TW_KEPT_BY_ALERTS) {
+        return read_alerts_mark(call, basis);
+    }
     int rc = by == TW_KEPT_BY_COMMIT
                  ? TW_ENOTFOUND
                  : tw_reader_live(call->reader, call->arena, TW_STR_LIT("overview"), &text);

@@ -15,7 +15,7 @@
 #include "web/call.h"
 
 /* Different requests whose answer is kept; the one not asked for longest makes room. Pages ask for
- * five. */
+ * six. */
 #define TW_KEPT_ANSWERS 16
 /* Path and query of one. */
 #define TW_KEPT_TARGET_BYTES 256
@@ -33,8 +33,9 @@ struct tw_kept_counts {
 
 /* What changes an answer. */
 enum tw_kept_by {
-    TW_KEPT_BY_COMMIT,   /* any commit: up to fifty a second */
-    TW_KEPT_BY_DOCUMENTS /* one in which the collector wrote its documents: each second */
+    TW_KEPT_BY_COMMIT,    /* any commit: up to fifty a second */
+    TW_KEPT_BY_DOCUMENTS, /* one in which the collector wrote its documents: each second */
+    TW_KEPT_BY_ALERTS     /* what the desk has of alerts, silences, rules and notices */
 };
 
 /* TW_OK, TW_ENOMEM. */

@@ -34,7 +34,7 @@ static const struct tw_web_route table[] = {
     {TW_METHOD_POST, API "/replays/*", TW_ROUTE_NEEDS_STORE, tw_api_replay_act},
     {TW_METHOD_GET, API "/agents", TW_ROUTE_NEEDS_STORE, tw_api_agents},
     {TW_METHOD_GET, API "/alerts", TW_ROUTE_NEEDS_STORE, tw_api_alerts},
-    {TW_METHOD_GET, API "/alerts/groups", TW_ROUTE_NEEDS_STORE, tw_api_alert_groups},
+    {TW_METHOD_GET, API "/alerts/groups", TW_ROUTE_KEPT_ALERTS, tw_api_alert_groups},
     {TW_METHOD_POST, API "/alerts/ack", TW_ROUTE_NEEDS_STORE, tw_api_alerts_ack},
     {TW_METHOD_GET, API "/alerts/*", TW_ROUTE_NEEDS_STORE, tw_api_alert},
     {TW_METHOD_POST, API "/alerts/*", TW_ROUTE_NEEDS_STORE, tw_api_alert_ack},
@@ -292,7 +292,16 @@ static bool is_open(const struct tw_web_route *route)
 
 static bool is_kept(const struct tw_web_route *route)
 {
-    return route->store == TW_ROUTE_KEPT || route->store == TW_ROUTE_KEPT_LONGER;
+    return route->store == TW_ROUTE_KEPT || route->store == TW_ROUTE_KEPT_LONGER ||
+           route->store == TW_ROUTE_KEPT_ALERTS;
+}
+
+static enum tw_kept_by kept_by(const struct tw_web_route *route)
+{
+    if (route->store == TW_ROUTE_KEPT_ALERTS) {
+        return TW_KEPT_BY_ALERTS;
+    }
+    return route->store == TW_ROUTE_KEPT ? TW_KEPT_BY_COMMIT : TW_KEPT_BY_DOCUMENTS;
 }
 
 static bool needs_store(const struct tw_web_route *route)
@@ -329,9 +338,8 @@ void tw_router_run(const struct tw_web_route *route, struct tw_str target,
         }
     }
     if (rc == TW_OK) {
-        enum tw_kept_by by =
-            route->store == TW_ROUTE_KEPT ? TW_KEPT_BY_COMMIT : TW_KEPT_BY_DOCUMENTS;
-        rc = is_kept(route) ? tw_kept_run(call, target, by, route->handler) : route->handler(call);
+        rc = is_kept(route) ? tw_kept_run(call, target, kept_by(route), route->handler)
+                            : route->handler(call);
     }
     if (rc != TW_OK) {
         fill_error(call, rc);

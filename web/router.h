@@ -13,7 +13,8 @@ enum tw_route_store {
     TW_ROUTE_MAY_STORE,   /* call->reader is NULL where there is none */
     TW_ROUTE_NEEDS_STORE, /* 503 where there is none */
     TW_ROUTE_KEPT,        /* likewise, and until the next commit the same for all: web/kept.h */
-    TW_ROUTE_KEPT_LONGER  /* until the collector's documents are written again */
+    TW_ROUTE_KEPT_LONGER, /* until the collector's documents are written again */
+    TW_ROUTE_KEPT_ALERTS  /* until something of alerts changes */
 };
 
 struct tw_web_route {

@@ -4,6 +4,7 @@
 say, are refused where they mean nothing, and are in the audit; labels of hostile senders harm
 nobody; five thousand open alerts are looked at quickly. The rows are put in, as alerts of others.
 """
+import datetime
 import json
 import os
 import shutil
@@ -21,6 +22,7 @@ from test_stream import Stream  # noqa: E402
 from tower import Tower, wait_until  # noqa: E402
 
 MANY = 5000
+CLOCK_S = 10.0  # what changes by the clock alone is told within; usually two
 # Median of some calls; ten times what was measured on two busy cores.
 QUICK_S = 2.0
 HOSTILE = ["<script>alert(1)</script>", "\"><img src=x onerror=alert(1)>", "a\u202egnp.exe",
@@ -368,6 +370,12 @@ def check_plots(tap, tower):
         tap.ok(done.returncode in (1, 2), "refused: plot " + " ".join(args))
 
 
+def stamp(at):
+    """RFC 3339 with milliseconds."""
+    return datetime.datetime.fromtimestamp(at, datetime.timezone.utc).isoformat(
+        timespec="milliseconds").replace("+00:00", "Z")
+
+
 def alerts_of(stream):
     """The events `alert` so far."""
     return [json.loads(block.split("data: ", 1)[1]) for block in stream.text.split("\n\n")
@@ -396,10 +404,21 @@ def check_stream(tap, tower, rows):
               "what fires rings, once")
     views = {view for _, data in stream.ticks() for view in data["views"]}
     tap.ok("alerts" in views, "and its view has changed", str(views))
+    now = time.time()
+    status, _ = post(tower, "silences", {
+        "matchers": [{"name": "alertname", "value": "Rings", "is_regex": False, "is_equal": True}],
+        "starts": stamp(now + 2), "ends": stamp(now + 4), "comment": "by the clock alone"})
+    tap.equal(status, 201, "a silence that begins in two seconds, for two")
+    stream.wait(lambda ticks: any(one["quiet"] > told["quiet"] for one in alerts_of(stream)))
+    tap.ok(2 <= time.time() - now < 2 + CLOCK_S, "its begin is told by the clock",
+           time.time() - now)
+    stream.wait(lambda ticks: alerts_of(stream)[-1]["quiet"] == told["quiet"])
+    tap.ok(4 <= time.time() - now < 4 + CLOCK_S, "and so is its end", time.time() - now)
+    count = len(alerts_of(stream))
     rows.do("UPDATE alert SET state = 3, ended = updated WHERE rule = CAST('Rings' AS BLOB)")
     rows.do("INSERT INTO alert_event(alert, at, what) SELECT max(id), 2, 2 FROM alert")
-    stream.wait(lambda ticks: len(alerts_of(stream)) > 2)
-    tap.equal([one["state"] for one in alerts_of(stream)[2]["new"]], ["resolved"],
+    stream.wait(lambda ticks: len(alerts_of(stream)) > count)
+    tap.equal([one["state"] for one in alerts_of(stream)[count]["new"]], ["resolved"],
               "so does what is resolved")
     stream.close()
 

@@ -9,7 +9,9 @@
 #include <math.h>
 
 #include "store/desk.h"
+#include "web/alert_news.h"
 #include "web/api_alerts.h"
+#include "web/kept.h"
 
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t count, size_t size);
@@ -186,7 +188,7 @@ struct ask {
 static int ask(struct world *self, const struct ask *what, int64_t nth)
 {
     struct tw_arena arena;
-    struct tw_clock *clock = tw_clock_system();
+    struct tw_clock *clock = self->web.clock;
     const char *mark = strchr(what->target, '?');
     size_t len = mark == NULL ? strlen(what->target) : (size_t)(mark - what->target);
     struct tw_http_request request = {.method = what->body == NULL ? TW_METHOD_GET : TW_METHOD_POST,
@@ -323,12 +325,101 @@ static void alerts__silenced_and_muted__say_by_what(void **state)
     world_fini(&world);
 }
 
+/* What is told to those who listen at `at_s`: 1 a change, 2 counts too; *quiet of them. */
+static int news_at(struct world *self, struct tw_alert_tally *tally, int64_t at_s,
+                   json_int_t *quiet)
+{
+    struct tw_arena arena;
+    struct tw_clock *clock = tw_clock_system();
+    bool has_changed = false;
+    json_t *counts = NULL;
+    json_t *news = NULL;
+    tw_arena_init(&arena, (size_t)64 << 20);
+    struct tw_call call = {.web = &self->web,
+                           .lease = &self->lease,
+                           .arena = &arena,
+                           .notify = self->web.notify,
+                           .now = {MODEL_START_NS + at_s * TW_NS_PER_S},
+                           .deadline = {clock->mono(clock).ns + 60 * TW_NS_PER_S}};
+    assert_int_equal(tw_alert_news(&call, tally, &has_changed, &counts, &news), TW_OK);
+    int told = counts != NULL ? 2 : (has_changed ? 1 : 0);
+    assert_true(has_changed || told == 0);
+    *quiet = counts == NULL ? -1 : json_integer_value(json_object_get(counts, "quiet"));
+    json_decref(counts);
+    json_decref(news);
+    tw_arena_fini(&arena);
+    return told;
+}
+
+/* One is silenced for an hour, another is muted always. */
+static void news__silence_ends_by_the_clock__is_told(void **state)
+{
+    (void)state;
+    struct world world;
+    struct tw_alert_tally tally = {.is_known = false};
+    json_int_t quiet = 0;
+    const int64_t minute_s = 60 - MODEL_START_NS / TW_NS_PER_S % 60; /* the next one begins */
+    world_init(&world);
+    assert_int_equal(news_at(&world, &tally, 1, &quiet), 2);
+    assert_int_equal(quiet, 2);
+    assert_int_equal(news_at(&world, &tally, 2, &quiet), 0);
+    assert_int_equal(news_at(&world, &tally, minute_s - 1, &quiet), 0);
+    assert_int_equal(news_at(&world, &tally, minute_s, &quiet), 1); /* times turn with it */
+    assert_int_equal(news_at(&world, &tally, minute_s + 1, &quiet), 0);
+    tw_notify_unref(&world.web.notify); /* nobody is muted: only the silence is left */
+    assert_int_equal(news_at(&world, &tally, minute_s + 60, &quiet), 2);
+    assert_int_equal(quiet, 1);
+    assert_int_equal(news_at(&world, &tally, 3599, &quiet), 0);
+    assert_int_equal(news_at(&world, &tally, 3600, &quiet), 2);
+    assert_int_equal(quiet, 0);
+    assert_int_equal(news_at(&world, &tally, 100000, &quiet), 0);
+    assert_int_equal(news_at(&world, &tally, -1, &quiet), 1); /* the clock was set back */
+    assert_int_equal(news_at(&world, &tally, 0, &quiet), 2);  /* it begins */
+    assert_int_equal(quiet, 1);
+    world_fini(&world);
+}
+
+static tw_mono_t later(struct tw_clock *self)
+{
+    (void)self;
+    return (tw_mono_t){INT64_C(1) << 60}; /* for deadlines there is time enough */
+}
+
+/* Who changes something of alerts is shown it at once, however short it is since the last call. */
+static void groups__until_something_changes__are_made_once(void **state)
+{
+    (void)state;
+    struct world world;
+    struct tw_clock clock = {.mono = later};
+    struct tw_kept_counts counts;
+    const struct ask groups = {V1 "alerts/groups", V1 "alerts/groups", NULL};
+    world_init(&world);
+    world.web.clock = &clock;
+    assert_int_equal(tw_kept_new(&world.web.kept), TW_OK);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(ask(&world, &groups, -1), 200);
+    }
+    tw_kept_count(world.web.kept, &counts);
+    assert_true(counts.made == 1 && counts.given == 2);
+    model_commit(world.model); /* of no concern */
+    assert_int_equal(ask(&world, &groups, -1), 200);
+    put_silence(world.model->dir);
+    assert_int_equal(ask(&world, &groups, -1), 200);
+    assert_int_equal(ask(&world, &groups, -1), 200);
+    tw_kept_count(world.web.kept, &counts);
+    assert_true(counts.made == 2 && counts.given == 4);
+    tw_kept_destroy(&world.web.kept);
+    world_fini(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(calls__nth_allocation_fails__answer_or_problem),
         cmocka_unit_test(labels__of_hostile_senders__are_texts),
         cmocka_unit_test(alerts__silenced_and_muted__say_by_what),
+        cmocka_unit_test(news__silence_ends_by_the_clock__is_told),
+        cmocka_unit_test(groups__until_something_changes__are_made_once),
     };
     tw_log_setup(TW_LOG_ERROR, TW_LOG_TEXT);
     return cmocka_run_group_tests_name("web_alerts", tests, NULL, NULL);
