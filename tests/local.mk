@@ -1027,6 +1027,11 @@ tests_fuzz_fuzz_receiver_SOURCES += tests/fuzz/replay_main.c
 endif
 EXTRA_DIST += tests/fuzz/seeds/receiver
 if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/test_notify_memory
+tests_unit_test_notify_memory_SOURCES = tests/unit/test_notify_memory.c
+tests_unit_test_notify_memory_SOURCES += tests/unit/store_kit.c tests/unit/store_kit.h $(ALLOC_KIT)
+tests_unit_test_notify_memory_LDFLAGS = $(AM_LDFLAGS) $(ALLOC_WRAPS)
+tests_unit_test_notify_memory_LDADD = $(DELIVER_LIBS) $(CMOCKA_LIBS) -lpthread
 check_PROGRAMS += tests/unit/test_deliver
 tests_unit_test_deliver_SOURCES = tests/unit/test_deliver.c
 tests_unit_test_deliver_LDADD = $(DELIVER_LIBS) $(CMOCKA_LIBS)

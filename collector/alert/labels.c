@@ -2,8 +2,9 @@
 #include "config.h"
 #include "alert/labels.h"
 
-#include <jansson.h>
 #include <stdlib.h>
+
+#include "alert/json_read.h"
 
 #define FNV_OFFSET UINT64_C(14695981039346656037)
 #define FNV_PRIME  UINT64_C(1099511628211)
@@ -24,9 +25,13 @@ bool tw_label_is_name(struct tw_str name)
 /* JSON texts are UTF-8; the library says whether this is one. */
 bool tw_label_is_text(struct tw_str value)
 {
-    json_t *text = json_stringn(value.ptr, value.len);
-    json_decref(text);
-    return text != NULL;
+    bool is_text = false;
+    for (int i = 0; i < 2 && !is_text; i++) { /* without memory it says so of good ones, too */
+        json_t *text = json_stringn(value.ptr, value.len);
+        is_text = text != NULL;
+        json_decref(text);
+    }
+    return is_text;
 }
 
 static int by_name(const void *a, const void *b)
@@ -88,10 +93,11 @@ int tw_labels_make(struct tw_arena *arena, const struct tw_label *items, size_t 
 
 int tw_labels_parse(struct tw_arena *arena, struct tw_str json, struct tw_labels *ret_labels)
 {
-    json_t *root = json_loadb(json.ptr, json.len, JSON_REJECT_DUPLICATES, NULL);
+    json_t *root = NULL;
     struct tw_label items[TW_LABELS_MAX] = {0};
     size_t count = 0;
-    int rc = json_is_object(root) ? TW_OK : TW_ESYNTAX;
+    int rc = tw_json_read(json, JSON_REJECT_DUPLICATES, &root);
+    rc = rc == TW_OK && !json_is_object(root) ? TW_ESYNTAX : rc;
     const char *name = NULL;
     json_t *value = NULL;
     json_object_foreach (root, name, value) {

@@ -3,10 +3,10 @@
 #include "alert/matcher.h"
 
 #define PCRE2_CODE_UNIT_WIDTH 8
-#include <jansson.h>
 #include <pcre2.h>
 #include <stdlib.h>
 
+#include "alert/json_read.h"
 #include "alert/pattern.h"
 #include "core/buf.h"
 
@@ -309,9 +309,13 @@ static int read_item(const json_t *json, struct tw_matcher_text *ret_item)
 int tw_matchers_read(struct tw_str json, struct tw_matchers **ret_matchers, struct tw_diag *diag)
 {
     struct tw_matcher_text items[TW_MATCHERS_MAX] = {{.is_regex = false}};
-    json_t *root = json_loadb(json.ptr, json.len, JSON_REJECT_DUPLICATES, NULL);
-    int rc = TW_OK;
+    json_t *root = NULL;
+    int rc = tw_json_read(json, JSON_REJECT_DUPLICATES, &root);
     size_t count = json_array_size(root);
+    if (rc == TW_ENOMEM) {
+        return tw_diag_set(diag, rc, "%s", tw_err_text(rc));
+    }
+    rc = TW_OK;
     if (!json_is_array(root)) {
         rc = tw_diag_set(diag, TW_ESYNTAX, "matchers are no list");
     } else if (count > TW_MATCHERS_MAX) {

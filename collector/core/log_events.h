@@ -57,6 +57,8 @@
     X(NOTIFY_STOPPED, ERROR, "notify_stopped",                                                     \
       "notifications cannot be made or written; it is tried again")                                \
     X(NOTIFY_GOES_ON, INFO, "notify_goes_on", "notifications are made and written again")          \
+    X(ALERT_DAMAGED, ERROR, "alert_damaged",                                                       \
+      "the rows of so many alerts cannot be read: nobody is told of these")                        \
     X(SILENCE_ENDS, INFO, "silence_ends", "a silence ends soon: what it keeps quiet will be told") \
     X(RECEIVER_FAILING, WARN, "receiver_failing", "a receiver of notifications cannot be told")    \
     X(RECEIVER_WORKS, INFO, "receiver_works", "a receiver of notifications is told again")         \

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "alert/json_read.h"
 #include "config/url.h"
 #include "core/clock.h"
 #include "store/notices.h"
@@ -113,15 +114,12 @@ int tw_body_take(json_t *root, const struct tw_body_asked *asked, struct tw_body
 
 int tw_body_read(struct tw_str data, const struct tw_body_asked *asked, struct tw_body *ret_body)
 {
-    json_error_t error;
+    json_t *root = NULL;
     if (data.len > TW_NOTICE_BODY_MAX) {
         return TW_ELIMIT;
     }
-    json_t *root = json_loadb(data.ptr, data.len, JSON_REJECT_DUPLICATES, &error);
-    if (root == NULL) {
-        return json_error_code(&error) == json_error_out_of_memory ? TW_ENOMEM : TW_ESYNTAX;
-    }
-    return tw_body_take(root, asked, ret_body);
+    int rc = tw_json_read(data, JSON_REJECT_DUPLICATES, &root);
+    return rc == TW_OK ? tw_body_take(root, asked, ret_body) : rc;
 }
 
 void tw_body_fini(struct tw_body *self)

@@ -8,17 +8,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "alert/json_read.h"
 #include "notify/group_internal.h"
 
 #define NEVER      "0001-01-01T00:00:00Z"
 #define LINE_BYTES 2048
+#define PART_BYTES 64 /* of a store or system in such a line */
 
 /* ---- one alert ---- */
 
+/* An empty one where it is damaged; NULL: out of memory. */
 static json_t *load(const char *text, size_t len)
 {
-    json_t *object = text == NULL ? NULL : json_loadb(text, len, 0, NULL);
-    return object == NULL ? json_object() : object;
+    json_t *object = NULL;
+    int rc = tw_json_read((struct tw_str){text, len}, 0, &object);
+    return rc == TW_ESYNTAX ? json_object() : object;
 }
 
 static json_t *time_json(tw_wall_t at)
@@ -58,14 +62,22 @@ static void keep_common(json_t *common, const json_t *object)
     }
 }
 
-/* Of the members `key` of the listed alerts. */
+/* Of the members `key` of the listed alerts. NULL: out of memory. */
 static json_t *common_of(const json_t *alerts, const char *key)
 {
-    json_t *common = json_copy(json_object_get(json_array_get(alerts, 0), key));
+    json_t *common = json_object();
+    const char *name = NULL;
+    json_t *value = NULL;
+    json_object_foreach (json_object_get(json_array_get(alerts, 0), key), name, value) {
+        if (json_object_set(common, name, value) != 0) {
+            json_decref(common);
+            return NULL;
+        }
+    }
     for (size_t i = 1; i < json_array_size(alerts); i++) {
         keep_common(common, json_object_get(json_array_get(alerts, i), key));
     }
-    return common == NULL ? json_object() : common;
+    return common;
 }
 
 /* ---- what people want to know of many ---- */
@@ -125,6 +137,16 @@ static size_t parts_of(const struct facts *facts, const char *label, struct part
     return different;
 }
 
+/* Bytes of a part that are shown: a character is whole, or not there. */
+static size_t room_of(struct tw_str value)
+{
+    size_t len = value.len < PART_BYTES ? value.len : PART_BYTES;
+    while (len > 0 && len < value.len && ((unsigned char)value.ptr[len] & 0xc0) == 0x80) {
+        len--;
+    }
+    return len;
+}
+
 /* "0042, 0077 and 4,998 more" without the comma in the number; nothing for less than two. */
 static int add_top(json_t *annotations, const char *name, const struct part *parts, size_t count)
 {
@@ -135,7 +157,7 @@ static int add_top(json_t *annotations, const char *name, const struct part *par
         return TW_OK;
     }
     for (size_t i = 0; i < named; i++) {
-        int room = parts[i].value.len < 64 ? (int)parts[i].value.len : 64;
+        int room = (int)room_of(parts[i].value);
         int put = parts[i].count > 1
                       ? snprintf(line + len, sizeof line - len, "%s%.*s (%zu)", i == 0 ? "" : ", ",
                                  room, parts[i].value.ptr, parts[i].count)
@@ -146,11 +168,7 @@ static int add_top(json_t *annotations, const char *name, const struct part *par
     if (count > named) {
         len += (size_t)snprintf(line + len, sizeof line - len, " and %zu more", count - named);
     }
-    json_t *text = json_stringn(line, len);
-    if (text == NULL) { /* cut in the middle of a character */
-        text = json_sprintf("%zu", count);
-    }
-    return json_object_set_new(annotations, name, text) == 0 ? TW_OK : TW_ENOMEM;
+    return json_object_set_new(annotations, name, json_stringn(line, len)) == 0 ? TW_OK : TW_ENOMEM;
 }
 
 static bool is_of(const struct tw_known *alert, const struct tw_group *group)

@@ -24,6 +24,7 @@
 static void lane_free(struct tw_lane *self)
 {
     tw_rate_fini(&self->rate);
+    tw_lane_drop_pushes(self);
     free(self->receiver);
     free(self);
 }
@@ -123,6 +124,7 @@ void tw_job_free(struct tw_job *job)
     tw_body_fini(&job->body);
     tw_buf_fini(&job->out);
     tw_notify_unref(&job->set);
+    free(job->done);
     free(job);
 }
 
@@ -218,13 +220,11 @@ size_t tw_deliver_under_way(const struct tw_deliver *self)
 
 /* ---- results ---- */
 
-void tw_deliver_done(struct tw_deliver *self, const struct tw_notice_result *result,
-                     const char *error)
+void tw_deliver_done(struct tw_deliver *self, struct tw_job *job,
+                     const struct tw_notice_result *result, const char *error)
 {
-    struct tw_done *done = calloc(1, sizeof *done);
-    if (done == NULL) {
-        return;
-    }
+    struct tw_done *done = job->done;
+    job->done = NULL;
     done->result = *result;
     tw_http_clean(tw_str_of(error), done->error);
     done->result.error = done->error[0] == '\0' ? TW_STR_NULL : tw_str_of(done->error);
@@ -307,9 +307,13 @@ static struct tw_job *job_of(const struct tw_deliver *self, struct tw_lane *lane
                              const struct tw_notice *notice)
 {
     struct tw_job *job = calloc(1, sizeof *job);
-    if (job == NULL) {
+    struct tw_done *done = calloc(1, sizeof *done);
+    if (job == NULL || done == NULL) {
+        free(job);
+        free(done);
         return NULL;
     }
+    job->done = done;
     job->lane = lane;
     job->set = tw_notify_ref(self->set);
     job->to = lane->to;

@@ -27,7 +27,7 @@
 #define TW_DELIVER_PUSH_S   60    /* alerts are said again to an Alertmanager so often, */
 #define TW_DELIVER_ENDS_S   240   /* end then, should nothing more be heard of us, */
 #define TW_DELIVER_TELL_S   900   /* and what was resolved is said for so long */
-#define TW_DELIVER_PUSH_MAX 5000  /* alerts told to an Alertmanager; further ones are left out */
+#define TW_DELIVER_PUSH_MAX 1000  /* alerts in one request to an Alertmanager; more are several */
 
 struct tw_deliver;
 struct tw_deliver_setup {

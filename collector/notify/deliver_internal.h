@@ -17,6 +17,12 @@
 
 #define TW_DELIVER_PICTURES_MAX 2 /* children at a time */
 
+/* A request to an Alertmanager that waits for the one before it. */
+struct tw_push {
+    struct tw_push *next;
+    struct tw_buf out;
+};
+
 struct tw_lane {
     struct tw_lane *next;
     char *receiver;
@@ -36,6 +42,14 @@ struct tw_lane {
     char error[TW_HTTP_REASON_MAX + 1];
     /* an Alertmanager */
     tw_mono_t push_due;
+    struct tw_push *pushes; /* what is still to be said of what was true when it began */
+};
+
+/* A result that is not in the outbox yet. */
+struct tw_done {
+    struct tw_done *next;
+    struct tw_notice_result result;
+    char error[TW_HTTP_REASON_MAX + 1];
 };
 
 struct tw_job {
@@ -54,13 +68,7 @@ struct tw_job {
     struct tw_buf out;
     bool has_picture; /* it is being drawn: nothing is posted yet */
     struct tw_picture picture;
-};
-
-/* A result that is not in the outbox yet. */
-struct tw_done {
-    struct tw_done *next;
-    struct tw_notice_result result;
-    char error[TW_HTTP_REASON_MAX + 1];
+    struct tw_done *done; /* room for its result: what was posted is known, whatever happens */
 };
 
 struct tw_deliver {
@@ -82,10 +90,9 @@ struct tw_deliver {
 
 /* ---- deliver.c ---- */
 
-/* A result to be written. Without memory for it the notice stays `sending` and is posted again
- * after the next start. */
-void tw_deliver_done(struct tw_deliver *self, const struct tw_notice_result *result,
-                     const char *error);
+/* A result to be written; the job has none yet. */
+void tw_deliver_done(struct tw_deliver *self, struct tw_job *job,
+                     const struct tw_notice_result *result, const char *error);
 void tw_job_free(struct tw_job *job); /* accepts NULL */
 /* Seconds for which a notice of this kind is tried. */
 int64_t tw_deliver_most_s(enum tw_notice_kind kind);
@@ -102,8 +109,13 @@ void tw_job_post(struct tw_deliver *self, struct tw_job *job, const char *url,
 
 /* ---- deliver_push.c ---- */
 
-/* The reply to alerts that were pushed: no notice waits for it. */
+/* The reply to alerts that were pushed: no notice waits for it. The next ones follow, or, when it
+ * failed, all again later. */
 void tw_push_replied(struct tw_deliver *self, struct tw_lane *lane,
                      const struct tw_verdict *verdict);
+
+/* Nothing of it could be posted: all again in a second. */
+void tw_push_put_off(const struct tw_deliver *self, struct tw_lane *lane);
+void tw_lane_drop_pushes(struct tw_lane *lane);
 
 #endif

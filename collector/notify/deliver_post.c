@@ -98,7 +98,7 @@ static void settle(struct tw_deliver *self, struct tw_job *job, const struct tw_
         result.state = gives_up ? TW_NOTICE_STATE_FAILED : TW_NOTICE_STATE_WAITING;
     }
     note_health(self, lane, verdict, gives_up && job->kind != TW_NOTICE_TEST);
-    tw_deliver_done(self, &result, verdict->reason);
+    tw_deliver_done(self, job, &result, verdict->reason);
     end_job(self, job);
 }
 
@@ -107,7 +107,7 @@ static void settle_unposted(struct tw_deliver *self, struct tw_job *job, enum tw
                             const char *why)
 {
     const struct tw_notice_result result = {.id = job->id, .state = state};
-    tw_deliver_done(self, &result, why);
+    tw_deliver_done(self, job, &result, why);
     end_job(self, job);
 }
 
@@ -118,7 +118,9 @@ static void settle_later(struct tw_deliver *self, struct tw_job *job)
     const struct tw_notice_result result = {
         .id = job->id, .state = TW_NOTICE_STATE_WAITING, .next = {wall.ns + TW_NS_PER_S}};
     if (job->id != 0) {
-        tw_deliver_done(self, &result, tw_err_text(TW_ENOMEM));
+        tw_deliver_done(self, job, &result, tw_err_text(TW_ENOMEM));
+    } else {
+        tw_push_put_off(self, job->lane);
     }
     end_job(self, job);
 }

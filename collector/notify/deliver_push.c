@@ -10,11 +10,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "alert/json_read.h"
 #include "alert/labels.h"
 #include "config/url.h"
 #include "notify/render.h"
 
 #define PATH "/api/v2/alerts"
+#define PUSH_BYTES                                                                \
+    (TW_RENDER_MAX / 4) /* of texts in one request; what is around them fits, too \
+                         */
 
 static bool is_due(const struct tw_lane *lane, tw_mono_t now)
 {
@@ -33,14 +37,17 @@ bool tw_deliver_wants_alerts(const struct tw_deliver *self)
     return false;
 }
 
-/* As in a webhook body. NULL: out of memory, or its labels are none. */
+/* As in a webhook body. NULL: out of memory. */
 static json_t *json_of(const struct tw_deliver_alert *alert)
 {
     char starts[TW_TIME_TEXT_SIZE];
     char ends[TW_TIME_TEXT_SIZE];
-    json_t *labels = json_loadb(alert->labels.ptr, alert->labels.len, 0, NULL);
-    json_t *annotations = json_loadb(alert->annotations.ptr, alert->annotations.len, 0, NULL);
+    json_t *labels = NULL;
+    json_t *annotations = NULL;
     json_t *json = json_object();
+    int rc = tw_json_read(alert->labels, 0, &labels);
+    rc = rc == TW_OK ? tw_json_read(alert->annotations, 0, &annotations) : rc;
+    annotations = rc == TW_ESYNTAX ? json_object() : annotations; /* it is told without them */
     tw_wall_format(alert->starts, starts);
     tw_wall_format(alert->ended, ends);
     int fault = json_object_set_new(json, "labels", labels) |
@@ -75,56 +82,109 @@ static bool is_for(const struct tw_deliver *self, const struct tw_lane *lane,
     return false;
 }
 
-/* The alerts of the lane, at most TW_DELIVER_PUSH_MAX. NULL: out of memory. */
-static json_t *list_for(struct tw_deliver *self, const struct tw_lane *lane,
-                        const struct tw_deliver_alert *alerts, size_t count)
+/* ---- requests ---- */
+
+void tw_lane_drop_pushes(struct tw_lane *lane)
 {
+    while (lane->pushes != NULL) {
+        struct tw_push *push = lane->pushes;
+        lane->pushes = push->next;
+        tw_buf_fini(&push->out);
+        free(push);
+    }
+}
+
+void tw_push_put_off(const struct tw_deliver *self, struct tw_lane *lane)
+{
+    tw_lane_drop_pushes(lane);
+    lane->push_due.ns = self->clock->mono(self->clock).ns + TW_NS_PER_S;
+}
+
+/* One more request behind those that wait. */
+static int add_push(struct tw_deliver *self, struct tw_push ***tail, json_t *list)
+{
+    const struct tw_body_asked asked = {.with_resolved = true, .max_alerts = TW_DELIVER_PUSH_MAX};
+    struct tw_body body = {0};
+    tw_wall_t ends = self->clock->wall(self->clock);
+    json_t *root = json_object();
+    struct tw_push *push = calloc(1, sizeof *push);
+    int rc = push == NULL || json_object_set(root, "alerts", list) != 0 ? TW_ENOMEM : TW_OK;
+    if (rc == TW_OK) {
+        tw_buf_init(&push->out, TW_RENDER_MAX);
+        rc = tw_body_take(root, &asked, &body); /* its reference, too */
+        root = NULL;
+    }
+    ends.ns += TW_DELIVER_ENDS_S * TW_NS_PER_S;
+    rc = rc == TW_OK ? tw_render_alertmanager(&body, ends, &push->out) : rc;
+    tw_body_fini(&body);
+    json_decref(root);
+    if (rc != TW_OK) {
+        if (push != NULL) {
+            tw_buf_fini(&push->out);
+        }
+        free(push);
+        return rc;
+    }
+    **tail = push;
+    *tail = &push->next;
+    return TW_OK;
+}
+
+/* The alerts of the lane, all of them, in as many requests as they need. */
+static int make_pushes(struct tw_deliver *self, struct tw_lane *lane,
+                       const struct tw_deliver_alert *alerts, size_t count)
+{
+    struct tw_push **tail = &lane->pushes;
+    size_t bytes = 0;
+    int rc = TW_OK;
     json_t *list = json_array();
-    for (size_t i = 0; i < count && json_array_size(list) < TW_DELIVER_PUSH_MAX; i++) {
+    for (size_t i = 0; i < count && rc == TW_OK; i++) {
         struct tw_labels labels;
         bool is_resolved = alerts[i].ended.ns != 0;
         tw_arena_reset(&self->arena);
-        if (tw_labels_parse(&self->arena, alerts[i].labels, &labels) != TW_OK ||
-            (is_resolved && !lane->to->sends_resolved) || !is_for(self, lane, &labels)) {
+        rc = tw_labels_parse(&self->arena, alerts[i].labels, &labels);
+        if (rc == TW_ENOMEM) {
+            break;
+        }
+        if (rc != TW_OK || (is_resolved && !lane->to->sends_resolved) ||
+            !is_for(self, lane, &labels)) {
+            rc = TW_OK; /* damaged, or nothing for this one */
             continue;
         }
-        json_t *json = json_of(&alerts[i]);
-        if (json == NULL || json_array_append_new(list, json) != 0) {
-            json_decref(list);
-            return NULL;
+        /* what is appended is owned by the list, also when that fails */
+        rc = json_array_append_new(list, json_of(&alerts[i])) == 0 ? TW_OK : TW_ENOMEM;
+        bytes += alerts[i].labels.len + alerts[i].annotations.len + alerts[i].generator.len;
+        if (rc == TW_OK && (json_array_size(list) == TW_DELIVER_PUSH_MAX || bytes >= PUSH_BYTES)) {
+            rc = add_push(self, &tail, list);
+            (void)json_array_clear(list); /* of an array it cannot fail */
+            bytes = 0;
         }
     }
+    rc = rc == TW_OK && json_array_size(list) > 0 ? add_push(self, &tail, list) : rc;
+    json_decref(list);
     tw_arena_reset(&self->arena);
-    return list;
+    return rc;
 }
 
-static int push(struct tw_deliver *self, struct tw_lane *lane, json_t *list)
+/* The first that waits. */
+static int post_next(struct tw_deliver *self, struct tw_lane *lane)
 {
-    const struct tw_body_asked asked = {.with_resolved = true, .max_alerts = TW_DELIVER_PUSH_MAX};
     static const struct tw_http_header headers[] = {{"Content-Type", "application/json"}};
     char url[TW_URL_MAX + sizeof PATH];
-    json_t *root = json_object();
+    struct tw_push *push = lane->pushes;
     struct tw_job *job = calloc(1, sizeof *job);
-    int rc = job == NULL || json_object_set(root, "alerts", list) != 0 ? TW_ENOMEM : TW_OK;
-    if (rc == TW_OK) {
-        tw_buf_init(&job->out, TW_RENDER_MAX);
-        job->set = tw_notify_ref(self->set);
-        rc = tw_body_take(root, &asked, &job->body); /* its reference, too */
-        root = NULL;
+    if (job == NULL) {
+        return TW_ENOMEM;
     }
-    tw_wall_t ends = self->clock->wall(self->clock);
-    ends.ns += TW_DELIVER_ENDS_S * TW_NS_PER_S;
-    rc = rc == TW_OK ? tw_render_alertmanager(&job->body, ends, &job->out) : rc;
-    if (rc != TW_OK) {
-        json_decref(root);
-        tw_job_free(job);
-        return rc;
-    }
+    job->set = tw_notify_ref(self->set);
+    job->out = push->out;
     job->lane = lane;
     job->to = lane->to;
     job->next = self->jobs;
     self->jobs = job;
     self->job_count++;
+    lane->pushes = push->next;
+    free(push);
     lane->is_busy = true;
     (void)snprintf(url, sizeof url, "%s" PATH, lane->to->url); /* it was checked: TW_URL_MAX */
     tw_job_post(self, job, url, headers, 1);
@@ -143,13 +203,14 @@ int tw_deliver_alerts(struct tw_deliver *self, const struct tw_deliver_alert *al
             lane->push_due = lane->until; /* then, with what is true then */
             continue;
         }
-        json_t *list = list_for(self, lane, alerts, count);
-        lane->push_due.ns = now.ns + TW_DELIVER_PUSH_S * TW_NS_PER_S;
-        rc = list == NULL ? TW_ENOMEM : TW_OK;
-        if (json_array_size(list) > 0) {
-            rc = push(self, lane, list);
+        rc = make_pushes(self, lane, alerts, count);
+        if (rc == TW_OK) {
+            lane->push_due.ns = now.ns + TW_DELIVER_PUSH_S * TW_NS_PER_S;
+            rc = lane->pushes != NULL ? post_next(self, lane) : rc;
         }
-        json_decref(list);
+        if (rc != TW_OK) {
+            tw_push_put_off(self, lane);
+        }
     }
     return rc;
 }
@@ -157,10 +218,14 @@ int tw_deliver_alerts(struct tw_deliver *self, const struct tw_deliver_alert *al
 void tw_push_replied(struct tw_deliver *self, struct tw_lane *lane,
                      const struct tw_verdict *verdict)
 {
+    tw_mono_t now = self->clock->mono(self->clock);
     if (verdict->word == TW_VERDICT_SENT) {
+        if (lane->to == NULL || (lane->pushes != NULL && post_next(self, lane) != TW_OK)) {
+            tw_push_put_off(self, lane);
+        }
         return;
     }
-    tw_mono_t now = self->clock->mono(self->clock);
+    tw_lane_drop_pushes(lane); /* what is true then is told then */
     unsigned before = lane->fails > 16 ? 16 : (unsigned)lane->fails - 1;
     int64_t wait_ms = verdict->wait_ms >= 0 ? verdict->wait_ms : tw_http_backoff(before);
     lane->until.ns = now.ns + wait_ms * TW_NS_PER_MS;

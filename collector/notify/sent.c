@@ -3,9 +3,9 @@
  * {"<fingerprint>":[<row>,<time it was told first>]}}.
  */
 #include "config.h"
-#include <jansson.h>
 #include <stdlib.h>
 
+#include "alert/json_read.h"
 #include "notify/group_internal.h"
 
 int tw_sent_write(const struct tw_group *group, struct tw_arena *arena, struct tw_str *ret_json)
@@ -42,12 +42,14 @@ static int by_fingerprint(const void *a, const void *b)
 
 int tw_sent_read(struct tw_group *group, struct tw_str json)
 {
-    json_t *root = json_loadb(json.ptr == NULL ? "" : json.ptr, json.len, 0, NULL);
+    json_t *root = NULL;
+    int read = tw_json_read(json, 0, &root);
     json_t *alerts = json_object_get(root, "alerts");
     json_int_t reached = json_integer_value(json_object_get(root, "reached"));
     int rc = json_is_object(alerts) && reached >= 0 && reached <= TW_NOTIFY_ESCALATIONS_MAX
                  ? TW_OK
                  : TW_ESYNTAX;
+    rc = read != TW_OK ? read : rc;
     struct tw_sent *sent = calloc(json_object_size(alerts) + 1, sizeof *sent);
     rc = sent == NULL ? TW_ENOMEM : rc;
     const char *hex = NULL;

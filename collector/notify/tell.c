@@ -22,6 +22,8 @@ struct tw_tell {
     struct tw_notices *notices; /* NULL: not open */
     struct tw_groups *groups;   /* NULL: not made */
     struct tw_arena arena;
+    size_t damaged; /* rows that could not be read, of the last reading */
+    size_t complained;
     uint64_t mark;    /* what was read */
     bool has_mark;    /* something was */
     uint64_t silence; /* hash of those that are known */
@@ -169,7 +171,13 @@ static int read_alert(struct tw_tell *self, const struct tw_notice_firing *head,
         tw_groups_forget(self->groups, head->fingerprint);
         return TW_OK;
     }
-    return rc == TW_OK ? tw_groups_put(self->groups, &alert) : rc;
+    rc = rc == TW_OK ? tw_groups_put(self->groups, &alert) : rc;
+    if (rc == TW_ESYNTAX ||
+        rc == TW_ELIMIT) { /* one that is damaged keeps no others from being told */
+        self->damaged++;
+        return TW_OK;
+    }
+    return rc;
 }
 
 static int read_alerts(struct tw_tell *self, struct tw_diag *diag)
@@ -245,8 +253,13 @@ static int read_changes(struct tw_tell *self, tw_wall_t now, struct tw_diag *dia
     if (rc != TW_OK || (self->has_mark && mark == self->mark)) {
         return rc;
     }
+    self->damaged = 0;
     rc = read_silences(self, now, diag);
     rc = rc == TW_OK ? read_alerts(self, diag) : rc;
+    if (rc == TW_OK && self->damaged != self->complained) {
+        tw_log(TW_LOG_ALERT_DAMAGED_EVENT, TW_F_INT("alerts", self->damaged));
+        self->complained = self->damaged;
+    }
     self->mark = mark;
     self->has_mark = rc == TW_OK;
     return rc;

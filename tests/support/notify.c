@@ -20,7 +20,7 @@
 #include "store/desk.h"
 
 #define INPUT_MAX  ((size_t)16 << 20)
-#define ALERTS_MAX 6000
+#define ALERTS_MAX 20000
 
 struct play {
     struct tw_notices *notices;
