@@ -348,7 +348,7 @@ collector_libreplay_a_SOURCES += collector/replay/socket.c collector/replay/sock
 # Judging series: rules, states, what matched in the past. One line a module, so that lists merge.
 noinst_LIBRARIES += collector/libalert.a
 collector_libalert_a_SOURCES = collector/alert/labels.c collector/alert/labels.h
-collector_libalert_a_SOURCES += collector/alert/json_read.c collector/alert/json_read.h
+collector_libalert_a_SOURCES += collector/alert/json_text.c collector/alert/json_text.h
 collector_libalert_a_SOURCES += collector/alert/feed.c collector/alert/feed.h
 collector_libalert_a_SOURCES += collector/alert/rows.c collector/alert/rows.h
 collector_libalert_a_SOURCES += collector/alert/watch.c collector/alert/watch.h

@@ -11,6 +11,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include "alert/json_text.h"
 #include "cli.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -166,6 +167,7 @@ static void set_process_up(void)
     (void)setrlimit(RLIMIT_CORE, &no_core);
     (void)sigaction(SIGPIPE, &ignore, NULL);
     (void)sigaction(SIGXFSZ, &ignore, NULL);
+    tw_json_watch_memory();
 }
 
 int main(int argc, char **argv)

@@ -51,7 +51,7 @@ MAY_INCLUDE = {
                          "alert/"],
     # Tells people: routes, groups, the outbox, receivers.
     "collector/notify/": ["core/", "config/", "track/calendar.h", "workflow/workflow.h",
-                          "alert/labels.h", "alert/matcher.h", "alert/hours.h",
+                          "alert/labels.h", "alert/matcher.h", "alert/hours.h", "alert/json_text.h",
                           "alert/hours_parse.h", "alert/rules.h",
                           "store/alerts.h", "store/notices.h", "store/receivers.h",
                           "event/text.h", "http/", "notify/"],
@@ -228,6 +228,13 @@ def check_reference(tap):
            done.stdout.decode())
 
 
+def check_tests(tap):
+    """script/test runs what can be run: a test without that right would be run by nobody."""
+    wrong = [name for name in tracked(".py", ".sh", ".mjs")
+             if re.match(r"tests/(system|browser)/test_", name) and not os.access(name, os.X_OK)]
+    tap.ok(not wrong, "every system and browser test can be run", "\n".join(wrong))
+
+
 def check_threads(tap, sources):
     """Every thread that is started has its row in docs/threads.md."""
     page = read("docs/threads.md")
@@ -276,6 +283,7 @@ def main():
         check_shape(tap, sorted(set(texts)))
         check_outside(tap, everything)
         check_links(tap)
+        check_tests(tap)
         check_reference(tap)
         check_threads(tap, sources)
         check_preloads(tap)

@@ -649,7 +649,7 @@ EXTRA_DIST += tests/system/test_track_web.py tests/system/test_web.py
 EXTRA_DIST += tests/browser/package.json tests/browser/package-lock.json
 EXTRA_DIST += tests/system/audit_rows.py
 EXTRA_DIST += tests/browser/fill.py tests/browser/replays.py
-EXTRA_DIST += tests/browser/kit.mjs
+EXTRA_DIST += tests/browser/kit.mjs tests/browser/storm.mjs
 EXTRA_DIST += tests/browser/test_alerts.mjs
 EXTRA_DIST += tests/browser/test_data.mjs
 EXTRA_DIST += tests/browser/test_failures.mjs tests/browser/test_replays.mjs tests/browser/test_outage.mjs
@@ -947,7 +947,7 @@ check_PROGRAMS += tests/fuzz/fuzz_notify
 tests_fuzz_fuzz_notify_SOURCES += tests/fuzz/replay_main.c
 endif
 EXTRA_DIST += tests/fuzz/seeds/notify
-EXTRA_DIST += tests/system/test_notify.py
+EXTRA_DIST += tests/system/test_notify.py tests/system/test_storm.py
 
 # What goes to the servers of others.
 if HAVE_CMOCKA
@@ -955,7 +955,7 @@ check_PROGRAMS += tests/unit/test_net
 tests_unit_test_net_SOURCES = tests/unit/test_net.c
 tests_unit_test_net_LDADD = collector/libhttp.a collector/libcore.a $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/test_render
-RENDER_LIBS = collector/libdeliver.a collector/libhttp.a collector/libevent.a \
+RENDER_LIBS = collector/libdeliver.a collector/libhttp.a collector/libalert.a collector/libevent.a \
     collector/libconfig.a collector/libcore.a $(JANSSON_LIBS) $(YAML_LIBS)
 tests_unit_test_render_SOURCES = tests/unit/test_render.c
 tests_unit_test_render_SOURCES += tests/unit/render_kit.c tests/unit/render_kit.h
@@ -1013,7 +1013,7 @@ DELIVER_LIBS = collector/libdeliver.a collector/libnotify.a collector/libalert.a
 noinst_PROGRAMS += tests/support/notify
 tests_support_notify_SOURCES = tests/support/notify.c
 tests_support_notify_LDADD = $(DELIVER_LIBS)
-EXTRA_DIST += tests/system/receivers_kit.py tests/system/test_receivers.py
+EXTRA_DIST += tests/system/receivers_kit.py tests/system/test_receivers.py tests/system/test_pushes.py
 
 # What receivers answer, and what notices say.
 tests_fuzz_fuzz_receiver_SOURCES = tests/fuzz/fuzz_receiver.c tests/fuzz/fuzz.h

@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-#include "alert/json_read.h"
+#include "alert/json_text.h"
 
 #define FNV_OFFSET UINT64_C(14695981039346656037)
 #define FNV_PRIME  UINT64_C(1099511628211)
@@ -126,15 +126,9 @@ int tw_labels_json(struct tw_arena *arena, const struct tw_labels *labels, struc
         json_t *value = json_stringn(label->value.ptr, label->value.len);
         rc = json_object_set_new(root, label->name.ptr, value) == 0 ? TW_OK : TW_ENOMEM;
     }
-    char *text = rc == TW_OK ? json_dumps(root, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
-    struct tw_str copy = tw_arena_copy(arena, tw_str_of(text));
-    free(text);
+    rc = rc == TW_OK ? tw_json_keep(root, JSON_SORT_KEYS, TW_JSON_TEXT_MAX, arena, ret_json) : rc;
     json_decref(root);
-    if (copy.ptr == NULL) {
-        return TW_ENOMEM;
-    }
-    *ret_json = copy;
-    return TW_OK;
+    return rc;
 }
 
 struct tw_str tw_labels_get(const struct tw_labels *self, const char *name)

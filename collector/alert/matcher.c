@@ -6,7 +6,7 @@
 #include <pcre2.h>
 #include <stdlib.h>
 
-#include "alert/json_read.h"
+#include "alert/json_text.h"
 #include "alert/pattern.h"
 #include "core/buf.h"
 
@@ -346,15 +346,9 @@ int tw_matchers_json(struct tw_arena *arena, const struct tw_matcher_text *items
                                  (int)items[i].is_regex, "isEqual", (int)items[i].is_equal);
         rc = json_array_append_new(root, item) == 0 ? TW_OK : TW_ENOMEM;
     }
-    char *text = rc == TW_OK ? json_dumps(root, JSON_COMPACT) : NULL;
-    struct tw_str copy = tw_arena_copy(arena, tw_str_of(text));
-    free(text);
+    rc = rc == TW_OK ? tw_json_keep(root, 0, TW_JSON_TEXT_MAX, arena, ret_json) : rc;
     json_decref(root);
-    if (copy.ptr == NULL) {
-        return TW_ENOMEM;
-    }
-    *ret_json = copy;
-    return TW_OK;
+    return rc;
 }
 
 /* One that gives up matches nothing, and its negation neither. */

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "alert/json_read.h"
 #include "config/url.h"
 #include "core/clock.h"
 #include "store/notices.h"
@@ -21,20 +20,6 @@ struct tw_str tw_json_text(const json_t *object, const char *name)
     const json_t *value = json_object_get(object, name);
     const char *text = json_string_value(value);
     return (struct tw_str){text, text == NULL ? 0 : json_string_length(value)};
-}
-
-static int write_some(const char *bytes, size_t len, void *out)
-{
-    return tw_buf_append(out, bytes, len) == TW_OK ? 0 : -1;
-}
-
-int tw_json_write(const json_t *json, struct tw_buf *out)
-{
-    if (json == NULL) {
-        return TW_ENOMEM;
-    }
-    int rc = json_dump_callback(json, write_some, out, JSON_COMPACT | JSON_ENCODE_ANY);
-    return rc == 0 ? TW_OK : (out->error != TW_OK ? out->error : TW_ENOMEM);
 }
 
 /* Absent when it may not stand in a link. The text ends with a NUL, as all of the library's. */

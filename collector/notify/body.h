@@ -10,6 +10,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 
+#include "alert/json_text.h"
 #include "core/err.h"
 #include "core/str.h"
 #include "notify/text.h"
@@ -73,8 +74,5 @@ bool tw_body_runbook(const struct tw_body *self, const struct tw_body_alert *ale
 /* Of the whole: what the group says about many alerts (top stores, systems). */
 size_t tw_body_common_facts(const struct tw_body *self,
                             struct tw_body_fact facts[TW_BODY_FACTS_MAX]);
-
-/* Append it, compact. TW_OK or the error of the buffer; TW_ENOMEM. */
-int tw_json_write(const json_t *json, struct tw_buf *out);
 
 #endif

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "alert/json_read.h"
+#include "alert/json_text.h"
 #include "notify/group_internal.h"
 
 #define NEVER      "0001-01-01T00:00:00Z"
@@ -253,8 +253,9 @@ static json_t *list_alerts(const struct tw_composed *what, size_t most)
     return list;
 }
 
-static char *compose(const struct tw_groups *self, const struct tw_group *group,
-                     const struct tw_composed *what, size_t most, struct tw_arena *arena)
+/* NULL: out of memory. */
+static json_t *compose(const struct tw_groups *self, const struct tw_group *group,
+                       const struct tw_composed *what, size_t most, struct tw_arena *arena)
 {
     size_t total = what->firing_count + what->resolved_count;
     const char *url = self->set->external_url;
@@ -268,10 +269,11 @@ static char *compose(const struct tw_groups *self, const struct tw_group *group,
         common_of(alerts, "labels"), "commonAnnotations", annotations, "externalURL",
         url == NULL ? "" : url, "version", "4", "groupKey", group->key, "truncatedAlerts",
         (json_int_t)(total > most ? total - most : 0), "notification_reason", what->reason);
-    char *text =
-        rc == TW_OK && alerts != NULL && root != NULL ? json_dumps(root, JSON_COMPACT) : NULL;
-    json_decref(root);
-    return text;
+    if (rc != TW_OK || alerts == NULL) {
+        json_decref(root);
+        return NULL;
+    }
+    return root;
 }
 
 int tw_compose(const struct tw_groups *self, const struct tw_group *group,
@@ -279,14 +281,9 @@ int tw_compose(const struct tw_groups *self, const struct tw_group *group,
 {
     int rc = TW_ELIMIT;
     for (size_t most = what->most; rc == TW_ELIMIT && most > 0; most /= 2) {
-        char *text = compose(self, group, what, most, arena);
-        size_t len = text == NULL ? 0 : strlen(text);
-        rc = text == NULL ? TW_ENOMEM : (len > TW_NOTICE_BODY_MAX ? TW_ELIMIT : TW_OK);
-        if (rc == TW_OK) {
-            *ret_body = tw_arena_copy(arena, (struct tw_str){text, len});
-            rc = ret_body->ptr == NULL ? TW_ENOMEM : TW_OK;
-        }
-        free(text);
+        json_t *body = compose(self, group, what, most, arena);
+        rc = tw_json_keep(body, 0, TW_NOTICE_BODY_MAX, arena, ret_body);
+        json_decref(body);
     }
     return rc;
 }

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "alert/json_read.h"
+#include "alert/json_text.h"
 #include "alert/labels.h"
 #include "config/url.h"
 #include "notify/render.h"

@@ -290,6 +290,9 @@ int tw_groups_restore(struct tw_groups *self, const struct tw_notice_group *row)
         rc = make_key(route, &labels, &made);
         bool is_same = rc == TW_OK && strcmp(made.data, key.ptr) == 0;
         tw_buf_fini(&made);
+        if (rc == TW_ENOMEM) { /* it may have been this one: its row must not go */
+            return rc;
+        }
         if (!is_same) {
             continue;
         }

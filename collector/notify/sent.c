@@ -5,7 +5,7 @@
 #include "config.h"
 #include <stdlib.h>
 
-#include "alert/json_read.h"
+#include "alert/json_text.h"
 #include "notify/group_internal.h"
 
 int tw_sent_write(const struct tw_group *group, struct tw_arena *arena, struct tw_str *ret_json)
@@ -21,16 +21,10 @@ int tw_sent_write(const struct tw_group *group, struct tw_arena *arena, struct t
         json_t *item = json_pack("[I, I]", (json_int_t)sent->id, (json_int_t)sent->told.ns);
         rc = json_object_set_new(alerts, hex, item) == 0 ? TW_OK : TW_ENOMEM;
     }
-    char *text = rc == TW_OK ? json_dumps(root, JSON_COMPACT) : NULL;
-    struct tw_str copy = tw_arena_copy(arena, tw_str_of(text));
-    free(text);
+    rc = rc == TW_OK ? tw_json_keep(root, 0, TW_JSON_TEXT_MAX, arena, ret_json) : rc;
     json_decref(alerts);
     json_decref(root);
-    if (copy.ptr == NULL) {
-        return TW_ENOMEM;
-    }
-    *ret_json = copy;
-    return TW_OK;
+    return rc;
 }
 
 static int by_fingerprint(const void *a, const void *b)

@@ -2,9 +2,9 @@
 #include "config.h"
 #include "notify/tell.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 
+#include "alert/json_text.h"
 #include "core/log.h"
 #include "store/alerts.h"
 
@@ -297,7 +297,8 @@ static bool is_watchdog_due(const struct tw_tell *self, tw_wall_t now)
            now.ns >= self->watchdog.ns + self->set->watchdog_every_s * TW_NS_PER_S;
 }
 
-static char *watchdog_body(const struct tw_tell *self, const char *receiver, tw_wall_t now)
+/* NULL: out of memory. */
+static json_t *watchdog_body(const struct tw_tell *self, const char *receiver, tw_wall_t now)
 {
     char at[TW_TIME_TEXT_SIZE];
     const char *url = self->set->external_url;
@@ -314,21 +315,23 @@ static char *watchdog_body(const struct tw_tell *self, const char *receiver, tw_
         "Watchdog", "commonLabels", labels, "commonAnnotations", annotations, "externalURL",
         url == NULL ? "" : url, "version", "4", "groupKey", "watchdog", "truncatedAlerts", 0,
         "notification_reason", "repeat interval elapsed");
-    char *text = labels == NULL || annotations == NULL || root == NULL
-                     ? NULL
-                     : json_dumps(root, JSON_COMPACT);
+    if (labels == NULL || annotations == NULL) {
+        json_decref(root);
+        root = NULL;
+    }
     json_decref(labels);
     json_decref(annotations);
-    json_decref(root);
-    return text;
+    return root;
 }
 
 static int write_watchdog(struct tw_tell *self, tw_wall_t now, struct tw_diag *diag)
 {
     const struct tw_receiver *receiver = &self->set->receivers[self->set->watchdog_receiver];
     const struct tw_notice_told nothing = {NULL, 0};
-    char *body = watchdog_body(self, receiver->name, now);
-    int rc = body == NULL ? TW_ENOMEM : TW_OK;
+    struct tw_str body = TW_STR_NULL;
+    json_t *json = watchdog_body(self, receiver->name, now);
+    int rc = tw_json_keep(json, 0, TW_NOTICE_BODY_MAX, &self->arena, &body);
+    json_decref(json);
     for (size_t i = 0; i < receiver->count && rc == TW_OK; i++) {
         struct tw_notice notice = {
             .receiver = tw_str_of(receiver->name),
@@ -337,7 +340,7 @@ static int write_watchdog(struct tw_tell *self, tw_wall_t now, struct tw_diag *d
             .group = TW_STR_LIT("watchdog"),
             .kind = TW_NOTICE_WATCHDOG,
             .reason = TW_STR_LIT("repeat interval elapsed"),
-            .data = tw_str_of(body),
+            .data = body,
             .created = now,
         };
         if (receiver->items[i].kind != TW_INTEGRATION_ALERTMANAGER &&
@@ -345,7 +348,6 @@ static int write_watchdog(struct tw_tell *self, tw_wall_t now, struct tw_diag *d
             rc = tw_notices_add(self->notices, &notice, &nothing, diag);
         }
     }
-    free(body);
     self->watchdog = rc == TW_OK ? now : self->watchdog;
     return rc;
 }

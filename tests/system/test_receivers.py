@@ -603,56 +603,6 @@ def until(what, seconds=60):
         time.sleep(0.05)
 
 
-def check_batches(tap, directory):
-    """More alerts than one request takes: all of them, each once, whatever a request comes to."""
-    def some(count):
-        return [{"labels": {"alertname": "StoreSilent", "severity": "warning",
-                            "store": "%05d" % n}, "annotations": {"summary": "silent \u20ac"},
-                 "starts": now - 60, "ended": 0} for n in range(count)]
-
-    def told(first):
-        """Sizes of the requests behind the first so many; the stores that they name."""
-        bodies = [json.loads(r.body) for r in server.got("/api/v2/alerts")[first:]]
-        return [len(b) for b in bodies], {a["labels"]["store"] for b in bodies for a in b}
-
-    now = int(time.time())
-    with Receiver() as server:
-        settings = config_of(("am", "alertmanager", [{"url": server.url("")}]))
-        with Delivery(directory, settings) as d:
-            seen = 0
-            for count, sizes in ((1000, [1000]), (1001, [1000, 1]),
-                                 (20000, [1000] * 20)):
-                tap.equal(d.order(alerts=some(count)), 0, "%d alerts: told" % count)
-                server.wait("/api/v2/alerts", seen + len(sizes))
-                until(lambda: d.order(under_way=True) == 0)
-                found, stores = told(seen)
-                tap.equal((found, len(stores)), (sizes, count),
-                          "%d alerts: each once, 1,000 in a request" % count)
-                seen += len(found)
-            big = [dict(one, annotations={"description": "x" * 60000}) for one in some(100)]
-            tap.equal(d.order(alerts=big), 0, "large alerts: told")
-            server.wait("/api/v2/alerts", seen + 3)
-            until(lambda: d.order(under_way=True) == 0)
-            found, stores = told(seen)
-            tap.ok(len(stores) == 100 and sum(found) == 100 and 3 <= len(found) <= 4,
-                   "large alerts: in several requests", found)
-            seen += len(found)
-            with server.lock:
-                server.script["/api/v2/alerts"] = [200, (503, {"Retry-After": "1"}, b""), 200]
-            d.order(alerts=some(3000))
-            server.wait("/api/v2/alerts", seen + 2)
-            until(lambda: d.order(under_way=True) == 0)
-            tap.equal(told(seen)[0], [1000, 1000], "one is refused: no further ones")
-            seen += 2
-            tap.equal(until(lambda: d.order(wants=True)), 1, "one is refused: all again, soon")
-            d.order(alerts=some(2500))
-            server.wait("/api/v2/alerts", seen + 3)
-            until(lambda: d.order(under_way=True) == 0)
-            found, stores = told(seen)
-            tap.equal((found, len(stores)), ([1000, 1000, 500], 2500),
-                      "one is refused: with what is true then")
-
-
 def check_alertmanager(tap, directory):
     """Debian's: it takes ours, and tells its own receiver."""
     program = shutil.which("prometheus-alertmanager")
@@ -797,7 +747,7 @@ def check_tower(tap, directory):
 
 CHECKS = [check_webhook, check_filters, check_guard, check_slack, check_teams, check_pagerduty,
           check_restart, check_ends, check_slow, check_mail, check_picture,
-          check_mute_mail_server, check_pub, check_batches, check_alertmanager, check_tower]
+          check_mute_mail_server, check_pub, check_alertmanager, check_tower]
 
 
 def main():

@@ -4,9 +4,9 @@
 #include "config.h"
 #include "store_kit.h"
 
-#include <jansson.h>
 #include <string.h>
 
+#include "alert/json_text.h"
 #include "alloc_kit.h"
 #include "core/log.h"
 #include "notify/deliver.h"
@@ -368,6 +368,6 @@ int main(void)
         TEST(deliver__memory_runs_out_anywhere__tried_again),
     };
     tw_log_setup(TW_LOG_ERROR, TW_LOG_TEXT);
-    json_set_alloc_funcs(malloc, free); /* those of this program */
+    tw_json_watch_memory(); /* its allocations are those of this program, and fail likewise */
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
