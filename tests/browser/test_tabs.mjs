@@ -202,6 +202,22 @@ async function wall(context) {
   ok(small.length === 0, "the wall is written large", small.join("\n"));
   const size = await page.evaluate(() => document.documentElement.scrollHeight);
   ok(size <= 1080, "the wall is one screen", size);
+  const cut = [];
+  for (const [width, height] of [
+    [1366, 768],
+    [2560, 1440],
+    [1920, 1080],
+  ]) {
+    await page.setViewportSize({ width, height });
+    const below = await page.evaluate(
+      () =>
+        [...document.querySelectorAll(".tile, .overview-alerts, .overview-side > *")].filter(
+          (one) => one.getBoundingClientRect().bottom > innerHeight,
+        ).length,
+    );
+    if (below) cut.push(width + ": " + below);
+  }
+  ok(cut.length === 0, "and on other screens it is the same, nothing is cut", cut.join("\n"));
   const alerts = await page.locator("[data-slot=alerts]").textContent();
   ok(/No alert fires|alerts? fires?/.test(alerts), "it says whether alerts fire", alerts);
   const truth = await page.locator(".truth").textContent();

@@ -6,6 +6,7 @@ import {
   alertLinks,
   alertPath,
   flags,
+  isCalm,
   isHushed,
   limitText,
   listPath,
@@ -227,7 +228,7 @@ export function card(context, group, { isLarge, hasPlot }) {
       </h2>
       ${group.summary && group.summary !== group.title ? html`<p class="alarm-summary">${group.summary}${single ? nothing : html`<span class="dim"> and ${count(group.count - 1)} more</span>`}</p>` : nothing}
       <p class="alarm-value">
-        ${first && first.value !== null && first.value !== undefined ? html`<span class="big">${valueText(first.value, first.unit)}</span>` : nothing}
+        ${first && first.value !== null && first.value !== undefined ? html`<span class="big ${isCalm(first) ? "calm" : ""}">${valueText(first.value, first.unit)}</span>` : nothing}
         <span class="dim">${first ? limitText(first) : nothing}</span>
       </p>
       <dl class="facts line">

@@ -68,6 +68,14 @@ export function limitText(alert) {
   return "fires " + side + valueText(alert.threshold, alert.unit);
 }
 
+// It fires, and its condition does not hold now: a rule may go on for a while, so that what comes and
+// goes is one alert.
+export function isCalm({ state, value, threshold, comparison }) {
+  if (state !== "firing" || typeof value !== "number" || typeof threshold !== "number")
+    return false;
+  return comparison === "below" ? value >= threshold : value <= threshold;
+}
+
 // The value against its threshold, in words that a line has room for.
 export function againstText(alert) {
   const limit = limitText(alert);
@@ -84,6 +92,12 @@ export function flags(alert) {
   if (alert.nodata) shown.push(["warn", "no data", "Its series says nothing any more"]);
   if (alert.flapping)
     shown.push(["warn", "flapping", "It came and went: it is resolved once it stays away"]);
+  if (isCalm(alert))
+    shown.push([
+      "plain",
+      "calm now",
+      "Its condition does not hold now: it is resolved once it stays so",
+    ]);
   if (alert.acknowledged)
     shown.push([
       "plain",

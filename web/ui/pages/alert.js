@@ -9,6 +9,7 @@ import {
   alertLinks,
   alertPath,
   flags,
+  isCalm,
   labelList,
   limitText,
   ownerOf,
@@ -214,6 +215,8 @@ function because(alert) {
         <b>${one.created_by}</b>, “${one.comment}”
       </p>`,
     );
+  if (isCalm(alert))
+    parts.push(html`<p>Its condition does not hold now: it is resolved once it stays so.</p>`);
   if ((alert.muted_by || []).length)
     parts.push(html`<p>Told to nobody at this time: ${alert.muted_by.join(", ")}.</p>`);
   if (alert.acknowledged)
@@ -259,7 +262,7 @@ function head(context, alert) {
     ${alert.summary ? html`<p class="alarm-summary">${alert.summary}</p>` : nothing}
     ${alert.description ? html`<p>${alert.description}</p>` : nothing}
     <p class="alarm-value">
-      ${alert.value === null || alert.value === undefined ? nothing : html`<span class="big">${valueText(alert.value, alert.unit)}</span>`}
+      ${alert.value === null || alert.value === undefined ? nothing : html`<span class="big ${isCalm(alert) ? "calm" : ""}">${valueText(alert.value, alert.unit)}</span>`}
       <span class="dim">${limitText(alert)}</span>
     </p>
     ${facts(alert)} ${because(alert)} ${actions(context, alert)}

@@ -49,7 +49,7 @@ const columns = [
   {
     name: "fired",
     title: "Last fired",
-    className: "num",
+    className: "num wide",
     value: (rule) => rule.last_fired,
     text: (rule) => rule.last_fired || "never",
     cell: (rule) =>
