@@ -187,28 +187,6 @@ async function quiet(page) {
   }
 }
 
-// A rule may go on for a while after its condition: which alerts are called calm.
-async function calm(page) {
-  const found = await page.evaluate(async () => {
-    const { isCalm } = await import("/ui/alertwords.js");
-    const one = { state: "firing", threshold: 10, comparison: "above" };
-    return [
-      isCalm({ ...one, value: 10 }),
-      isCalm({ ...one, value: 10.1 }),
-      isCalm({ ...one, value: 10, comparison: "below" }),
-      isCalm({ ...one, value: 9.9, comparison: "below" }),
-      isCalm({ ...one, value: 1, state: "pending" }),
-      isCalm({ ...one, value: null }),
-      isCalm({ ...one, value: 1, threshold: null }),
-    ];
-  });
-  same(
-    found,
-    [true, false, true, false, false, false, false],
-    "what fires although its value is within its limit is calm now",
-  );
-}
-
 // --- one alert, from outside
 
 async function fires(page) {
@@ -796,7 +774,6 @@ async function last() {
 mkdirSync(books, { recursive: true });
 await run(
   quiet,
-  calm,
   fires,
   runbooks,
   acknowledges,
