@@ -448,7 +448,7 @@ tillwatch_SOURCES = \
     collector/import_lines.c collector/import_lines.h \
     collector/import_progress.c collector/import_progress.h \
     collector/main.c
-tillwatch_LDADD = web/libweb.a collector/libdeliver.a collector/libnotify.a collector/libalert.a collector/libreplay.a collector/libhttpout.a collector/libhttp.a collector/libdesk.a collector/libintake.a \
+tillwatch_LDADD = web/libweb.a collector/libaccess.a collector/libdeliver.a collector/libnotify.a collector/libalert.a collector/libreplay.a collector/libhttpout.a collector/libhttp.a collector/libdesk.a collector/libintake.a \
     collector/libcauses.a collector/libcorrelate.a \
     collector/libevent.a collector/libtap.a collector/libstore.a collector/libtrack.a \
     collector/libworkflow.a \

@@ -58,7 +58,8 @@ MAY_INCLUDE = {
     # Posting to what the configuration allows.
     "collector/http/": ["core/", "config/config.h", "config/url.h", "event/text.h", "http/"],
     # The web half: core, configuration, and the reading and request side of the store.
-    "web/": ["core/", "config/config.h", "store/reader.h", "store/journey.h", "store/request.h",
+    "web/": ["access/grant.h", "access/rights.h",
+             "core/", "config/config.h", "store/reader.h", "store/journey.h", "store/request.h",
              "store/batch.h", "store/tracks.h", "store/desk_read.h", "store/replay_read.h",
              "store/plan.h",
              "track/track.h", "track/run.h", "track/match.h",

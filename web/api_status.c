@@ -70,7 +70,6 @@ int tw_api_status_json(struct tw_call *call, const struct tw_store_status *statu
     tw_out_set(json, "started", tw_out_time(web->started));
     tw_out_set(json, "uptime_seconds",
                tw_out_seconds(web->clock->mono(web->clock).ns - web->started_mono.ns));
-    tw_out_set(json, "principal", json_string(call->principal->name));
     tw_out_set(json, "totals", totals_json(&status->totals));
     tw_out_set(json, "problems", problems_json(status->problems));
     tw_out_set(json, "quarantine_open", tw_out_count(status->quarantine_open));

@@ -14,7 +14,13 @@
 const struct tw_principal *tw_call_principal(const struct tw_web_state *web,
                                              const struct tw_http_request *request)
 {
-    return request->is_local ? &web->local : NULL;
+    static const struct tw_principal nobody = {.kind = TW_PRINCIPAL_NOBODY};
+    return request->is_local ? &web->local : &nobody;
+}
+
+bool tw_call_may(const struct tw_call *call, enum tw_right right, const struct tw_scope *scope)
+{
+    return tw_may(call->principal, right, scope);
 }
 
 void tw_call_take_sets(struct tw_call *call)

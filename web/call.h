@@ -8,6 +8,7 @@
 
 #include <pthread.h>
 
+#include "access/grant.h"
 #include "alert/rules.h"
 #include "causes/causes.h"
 #include "config/config.h"
@@ -27,14 +28,6 @@
 
 #define TW_PAGE_DEFAULT 50
 #define TW_PAGE_MAX     1000
-
-/* Who asks. Until there are users it is everybody on this machine, as "local", who may do all;
- * others are nobody, and are told no more than that the tower lives and its metrics. */
-struct tw_principal {
-    const char *name;
-    bool may_operate; /* try quarantine entries again */
-    bool may_reveal;  /* see payloads unmasked */
-};
 
 /* Sources of one reading: the most that the reader gives at once, and memory for them when each has
  * the most gaps that are remembered (correlate.max-gap-ranges, at most 4096 of 16 bytes). */
@@ -65,7 +58,7 @@ struct tw_web_state {
     struct tw_plot_pool *plots;
     struct tw_streams *streams; /* of GET /stream */
     struct tw_kept *kept;       /* answers of this commit; NULL: none are kept */
-    struct tw_principal local;
+    struct tw_principal local;  /* everybody on this machine, until there are users */
     /* guarded by mtx */
     pthread_mutex_t mtx;
     struct tw_source_summary summary;
@@ -80,7 +73,7 @@ struct tw_web_state {
 struct tw_call {
     struct tw_web_state *web;
     const struct tw_http_request *request;
-    const struct tw_principal *principal; /* NULL: nobody; the router lets it to open routes only */
+    const struct tw_principal *principal; /* never NULL */
     struct tw_reader *reader;             /* NULL for routes that do not need the store */
     struct tw_arena *arena;
     struct tw_lease *lease;               /* which the two above are of */
@@ -102,9 +95,13 @@ struct tw_call {
  * helps) that becomes a problem: tw_problem_of_error. */
 typedef int tw_handler(struct tw_call *call);
 
-/* Who sent this request; NULL: nobody that is known. The one place that decides it. */
+/* Who sent this request; nobody, when it is not known. The one place that decides it. */
 const struct tw_principal *tw_call_principal(const struct tw_web_state *web,
                                              const struct tw_http_request *request);
+
+/* May who asks do this there (NULL: everywhere)? What the route table can say, the router has
+ * checked: handlers ask about what only they know. */
+bool tw_call_may(const struct tw_call *call, enum tw_right right, const struct tw_scope *scope);
 
 /* References of the sets in force, for a call that begins; given back at its end. */
 void tw_call_take_sets(struct tw_call *call);

@@ -27,7 +27,6 @@ struct basis {
 
 struct entry {
     char target[TW_KEPT_TARGET_BYTES];
-    const struct tw_principal *principal; /* outlives all calls */
     struct basis basis;
     tw_mono_t until;
     const char *content_type;
@@ -110,20 +109,19 @@ void tw_kept_count(struct tw_kept *self, struct tw_kept_counts *ret_counts)
 
 /* ---- entries: with the mutex held */
 
-static bool is_of(const struct entry *entry, const struct tw_call *call, struct tw_str target)
+static bool is_of(const struct entry *entry, struct tw_str target)
 {
-    return entry->principal == call->principal && tw_str_is(target, entry->target);
+    return tw_str_is(target, entry->target);
 }
 
 /* The entry of this request; else a free one, or the one that was not used for longest, emptied.
  * NULL: all are busy. */
-static struct entry *entry_for(struct tw_kept *self, const struct tw_call *call,
-                               struct tw_str target)
+static struct entry *entry_for(struct tw_kept *self, struct tw_str target)
 {
     struct entry *oldest = NULL;
     for (size_t i = 0; i < TW_KEPT_ANSWERS; i++) {
         struct entry *entry = &self->entries[i];
-        if (is_of(entry, call, target)) {
+        if (is_of(entry, target)) {
             return entry;
         }
         if (!entry->is_busy && (oldest == NULL || entry->used < oldest->used)) {
@@ -132,7 +130,7 @@ static struct entry *entry_for(struct tw_kept *self, const struct tw_call *call,
     }
     if (oldest != NULL) {
         forget(oldest);
-        *oldest = (struct entry){.principal = call->principal};
+        *oldest = (struct entry){.used = 0};
         memcpy(oldest->target, target.ptr, target.len); /* its NUL is there */
     }
     return oldest;
@@ -323,7 +321,7 @@ static int look(struct tw_kept *self, struct tw_call *call, struct tw_str target
 {
     struct tw_clock *clock = call->web->clock;
     for (;;) {
-        struct entry *entry = entry_for(self, call, target);
+        struct entry *entry = entry_for(self, target);
         *ret_entry = entry;
         if (entry == NULL || !entry->is_busy) {
             break;

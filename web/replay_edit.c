@@ -188,7 +188,8 @@ int tw_replay_edit_read(struct tw_call *call, const json_t *body, struct tw_plan
         return TW_OK;
     }
     bool is_on = call->web->cfg->replay.may_edit;
-    if (!is_on || !call->principal->may_reveal) {
+    if (!is_on || !tw_call_may(call, TW_RIGHT_EDIT, NULL) ||
+        !tw_call_may(call, TW_RIGHT_REVEAL, NULL)) {
         *ret_is_answered = true;
         return tw_call_problem(call, TW_WEB_PROBLEM_RIGHTS, "%s",
                                is_on ? "who repairs an event sees its payload: you may not"

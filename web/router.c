@@ -8,111 +8,138 @@
 #define API "/api/v1"
 #define AM  "/api/v2" /* that of Alertmanager */
 
+/* Whom a row answers; without this column it does not compile. */
+#define ALL           \
+    {                 \
+        TW_FOR_ALL, 0 \
+    }
+#define SIGNED_IN           \
+    {                       \
+        TW_FOR_SIGNED_IN, 0 \
+    }
+#define MAY(right)                                   \
+    {                                                \
+        TW_FOR_RIGHT, TW_RIGHT_BIT(TW_RIGHT_##right) \
+    }
+#define EITHER(one, other)                                                          \
+    {                                                                               \
+        TW_FOR_RIGHT, TW_RIGHT_BIT(TW_RIGHT_##one) | TW_RIGHT_BIT(TW_RIGHT_##other) \
+    }
+#define SOMEWHERE(right)                                       \
+    {                                                          \
+        TW_FOR_RIGHT_SOMEWHERE, TW_RIGHT_BIT(TW_RIGHT_##right) \
+    }
+
 static const struct tw_web_route table[] = {
-    {TW_METHOD_GET, API "/search", TW_ROUTE_NEEDS_STORE, tw_api_search},
-    {TW_METHOD_GET, API "/journeys", TW_ROUTE_NEEDS_STORE, tw_api_journeys},
-    {TW_METHOD_GET, API "/journeys/*", TW_ROUTE_NEEDS_STORE, tw_api_journey},
-    {TW_METHOD_GET, API "/events", TW_ROUTE_NEEDS_STORE, tw_api_events},
-    {TW_METHOD_GET, API "/events/*", TW_ROUTE_NEEDS_STORE, tw_api_event},
-    {TW_METHOD_GET, API "/quarantine", TW_ROUTE_NEEDS_STORE, tw_api_quarantine},
-    {TW_METHOD_POST, API "/quarantine/retry", TW_ROUTE_NEEDS_STORE, tw_api_quarantine_retry},
-    {TW_METHOD_GET, API "/quarantine/*", TW_ROUTE_NEEDS_STORE, tw_api_quarantine_entry},
-    {TW_METHOD_GET, API "/requests/*", TW_ROUTE_NEEDS_STORE, tw_api_request},
-    {TW_METHOD_GET, API "/causes", TW_ROUTE_NO_STORE, tw_api_causes},
-    {TW_METHOD_PUT, API "/causes", TW_ROUTE_NEEDS_STORE, tw_api_causes_put},
-    {TW_METHOD_POST, API "/causes/test", TW_ROUTE_NEEDS_STORE, tw_api_causes_test},
-    {TW_METHOD_GET, API "/overview", TW_ROUTE_KEPT, tw_api_overview},
-    {TW_METHOD_GET, API "/runs", TW_ROUTE_NEEDS_STORE, tw_api_runs},
-    {TW_METHOD_GET, API "/failures", TW_ROUTE_NEEDS_STORE, tw_api_failures},
-    {TW_METHOD_GET, API "/failures/*", TW_ROUTE_NEEDS_STORE, tw_api_failure},
-    {TW_METHOD_POST, API "/failures/*", TW_ROUTE_NEEDS_STORE, tw_api_failure_act},
-    {TW_METHOD_GET, API "/replays", TW_ROUTE_NEEDS_STORE, tw_api_replays},
-    {TW_METHOD_POST, API "/replays", TW_ROUTE_NEEDS_STORE, tw_api_replay_start},
-    {TW_METHOD_POST, API "/replays/plan", TW_ROUTE_NEEDS_STORE, tw_api_replay_plan},
-    {TW_METHOD_GET, API "/replays/plan/*", TW_ROUTE_NEEDS_STORE, tw_api_replay_plan_items},
-    {TW_METHOD_GET, API "/replays/*", TW_ROUTE_NEEDS_STORE, tw_api_replay},
-    {TW_METHOD_POST, API "/replays/*", TW_ROUTE_NEEDS_STORE, tw_api_replay_act},
-    {TW_METHOD_GET, API "/agents", TW_ROUTE_NEEDS_STORE, tw_api_agents},
-    {TW_METHOD_GET, API "/alerts", TW_ROUTE_NEEDS_STORE, tw_api_alerts},
-    {TW_METHOD_GET, API "/alerts/groups", TW_ROUTE_KEPT_ALERTS, tw_api_alert_groups},
-    {TW_METHOD_POST, API "/alerts/ack", TW_ROUTE_NEEDS_STORE, tw_api_alerts_ack},
-    {TW_METHOD_GET, API "/alerts/*", TW_ROUTE_NEEDS_STORE, tw_api_alert},
-    {TW_METHOD_POST, API "/alerts/*", TW_ROUTE_NEEDS_STORE, tw_api_alert_ack},
-    {TW_METHOD_DELETE, API "/alerts/*", TW_ROUTE_NEEDS_STORE, tw_api_alert_ack},
-    {TW_METHOD_GET, API "/silences", TW_ROUTE_NEEDS_STORE, tw_api_silences},
-    {TW_METHOD_POST, API "/silences", TW_ROUTE_NEEDS_STORE, tw_api_silence_post},
-    {TW_METHOD_POST, API "/silences/preview", TW_ROUTE_NEEDS_STORE, tw_api_silence_preview},
-    {TW_METHOD_GET, API "/silences/*", TW_ROUTE_NEEDS_STORE, tw_api_silence},
-    {TW_METHOD_DELETE, API "/silences/*", TW_ROUTE_NEEDS_STORE, tw_api_silence_delete},
-    {TW_METHOD_GET, API "/rules", TW_ROUTE_NEEDS_STORE, tw_api_rules},
-    {TW_METHOD_POST, API "/rules/test", TW_ROUTE_NEEDS_STORE, tw_api_rule_test},
-    {TW_METHOD_GET, API "/rules/*", TW_ROUTE_NEEDS_STORE, tw_api_rule},
-    {TW_METHOD_GET, API "/receivers", TW_ROUTE_NEEDS_STORE, tw_api_receivers},
-    {TW_METHOD_POST, API "/receivers/*", TW_ROUTE_NEEDS_STORE, tw_api_receiver_test},
-    {TW_METHOD_GET, API "/notifications", TW_ROUTE_NEEDS_STORE, tw_api_notifications},
-    {TW_METHOD_GET, API "/notifications/*", TW_ROUTE_NEEDS_STORE, tw_api_notification},
-    {TW_METHOD_GET, API "/heartbeats", TW_ROUTE_NEEDS_STORE, tw_api_heartbeats},
-    {TW_METHOD_POST, API "/heartbeats/*", TW_ROUTE_NEEDS_STORE, tw_api_heartbeat},
-    {TW_METHOD_GET, AM "/status", TW_ROUTE_NO_STORE, tw_am_status},
-    {TW_METHOD_GET, AM "/receivers", TW_ROUTE_NO_STORE, tw_am_receivers},
-    {TW_METHOD_GET, AM "/alerts", TW_ROUTE_NEEDS_STORE, tw_am_alerts},
-    {TW_METHOD_POST, AM "/alerts", TW_ROUTE_NEEDS_STORE, tw_am_alerts_post},
-    {TW_METHOD_GET, AM "/alerts/groups", TW_ROUTE_NEEDS_STORE, tw_am_groups},
-    {TW_METHOD_GET, AM "/silences", TW_ROUTE_NEEDS_STORE, tw_am_silences},
-    {TW_METHOD_POST, AM "/silences", TW_ROUTE_NEEDS_STORE, tw_am_silence_post},
-    {TW_METHOD_GET, AM "/silence/*", TW_ROUTE_NEEDS_STORE, tw_am_silence},
-    {TW_METHOD_DELETE, AM "/silence/*", TW_ROUTE_NEEDS_STORE, tw_am_silence_delete},
-    {TW_METHOD_GET, "/-/healthy", TW_ROUTE_NO_STORE, tw_am_healthy},
-    {TW_METHOD_GET, "/-/ready", TW_ROUTE_MAY_STORE, tw_am_ready},
-    {TW_METHOD_POST, "/-/reload", TW_ROUTE_NO_STORE, tw_am_reload},
-    {TW_METHOD_GET, API "/workflows", TW_ROUTE_KEPT_LONGER, tw_api_workflows},
-    {TW_METHOD_GET, API "/workflows/*", TW_ROUTE_NEEDS_STORE, tw_api_workflow},
-    {TW_METHOD_GET, API "/objectives", TW_ROUTE_KEPT_LONGER, tw_api_objectives},
-    {TW_METHOD_GET, API "/objectives/*", TW_ROUTE_NEEDS_STORE, tw_api_objective},
-    {TW_METHOD_GET, API "/stores", TW_ROUTE_KEPT_LONGER, tw_api_stores},
-    {TW_METHOD_GET, API "/stores/*", TW_ROUTE_NEEDS_STORE, tw_api_store},
-    {TW_METHOD_GET, API "/series", TW_ROUTE_NEEDS_STORE, tw_api_series},
-    {TW_METHOD_GET, API "/dashboards", TW_ROUTE_NO_STORE, tw_api_dashboards},
-    {TW_METHOD_GET, API "/dashboards/*", TW_ROUTE_NO_STORE, tw_api_dashboard},
-    {TW_METHOD_GET, API "/taps", TW_ROUTE_NEEDS_STORE, tw_api_taps},
-    {TW_METHOD_GET, API "/status", TW_ROUTE_KEPT, tw_api_status},
-    {TW_METHOD_GET, API "/stream", TW_ROUTE_NO_STORE, tw_api_stream},
-    {TW_METHOD_GET, "/healthz", TW_ROUTE_NO_STORE, tw_api_healthz},
-    {TW_METHOD_GET, "/readyz", TW_ROUTE_MAY_STORE, tw_api_readyz},
-    {TW_METHOD_GET, "/metrics", TW_ROUTE_NEEDS_STORE, tw_api_metrics},
-    {TW_METHOD_GET, "/plots/*", TW_ROUTE_NEEDS_STORE, tw_api_plot},
-    {TW_METHOD_GET, "/ui/*", TW_ROUTE_NO_STORE, tw_page_file},
-    {TW_METHOD_GET, "/favicon.ico", TW_ROUTE_NO_STORE, tw_page_favicon},
-    {TW_METHOD_GET, "/runbooks/*", TW_ROUTE_NO_STORE, tw_page_runbook},
+    {TW_METHOD_GET, API "/search", TW_ROUTE_NEEDS_STORE, MAY(READ), tw_api_search},
+    {TW_METHOD_GET, API "/journeys", TW_ROUTE_NEEDS_STORE, MAY(READ), tw_api_journeys},
+    {TW_METHOD_GET, API "/journeys/*", TW_ROUTE_NEEDS_STORE, MAY(READ), tw_api_journey},
+    {TW_METHOD_GET, API "/events", TW_ROUTE_NEEDS_STORE, MAY(READ), tw_api_events},
+    {TW_METHOD_GET, API "/events/*", TW_ROUTE_NEEDS_STORE, MAY(READ), tw_api_event},
+    {TW_METHOD_GET, API "/quarantine", TW_ROUTE_NEEDS_STORE, MAY(READ), tw_api_quarantine},
+    {TW_METHOD_POST, API "/quarantine/retry", TW_ROUTE_NEEDS_STORE, MAY(RETRY),
+     tw_api_quarantine_retry},
+    {TW_METHOD_GET, API "/quarantine/*", TW_ROUTE_NEEDS_STORE, MAY(READ), tw_api_quarantine_entry},
+    {TW_METHOD_GET, API "/requests/*", TW_ROUTE_NEEDS_STORE, MAY(READ), tw_api_request},
+    {TW_METHOD_GET, API "/causes", TW_ROUTE_NO_STORE, SOMEWHERE(READ), tw_api_causes},
+    {TW_METHOD_PUT, API "/causes", TW_ROUTE_NEEDS_STORE, MAY(CAUSES), tw_api_causes_put},
+    {TW_METHOD_POST, API "/causes/test", TW_ROUTE_NEEDS_STORE, MAY(READ), tw_api_causes_test},
+    {TW_METHOD_GET, API "/overview", TW_ROUTE_KEPT, MAY(READ), tw_api_overview},
+    {TW_METHOD_GET, API "/runs", TW_ROUTE_NEEDS_STORE, MAY(READ), tw_api_runs},
+    {TW_METHOD_GET, API "/failures", TW_ROUTE_NEEDS_STORE, MAY(READ), tw_api_failures},
+    {TW_METHOD_GET, API "/failures/*", TW_ROUTE_NEEDS_STORE, MAY(READ), tw_api_failure},
+    {TW_METHOD_POST, API "/failures/*", TW_ROUTE_NEEDS_STORE, MAY(ACKNOWLEDGE), tw_api_failure_act},
+    {TW_METHOD_GET, API "/replays", TW_ROUTE_NEEDS_STORE, MAY(READ), tw_api_replays},
+    {TW_METHOD_POST, API "/replays", TW_ROUTE_NEEDS_STORE, MAY(REPLAY), tw_api_replay_start},
+    {TW_METHOD_POST, API "/replays/plan", TW_ROUTE_NEEDS_STORE, MAY(REPLAY), tw_api_replay_plan},
+    {TW_METHOD_GET, API "/replays/plan/*", TW_ROUTE_NEEDS_STORE, MAY(READ),
+     tw_api_replay_plan_items},
+    {TW_METHOD_GET, API "/replays/*", TW_ROUTE_NEEDS_STORE, MAY(READ), tw_api_replay},
+    {TW_METHOD_POST, API "/replays/*", TW_ROUTE_NEEDS_STORE, EITHER(REPLAY, APPROVE),
+     tw_api_replay_act},
+    {TW_METHOD_GET, API "/agents", TW_ROUTE_NEEDS_STORE, SOMEWHERE(READ), tw_api_agents},
+    {TW_METHOD_GET, API "/alerts", TW_ROUTE_NEEDS_STORE, MAY(READ), tw_api_alerts},
+    {TW_METHOD_GET, API "/alerts/groups", TW_ROUTE_KEPT_ALERTS, MAY(READ), tw_api_alert_groups},
+    {TW_METHOD_POST, API "/alerts/ack", TW_ROUTE_NEEDS_STORE, MAY(ACKNOWLEDGE), tw_api_alerts_ack},
+    {TW_METHOD_GET, API "/alerts/*", TW_ROUTE_NEEDS_STORE, MAY(READ), tw_api_alert},
+    {TW_METHOD_POST, API "/alerts/*", TW_ROUTE_NEEDS_STORE, MAY(ACKNOWLEDGE), tw_api_alert_ack},
+    {TW_METHOD_DELETE, API "/alerts/*", TW_ROUTE_NEEDS_STORE, MAY(ACKNOWLEDGE), tw_api_alert_ack},
+    {TW_METHOD_GET, API "/silences", TW_ROUTE_NEEDS_STORE, MAY(READ), tw_api_silences},
+    {TW_METHOD_POST, API "/silences", TW_ROUTE_NEEDS_STORE, MAY(SILENCE), tw_api_silence_post},
+    {TW_METHOD_POST, API "/silences/preview", TW_ROUTE_NEEDS_STORE, MAY(READ),
+     tw_api_silence_preview},
+    {TW_METHOD_GET, API "/silences/*", TW_ROUTE_NEEDS_STORE, MAY(READ), tw_api_silence},
+    {TW_METHOD_DELETE, API "/silences/*", TW_ROUTE_NEEDS_STORE, MAY(SILENCE),
+     tw_api_silence_delete},
+    {TW_METHOD_GET, API "/rules", TW_ROUTE_NEEDS_STORE, SOMEWHERE(READ), tw_api_rules},
+    {TW_METHOD_POST, API "/rules/test", TW_ROUTE_NEEDS_STORE, MAY(READ), tw_api_rule_test},
+    {TW_METHOD_GET, API "/rules/*", TW_ROUTE_NEEDS_STORE, SOMEWHERE(READ), tw_api_rule},
+    {TW_METHOD_GET, API "/receivers", TW_ROUTE_NEEDS_STORE, MAY(READ), tw_api_receivers},
+    {TW_METHOD_POST, API "/receivers/*", TW_ROUTE_NEEDS_STORE, MAY(NOTIFY), tw_api_receiver_test},
+    {TW_METHOD_GET, API "/notifications", TW_ROUTE_NEEDS_STORE, MAY(READ), tw_api_notifications},
+    {TW_METHOD_GET, API "/notifications/*", TW_ROUTE_NEEDS_STORE, MAY(READ), tw_api_notification},
+    {TW_METHOD_GET, API "/heartbeats", TW_ROUTE_NEEDS_STORE, MAY(READ), tw_api_heartbeats},
+    {TW_METHOD_POST, API "/heartbeats/*", TW_ROUTE_NEEDS_STORE, MAY(HEARTBEAT), tw_api_heartbeat},
+    {TW_METHOD_GET, AM "/status", TW_ROUTE_NO_STORE, SOMEWHERE(READ), tw_am_status},
+    {TW_METHOD_GET, AM "/receivers", TW_ROUTE_NO_STORE, MAY(READ), tw_am_receivers},
+    {TW_METHOD_GET, AM "/alerts", TW_ROUTE_NEEDS_STORE, MAY(READ), tw_am_alerts},
+    {TW_METHOD_POST, AM "/alerts", TW_ROUTE_NEEDS_STORE, MAY(PUSH), tw_am_alerts_post},
+    {TW_METHOD_GET, AM "/alerts/groups", TW_ROUTE_NEEDS_STORE, MAY(READ), tw_am_groups},
+    {TW_METHOD_GET, AM "/silences", TW_ROUTE_NEEDS_STORE, MAY(READ), tw_am_silences},
+    {TW_METHOD_POST, AM "/silences", TW_ROUTE_NEEDS_STORE, MAY(SILENCE), tw_am_silence_post},
+    {TW_METHOD_GET, AM "/silence/*", TW_ROUTE_NEEDS_STORE, MAY(READ), tw_am_silence},
+    {TW_METHOD_DELETE, AM "/silence/*", TW_ROUTE_NEEDS_STORE, MAY(SILENCE), tw_am_silence_delete},
+    {TW_METHOD_GET, "/-/healthy", TW_ROUTE_NO_STORE, ALL, tw_am_healthy},
+    {TW_METHOD_GET, "/-/ready", TW_ROUTE_MAY_STORE, ALL, tw_am_ready},
+    {TW_METHOD_POST, "/-/reload", TW_ROUTE_NO_STORE, MAY(RELOAD), tw_am_reload},
+    {TW_METHOD_GET, API "/workflows", TW_ROUTE_KEPT_LONGER, SOMEWHERE(READ), tw_api_workflows},
+    {TW_METHOD_GET, API "/workflows/*", TW_ROUTE_NEEDS_STORE, MAY(READ), tw_api_workflow},
+    {TW_METHOD_GET, API "/objectives", TW_ROUTE_KEPT_LONGER, SOMEWHERE(READ), tw_api_objectives},
+    {TW_METHOD_GET, API "/objectives/*", TW_ROUTE_NEEDS_STORE, SOMEWHERE(READ), tw_api_objective},
+    {TW_METHOD_GET, API "/stores", TW_ROUTE_KEPT_LONGER, MAY(READ), tw_api_stores},
+    {TW_METHOD_GET, API "/stores/*", TW_ROUTE_NEEDS_STORE, MAY(READ), tw_api_store},
+    {TW_METHOD_GET, API "/series", TW_ROUTE_NEEDS_STORE, MAY(READ), tw_api_series},
+    {TW_METHOD_GET, API "/dashboards", TW_ROUTE_NO_STORE, SOMEWHERE(READ), tw_api_dashboards},
+    {TW_METHOD_GET, API "/dashboards/*", TW_ROUTE_NO_STORE, SOMEWHERE(READ), tw_api_dashboard},
+    {TW_METHOD_GET, API "/taps", TW_ROUTE_NEEDS_STORE, MAY(READ), tw_api_taps},
+    {TW_METHOD_GET, API "/status", TW_ROUTE_KEPT, SOMEWHERE(READ), tw_api_status},
+    {TW_METHOD_GET, API "/stream", TW_ROUTE_NO_STORE, MAY(READ), tw_api_stream},
+    {TW_METHOD_GET, "/healthz", TW_ROUTE_NO_STORE, ALL, tw_api_healthz},
+    {TW_METHOD_GET, "/readyz", TW_ROUTE_MAY_STORE, ALL, tw_api_readyz},
+    {TW_METHOD_GET, "/metrics", TW_ROUTE_NEEDS_STORE, ALL, tw_api_metrics},
+    {TW_METHOD_GET, "/plots/*", TW_ROUTE_NEEDS_STORE, MAY(READ), tw_api_plot},
+    {TW_METHOD_GET, "/ui/*", TW_ROUTE_NO_STORE, ALL, tw_page_file},
+    {TW_METHOD_GET, "/favicon.ico", TW_ROUTE_NO_STORE, ALL, tw_page_favicon},
+    {TW_METHOD_GET, "/runbooks/*", TW_ROUTE_NO_STORE, SOMEWHERE(READ), tw_page_runbook},
     /* The pages of the single-page interface: what they show, their script asks for. */
-    {TW_METHOD_GET, "/", TW_ROUTE_NO_STORE, tw_page_index},
-    {TW_METHOD_GET, "/search", TW_ROUTE_NO_STORE, tw_page_index},
-    {TW_METHOD_GET, "/journey/*", TW_ROUTE_NO_STORE, tw_page_index},
-    {TW_METHOD_GET, "/event/*", TW_ROUTE_NO_STORE, tw_page_index},
-    {TW_METHOD_GET, "/workflows", TW_ROUTE_NO_STORE, tw_page_index},
-    {TW_METHOD_GET, "/workflows/*", TW_ROUTE_NO_STORE, tw_page_index},
-    {TW_METHOD_GET, "/objectives", TW_ROUTE_NO_STORE, tw_page_index},
-    {TW_METHOD_GET, "/objectives/*", TW_ROUTE_NO_STORE, tw_page_index},
-    {TW_METHOD_GET, "/stores", TW_ROUTE_NO_STORE, tw_page_index},
-    {TW_METHOD_GET, "/stores/*", TW_ROUTE_NO_STORE, tw_page_index},
-    {TW_METHOD_GET, "/systems", TW_ROUTE_NO_STORE, tw_page_index},
-    {TW_METHOD_GET, "/dashboards", TW_ROUTE_NO_STORE, tw_page_index},
-    {TW_METHOD_GET, "/dashboards/*", TW_ROUTE_NO_STORE, tw_page_index},
-    {TW_METHOD_GET, "/failures", TW_ROUTE_NO_STORE, tw_page_index},
-    {TW_METHOD_GET, "/failures/*", TW_ROUTE_NO_STORE, tw_page_index},
-    {TW_METHOD_GET, "/replays", TW_ROUTE_NO_STORE, tw_page_index},
-    {TW_METHOD_GET, "/replays/*", TW_ROUTE_NO_STORE, tw_page_index},
-    {TW_METHOD_GET, "/runs", TW_ROUTE_NO_STORE, tw_page_index},
-    {TW_METHOD_GET, "/taps", TW_ROUTE_NO_STORE, tw_page_index},
-    {TW_METHOD_GET, "/quarantine", TW_ROUTE_NO_STORE, tw_page_index},
-    {TW_METHOD_GET, "/causes", TW_ROUTE_NO_STORE, tw_page_index},
-    {TW_METHOD_GET, "/alerts", TW_ROUTE_NO_STORE, tw_page_index},
-    {TW_METHOD_GET, "/alerts/*", TW_ROUTE_NO_STORE, tw_page_index},
-    {TW_METHOD_GET, "/rules", TW_ROUTE_NO_STORE, tw_page_index},
-    {TW_METHOD_GET, "/rules/*", TW_ROUTE_NO_STORE, tw_page_index},
-    {TW_METHOD_GET, "/runbook/*", TW_ROUTE_NO_STORE, tw_page_index},
-    {TW_METHOD_GET, "/silences", TW_ROUTE_NO_STORE, tw_page_index},
-    {TW_METHOD_GET, "/notifications", TW_ROUTE_NO_STORE, tw_page_index},
+    {TW_METHOD_GET, "/", TW_ROUTE_NO_STORE, SIGNED_IN, tw_page_index},
+    {TW_METHOD_GET, "/search", TW_ROUTE_NO_STORE, SIGNED_IN, tw_page_index},
+    {TW_METHOD_GET, "/journey/*", TW_ROUTE_NO_STORE, SIGNED_IN, tw_page_index},
+    {TW_METHOD_GET, "/event/*", TW_ROUTE_NO_STORE, SIGNED_IN, tw_page_index},
+    {TW_METHOD_GET, "/workflows", TW_ROUTE_NO_STORE, SIGNED_IN, tw_page_index},
+    {TW_METHOD_GET, "/workflows/*", TW_ROUTE_NO_STORE, SIGNED_IN, tw_page_index},
+    {TW_METHOD_GET, "/objectives", TW_ROUTE_NO_STORE, SIGNED_IN, tw_page_index},
+    {TW_METHOD_GET, "/objectives/*", TW_ROUTE_NO_STORE, SIGNED_IN, tw_page_index},
+    {TW_METHOD_GET, "/stores", TW_ROUTE_NO_STORE, SIGNED_IN, tw_page_index},
+    {TW_METHOD_GET, "/stores/*", TW_ROUTE_NO_STORE, SIGNED_IN, tw_page_index},
+    {TW_METHOD_GET, "/systems", TW_ROUTE_NO_STORE, SIGNED_IN, tw_page_index},
+    {TW_METHOD_GET, "/dashboards", TW_ROUTE_NO_STORE, SIGNED_IN, tw_page_index},
+    {TW_METHOD_GET, "/dashboards/*", TW_ROUTE_NO_STORE, SIGNED_IN, tw_page_index},
+    {TW_METHOD_GET, "/failures", TW_ROUTE_NO_STORE, SIGNED_IN, tw_page_index},
+    {TW_METHOD_GET, "/failures/*", TW_ROUTE_NO_STORE, SIGNED_IN, tw_page_index},
+    {TW_METHOD_GET, "/replays", TW_ROUTE_NO_STORE, SIGNED_IN, tw_page_index},
+    {TW_METHOD_GET, "/replays/*", TW_ROUTE_NO_STORE, SIGNED_IN, tw_page_index},
+    {TW_METHOD_GET, "/runs", TW_ROUTE_NO_STORE, SIGNED_IN, tw_page_index},
+    {TW_METHOD_GET, "/taps", TW_ROUTE_NO_STORE, SIGNED_IN, tw_page_index},
+    {TW_METHOD_GET, "/quarantine", TW_ROUTE_NO_STORE, SIGNED_IN, tw_page_index},
+    {TW_METHOD_GET, "/causes", TW_ROUTE_NO_STORE, SIGNED_IN, tw_page_index},
+    {TW_METHOD_GET, "/alerts", TW_ROUTE_NO_STORE, SIGNED_IN, tw_page_index},
+    {TW_METHOD_GET, "/alerts/*", TW_ROUTE_NO_STORE, SIGNED_IN, tw_page_index},
+    {TW_METHOD_GET, "/rules", TW_ROUTE_NO_STORE, SIGNED_IN, tw_page_index},
+    {TW_METHOD_GET, "/rules/*", TW_ROUTE_NO_STORE, SIGNED_IN, tw_page_index},
+    {TW_METHOD_GET, "/runbook/*", TW_ROUTE_NO_STORE, SIGNED_IN, tw_page_index},
+    {TW_METHOD_GET, "/silences", TW_ROUTE_NO_STORE, SIGNED_IN, tw_page_index},
+    {TW_METHOD_GET, "/notifications", TW_ROUTE_NO_STORE, SIGNED_IN, tw_page_index},
 };
 #define ROUTE_COUNT (sizeof table / sizeof table[0])
 
@@ -282,12 +309,48 @@ static void fill_error(struct tw_call *call, int rc)
     tw_problem_fill(&call->response, tw_problem_of_error(rc), detail, call->request->path);
 }
 
-/* What answers whoever asks: whether the tower lives, and numbers without a name in them. */
-static bool is_open(const struct tw_web_route *route)
+bool tw_route_allows(const struct tw_route_right *right, const struct tw_principal *principal)
 {
-    return route->handler == tw_api_healthz || route->handler == tw_api_readyz ||
-           route->handler == tw_api_metrics || route->handler == tw_am_healthy ||
-           route->handler == tw_am_ready;
+    switch (right->whom) {
+    case TW_FOR_ALL:
+        return true;
+    case TW_FOR_SIGNED_IN:
+        return principal->kind != TW_PRINCIPAL_NOBODY;
+    case TW_FOR_RIGHT:
+    case TW_FOR_RIGHT_SOMEWHERE:
+        for (unsigned i = 0; i < TW_RIGHT_COUNT; i++) {
+            if ((right->any_of & TW_RIGHT_BIT(i)) != 0 &&
+                (right->whom == TW_FOR_RIGHT ? tw_may(principal, (enum tw_right)i, NULL)
+                                             : tw_may_somewhere(principal, (enum tw_right)i))) {
+                return true;
+            }
+        }
+        return false;
+    case TW_FOR_NOBODY: /* a row that decides nothing answers nobody */
+    default:
+        return false;
+    }
+}
+
+/* Why not. */
+static void refuse_right(struct tw_call *call, const struct tw_route_right *right)
+{
+    char words[128] = "";
+    size_t used = 0;
+    if (call->principal->kind == TW_PRINCIPAL_NOBODY) {
+        (void)tw_call_problem(call, TW_WEB_PROBLEM_RIGHTS,
+                              "until there are users, only this machine is answered");
+        return;
+    }
+    for (unsigned i = 0; i < TW_RIGHT_COUNT; i++) {
+        if ((right->any_of & TW_RIGHT_BIT(i)) != 0) {
+            used += (size_t)snprintf(words + used, sizeof words - used, "%s'%s'",
+                                     used == 0 ? "" : " or ",
+                                     tw_right_name((enum tw_right)i)); /* two at most: they fit */
+        }
+    }
+    (void)tw_call_problem(call, TW_WEB_PROBLEM_RIGHTS, "this needs the right %s%s", words,
+                          right->whom == TW_FOR_RIGHT ? ", not narrowed" : "");
 }
 
 static bool is_kept(const struct tw_web_route *route)
@@ -326,9 +389,8 @@ void tw_router_run(const struct tw_web_route *route, struct tw_str target,
         (void)tw_call_problem(call, TW_WEB_PROBLEM_MALFORMED, "%s", call->diag.text);
         return;
     }
-    if (rc == TW_OK && call->principal == NULL && !is_open(route)) {
-        (void)tw_call_problem(call, TW_WEB_PROBLEM_RIGHTS,
-                              "until there are users, only this machine is answered");
+    if (rc == TW_OK && !tw_route_allows(&route->right, call->principal)) {
+        refuse_right(call, &route->right);
         return;
     }
     if (rc == TW_OK && needs_store(route) && call->reader == NULL) {

@@ -17,15 +17,32 @@ enum tw_route_store {
     TW_ROUTE_KEPT_ALERTS  /* until something of alerts changes */
 };
 
+enum tw_route_whom {
+    TW_FOR_NOBODY,         /* no decision */
+    TW_FOR_ALL,            /* shows nothing that is not public */
+    TW_FOR_SIGNED_IN,      /* and this machine, while nobody signs in */
+    TW_FOR_RIGHT,          /* who has one of the rights, not narrowed */
+    TW_FOR_RIGHT_SOMEWHERE /* narrowed or not: the answer is the same for all of them, or the
+                              handler asks about what it shows and does (tw_call_may) */
+};
+struct tw_route_right {
+    enum tw_route_whom whom;
+    tw_rights_t any_of;
+};
+
 struct tw_web_route {
     enum tw_method method; /* GET answers HEAD too; POST and PUT have a body */
     const char *pattern;   /* a path; one that ends in '*' stands for everything behind it */
     enum tw_route_store store;
+    struct tw_route_right right;
     tw_handler *handler;
 };
 
 /* The rows of the table, for tests and documents. */
 const struct tw_web_route *tw_router_table(size_t *ret_count);
+
+/* Does the row answer this principal? The router asks before each handler. */
+bool tw_route_allows(const struct tw_route_right *right, const struct tw_principal *principal);
 
 /* When the header lines are there and the body is not: the route of the request, or NULL with the
  * refusal in `response` (which then says must_close where a body may still come). `target_len` is

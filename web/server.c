@@ -593,8 +593,8 @@ static void state_init(struct tw_web *self, const struct tw_cfg *cfg,
     self->state.workflows = tw_workflows_ref(workflows);
     self->state.started = clock->wall(clock);
     self->state.started_mono = clock->mono(clock);
-    self->state.local =
-        (struct tw_principal){.name = "local", .may_operate = true, .may_reveal = true};
+    self->state.local = (struct tw_principal){
+        .kind = TW_PRINCIPAL_OPEN, .name = TW_STR_LIT("local"), .role = TW_ROLE_ADMIN};
     (void)pthread_mutex_init(&self->state.mtx, NULL); /* a default mutex cannot fail on Linux */
 }
 

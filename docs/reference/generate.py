@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """Write the reference pages that come from tables in the code: log events, counters, reasons of
-the quarantine, error texts. `--check` writes nothing and fails when a page is not up to date."""
+the quarantine, error texts, routes. `--check` writes nothing and fails when a page is not up to
+date."""
 
 import os
 import re
@@ -81,8 +82,41 @@ value.
             [[r[1], "`TW_%s`" % r[0], r[2]] for r in rows(path) if r[0] != "OK"])
 
 
+def routes():
+    """(method, path, whom, rights) of every row of the route table."""
+    path = "web/router.c"
+    with open(os.path.join(ROOT, path), encoding="utf-8") as f:
+        text = " ".join(f.read().split())
+    prefixes = dict(re.findall(r'#define (API|AM) "([^"]+)"', text))
+    found = []
+    for method, prefix, pattern, whom in re.findall(
+            r'\{TW_METHOD_(\w+), (?:(API|AM) )?"([^"]+)", TW_ROUTE_\w+, '
+            r'(ALL|SIGNED_IN|\w+\([A-Z, ]+\)), \w+\}', text):
+        name, *rights = re.findall(r"[A-Z_]+", whom)
+        found.append((method, prefixes.get(prefix, "") + pattern, name, rights))
+    rows_there = text.count("{TW_METHOD_")
+    assert len(found) == rows_there, "%d of %d rows of %s" % (len(found), rows_there, path)
+    return found
+
+
+def whom():
+    """docs/reference/routes.md"""
+    says = {"ALL": "all", "SIGNED_IN": "all who are signed in"}
+    body = []
+    for method, path, name, of in routes():
+        needed = " or ".join("`%s`" % right.lower() for right in of)
+        body.append([method, "`%s`" % path, says.get(name) or (
+            needed + (", narrowed or not" if name == "SOMEWHERE" else ""))])
+    return NOTE % "web/router.c" + """# Who is answered where
+
+Every path and method, and the right that it needs; the server asks before anything else is done.
+A right that is narrowed by its grant does only where it says so.
+
+""" + table(["method", "path", "answers"], body)
+
+
 PAGES = {"log-events.md": log_events, "counters.md": counters, "quarantine.md": quarantine,
-         "errors.md": errors}
+         "errors.md": errors, "routes.md": whom}
 
 
 def main():

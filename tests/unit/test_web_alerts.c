@@ -138,7 +138,8 @@ static void world_init(struct world *self)
     free(self->cfg->store.dir);
     self->cfg->store.dir = strdup(self->model->dir);
     self->web = (struct tw_web_state){.cfg = self->cfg, .clock = tw_clock_system()};
-    self->web.local = (struct tw_principal){.name = "local", .may_operate = true};
+    self->web.local = (struct tw_principal){
+        .kind = TW_PRINCIPAL_OPEN, .name = TW_STR_LIT("local"), .role = TW_ROLE_ADMIN};
     assert_int_equal(pthread_mutex_init(&self->web.mtx, NULL), 0);
     assert_int_equal(tw_workflows_load(self->cfg, stderr, &self->web.workflows), TW_OK);
     assert_int_equal(tw_rules_load(self->cfg, self->web.workflows, stderr, &self->web.rules),

@@ -115,7 +115,8 @@ static void world_init(struct world *self)
     fill(self->model);
     assert_int_equal(tw_cfg_load(NULL, stderr, &self->cfg), TW_OK);
     self->web = (struct tw_web_state){.cfg = self->cfg, .clock = tw_clock_system()};
-    self->web.local = (struct tw_principal){.name = "local"};
+    self->web.local = (struct tw_principal){
+        .kind = TW_PRINCIPAL_OPEN, .name = TW_STR_LIT("local"), .role = TW_ROLE_ADMIN};
     assert_int_equal(pthread_mutex_init(&self->web.mtx, NULL), 0);
     assert_int_equal(tw_workflows_load(self->cfg, stderr, &self->web.workflows), TW_OK);
     assert_int_equal(tw_streams_new(&port, 1, 1, &self->web.streams), TW_OK);
