@@ -59,8 +59,21 @@ int main(int argc, char **argv)
         .acknowledged = on_acknowledged,
         .context = &acknowledged,
     };
+    /* TILLWATCH_SERVER_KEY and TILLWATCH_CLIENT_KEY name the keys where the tower wants some. */
+    struct tillwatch_keys keys;
+    char where[256];
+    if (tillwatch_keys_read(NULL, NULL, &keys, where, sizeof where) != TILLWATCH_OK) {
+        fprintf(stderr, "%s: no key that can be used\n", where);
+        return 1;
+    }
+    if (keys.server_key[0] != 0) {
+        options.curve_server_key = keys.server_key;
+        options.curve_public_key = keys.public_key;
+        options.curve_secret_key = keys.secret_key;
+    }
     tillwatch_sender *sender = NULL;
     int rc = tillwatch_open(&options, &sender);
+    tillwatch_keys_wipe(&keys);
     if (rc != TILLWATCH_OK) {
         fprintf(stderr, "%s: %s\n", options.spool_file, tillwatch_text(rc));
         return 1;

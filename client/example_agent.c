@@ -8,7 +8,9 @@
  * push: the event goes to whoever pulls there; whether it worked, the tap tells.
  * run: the command gets the event on its standard input, and destination and idempotency key as its
  * arguments. 0: it is done; anything else: it is not, and nothing has happened.
- * TILLWATCH_AGENT_MEMORY in the environment: a file in which verdicts survive a restart. */
+ * TILLWATCH_SERVER_KEY and TILLWATCH_CLIENT_KEY in the environment: the keys, where the tower wants
+ * some (tillwatch.h). TILLWATCH_AGENT_MEMORY in the environment: a file in which verdicts survive a
+ * restart. */
 #include <errno.h>
 #include <signal.h>
 #include <spawn.h>
@@ -19,6 +21,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <tillwatch.h>
 #include <tillwatch_agent.h>
 #include <zmq.h>
 
@@ -103,6 +106,22 @@ static size_t split(char *text, const char *systems[MAX_SYSTEMS])
     return count;
 }
 
+/* False: some were named and cannot be used. */
+static int take_keys(struct tillwatch_keys *keys, struct tillwatch_agent_options *options)
+{
+    char where[256];
+    if (tillwatch_keys_read(NULL, NULL, keys, where, sizeof where) != TILLWATCH_OK) {
+        (void)fprintf(stderr, "%s: no key that can be used\n", where);
+        return 0;
+    }
+    if (keys->server_key[0] != 0) {
+        options->curve_server_key = keys->server_key;
+        options->curve_public_key = keys->public_key;
+        options->curve_secret_key = keys->secret_key;
+    }
+    return 1;
+}
+
 int main(int argc, char **argv)
 {
     const char *systems[MAX_SYSTEMS];
@@ -132,8 +151,13 @@ int main(int argc, char **argv)
                                               .carry_out = is_push ? push : run,
                                               .context = is_push ? socket : argv[5]};
     tillwatch_agent *agent = NULL;
+    struct tillwatch_keys keys;
+    if (!take_keys(&keys, &options)) {
+        return 1;
+    }
     int rc = is_push && zmq_connect(socket, argv[5]) != 0 ? TILLWATCH_SOCKET : TILLWATCH_OK;
     rc = rc == TILLWATCH_OK ? tillwatch_agent_open(&options, &agent) : rc;
+    tillwatch_keys_wipe(&keys);
     if (rc != TILLWATCH_OK) {
         (void)fprintf(stderr, "%s: %s\n", argv[0], tillwatch_text(rc));
     }

@@ -8,6 +8,7 @@ client_libtillwatch_a_SOURCES = \
     client/agent_message.c client/agent_message.h \
     client/crc32c.c client/crc32c.h \
     client/json.c client/json.h \
+    client/keys.c \
     client/link.c client/link.h \
     client/sender.c \
     client/spool.c client/spool.h

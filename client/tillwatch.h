@@ -55,6 +55,24 @@ struct tillwatch_counts {
     uint64_t waiting; /* handed to us and not acknowledged: window and spool */
 };
 
+/* Keys for CURVE, as `tillwatch keygen` writes them. */
+#define TILLWATCH_CURVE_KEY_BYTES 41 /* Z85 and a NUL */
+struct tillwatch_keys {
+    char server_key[TILLWATCH_CURVE_KEY_BYTES]; /* "": none were named, connect without CURVE */
+    char public_key[TILLWATCH_CURVE_KEY_BYTES];
+    char secret_key[TILLWATCH_CURVE_KEY_BYTES];
+};
+/* The public key of the tower from the file `server`, and the pair CLIENT.pub and CLIENT.key. NULL:
+ * what TILLWATCH_SERVER_KEY and TILLWATCH_CLIENT_KEY in the environment name; neither there nor
+ * here: no keys, and TILLWATCH_OK. TILLWATCH_INVALID: one of the two alone, a file that holds no
+ * key, or a secret key that others than its owner may read; TILLWATCH_IO: errno says more. Of a
+ * fault, the file (or what is missing) is written to `ret_where`, if that is not NULL. Call it
+ * before another thread changes the environment. */
+int tillwatch_keys_read(const char *server, const char *client, struct tillwatch_keys *ret_keys,
+                        char *ret_where, size_t where_size);
+/* Overwrites them. The options of a sender or an agent are copied when it is opened. */
+void tillwatch_keys_wipe(struct tillwatch_keys *keys);
+
 /* Connect (in the background: the tower need not be there). A spool file left by an earlier
  * process is taken up again. */
 int tillwatch_open(const struct tillwatch_options *options, tillwatch_sender **ret_sender);

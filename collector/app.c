@@ -616,6 +616,8 @@ static void reload(struct app *self)
     put_causes(self, &sets.causes);
     if (self->options->has_collector) {
         tw_intake_reload(self->intake, sets.workflows);
+        tw_sender_reload_clients(self->sender);
+        tw_notifier_reload_clients(self->notifier);
     }
     if (self->options->has_web) {
         tw_web_set_workflows(self->web, sets.workflows);

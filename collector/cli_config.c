@@ -33,7 +33,7 @@ static void print_plan(const struct tw_cfg *cfg)
         (void)printf("tap %s (%s)", tap->name, kinds[tap->kind]);
         print_endpoints("binds", &tap->bind);
         print_endpoints("connects to", &tap->connect);
-        (void)printf("%s\n", tap->curve_server_key_file != NULL ? ", CURVE" : "");
+        (void)printf("%s\n", tap->curve.server_key_file != NULL ? ", CURVE" : "");
     }
     (void)printf("agents");
     print_endpoints("bind", &cfg->agents.bind);

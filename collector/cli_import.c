@@ -30,7 +30,6 @@
 #define PATIENCE_NS   (5 * TW_NS_PER_S)    /* ... say that we are waiting */
 #define SAVE_NS       (TW_NS_PER_S / 4)    /* between two progress files */
 #define REPORT_NS     (2 * TW_NS_PER_S)    /* between two lines on the terminal */
-#define KEY_BYTES     41
 
 /* Options in the order of the table. */
 enum {
@@ -398,52 +397,33 @@ static char *reachable(const char *bound)
     return strdup(bound);
 }
 
-/* The key in a file: 40 characters and perhaps a newline. */
-static int read_key(const struct import *self, const char *path, char ret_key[KEY_BYTES])
-{
-    FILE *file = fopen(path, "re");
-    if (file == NULL) {
-        return say_errno(self, path);
-    }
-    size_t len = fread(ret_key, 1, KEY_BYTES - 1, file);
-    (void)fclose(file); /* only read from */
-    ret_key[len] = '\0';
-    if (strcspn(ret_key, "\r\n") != KEY_BYTES - 1) {
-        return tw_cli_fail(self->command, TW_EXIT_FAILED, "%s: not a key of 40 characters (Z85)",
-                           path);
-    }
-    return TW_EXIT_OK;
-}
-
-struct keys {
-    char server[KEY_BYTES];
-    char public[KEY_BYTES];
-    char secret[KEY_BYTES];
-};
-
-/* Keys for a tap that speaks CURVE: all or none are given. */
-static int read_keys(const struct import *self, struct keys *keys,
+/* Keys for a tap that speaks CURVE: by option, or by the environment. */
+static int read_keys(const struct import *self, struct tillwatch_keys *keys,
                      struct tillwatch_options *options)
 {
     const char *server = self->args.values[IMPORT_SERVER_KEY];
     const char *client = self->args.values[IMPORT_CLIENT_KEY];
-    char path[4096];
-    if (server == NULL && client == NULL) {
-        return TW_EXIT_OK;
-    }
-    if (server == NULL || client == NULL) {
+    char where[1024];
+    if ((server == NULL) != (client == NULL)) {
         return tw_cli_fail(self->command, TW_EXIT_USAGE,
                            "--server-key and --client-key belong together");
     }
-    int code = read_key(self, server, keys->server);
-    (void)snprintf(path, sizeof(path), "%s.pub", client);
-    code = code != TW_EXIT_OK ? code : read_key(self, path, keys->public);
-    (void)snprintf(path, sizeof(path), "%s.secret", client);
-    code = code != TW_EXIT_OK ? code : read_key(self, path, keys->secret);
-    options->curve_server_key = keys->server;
-    options->curve_public_key = keys->public;
-    options->curve_secret_key = keys->secret;
-    return code;
+    int rc = tillwatch_keys_read(server, client, keys, where, sizeof(where));
+    if (rc == TILLWATCH_IO) {
+        return say_errno(self, where);
+    }
+    if (rc != TILLWATCH_OK) {
+        return tw_cli_fail(self->command, TW_EXIT_FAILED,
+                           "%s: not a key of 40 characters (Z85), or a secret one that others may "
+                           "read",
+                           where);
+    }
+    if (keys->server_key[0] != '\0') {
+        options->curve_server_key = keys->server_key;
+        options->curve_public_key = keys->public_key;
+        options->curve_secret_key = keys->secret_key;
+    }
+    return TW_EXIT_OK;
 }
 
 /* The acknowledged tap of the configuration; NULL when it has none. */
@@ -468,21 +448,21 @@ static int open_sender(struct import *self, const struct tw_cfg *cfg)
         .acknowledged = on_acknowledged,
         .context = self,
     };
-    struct keys keys = {.server = ""};
+    struct tillwatch_keys keys = {.server_key = ""};
     int code = TW_EXIT_OK;
     if (endpoint == NULL) {
         return tw_cli_fail(self->command, TW_EXIT_FAILED,
                            "the configuration has no tap of kind router with a known address; name "
                            "one with --to tcp://HOST:PORT");
     }
-    if (to == NULL && tap->curve_server_key_file != NULL &&
-        self->args.values[IMPORT_SERVER_KEY] == NULL) {
+    code = read_keys(self, &keys, &options);
+    if (code == TW_EXIT_OK && to == NULL && tap->curve.server_key_file != NULL &&
+        options.curve_server_key == NULL) {
         code = tw_cli_fail(self->command, TW_EXIT_USAGE,
                            "tap %s speaks CURVE: give --server-key FILE.pub and --client-key NAME",
                            tap->name);
     }
     self->max_bytes = tap == NULL ? (size_t)16 << 20 : (size_t)tap->max_message_bytes;
-    code = code != TW_EXIT_OK ? code : read_keys(self, &keys, &options);
     if (code == TW_EXIT_OK) {
         int rc = tillwatch_open(&options, &self->sender);
         if (rc != TILLWATCH_OK) {
@@ -490,7 +470,7 @@ static int open_sender(struct import *self, const struct tw_cfg *cfg)
                 tw_cli_fail(self->command, TW_EXIT_FAILED, "%s: %s", endpoint, tillwatch_text(rc));
         }
     }
-    explicit_bzero(&keys, sizeof(keys));
+    tillwatch_keys_wipe(&keys);
     free(endpoint);
     return code;
 }

@@ -12,7 +12,7 @@
 #include "core/err.h"
 #include "core/log.h"
 #include "store/store.h"
-#include "tap/keygen.h"
+#include "curve/keygen.h"
 
 /* Position of `word` in `words`; -1: none. */
 static int find_word(const char *const *words, int count, const char *word)
@@ -123,13 +123,14 @@ int tw_cmd_keygen(const struct tw_cli_command *command, int argc, char **argv)
         return code;
     }
     (void)umask(022); /* the public key is for everybody; the secret one is made 0600 */
-    int rc = tw_keypair_write(args.rest[0], args.rest[1], &diag);
+    const char *dir = args.values[0] == NULL ? "." : args.values[0];
+    int rc = tw_keypair_write(dir, args.rest[0], &diag);
     if (rc != TW_OK) {
         return tw_cli_fail(command, TW_EXIT_FAILED, "%s",
                            diag.text[0] != '\0' ? diag.text : tw_err_text(rc));
     }
-    (void)printf("%s/%s.pub     public key: give it to the other side\n"
-                 "%s/%s.secret  secret key: keep it here\n",
-                 args.rest[0], args.rest[1], args.rest[0], args.rest[1]);
+    (void)printf("%s/%s.pub  public key: give it to the other side\n"
+                 "%s/%s.key  secret key: keep it here\n",
+                 dir, args.rest[0], dir, args.rest[0]);
     return tw_cli_finish(command, TW_EXIT_OK);
 }

@@ -85,14 +85,18 @@ collector_libstore_a_SOURCES = \
     collector/store/tracks_runs.c collector/store/tracks_series.c \
     collector/store/writer.c collector/store/writer.h
 
+# Who may connect to ZeroMQ sockets: keys, the ZAP handler.
+noinst_LIBRARIES += collector/libcurve.a
+collector_libcurve_a_SOURCES = collector/curve/clients.c collector/curve/clients.h
+collector_libcurve_a_SOURCES += collector/curve/guard.c collector/curve/guard.h
+collector_libcurve_a_SOURCES += collector/curve/keygen.c collector/curve/keygen.h
+collector_libcurve_a_SOURCES += collector/curve/zap.c collector/curve/zap.h
+
 noinst_LIBRARIES += collector/libtap.a
 collector_libtap_a_SOURCES = \
-    collector/tap/clients.c collector/tap/clients.h \
     collector/tap/hold.c collector/tap/hold.h \
-    collector/tap/keygen.c collector/tap/keygen.h \
     collector/tap/socket.c collector/tap/socket.h \
-    collector/tap/tap.c collector/tap/tap.h \
-    collector/tap/zap.c collector/tap/zap.h
+    collector/tap/tap.c collector/tap/tap.h
 noinst_LIBRARIES += collector/libcorrelate.a
 collector_libcorrelate_a_SOURCES = \
     collector/correlate/correlate.c collector/correlate/correlate.h \
@@ -202,7 +206,7 @@ collector_libevent_a_SOURCES = \
 
 noinst_LIBRARIES += collector/libconfig.a
 collector_libconfig_a_SOURCES = \
-    collector/config/check.c \
+    collector/config/check.c collector/config/check_sockets.c \
     collector/config/config.h \
     collector/config/dir.c collector/config/dir.h \
     collector/config/faults.c collector/config/faults.h \
@@ -450,7 +454,7 @@ tillwatch_SOURCES = \
     collector/main.c
 tillwatch_LDADD = web/libweb.a collector/libaccess.a collector/libdeliver.a collector/libnotify.a collector/libalert.a collector/libreplay.a collector/libhttpout.a collector/libhttp.a collector/libdesk.a collector/libintake.a \
     collector/libcauses.a collector/libcorrelate.a \
-    collector/libevent.a collector/libtap.a collector/libstore.a collector/libtrack.a \
+    collector/libevent.a collector/libtap.a collector/libcurve.a collector/libstore.a collector/libtrack.a \
     collector/libworkflow.a \
     collector/libconfig.a \
     client/libtillwatch.a collector/libcore.a $(ZMQ_LIBS) $(MHD_LIBS) $(CURL_LIBS) $(SQLITE_LIBS) \

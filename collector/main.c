@@ -48,7 +48,7 @@ static const struct tw_cli_option import_options[] = {
     {"--from-start", NULL, NULL, "forget progress and send everything (again)"},
     {"--to", NULL, "ENDPOINT", "send there instead of to the configured tap"},
     {"--server-key", NULL, "FILE", "CURVE: public key of the tower"},
-    {"--client-key", NULL, "NAME", "CURVE: our pair, NAME.pub and NAME.secret"},
+    {"--client-key", NULL, "NAME", "CURVE: our pair, NAME.pub and NAME.key"},
 };
 static const struct tw_cli_option export_options[] = {
     CONFIG_OPTION,
@@ -56,6 +56,10 @@ static const struct tw_cli_option export_options[] = {
     {"--until", NULL, "TIME", "event time before this"},
     {"--object", NULL, "OBJECT", "only events of it: order:4711, transaction:0042/88"},
     {"--out", NULL, "FILE", "write to FILE, which appears when it is whole"},
+};
+
+static const struct tw_cli_option keygen_options[] = {
+    {"--dir", NULL, "DIRECTORY", "write them there (without: the working directory)"},
 };
 
 static const struct tw_cli_option plot_options[] = {
@@ -139,11 +143,14 @@ static const struct tw_cli_command commands[] = {
      .max_arguments = 1,
      .run = tw_cmd_backup},
     {.name = "keygen",
-     .arguments = "DIRECTORY NAME",
-     .summary = "Make a CURVE key pair: NAME.pub and NAME.secret.",
-     .help = "",
-     .min_arguments = 2,
-     .max_arguments = 2,
+     .arguments = "NAME",
+     .summary = "Make a CURVE key pair: NAME.pub and NAME.key.",
+     .help = "NAME.key is secret and stays where it is used; NAME.pub is for the other side.\n"
+             "Existing files are never overwritten.",
+     .options = keygen_options,
+     .option_count = COUNT(keygen_options),
+     .min_arguments = 1,
+     .max_arguments = 1,
      .run = tw_cmd_keygen},
 };
 

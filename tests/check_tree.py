@@ -20,10 +20,12 @@ MAY_INCLUDE = {
     "collector/core/": ["core/"],
     "collector/config/": ["core/", "config/"],
     "collector/event/": ["core/", "config/config.h", "event/"],
-    "collector/tap/": ["core/", "config/config.h", "tap/"],
     "collector/store/": ["core/", "config/config.h", "store/", "track/track.h",
                          "access/rights.h", "access/grant.h", "access/session.h",
                          "access/bearer.h"],
+    # Who may connect to ZeroMQ sockets.
+    "collector/curve/": ["core/", "config/config.h", "curve/"],
+    "collector/tap/": ["core/", "config/config.h", "curve/guard.h", "tap/"],
     "collector/workflow/": ["core/", "config/", "workflow/"],
     # Runs, lag, objectives: the records of correlation in, records for the store out.
     "collector/track/": ["core/", "config/config.h", "event/event.h", "event/text.h",
@@ -43,7 +45,8 @@ MAY_INCLUDE = {
     # Carries out replays: what is in the outbox goes to agents.
     "collector/replay/": ["core/", "config/config.h", "config/url.h", "event/scan.h",
                           "event/text.h", "store/outbox.h", "store/replays.h", "store/tracks.h",
-                          "store/reader.h", "store/journey.h", "http/", "replay/"],
+                          "store/reader.h", "store/journey.h", "http/", "curve/guard.h",
+                          "replay/"],
     # Judges series; what opens and closes is rows of the desk.
     "collector/alert/": ["core/", "config/", "track/calendar.h", "track/metrics.h",
                          "track/burn.h", "track/track.h", "workflow/workflow.h", "store/tracks.h",
@@ -54,7 +57,7 @@ MAY_INCLUDE = {
                           "alert/labels.h", "alert/matcher.h", "alert/hours.h", "alert/json_text.h",
                           "alert/hours_parse.h", "alert/rules.h",
                           "store/alerts.h", "store/notices.h", "store/receivers.h",
-                          "event/text.h", "http/", "notify/"],
+                          "event/text.h", "http/", "curve/guard.h", "notify/"],
     # Posting to what the configuration allows.
     "collector/http/": ["core/", "config/config.h", "config/url.h", "event/text.h", "http/"],
     # The web half: core, configuration, and the reading and request side of the store.
@@ -77,8 +80,8 @@ MAY_INCLUDE = {
 }
 # Headers of libraries, and the only places that may know them.
 LIBRARIES = {
-    "zmq.h": ["collector/tap/", "collector/replay/socket.c", "collector/notify/pub.c",
-              "client/", "tests/"],
+    "zmq.h": ["collector/tap/", "collector/curve/", "collector/replay/socket.c",
+              "collector/notify/pub.c", "client/", "tests/"],
     "sqlite3.h": ["collector/store/", "tests/"],
     "zstd.h": ["collector/store/", "tests/"],
     "sodium.h": ["collector/access/", "collector/store/", "tests/"],

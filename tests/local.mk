@@ -346,13 +346,13 @@ tests_bench_http_load_SOURCES = tests/bench/http_load.c
 bench_programs += tests/bench/bench_parts
 tests_bench_bench_parts_SOURCES = tests/bench/bench_parts.c tests/bench/load.c tests/bench/load.h
 tests_bench_bench_parts_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
-tests_bench_bench_parts_LDADD = collector/libcorrelate.a collector/libevent.a collector/libtap.a \
+tests_bench_bench_parts_LDADD = collector/libcorrelate.a collector/libevent.a collector/libtap.a collector/libcurve.a \
     collector/libstore.a collector/libconfig.a collector/libcore.a $(ZMQ_LIBS) $(SQLITE_LIBS) \
     $(JANSSON_LIBS) $(ZSTD_LIBS) $(YAML_LIBS) $(XXHASH_LIBS) -lm -lpthread
 
 bench_programs += tests/bench/bench_tap
 tests_bench_bench_tap_SOURCES = tests/bench/bench_tap.c
-tests_bench_bench_tap_LDADD = collector/libtap.a collector/libcore.a $(ZMQ_LIBS)
+tests_bench_bench_tap_LDADD = collector/libtap.a collector/libcurve.a collector/libcore.a $(ZMQ_LIBS)
 
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/test_client
@@ -379,14 +379,30 @@ tests_unit_test_agent_message_LDADD = client/libtillwatch.a $(ZMQ_LIBS) $(CMOCKA
 check_PROGRAMS += tests/unit/test_tap
 tests_unit_test_tap_SOURCES = tests/unit/test_tap.c tests/unit/tap_bench.c tests/unit/tap_bench.h
 tests_unit_test_tap_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
-tests_unit_test_tap_LDADD = collector/libtap.a collector/libcore.a $(ZMQ_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_tap_LDADD = collector/libtap.a collector/libcurve.a collector/libcore.a $(ZMQ_LIBS) $(CMOCKA_LIBS)
 
 check_PROGRAMS += tests/unit/test_tap_curve
 tests_unit_test_tap_curve_SOURCES = tests/unit/test_tap_curve.c tests/unit/tap_bench.c \
     tests/unit/tap_bench.h
 tests_unit_test_tap_curve_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
-tests_unit_test_tap_curve_LDADD = collector/libtap.a collector/libcore.a $(ZMQ_LIBS) \
+tests_unit_test_tap_curve_LDADD = collector/libtap.a collector/libcurve.a collector/libcore.a $(ZMQ_LIBS) \
     $(CMOCKA_LIBS)
+
+check_PROGRAMS += tests/unit/test_curve_revoked
+tests_unit_test_curve_revoked_SOURCES = tests/unit/test_curve_revoked.c
+tests_unit_test_curve_revoked_SOURCES += tests/unit/curve_kit.c tests/unit/curve_kit.h
+tests_unit_test_curve_revoked_SOURCES += tests/unit/tap_bench.c tests/unit/tap_bench.h
+tests_unit_test_curve_revoked_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
+tests_unit_test_curve_revoked_LDADD = collector/libtap.a collector/libcurve.a collector/libcore.a \
+    $(ZMQ_LIBS) $(CMOCKA_LIBS)
+
+check_PROGRAMS += tests/unit/test_curve_sockets
+tests_unit_test_curve_sockets_SOURCES = tests/unit/test_curve_sockets.c
+tests_unit_test_curve_sockets_SOURCES += tests/unit/curve_kit.c tests/unit/curve_kit.h
+tests_unit_test_curve_sockets_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
+tests_unit_test_curve_sockets_LDADD = collector/libreplay.a collector/libdeliver.a \
+    collector/libcurve.a collector/libconfig.a collector/libevent.a collector/libcore.a \
+    $(ZMQ_LIBS) $(YAML_LIBS) $(CMOCKA_LIBS)
 
 check_PROGRAMS += tests/unit/test_spool
 spool_wraps = -Wl,--wrap=fsync -Wl,--wrap=fdatasync -Wl,--wrap=ftruncate -Wl,--wrap=rename \
@@ -601,6 +617,7 @@ bench_programs += tests/bench/lookup
 tests_bench_lookup_SOURCES = tests/bench/lookup.c
 tests_bench_lookup_LDADD = collector/libstore.a collector/libcore.a $(SQLITE_LIBS) \
     $(ZSTD_LIBS) $(XXHASH_LIBS)
+EXTRA_DIST += tests/system/test_curve.py
 EXTRA_DIST += tests/system/test_cli.sh tests/system/test_workflows.sh
 
 if HAVE_CMOCKA
@@ -959,6 +976,7 @@ tests_unit_test_net_SOURCES = tests/unit/test_net.c
 tests_unit_test_net_LDADD = collector/libhttp.a collector/libcore.a $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/test_render
 RENDER_LIBS = collector/libdeliver.a collector/libhttp.a collector/libalert.a collector/libevent.a \
+RENDER_LIBS = collector/libdeliver.a collector/libcurve.a collector/libhttp.a collector/libevent.a \
     collector/libconfig.a collector/libcore.a $(JANSSON_LIBS) $(YAML_LIBS)
 tests_unit_test_render_SOURCES = tests/unit/test_render.c
 tests_unit_test_render_SOURCES += tests/unit/render_kit.c tests/unit/render_kit.h
@@ -1008,7 +1026,7 @@ tests_unit_test_alert_windows_LDADD = $(RULES_LIBS) $(CMOCKA_LIBS)
 endif
 
 # Delivery alone, with the outbox of a store: tests/system/test_receivers.py drives it.
-DELIVER_LIBS = collector/libdeliver.a collector/libnotify.a collector/libalert.a \
+DELIVER_LIBS = collector/libdeliver.a collector/libcurve.a collector/libnotify.a collector/libalert.a \
     collector/libhttp.a collector/libstore.a collector/libevent.a collector/libtrack.a \
     collector/libworkflow.a collector/libconfig.a collector/libcore.a $(CURL_LIBS) $(ZMQ_LIBS) \
     $(SQLITE_LIBS) $(ZSTD_LIBS) $(XXHASH_LIBS) $(JANSSON_LIBS) $(YAML_LIBS) $(GLIB_LIBS) \

@@ -52,7 +52,7 @@ static json_t *tap_json(struct tw_call *call, const char *name, const struct tw_
     tw_out_set(row, "is_acknowledged",
                cfg == NULL ? json_null() : json_boolean(cfg->kind == TW_TAP_ROUTER));
     tw_out_set(row, "has_curve",
-               cfg == NULL ? json_null() : json_boolean(cfg->curve_server_key_file != NULL));
+               cfg == NULL ? json_null() : json_boolean(cfg->curve.server_key_file != NULL));
     tw_out_set(row, "messages", tw_out_count(s->messages));
     tw_out_set(row, "bytes", tw_out_count(s->bytes));
     tw_out_set(row, "events", tw_out_count(s->events));

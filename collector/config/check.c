@@ -51,60 +51,41 @@ static void check_unique(struct tw_parse *self, enum tw_cfg_section_id id, const
 
 /* ---- files ---- */
 
-/* The file that `key` of entry i names; of a secret one also that others cannot read it. */
-static void check_file(struct tw_parse *self, enum tw_cfg_section_id id, size_t i, const char *key,
-                       const char *path)
+void tw_check_file(struct tw_parse *self, const struct tw_place *place, const char *key,
+                   const char *path)
 {
     struct stat st;
     char shown[TW_SHOWN_SIZE];
     (void)tw_shown(path, shown);
     if (stat(path, &st) != 0) {
-        ITEM_FAULT(self, id, i, "%s: %s: no such file", key, shown);
+        tw_faults_add(&self->faults, place->file, place->line, "%s: %s: no such file", key, shown);
     } else if (!S_ISREG(st.st_mode)) {
-        ITEM_FAULT(self, id, i, "%s: %s is no regular file", key, shown);
+        tw_faults_add(&self->faults, place->file, place->line, "%s: %s is no regular file", key,
+                      shown);
     }
 }
 
-static void check_secret(struct tw_parse *self, enum tw_cfg_section_id id, size_t i,
-                         const char *key, const char *path)
+void tw_check_secret(struct tw_parse *self, const struct tw_place *place, const char *key,
+                     const char *path)
 {
     struct stat st;
     char shown[TW_SHOWN_SIZE];
-    check_file(self, id, i, key, path);
+    tw_check_file(self, place, key, path);
     if (stat(path, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & 077) != 0) {
         (void)tw_shown(path, shown);
-        ITEM_FAULT(self, id, i, "%s: %s may be read by others (mode %04o); chmod 600 %s", key,
-                   shown, (unsigned)(st.st_mode & 07777), shown);
+        tw_faults_add(&self->faults, place->file, place->line,
+                      "%s: %s may be read by others (mode %04o); chmod 600 %s", key, shown,
+                      (unsigned)(st.st_mode & 07777), shown);
     }
 }
 
-static bool is_directory(const char *path)
+bool tw_check_is_directory(const char *path)
 {
     struct stat st;
     return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
 /* ---- taps ---- */
-
-static void check_curve(struct tw_parse *self, size_t i, const struct tw_cfg_tap *tap)
-{
-    char shown[TW_SHOWN_SIZE];
-    if (tap->curve_server_key_file == NULL && tap->curve_clients_dir == NULL) {
-        return;
-    }
-    if (tap->curve_server_key_file == NULL) {
-        ITEM_FAULT(self, TW_CFG_TAPS, i, "taps.curve: server-key-file is missing");
-    } else {
-        check_secret(self, TW_CFG_TAPS, i, "taps.curve.server-key-file",
-                     tap->curve_server_key_file);
-    }
-    if (tap->curve_clients_dir == NULL) {
-        ITEM_FAULT(self, TW_CFG_TAPS, i, "taps.curve: clients is missing");
-    } else if (!is_directory(tap->curve_clients_dir)) {
-        ITEM_FAULT(self, TW_CFG_TAPS, i, "taps.curve.clients: %s is no directory",
-                   tw_shown(tap->curve_clients_dir, shown));
-    }
-}
 
 /* An endpoint with a port or path of the system's choice may stand twice. */
 static bool is_wild(const char *endpoint)
@@ -142,7 +123,6 @@ static void check_tap(struct tw_parse *self, size_t i)
             }
         }
     }
-    check_curve(self, i, tap);
 }
 
 /* ---- objects and effects ---- */
@@ -325,12 +305,13 @@ static void check_headers(struct tw_parse *self, size_t i)
 static void check_destination(struct tw_parse *self, size_t i)
 {
     const struct tw_cfg_destination *destination = &self->cfg->destinations[i];
+    const struct tw_place *place = &self->places[TW_CFG_DESTINATIONS][i];
     if (destination->ca_file != NULL) {
-        check_file(self, TW_CFG_DESTINATIONS, i, "destinations.ca-file", destination->ca_file);
+        tw_check_file(self, place, "destinations.ca-file", destination->ca_file);
     }
     if (destination->bearer_token_file != NULL) {
-        check_secret(self, TW_CFG_DESTINATIONS, i, "destinations.bearer-token-file",
-                     destination->bearer_token_file);
+        tw_check_secret(self, place, "destinations.bearer-token-file",
+                        destination->bearer_token_file);
     }
     check_headers(self, i);
     if (destination->name == NULL || destination->url == NULL) {
@@ -422,7 +403,7 @@ static void check_dirs(struct tw_parse *self, const char *key, struct tw_cfg_str
     size_t kept = 0;
     for (size_t i = 0; i < dirs->count; i++) {
         char shown[TW_SHOWN_SIZE];
-        if (is_directory(dirs->items[i])) {
+        if (tw_check_is_directory(dirs->items[i])) {
             dirs->items[kept++] = dirs->items[i];
             continue;
         }
@@ -471,7 +452,7 @@ static void check_values(struct tw_parse *self)
     check_dirs(self, "causes.dirs", &self->cfg->causes.dirs);
     check_dirs(self, "alerts.dirs", &self->cfg->alerts.dirs);
     check_dirs(self, "alerts.runbook-dirs", &self->cfg->alerts.runbook_dirs);
-    if (cfg->web.ui_dir != NULL && !is_directory(cfg->web.ui_dir)) {
+    if (cfg->web.ui_dir != NULL && !tw_check_is_directory(cfg->web.ui_dir)) {
         tw_faults_add(&self->faults, self->file, 0, "web.ui-dir: %s is no directory",
                       tw_shown(cfg->web.ui_dir, shown));
     }
@@ -489,6 +470,7 @@ void tw_check(struct tw_parse *self)
     for (size_t i = 0; i < cfg->tap_count; i++) {
         check_tap(self, i);
     }
+    self->is_out_of_memory = tw_check_sockets(self) != TW_OK || self->is_out_of_memory;
     check_unique(self, TW_CFG_OBJECTS, cfg->objects, cfg->object_count,
                  offsetof(struct tw_cfg_object, type));
     for (size_t i = 0; i < cfg->object_count; i++) {

@@ -22,6 +22,12 @@ struct tw_cfg_strings {
     size_t count;
 };
 
+/* Who may connect: with a server key the socket speaks CURVE and nothing else. */
+struct tw_cfg_curve {
+    char *server_key_file; /* NULL: no CURVE. Secret key, Z85, not readable by others */
+    char *clients_dir;     /* NAME.pub files, each the public key of the client NAME */
+};
+
 struct tw_cfg_tap {
     char *name; /* [a-z0-9-]{1,32}, unique */
     enum tw_tap_kind kind;
@@ -32,8 +38,8 @@ struct tw_cfg_tap {
     int64_t max_message_bytes;       /* ZMQ_MAXMSGSIZE */
     int64_t heartbeat_ms;
     int64_t handshake_ms;
-    char *curve_server_key_file; /* NULL: no CURVE. Secret key, Z85, not readable by others */
-    char *curve_clients_dir;     /* NAME.pub files, each the public key of the client NAME */
+    struct tw_cfg_curve curve; /* as in force: what the section `curve` says, where it is absent */
+    bool is_insecure;          /* endpoints beyond this machine without CURVE */
 };
 
 /* An object type: which attribute names it, within which scope it is unique. */
@@ -194,13 +200,18 @@ struct tw_cfg {
         int64_t push_max; /* of others, waiting to be taken in */
     } alerts;
     struct {
-        char *file; /* NULL: none */
-        char *pub;  /* ZeroMQ endpoint where notify.yaml says none */
+        char *file;                /* NULL: none */
+        char *pub;                 /* ZeroMQ endpoint where notify.yaml says none */
+        struct tw_cfg_curve curve; /* of all PUB sockets; as in force */
+        bool is_insecure;          /* they may be bound beyond this machine without CURVE */
     } notify;
     struct {
         struct tw_cfg_strings bind; /* ZeroMQ endpoints; none: no agent can connect */
         int64_t heartbeat_s;
+        struct tw_cfg_curve curve; /* as in force */
+        bool is_insecure;
     } agents;
+    struct tw_cfg_curve curve; /* of every socket that has none of its own */
     struct {
         int64_t rate;   /* items a second */
         int64_t canary; /* items that go ahead */

@@ -19,6 +19,27 @@
         .name = (key), .type = TW_CFG_INT, .offset = (where), .unit = (u), .min = (lowest), \
         .max = (highest), .initial = (value), .help = (about)                               \
     }
+/* Where the keys for CURVE lie; `prefix` "curve." or "". */
+#define CURVE_KEYS(prefix, where)                                                                  \
+    {.name = prefix "server-key-file",                                                             \
+     .type = TW_CFG_TEXT,                                                                          \
+     .rule = TW_CFG_PATH,                                                                          \
+     .offset = (where) + offsetof(struct tw_cfg_curve, server_key_file),                           \
+     .help = "File with the tower's secret key (`tillwatch keygen`). Readable by its owner "       \
+             "only. With it the socket speaks CURVE and nothing else. Not given: that of the "     \
+             "section `curve`."},                                                                  \
+    {                                                                                              \
+        .name = prefix "clients", .type = TW_CFG_TEXT, .rule = TW_CFG_PATH, .is_reloadable = true, \
+        .offset = (where) + offsetof(struct tw_cfg_curve, clients_dir),                            \
+        .help = "Directory with a file `NAME.pub` for each client that may connect: its "          \
+                "public key. The files are read again at SIGHUP."                                  \
+    }
+#define INSECURE_KEY(where)                                                                  \
+    {                                                                                        \
+        .name = "insecure", .type = TW_CFG_BOOL, .offset = (where),                          \
+        .help = "Allows endpoints beyond this machine without CURVE: everybody who reaches " \
+                "them can send, and everybody in between can read and change it."            \
+    }
 #define IN_CFG(field)  offsetof(struct tw_cfg, field)
 #define IN_TAP(field)  offsetof(struct tw_cfg_tap, field)
 #define IN_TYPE(field) offsetof(struct tw_cfg_object, field)
@@ -244,6 +265,8 @@ static const struct tw_cfg_key notify_keys[] = {
      .offset = IN_CFG(notify.pub),
      .text = "tcp://127.0.0.1:8465",
      .help = "ZeroMQ endpoint on which alerts are published, where `pub` in the file says none."},
+    CURVE_KEYS("curve.", IN_CFG(notify.curve)),
+    INSECURE_KEY(IN_CFG(notify.is_insecure)),
 };
 
 static const struct tw_cfg_key track_keys[] = {
@@ -291,7 +314,11 @@ static const struct tw_cfg_key agent_keys[] = {
     INT_KEY(IN_CFG(agents.heartbeat_s), "heartbeat-s", "s", 1, 60, 2,
             "Agents and the tower ping each other so often; who is silent for three times that is "
             "offline."),
+    CURVE_KEYS("curve.", IN_CFG(agents.curve)),
+    INSECURE_KEY(IN_CFG(agents.is_insecure)),
 };
+
+static const struct tw_cfg_key curve_keys[] = {CURVE_KEYS("", IN_CFG(curve))};
 
 static const struct tw_cfg_key replay_keys[] = {
     INT_KEY(IN_CFG(replay.rate), "rate", "items/s", 1, 10000, 50,
@@ -373,19 +400,8 @@ static const struct tw_cfg_key tap_keys[] = {
             "Interval of ZeroMQ heartbeats, so that dead peers are noticed; 0: none."),
     INT_KEY(IN_TAP(handshake_ms), "handshake-ms", "ms", 100, 600000, 10000,
             "A peer that has not finished its handshake after this time is disconnected."),
-    {.name = "curve.server-key-file",
-     .type = TW_CFG_TEXT,
-     .rule = TW_CFG_PATH,
-     .offset = IN_TAP(curve_server_key_file),
-     .help = "File with the tap's secret key (Z85, 40 characters). Readable by its owner only. "
-             "With it the tap speaks CURVE and nothing else."},
-    {.name = "curve.clients",
-     .type = TW_CFG_TEXT,
-     .rule = TW_CFG_PATH,
-     .is_reloadable = true,
-     .offset = IN_TAP(curve_clients_dir),
-     .help = "Directory with a file `NAME.pub` for each client that may connect: its public key "
-             "(Z85). Read again at SIGHUP."},
+    CURVE_KEYS("curve.", IN_TAP(curve)),
+    INSECURE_KEY(IN_TAP(is_insecure)),
 };
 
 static const struct tw_cfg_key object_keys[] = {
@@ -600,6 +616,11 @@ const struct tw_cfg_section tw_cfg_sections[TW_CFG_SECTION_COUNT] = {
     [TW_CFG_NOTIFY] = MAP_SECTION("notify", notify_keys, "Who is told of alerts."),
     [TW_CFG_AGENTS] =
         MAP_SECTION("agents", agent_keys, "Replay agents ([agents.md](../agents.md))."),
+    [TW_CFG_CURVE] =
+        MAP_SECTION("curve", curve_keys,
+                    "Encryption and keys of all ZeroMQ sockets that have none of their own: taps, "
+                    "agents and published alerts ([operators.md](../operators.md)). With it the "
+                    "tower takes no client without a key anywhere."),
     [TW_CFG_REPLAY] = MAP_SECTION("replay", replay_keys,
                                   "How replays are sent, where the operator does not say."),
     [TW_CFG_TAPS] = LIST_SECTION("taps", tap_keys, struct tw_cfg_tap, taps, tap_count, 64,

@@ -79,6 +79,7 @@ enum tw_cfg_section_id {
     TW_CFG_ALERTS,
     TW_CFG_NOTIFY,
     TW_CFG_AGENTS,
+    TW_CFG_CURVE,
     TW_CFG_REPLAY,
     TW_CFG_TAPS,
     TW_CFG_OBJECTS,

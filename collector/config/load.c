@@ -206,6 +206,7 @@ static int fill(struct tw_parse *self, const struct input *input)
         return rc;
     }
     self->file = input->name; /* what follows concerns the file as a whole */
+    self->has_environment = input->use_environment;
     if (input->use_environment) {
         rc = apply_environment(self);
     } else if (cfg->store.dir == NULL) {

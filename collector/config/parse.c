@@ -419,6 +419,8 @@ static void parse_section(struct tw_parse *self, const yaml_node_t *key, const c
                 append_items(self, (enum tw_cfg_section_id)id, value);
             }
         } else if (!tw_tree_is_null(value)) {
+            self->sections[id] = (struct tw_place){
+                .file = self->file, .line = tw_tree_line(value), .is_builtin = self->is_builtin};
             tw_parse_map(self, section, value, self->cfg);
         }
         return;

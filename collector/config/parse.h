@@ -22,10 +22,13 @@ struct tw_parse {
     struct tw_cfg_top top;
     struct tw_faults faults;
     struct tw_place *places[TW_CFG_SECTION_COUNT]; /* lists: one an item */
-    char **files;                                  /* owned names */
+    struct tw_place
+        sections[TW_CFG_SECTION_COUNT]; /* maps: where they were given; file NULL: not */
+    char **files;                       /* owned names */
     size_t file_count;
     bool is_list_faulty[TW_CFG_SECTION_COUNT]; /* it was no list, or too long */
-    const char *dir; /* of the file, for mapping-files; NULL: there is none */
+    const char *dir;      /* of the file, for mapping-files; NULL: there is none */
+    bool has_environment; /* its overrides are in force */
     /* while a tree is read */
     struct tw_tree *tree;
     const char *file;
@@ -71,6 +74,16 @@ void tw_parse_pairs(struct tw_parse *self, yaml_node_t *node, const char *where,
 
 /* Checks that need more than one value (check.c). */
 void tw_check(struct tw_parse *self);
+/* What they need: text the same; a file that is there, and of a secret one that others cannot read
+ * it. */
+bool tw_check_is_directory(const char *path);
+void tw_check_file(struct tw_parse *self, const struct tw_place *place, const char *key,
+                   const char *path);
+void tw_check_secret(struct tw_parse *self, const struct tw_place *place, const char *key,
+                     const char *path);
+/* Sockets: keys, and that none is open to others without them (check_sockets.c). The section
+ * `curve` is handed down first: TW_OK or TW_ENOMEM. */
+int tw_check_sockets(struct tw_parse *self);
 
 /* Frees what a struct of this section owns, the struct itself not; fields become NULL. */
 void tw_cfg_free_fields(const struct tw_cfg_section *section, void *base);

@@ -156,11 +156,10 @@ static bool is_loopback_v4(const char *host, size_t len)
     return dots == 3 && digits > 0;
 }
 
-bool tw_url_is_loopback(const char *url)
+static bool is_loopback(const char *authority)
 {
     struct parts parts;
-    const char *authority = behind_scheme(url);
-    if (authority == NULL || !split(authority, &parts)) {
+    if (!split(authority, &parts)) {
         return false;
     }
     if (parts.is_bracketed) {
@@ -168,4 +167,18 @@ bool tw_url_is_loopback(const char *url)
     }
     return (parts.host_len == 9 && strncmp(parts.host, "localhost", 9) == 0) ||
            is_loopback_v4(parts.host, parts.host_len);
+}
+
+bool tw_url_is_loopback(const char *url)
+{
+    const char *authority = behind_scheme(url);
+    return authority != NULL && is_loopback(authority);
+}
+
+bool tw_endpoint_is_local(const char *endpoint)
+{
+    if (strncmp(endpoint, "ipc://", 6) == 0 || strncmp(endpoint, "inproc://", 9) == 0) {
+        return true;
+    }
+    return strncmp(endpoint, "tcp://", 6) == 0 && is_loopback(endpoint + 6);
 }

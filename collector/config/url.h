@@ -20,5 +20,8 @@ int tw_url_check(const char *text, struct tw_diag *diag);
 bool tw_url_is_https(const char *url);
 /* The host is this machine whatever name server says: localhost, 127.x.x.x, [::1]. */
 bool tw_url_is_loopback(const char *url);
+/* The same of a ZeroMQ endpoint; ipc and inproc never leave the machine. The name of an interface
+ * is none of this: what it stands for may change. */
+bool tw_endpoint_is_local(const char *endpoint);
 
 #endif

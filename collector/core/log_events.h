@@ -13,7 +13,7 @@
     X(RECOVERED, INFO, "recovered", "state was rebuilt from the store")                            \
     X(TAP_BOUND, INFO, "tap_bound", "a tap listens")                                               \
     X(TAP_FAILED, ERROR, "tap_failed", "a tap cannot be opened or read")                           \
-    X(CLIENT_REFUSED, WARN, "client_refused", "a CURVE client whose key is not known")             \
+    X(CLIENT_REFUSED, WARN, "client_refused", "a client without a known key was kept out")         \
     X(QUARANTINED, WARN, "quarantined", "a message or event could not be understood")              \
     X(ACK_UNDELIVERABLE, WARN, "ack_undeliverable", "an acknowledgement found no client")          \
     X(CLOCK_MOVED, WARN, "clock_moved", "the wall clock jumped against the monotonic one")         \
@@ -49,6 +49,7 @@
     X(AGENTS_BOUND, INFO, "agents_bound", "replay agents are listened to")                         \
     X(AGENT_ONLINE, INFO, "agent_online", "a replay agent said hello")                             \
     X(AGENT_OFFLINE, WARN, "agent_offline", "a replay agent is silent, or another has its place")  \
+    X(AGENT_REFUSED, WARN, "agent_refused", "a replay agent has another name than its key")        \
     X(REPLAY_STOPPED, WARN, "replay_stopped", "a replay stopped by itself: too much of it failed") \
     X(REPLAY_DONE, INFO, "replay_done", "nothing of a replay is waiting or sent any more")         \
     X(ALERTS_STOPPED, ERROR, "alerts_stopped",                                                     \

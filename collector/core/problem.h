@@ -31,7 +31,8 @@
     X(mapping, "a mapping matched but a required value is missing")                   \
     X(amount, "amount is not a decimal number or currency not ISO 4217")              \
     X(outcome, "outcome is not one of ok, failed, retrying, deadletter, compensated") \
-    X(reference, "reference frame missing or not 1 to 64 bytes")
+    X(reference, "reference frame missing or not 1 to 64 bytes")                      \
+    X(client, "the key of the client was taken away after it had connected")
 
 enum tw_problem_code {
 #define TW_PROBLEM_ENUM(name, title) TW_PROBLEM_##name,

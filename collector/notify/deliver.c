@@ -152,11 +152,13 @@ int tw_deliver_new(const struct tw_deliver_setup *setup, const struct tw_notify 
         rc = TW_ENOMEM;
     }
     rc = rc == TW_OK ? tw_http_client_new(setup->clock, CONNECTIONS, &self->client) : rc;
-    rc = rc == TW_OK ? tw_pub_new(&self->pub) : rc;
+    rc = rc == TW_OK ? tw_pub_new(setup->guard, &self->pub, diag) : rc;
     rc = rc == TW_OK ? add_lanes(self, set) : rc;
     if (rc != TW_OK) {
         tw_deliver_destroy(&self);
-        return tw_diag_set(diag, rc, "it cannot start: %s", tw_err_text(rc));
+        return diag->text[0] != '\0'
+                   ? rc
+                   : tw_diag_set(diag, rc, "it cannot start: %s", tw_err_text(rc));
     }
     point_lanes(self, set);
     bind_all(self);
@@ -195,6 +197,16 @@ void tw_deliver_destroy(struct tw_deliver **self_p)
     free(self->config);
     free(self->state);
     free(self);
+}
+
+void tw_deliver_reload_clients(struct tw_deliver *self)
+{
+    tw_pub_reload(self->pub);
+}
+
+void tw_deliver_look(struct tw_deliver *self)
+{
+    tw_pub_look(self->pub, self->clock->mono(self->clock));
 }
 
 int tw_deliver_change(struct tw_deliver *self, const struct tw_notify *set)

@@ -17,6 +17,7 @@
 
 #include "core/clock.h"
 #include "core/err.h"
+#include "notify/pub.h"
 #include "notify/routes.h"
 #include "store/notices.h"
 
@@ -35,6 +36,7 @@ struct tw_deliver_setup {
     const char *program; /* draws pictures: program plot rule.NAME --png; NULL: mails have none */
     const char *config;  /* its --config; NULL: it is started without */
     const char *state;   /* the store, its TILLWATCH_STATE; NULL: it is not given */
+    const struct tw_pub_guard *guard; /* of what is published; NULL: this machine only */
 };
 /* Copies the setup, takes a reference of the set. TW_OK, TW_ENOMEM, or TW_ESYSTEM (a socket of
  * `pub` cannot be bound, libcurl does not start) with the diag saying which. */
@@ -45,6 +47,11 @@ void tw_deliver_destroy(struct tw_deliver **self_p); /* accepts NULL */
 /* Other receivers. What is under way ends as it was begun; health goes on for the integrations that
  * both sets have. TW_OK, TW_ENOMEM (nothing has changed). */
 int tw_deliver_change(struct tw_deliver *self, const struct tw_notify *set);
+
+/* The client keys of subscribers are read again. Any thread. */
+void tw_deliver_reload_clients(struct tw_deliver *self);
+/* Each second or so: subscribers whose key was taken away are sent away. */
+void tw_deliver_look(struct tw_deliver *self);
 
 /* Writes the results that came, takes what is due, and begins it when that is committed; a
  * transaction of its own. *ret_wait_ms: the next round after so long at the latest, sooner when

@@ -478,6 +478,7 @@ static struct tw_notify_load *begin(void)
     self->holder = holder;
     self->set = &holder->set;
     self->pub = "tcp://127.0.0.1:8465"; /* the default of notify.pub */
+    self->may_pub_be_open = true;       /* without a configuration nothing is bound */
     return self;
 }
 
@@ -517,6 +518,7 @@ int tw_notify_load(const struct tw_cfg *cfg, FILE *report, const struct tw_notif
     }
     int rc = TW_OK;
     self->pub = cfg->notify.pub != NULL ? cfg->notify.pub : self->pub;
+    self->may_pub_be_open = cfg->notify.curve.server_key_file != NULL || cfg->notify.is_insecure;
     if (path == NULL) {
         rc = read_text(self, "(built in) notify.yaml", tw_str_of(built_in));
         return finish(self, rc, report, ret_set);

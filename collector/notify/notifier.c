@@ -166,6 +166,7 @@ static int take_turn(struct tw_notifier *self)
     tw_mono_t now = self->clock->mono(self->clock);
     int wait_ms = TURN_MS;
     take_set(self);
+    tw_deliver_look(self->deliver);
     if (now.ns >= self->next_turn.ns) {
         int rc = tw_tell_turn(self->tell, &diag);
         rc = rc == TW_OK ? push_alerts(self, self->clock->wall(self->clock), &diag) : rc;
@@ -228,7 +229,10 @@ int tw_notifier_new(const struct tw_cfg *cfg, struct tw_clock *clock, const stru
     ssize_t len = readlink("/proc/self/exe", self->program, sizeof self->program - 1);
     self->program[len > 0 ? len : 0] = '\0';
     bool has_file = cfg->file != NULL && cfg->file[0] != '('; /* "(built in)" */
+    const struct tw_pub_guard guard = {.curve = cfg->notify.curve,
+                                       .is_insecure = cfg->notify.is_insecure};
     const struct tw_deliver_setup setup = {
+        .guard = &guard,
         .clock = clock,
         .program = self->program[0] == '\0' ? NULL : self->program,
         .config = has_file ? cfg->file : NULL,
@@ -246,6 +250,11 @@ int tw_notifier_new(const struct tw_cfg *cfg, struct tw_clock *clock, const stru
     }
     *ret_notifier = self;
     return TW_OK;
+}
+
+void tw_notifier_reload_clients(struct tw_notifier *self)
+{
+    tw_deliver_reload_clients(self->deliver);
 }
 
 int tw_notifier_destroy(struct tw_notifier **self_p)

@@ -18,6 +18,9 @@ int tw_notifier_new(const struct tw_cfg *cfg, struct tw_clock *clock, const stru
 /* Others are in force with the next turn. Takes references. Any thread. */
 void tw_notifier_set(struct tw_notifier *self, const struct tw_notify *set,
                      const struct tw_workflows *workflows);
+/* Read the client keys of subscribers again (SIGHUP); a fault in them is logged and the old ones
+ * stay. Any thread, until the end of this. */
+void tw_notifier_reload_clients(struct tw_notifier *self);
 /* Joins the thread. Accepts NULL. */
 int tw_notifier_destroy(struct tw_notifier **self_p);
 

@@ -253,6 +253,12 @@ static void read_by_kind(struct draft *draft)
     case TW_INTEGRATION_PUB:
         draft->to->bind = draft->text.bind;
         draft->text.bind = NULL;
+        if (draft->to->bind != NULL && !draft->load->may_pub_be_open &&
+            !tw_endpoint_is_local(draft->to->bind)) {
+            fault_at(draft, "bind",
+                     "it is open to other machines without CURVE: give it keys (`curve` of the "
+                     "configuration), or set `notify.insecure: true` there");
+        }
         if (draft->to->bind == NULL) {
             draft->to->bind = tw_notify_copy(draft->load, draft->load->pub);
         }

@@ -110,6 +110,7 @@ struct tw_notify_load {
     struct tw_notify_holder *holder;
     struct tw_notify *set; /* of the holder */
     const char *pub;       /* endpoint where none is given */
+    bool may_pub_be_open;  /* to other machines: there are keys for it, or it is meant so */
 };
 
 /* The value of a key of a map, for the line of a fault; the map itself where it is not given. */

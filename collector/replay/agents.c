@@ -177,6 +177,7 @@ static struct tw_agent *take_hello(struct tw_agents *self, const struct tw_agent
     agent->heard = heard->now;
     agent->heard_at = heard->wall;
     agent->pinged = heard->now;
+    agent->admission = heard->admission;
     agent->route_len = heard->route.len;
     memcpy(agent->route, heard->route.ptr, heard->route.len);
     copy_text(agent->name, sizeof agent->name, message->agent);
@@ -197,6 +198,11 @@ enum tw_agents_news tw_agents_hear(struct tw_agents *self, const struct tw_agent
     }
     if (!heard->is_several) {
         tw_message_read(&self->reader, heard->frame, ret_message);
+    }
+    if (ret_message->op == TW_AGENT_SAYS_HELLO && heard->client.ptr != NULL &&
+        !tw_str_equal(heard->client, ret_message->agent)) {
+        self->strangers++;
+        return TW_AGENTS_NOT_ITS_NAME;
     }
     if (ret_message->op == TW_AGENT_SAYS_HELLO) {
         *ret_agent = take_hello(self, heard, ret_message);
@@ -243,6 +249,13 @@ struct tw_agent *tw_agents_lost(struct tw_agents *self, tw_mono_t now, tw_wall_t
         }
     }
     return NULL;
+}
+
+void tw_agents_dismiss(struct tw_agents *self, struct tw_agent *agent, tw_wall_t wall)
+{
+    if (agent->is_online) {
+        go_offline(self, agent, wall);
+    }
 }
 
 void tw_agents_ping(struct tw_agents *self, tw_mono_t now)

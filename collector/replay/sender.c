@@ -120,6 +120,11 @@ static bool hear_all(struct tw_sender *self, tw_mono_t now, tw_wall_t wall)
         case TW_AGENTS_REFUSED:
             tw_dispatch_answer(self->dispatch, agent, &message, wall);
             break;
+        case TW_AGENTS_NOT_ITS_NAME:
+            tw_log(TW_LOG_AGENT_REFUSED_EVENT, TW_F_STR("client", heard.client),
+                   TW_F_STR("agent", message.agent), TW_F_STR("address", heard.address),
+                   TW_F_CSTR("reason", "the agent of a key has the name of the key"));
+            break;
         case TW_AGENTS_NOTHING:
         default:
             break;
@@ -128,11 +133,23 @@ static bool hear_all(struct tw_sender *self, tw_mono_t now, tw_wall_t wall)
     return false;
 }
 
+/* Agents whose key was taken away get nothing more; what they say is refused by the socket. */
+static void dismiss_revoked(struct tw_sender *self, tw_wall_t wall)
+{
+    struct tw_agent *agent = NULL;
+    for (size_t i = 0; (agent = tw_agents_at(self->agents, i)) != NULL; i++) {
+        if (agent->is_online && !tw_agent_socket_admits(self->socket, agent->admission)) {
+            tw_agents_dismiss(self->agents, agent, wall);
+        }
+    }
+}
+
 /* Milliseconds until the next one, unless something comes. */
 static int take_turn(struct tw_sender *self)
 {
     tw_mono_t now = self->clock->mono(self->clock);
     tw_wall_t wall = self->clock->wall(self->clock);
+    dismiss_revoked(self, wall);
     bool is_all = hear_all(self, now, wall);
     struct tw_agent *lost = NULL;
     while (is_all && (lost = tw_agents_lost(self->agents, now, wall)) != NULL) {
@@ -209,6 +226,11 @@ int tw_sender_new(const struct tw_cfg *cfg, struct tw_clock *clock, struct tw_se
     }
     *ret_sender = self;
     return TW_OK;
+}
+
+void tw_sender_reload_clients(struct tw_sender *self)
+{
+    tw_agent_socket_reload(self->socket);
 }
 
 int tw_sender_destroy(struct tw_sender **self_p)

@@ -13,6 +13,9 @@ struct tw_sender;
 /* Binds the socket of the agents before it returns; the diag says why it cannot. */
 int tw_sender_new(const struct tw_cfg *cfg, struct tw_clock *clock, struct tw_sender **ret_sender,
                   struct tw_diag *diag);
+/* Read the client keys again (SIGHUP); a fault in them is logged and the old ones stay. Who has
+ * lost its key is offline with the next turn. Any thread. */
+void tw_sender_reload_clients(struct tw_sender *self);
 /* Finishes its round and joins the thread. Accepts NULL. */
 int tw_sender_destroy(struct tw_sender **self_p);
 

@@ -8,15 +8,20 @@
 
 #include <zmq.h>
 
+#include "core/log.h"
+#include "curve/guard.h"
+
 #define LINGER_MS    250
 #define SEND_HWM     65536 /* frames queued for one agent: capacity bounds them, pings are few */
 #define RECEIVE_HWM  65536 /* of one agent: it answers what it was sent */
 #define HANDSHAKE_MS 10000
+#define DOOR         "agents"
 
 struct tw_agent_socket {
     void *context;
     void *socket;
-    zmq_msg_t route; /* of the message that was received last */
+    struct tw_zap *zap; /* NULL: without CURVE */
+    zmq_msg_t route;    /* of the message that was received last */
     zmq_msg_t body;
 };
 
@@ -83,6 +88,22 @@ static int bind_all(void *socket, const struct tw_cfg_strings *bind, struct tw_d
     return TW_OK;
 }
 
+/* Before it is bound: nobody is let in without being asked. */
+static int set_curve(struct tw_agent_socket *self, const struct tw_cfg_curve *curve,
+                     struct tw_diag *diag)
+{
+    const struct tw_zap_door door = {.name = DOOR, .clients_dir = curve->clients_dir};
+    struct tw_diag why = {.text = ""};
+    if (curve->server_key_file == NULL) {
+        return TW_OK;
+    }
+    int rc = tw_zap_new(self->context, &door, 1, &self->zap, &why);
+    rc = rc == TW_OK ? tw_guard_socket(self->socket, curve, DOOR, &why) : rc;
+    return rc == TW_OK ? rc
+                       : tw_diag_set(diag, rc, "agents: %s",
+                                     why.text[0] != '\0' ? why.text : tw_err_text(rc));
+}
+
 int tw_agent_socket_new(const struct tw_cfg *cfg, struct tw_agent_socket **ret_socket,
                         struct tw_diag *diag)
 {
@@ -97,6 +118,7 @@ int tw_agent_socket_new(const struct tw_cfg *cfg, struct tw_agent_socket **ret_s
     int rc = self->socket == NULL
                  ? tw_diag_set(diag, TW_ESYSTEM, "agents: no socket: %s", zmq_strerror(errno))
                  : set_options(self->socket, diag);
+    rc = rc == TW_OK ? set_curve(self, &cfg->agents.curve, diag) : rc;
     rc = rc == TW_OK ? bind_all(self->socket, &cfg->agents.bind, diag) : rc;
     if (rc != TW_OK) {
         tw_agent_socket_destroy(&self);
@@ -116,8 +138,10 @@ void tw_agent_socket_destroy(struct tw_agent_socket **self_p)
     (void)zmq_msg_close(&self->route); /* they are messages */
     (void)zmq_msg_close(&self->body);
     if (self->socket != NULL) {
+        tw_guard_leave(self->socket);
         (void)zmq_close(self->socket); /* fails on something that is no socket only */
     }
+    tw_zap_destroy(&self->zap);
     if (self->context != NULL) {
         (void)zmq_ctx_term(self->context); /* waits for the linger; nobody else has sockets */
     }
@@ -150,7 +174,9 @@ static void skip_rest(struct tw_agent_socket *self)
     }
 }
 
-int tw_agent_socket_receive(struct tw_agent_socket *self, struct tw_agents_heard *ret_heard)
+/* One message: its route, and its body if it has one. TW_OK; TW_ENOTFOUND: none; TW_EPERM: of one
+ * who may not speak any more. */
+static int receive_one(struct tw_agent_socket *self, struct tw_agents_heard *ret_heard)
 {
     if (zmq_msg_recv(&self->route, self->socket, ZMQ_DONTWAIT) < 0) {
         return TW_ENOTFOUND;
@@ -162,15 +188,48 @@ int tw_agent_socket_receive(struct tw_agent_socket *self, struct tw_agents_heard
     };
     bool has_body = zmq_msg_more(&self->route) != 0 &&
                     zmq_msg_recv(&self->body, self->socket, ZMQ_DONTWAIT) >= 0;
-    if (has_body && zmq_msg_more(&self->body) != 0) {
+    bool is_several = has_body && zmq_msg_more(&self->body) != 0;
+    /* Judged by what it sent: the route that libzmq puts before it may know nothing of it. */
+    bool may_speak = !has_body || tw_guard_passes(self->zap, DOOR, &self->body);
+    if (is_several) {
         skip_rest(self);
     } else if (has_body) {
         heard.is_several = false;
         heard.frame = (struct tw_str){zmq_msg_data(&self->body), zmq_msg_size(&self->body)};
         heard.address = tw_str_of(zmq_msg_gets(&self->body, "Peer-Address"));
+        heard.client = self->zap == NULL ? TW_STR_NULL : tw_guard_name(&self->body);
+        heard.admission = self->zap == NULL ? 0 : tw_guard_admission(&self->body);
+    }
+    if (!may_speak) {
+        return TW_EPERM;
     }
     *ret_heard = heard;
     return TW_OK;
+}
+
+int tw_agent_socket_receive(struct tw_agent_socket *self, struct tw_agents_heard *ret_heard)
+{
+    int rc = TW_EPERM;
+    while (rc == TW_EPERM) {
+        rc = receive_one(self, ret_heard);
+    }
+    return rc;
+}
+
+void tw_agent_socket_reload(struct tw_agent_socket *self)
+{
+    struct tw_diag diag = {.text = ""};
+    int rc = self->zap == NULL ? TW_OK : tw_zap_reload(self->zap, &diag);
+    if (rc != TW_OK) {
+        tw_log(TW_LOG_RELOAD_REFUSED_EVENT, TW_F_CSTR("what", "client keys of agents"),
+               TW_F_CSTR("reason", diag.text[0] != '\0' ? diag.text : tw_err_text(rc)));
+    }
+}
+
+bool tw_agent_socket_admits(const struct tw_agent_socket *self, uint64_t admission)
+{
+    return self->zap == NULL || tw_zap_revocations(self->zap) == 0 ||
+           tw_zap_is_admitted(self->zap, admission);
 }
 
 int tw_agent_socket_send(void *context, struct tw_str route, struct tw_str frame)

@@ -8,14 +8,8 @@
 
 #include <zmq.h>
 
-#include "tap/clients.h"
+#include "curve/guard.h"
 #include "tap/tap.h"
-#include "tap/zap.h"
-
-#ifndef ZMQ_ZAP_ENFORCE_DOMAIN
-/* zmq.h shows it to draft builds only; the library takes it since 4.3.0. */
-#define ZMQ_ZAP_ENFORCE_DOMAIN 93
-#endif
 
 /* A CURVE message is a ZMTP command around the frame: flags, nonce and box, 33 bytes (RFC 26). */
 #define CURVE_OVERHEAD 64
@@ -94,21 +88,9 @@ static int set_subscriptions(void *socket, const struct tw_cfg_tap *tap, struct 
 
 static int set_curve(void *socket, const struct tw_cfg_tap *tap, struct tw_diag *diag)
 {
-    char secret[TW_CURVE_KEY_LENGTH + 1];
     struct tw_diag why = {.text = ""};
-    int rc = tw_curve_key_read(tap->curve_server_key_file, "secret-key", secret, &why);
-    if (rc != TW_OK) {
-        return tw_diag_set(diag, rc, "tap %s: %s", tap->name, why.text);
-    }
-    int failed = set_int(socket, ZMQ_CURVE_SERVER, 1);
-    failed |= zmq_setsockopt(socket, ZMQ_CURVE_SECRETKEY, secret, sizeof secret);
-    failed |= zmq_setsockopt(socket, ZMQ_ZAP_DOMAIN, tap->name, strlen(tap->name));
-    failed |= set_int(socket, ZMQ_ZAP_ENFORCE_DOMAIN, 1);
-    char monitor[128];
-    (void)snprintf(monitor, sizeof monitor, TW_ZAP_MONITOR "%s", tap->name);
-    failed |= zmq_socket_monitor(socket, monitor, TW_ZAP_EVENTS);
-    explicit_bzero(secret, sizeof secret);
-    return failed == 0 ? TW_OK : option_error(tap, diag);
+    int rc = tw_guard_socket(socket, &tap->curve, tap->name, &why);
+    return rc == TW_OK ? rc : tw_diag_set(diag, rc, "tap %s: %s", tap->name, why.text);
 }
 
 /* What the person who starts Tillwatch can do about it. */
@@ -186,9 +168,8 @@ static int attach_all(void *socket, const struct tw_cfg_tap *tap, size_t index,
 
 void tw_tap_socket_close(void *socket)
 {
-    /* first, or libzmq's io thread would wait for a reader of its events */
-    (void)zmq_socket_monitor(socket, NULL, 0);
-    (void)zmq_close(socket); /* both fail on something that is no socket only */
+    tw_guard_leave(socket);
+    (void)zmq_close(socket); /* fails on something that is no socket only */
 }
 
 int tw_tap_socket_open(void *zmq_context, const struct tw_cfg *cfg, size_t index, void **ret_socket,
@@ -206,7 +187,7 @@ int tw_tap_socket_open(void *zmq_context, const struct tw_cfg *cfg, size_t index
     if (rc == TW_OK && tap->kind == TW_TAP_SUB) {
         rc = set_subscriptions(socket, tap, diag);
     }
-    if (rc == TW_OK && tap->curve_server_key_file != NULL) {
+    if (rc == TW_OK && tap->curve.server_key_file != NULL) {
         rc = set_curve(socket, tap, diag);
     }
     if (rc == TW_OK) {

@@ -9,9 +9,9 @@
 #include <zmq.h>
 
 #include "core/log.h"
+#include "curve/guard.h"
 #include "tap/hold.h"
 #include "tap/socket.h"
-#include "tap/zap.h"
 
 #define BURST      32  /* messages from one tap before the next has its turn */
 #define LOOK_AGAIN 256 /* messages after which taps found empty are looked at again */
@@ -29,6 +29,7 @@
 struct tap {
     void *socket;
     enum tw_tap_kind kind;
+    const char *name; /* of the configuration */
     bool has_curve;
     bool is_empty; /* found so lately */
     uint64_t max_message_bytes;
@@ -49,14 +50,24 @@ struct tw_taps {
     struct tw_zap *zap; /* NULL: no tap has CURVE */
 };
 
-static bool has_curve(const struct tw_cfg *cfg)
+/* The handler, when a tap has CURVE. */
+static int open_zap(struct tw_taps *self, const struct tw_cfg *cfg, struct tw_diag *diag)
 {
+    struct tw_zap_door *doors = calloc(cfg->tap_count, sizeof *doors);
+    size_t count = 0;
+    if (doors == NULL) {
+        return TW_ENOMEM;
+    }
     for (size_t i = 0; i < cfg->tap_count; i++) {
-        if (cfg->taps[i].curve_server_key_file != NULL) {
-            return true;
+        const struct tw_cfg_tap *tap = &cfg->taps[i];
+        if (tap->curve.server_key_file != NULL) {
+            doors[count++] =
+                (struct tw_zap_door){.name = tap->name, .clients_dir = tap->curve.clients_dir};
         }
     }
-    return false;
+    int rc = count == 0 ? TW_OK : tw_zap_new(self->zmq_context, doors, count, &self->zap, diag);
+    free(doors);
+    return rc;
 }
 
 /* As many messages as all batches together can carry, three frames each; 64 bytes a slot. The
@@ -95,8 +106,9 @@ static int open_taps(struct tw_taps *self, const struct tw_cfg *cfg, struct tw_d
         if (rc != TW_OK) {
             return rc;
         }
+        tap->name = from->name;
         tap->kind = from->kind;
-        tap->has_curve = from->curve_server_key_file != NULL;
+        tap->has_curve = from->curve.server_key_file != NULL;
         tap->max_message_bytes = (uint64_t)from->max_message_bytes;
         self->items[i] = (zmq_pollitem_t){.socket = tap->socket, .events = ZMQ_POLLIN};
     }
@@ -118,9 +130,7 @@ int tw_taps_new(const struct tw_cfg *cfg, struct tw_taps **ret_taps, struct tw_d
     self->items = calloc(cfg->tap_count + POLL_FDS, sizeof *self->items);
     int rc = self->taps == NULL || self->items == NULL ? TW_ENOMEM
                                                        : open_context(self, cfg->tap_count, diag);
-    if (rc == TW_OK && has_curve(cfg)) {
-        rc = tw_zap_new(self->zmq_context, cfg, &self->zap, diag);
-    }
+    rc = rc == TW_OK ? open_zap(self, cfg, diag) : rc;
     if (rc == TW_OK) {
         rc = open_taps(self, cfg, diag);
     }
@@ -226,6 +236,7 @@ int tw_taps_wait(struct tw_taps *self, bool want_taps, const int *fds, size_t fd
 /* A message while it is read. */
 struct reading {
     struct tap *tap;
+    struct tw_zap *zap; /* NULL: no tap has CURVE */
     struct tw_hold *hold;
     struct tw_tap_message *out;
     zmq_msg_t *slot; /* the frame last received, not kept yet */
@@ -283,10 +294,13 @@ static int copy_identity(struct tw_arena *arena, struct tw_str routing, struct t
     return TW_OK;
 }
 
-/* The name that ZAP gave to the client; absent without CURVE. */
-static struct tw_str client_name(zmq_msg_t *slot)
+/* Of a frame that the client sent: the routing id that libzmq puts before them knows nothing of it
+ * when the socket was polled (router_t::xhas_in). */
+static void judge_client(struct reading *self)
 {
-    return tw_str_of(zmq_msg_gets(slot, "User-Id"));
+    if (!tw_guard_passes(self->zap, self->tap->name, self->slot)) {
+        self->out->problem = TW_PROBLEM_client;
+    }
 }
 
 /* [routing id] [] [ref] of a ROUTER message, where [] is a REQ's; the current frame is the routing
@@ -311,7 +325,10 @@ static int read_envelope(struct reading *self, struct tw_arena *arena, bool *ret
     memcpy(ref, frame.ptr, ref_len);
     self->out->wants_ack = ref_len > 0;
     self->out->bytes += frame.len;
-    struct tw_str name = self->tap->has_curve ? client_name(self->slot) : TW_STR_NULL;
+    if (self->tap->has_curve) {
+        judge_client(self);
+    }
+    struct tw_str name = self->tap->has_curve ? tw_guard_name(self->slot) : TW_STR_NULL;
     if (name.ptr != NULL) {
         self->out->peer = tw_arena_copy(arena, name);
     }
@@ -320,12 +337,14 @@ static int read_envelope(struct reading *self, struct tw_arena *arena, bool *ret
     if (rc != TW_OK) {
         return rc;
     }
-    if (ref_len == 0) {
+    if (self->out->problem == TW_PROBLEM_none && ref_len == 0) {
         self->out->problem = TW_PROBLEM_reference;
     }
     if (!self->has_more) {
         /* nothing behind the reference: it is all the evidence there is */
-        self->out->problem = ref_len == 0 ? TW_PROBLEM_reference : TW_PROBLEM_frames;
+        if (self->out->problem == TW_PROBLEM_none) {
+            self->out->problem = TW_PROBLEM_frames;
+        }
         self->out->body = frame_of(self->slot);
         tw_hold_keep(self->hold);
         *ret_has_frame = false;
@@ -382,7 +401,12 @@ static int receive_from(struct tw_taps *self, size_t index, struct tw_arena *are
 {
     struct tw_tap_message message = {.tap_index = index};
     struct reading reading = {
-        .tap = &self->taps[index], .hold = &self->hold, .out = &message, .has_more = true};
+        .tap = &self->taps[index],
+        .zap = self->zap,
+        .hold = &self->hold,
+        .out = &message,
+        .has_more = true,
+    };
     int rc = next_frame(&reading);
     if (rc != TW_OK) {
         return rc;
@@ -391,7 +415,8 @@ static int receive_from(struct tw_taps *self, size_t index, struct tw_arena *are
     if (reading.tap->kind == TW_TAP_ROUTER) {
         rc = read_envelope(&reading, arena, &has_frame);
     } else if (reading.tap->has_curve) {
-        message.peer = tw_arena_copy(arena, client_name(reading.slot));
+        judge_client(&reading);
+        message.peer = tw_arena_copy(arena, tw_guard_name(reading.slot));
     }
     if (rc == TW_OK && has_frame) {
         rc = read_frames(&reading);

@@ -581,7 +581,7 @@ static bool connect_tower(struct sim_agent *self)
     const int yes = 1; /* a hello waits for its connection, not in a queue */
     const int64_t most = FRAME_BYTES;
     self->socket = zmq_socket(self->zmq, ZMQ_DEALER);
-    return self->socket != NULL &&
+    return self->socket != NULL && sim_outlet_set_keys(self->socket, &self->world.options->keys) &&
            zmq_setsockopt(self->socket, ZMQ_LINGER, &none, sizeof none) == 0 &&
            zmq_setsockopt(self->socket, ZMQ_IMMEDIATE, &yes, sizeof yes) == 0 &&
            zmq_setsockopt(self->socket, ZMQ_MAXMSGSIZE, &most, sizeof most) == 0 &&

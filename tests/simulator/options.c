@@ -58,6 +58,9 @@ static const char help_text[] =
     "  --agent-capacity N    replays in hand, 1 to 4096 (default 32)\n"
     "  --agent-state FILE    in which destinations remember what was done, over restarts\n"
     "  --endpoint-agents E   default: TILLWATCH_AGENTS, then tcp://127.0.0.1:8464\n"
+    "  --server-key FILE     CURVE: the tower's public key, and our pair NAME.pub and NAME.key;\n"
+    "  --client-key NAME     default: TILLWATCH_SERVER_KEY and TILLWATCH_CLIENT_KEY. The agent is\n"
+    "                        then called as the key is, unless --agent-name says otherwise\n"
     "  --misbehave N=V[,..]  make the agent misbehave; --list-misbehaviour names how\n"
     "  --list-flows          the flows with their shares, steps, deadlines and waits\n"
     "  --list-faults, --list-misbehaviour, --help, --version\n";
@@ -96,6 +99,8 @@ enum option_code {
     O_AGENT_CAPACITY,
     O_AGENT_STATE,
     O_AGENTS,
+    O_SERVER_KEY,
+    O_CLIENT_KEY,
     O_MISBEHAVE,
     O_LIST_MISBEHAVIOUR,
     O_LIST_FAULTS,
@@ -138,6 +143,8 @@ static const struct option long_options[] = {
     {"agent-capacity", required_argument, NULL, O_AGENT_CAPACITY},
     {"agent-state", required_argument, NULL, O_AGENT_STATE},
     {"endpoint-agents", required_argument, NULL, O_AGENTS},
+    {"server-key", required_argument, NULL, O_SERVER_KEY},
+    {"client-key", required_argument, NULL, O_CLIENT_KEY},
     {"misbehave", required_argument, NULL, O_MISBEHAVE},
     {"list-misbehaviour", no_argument, NULL, O_LIST_MISBEHAVIOUR},
     {"list-faults", no_argument, NULL, O_LIST_FAULTS},
@@ -307,6 +314,12 @@ static int read_agent(int option, struct sim_options *options, struct tw_diag *d
     case O_AGENTS:
         options->endpoint_agents = optarg;
         return TW_OK;
+    case O_SERVER_KEY:
+        options->server_key = optarg;
+        return TW_OK;
+    case O_CLIENT_KEY:
+        options->client_key = optarg;
+        return TW_OK;
     case O_MISBEHAVE:
         return sim_misbehave_parse(&options->misbehave, optarg, diag);
     default:
@@ -387,7 +400,6 @@ static void set_defaults(struct sim_options *options)
     options->resend_ms = 30000;
     options->tap = -1;
     options->agent_capacity = 32;
-    options->agent_name = "retail-sim";
     /* NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread yet */
     const char *agents = getenv("TILLWATCH_AGENTS");
     options->endpoint_agents = agents != NULL && *agents != 0 ? agents : "tcp://127.0.0.1:8464";
@@ -400,6 +412,34 @@ static void set_defaults(struct sim_options *options)
         options->weights[i] = sim_kinds[i].weight;
     }
     sim_faults_init(&options->faults);
+}
+
+/* The keys, and who the agent is. */
+static int read_keys(struct sim_options *options, struct tw_diag *diag)
+{
+    char where[256] = "";
+    char reason[128] = "";
+    int result = tillwatch_keys_read(options->server_key, options->client_key, &options->keys,
+                                     where, sizeof where);
+    if (result != TILLWATCH_OK) {
+        return tw_diag_set(diag, TW_EINVAL, "%s: %s", where,
+                           result == TILLWATCH_IO
+                               ? tw_errno_text(errno, reason, sizeof reason)
+                               : "no key that can be used (40 characters of Z85, the secret one "
+                                 "not readable by others)");
+    }
+    if (options->agent_name != NULL) {
+        return TW_OK;
+    }
+    options->agent_name = "retail-sim";
+    if (options->keys.server_key[0] != 0) {
+        /* NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread yet */
+        const char *pair =
+            options->client_key != NULL ? options->client_key : getenv("TILLWATCH_CLIENT_KEY");
+        const char *slash = pair == NULL ? NULL : strrchr(pair, '/');
+        options->agent_name = slash != NULL ? slash + 1 : pair;
+    }
+    return TW_OK;
 }
 
 static int check_together(const struct sim_options *options, int argc, struct tw_diag *diag)
@@ -479,7 +519,8 @@ enum sim_options_result sim_options_read(int argc, char **argv, struct sim_optio
     if (ret_options->is_agent_only && ret_options->tap < 0) {
         ret_options->tap = SIM_TAP_ROUTER; /* all that it says goes there */
     }
-    if (check_together(ret_options, argc, &diag) != TW_OK) {
+    if (check_together(ret_options, argc, &diag) != TW_OK ||
+        read_keys(ret_options, &diag) != TW_OK) {
         (void)fprintf(stderr, "retail-sim: %s\n", diag.text);
         return SIM_OPTIONS_WRONG;
     }

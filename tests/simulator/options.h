@@ -10,6 +10,7 @@
 #include "simulator/faults.h"
 #include "simulator/flows.h"
 #include "simulator/misbehave.h"
+#include "tillwatch.h"
 
 enum sim_tap { SIM_TAP_STDOUT, SIM_TAP_PULL, SIM_TAP_ROUTER, SIM_TAP_SUB, SIM_TAP_COUNT };
 
@@ -41,10 +42,13 @@ struct sim_options {
     bool is_agent;      /* answers replays */
     bool is_agent_only; /* and does nothing else */
     uint32_t agent_capacity;
+    const char *server_key; /* as commanded; NULL: what the environment says */
+    const char *client_key;
     const char *agent_name;
     const char *agent_systems; /* "erp,loyalty"; NULL: all */
     const char *agent_state;   /* file of the destinations' books; NULL: none */
     const char *endpoint_agents;
+    struct tillwatch_keys keys; /* for all sockets; server_key "": none */
     struct sim_misbehave misbehave;
     struct sim_faults faults;
     int argc;

@@ -66,6 +66,17 @@ static struct channel *add_channel(struct sim_outlet *self, enum sim_tap tap)
     return channel->buffer == NULL ? NULL : channel;
 }
 
+bool sim_outlet_set_keys(void *socket, const struct tillwatch_keys *keys)
+{
+    if (keys->server_key[0] == 0) {
+        return true;
+    }
+    const size_t size = TILLWATCH_CURVE_KEY_BYTES;
+    return zmq_setsockopt(socket, ZMQ_CURVE_SERVERKEY, keys->server_key, size) == 0 &&
+           zmq_setsockopt(socket, ZMQ_CURVE_PUBLICKEY, keys->public_key, size) == 0 &&
+           zmq_setsockopt(socket, ZMQ_CURVE_SECRETKEY, keys->secret_key, size) == 0;
+}
+
 static int open_socket(struct sim_outlet *self, const struct sim_options *options, enum sim_tap tap,
                        struct tw_diag *diag)
 {
@@ -78,7 +89,7 @@ static int open_socket(struct sim_outlet *self, const struct sim_options *option
         return TW_ENOMEM;
     }
     channel->socket = zmq_socket(self->zmq, tap == SIM_TAP_SUB ? ZMQ_XPUB : ZMQ_PUSH);
-    if (channel->socket == NULL ||
+    if (channel->socket == NULL || !sim_outlet_set_keys(channel->socket, &options->keys) ||
         zmq_setsockopt(channel->socket, ZMQ_SNDHWM, &high_water, sizeof(high_water)) != 0 ||
         zmq_setsockopt(channel->socket, ZMQ_LINGER, &linger_ms, sizeof(linger_ms)) != 0 ||
         zmq_setsockopt(channel->socket, ZMQ_SNDTIMEO, &stall_ms, sizeof(stall_ms)) != 0 ||
@@ -118,6 +129,11 @@ static int open_senders(struct sim_outlet *self, const struct sim_options *optio
         struct tillwatch_options sender = {.endpoint = options->endpoint[SIM_TAP_ROUTER],
                                            .window = WINDOW,
                                            .resend_ms = (int)options->resend_ms};
+        if (options->keys.server_key[0] != 0) {
+            sender.curve_server_key = options->keys.server_key;
+            sender.curve_public_key = options->keys.public_key;
+            sender.curve_secret_key = options->keys.secret_key;
+        }
         int result = tillwatch_open(&sender, &channel->sender);
         if (result != TILLWATCH_OK) {
             return tw_diag_set(diag, TW_ESYSTEM, "cannot connect to %s (router tap): %s",

@@ -9,6 +9,7 @@
 #define SIM_OUTLET_H
 
 #include <stddef.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "core/err.h"
@@ -26,6 +27,9 @@ struct sim_outlet_counts {
     uint64_t quarantined;  /* messages that the tower acknowledged as quarantined */
     uint64_t resent;       /* messages */
 };
+
+/* Before a socket is connected; without keys there is nothing to do. False: ZeroMQ refuses them. */
+bool sim_outlet_set_keys(void *socket, const struct tillwatch_keys *keys);
 
 /* Connect. Waits until the tower subscribed where SUB is used. */
 int sim_outlet_new(const struct sim_options *options, struct sim_outlet **ret_outlet,

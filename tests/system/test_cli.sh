@@ -136,9 +136,9 @@ is "print-config reads back the same" \
 "$t" print-config >/dev/full 2>err
 is "output that cannot be written" "$? $(cat err)" \
     "1 tillwatch print-config: the output could not be written (disk full, or its reader has gone)"
-"$t" keygen "$work" till >out 2>err
-is "keygen" "$? $(stat -c %a till.pub till.secret | tr '\n' ' ')" "0 644 600 "
-"$t" keygen "$work" till >out 2>err
+"$t" keygen --dir "$work" till >out 2>err
+is "keygen" "$? $(stat -c %a till.pub till.key | tr '\n' ' ')" "0 644 600 "
+"$t" keygen --dir "$work" till >out 2>err
 is "keygen never overwrites" "$? $(wc -l <err)" "1 1"
 
 # ---- a real tower
@@ -146,7 +146,7 @@ is "keygen never overwrites" "$? $(wc -l <err)" "1 1"
 # Ports that nobody has just now.
 mapfile -t ports < <(python3 -c '
 import socket
-held = [socket.socket() for _ in range(5)]
+held = [socket.socket() for _ in range(6)]
 for s in held:
     s.bind(("127.0.0.1", 0))
     print(s.getsockname()[1])')
@@ -154,6 +154,7 @@ export TILLWATCH_STATE=$work/state TILLWATCH_WEB=127.0.0.1:${ports[0]}
 export TILLWATCH_TAP_PULL=tcp://127.0.0.1:${ports[1]}
 export TILLWATCH_TAP_ROUTER=tcp://127.0.0.1:${ports[2]}
 export TILLWATCH_TAP_SUB=tcp://127.0.0.1:${ports[3]} TILLWATCH_AGENTS=tcp://127.0.0.1:${ports[4]}
+export TILLWATCH_ALERTS_PUB=tcp://127.0.0.1:${ports[5]}
 misuse "export without a store" 1 "$("$t" export 2>&1 >/dev/null)" "$t" export
 is "export without a store says which" "$("$t" export 2>&1 | grep -c "$work/state")" 1
 
@@ -279,14 +280,14 @@ is "files are for their owner only" \
 
 # ---- another tower: CURVE, JSON log, the collector alone
 
-mkdir clients && "$t" keygen "$work" tower >out && mv till.pub clients/till.pub
+mkdir clients && "$t" keygen tower >out && mv till.pub clients/till.pub
 cat >curve.yaml <<END
 store: {dir: $work/curve}
 taps:
   - name: acked
     kind: router
     bind: $TILLWATCH_TAP_ROUTER
-    curve: {server-key-file: $work/tower.secret, clients: $work/clients}
+    curve: {server-key-file: $work/tower.key, clients: $work/clients}
 END
 unset TILLWATCH_STATE TILLWATCH_TAP_ROUTER
 "$t" run -c curve.yaml --only collector --log-format json 2>tower.log &
@@ -303,10 +304,10 @@ cp clients/till.pub till.pub
 "$t" import -c curve.yaml --server-key tower.pub --client-key till c.ndjson 2>err
 is "import with keys" "$? $(grep -c 'done, 10 lines' err)" "0 1"
 is "export of a named configuration" "$("$t" export -c curve.yaml | cksum)" "$(cksum <c.ndjson)"
-chmod 640 tower.secret
+chmod 640 tower.key
 misuse "secret that others may read" 1 "\
-curve.yaml:3: taps.curve.server-key-file: $work/tower.secret may be read by others (mode 0640); \
-chmod 600 $work/tower.secret" "$t" check -c curve.yaml
+curve.yaml:3: taps.curve.server-key-file: $work/tower.key may be read by others (mode 0640); \
+chmod 600 $work/tower.key" "$t" check -c curve.yaml
 kill -HUP "$tower"
 wait_for '"reload_refused"'
 ok "SIGHUP with a fault is refused"

@@ -228,7 +228,7 @@ static const char *const whole_yaml =
     "correlate: {ignore: []}\n"
     "taps:\n"
     "  - {name: a, kind: sub, connect: [tcp://10.0.0.1:5, ipc:///run/x], subscribe: ['', 'x y'],\n"
-    "     max-message-bytes: 1MiB, heartbeat-ms: 0}\n"
+    "     max-message-bytes: 1MiB, heartbeat-ms: 0, insecure: true}\n"
     "objects:\n"
     "  - {type: order, attribute: orderid}\n"
     "  - {type: line, attribute: lineid, scope: [orderid, storeid], role: context, indexed: on}\n"
@@ -258,6 +258,7 @@ static void config_parse__every_kind_of_key__reaches_its_field(void **state)
     assert_string_equal(cfg->taps[0].subscribe.items[1], "x y");
     assert_int_equal(cfg->taps[0].max_message_bytes, 1048576);
     assert_int_equal(cfg->taps[0].heartbeat_ms, 0);
+    assert_true(cfg->taps[0].is_insecure);
     assert_int_equal(cfg->object_count, 2);
     assert_true(cfg->objects[0].is_indexed);
     assert_false(cfg->objects[1].is_linking);
@@ -526,12 +527,110 @@ static void config_parse__secret_that_others_may_read__is_refused(void **state)
     }
     write_file(key, "x", 0600);
     struct tw_cfg *cfg = accepted(yaml);
-    assert_string_equal(cfg->taps[0].curve_server_key_file, key);
-    assert_string_equal(cfg->taps[0].curve_clients_dir, dir);
+    assert_string_equal(cfg->taps[0].curve.server_key_file, key);
+    assert_string_equal(cfg->taps[0].curve.clients_dir, dir);
     tw_cfg_destroy(&cfg);
     assert_int_equal(unlink(key), 0);
     assert_int_equal(rmdir(dir), 0);
     free(dir);
+}
+
+/* The section `curve` is that of every socket; what one has of its own goes before. */
+static void config_parse__curve__is_handed_down(void **state)
+{
+    (void)state;
+    char *dir = temp_dir();
+    char key[128];
+    char own[128];
+    char yaml[1024];
+    (void)snprintf(key, sizeof(key), "%s/k", dir);
+    (void)snprintf(own, sizeof(own), "%s/own", dir);
+    write_file(key, "x", 0600);
+    write_file(own, "x", 0600);
+    (void)snprintf(yaml, sizeof(yaml),
+                   "curve: {server-key-file: %s, clients: %s}\n"
+                   "agents: {bind: tcp://*:1, curve: {clients: /}}\n"
+                   "notify: {pub: 'tcp://10.0.0.1:2'}\n"
+                   "taps:\n  - {name: a, kind: pull, bind: 'tcp://*:3'}\n"
+                   "  - {name: b, kind: pull, bind: 'tcp://*:4', curve: {server-key-file: %s}}\n",
+                   key, dir, own);
+    struct tw_cfg *cfg = accepted(yaml);
+    assert_string_equal(cfg->agents.curve.server_key_file, key);
+    assert_string_equal(cfg->agents.curve.clients_dir, "/");
+    assert_string_equal(cfg->notify.curve.server_key_file, key);
+    assert_string_equal(cfg->notify.curve.clients_dir, dir);
+    assert_string_equal(cfg->taps[0].curve.server_key_file, key);
+    assert_string_equal(cfg->taps[1].curve.server_key_file, own);
+    assert_string_equal(cfg->taps[1].curve.clients_dir, dir);
+    assert_false(cfg->taps[0].is_insecure);
+    char *text = printed(cfg);
+    tw_cfg_destroy(&cfg);
+    cfg = accepted(text);
+    assert_string_equal(cfg->agents.curve.clients_dir, "/");
+    assert_string_equal(cfg->curve.clients_dir, dir);
+    free(text);
+    tw_cfg_destroy(&cfg);
+    /* one of the two is of no use, and is told where it stands */
+    (void)snprintf(yaml, sizeof(yaml), "\ncurve: {server-key-file: %s}\n", key);
+    check_refused(yaml, "t.yaml:2: curve: clients is missing\n");
+    check_refused("curve: {clients: /}\n", "t.yaml:1: curve: server-key-file is missing\n");
+    check_refused("agents:\n  curve: {clients: /}\n",
+                  "t.yaml:2: agents.curve: server-key-file is missing\n");
+    (void)snprintf(yaml, sizeof(yaml), "notify: {curve: {server-key-file: %s, clients: /no}}\n",
+                   key);
+    check_refused(yaml, "t.yaml:1: notify.curve.clients: /no is no directory\n");
+    assert_int_equal(unlink(key), 0);
+    assert_int_equal(unlink(own), 0);
+    assert_int_equal(rmdir(dir), 0);
+    free(dir);
+}
+
+#define OPEN(where, endpoint)                                                               \
+    where ": " endpoint " is open to other machines without CURVE: give it keys (`curve`, " \
+          "see tillwatch keygen), or set `insecure: true` where nobody else can reach it\n"
+
+static void config_parse__sockets_open_to_others__need_keys_or_a_word(void **state)
+{
+    (void)state;
+    static const char *const local[] = {"tcp://127.0.0.1:1", "tcp://127.255.0.9:1",
+                                        "tcp://localhost:1", "tcp://[::1]:1",
+                                        "ipc:///run/x",      "tcp://127.0.0.1:*"};
+    static const char *const open[] = {
+        "tcp://*:1",     "tcp://0.0.0.0:1",    "tcp://10.0.0.1:1",          "tcp://eth0:1",
+        "tcp://lo:1",    "tcp://[::]:1",       "tcp://127.0.0:1",           "tcp://127.1:1",
+        "tcp://tower:1", "tcp://localhost.:1", "tcp://[::ffff:127.0.0.1]:1"};
+    char yaml[512];
+    char expected[1024];
+    for (size_t i = 0; i < sizeof(local) / sizeof(local[0]); i++) {
+        (void)snprintf(yaml, sizeof(yaml),
+                       "taps:\n  - {name: a, kind: pull, bind: '%s'}\n"
+                       "  - {name: b, kind: sub, connect: '%s'}\n",
+                       local[i], local[i]);
+        struct tw_cfg *cfg = accepted(yaml);
+        tw_cfg_destroy(&cfg);
+    }
+    for (size_t i = 0; i < sizeof(open) / sizeof(open[0]); i++) {
+        (void)snprintf(yaml, sizeof(yaml),
+                       "taps:\n  - {name: a, kind: pull, bind: '%s'}\n"
+                       "  - {name: b, kind: sub, connect: '%s'}\n",
+                       open[i], open[i]);
+        (void)snprintf(expected, sizeof(expected),
+                       OPEN("t.yaml:2: taps.bind", "%s") OPEN("t.yaml:3: taps.connect", "%s"),
+                       open[i], open[i]);
+        check_refused(yaml, expected);
+        (void)snprintf(yaml, sizeof(yaml),
+                       "taps:\n  - {name: a, kind: pull, bind: '%s', insecure: true}\n", open[i]);
+        struct tw_cfg *cfg = accepted(yaml);
+        assert_true(cfg->taps[0].is_insecure);
+        tw_cfg_destroy(&cfg);
+    }
+    check_refused("\nagents: {bind: 'tcp://*:1'}\nnotify:\n  pub: tcp://*:2\n",
+                  OPEN("t.yaml:2: agents.bind", "tcp://*:1")
+                      OPEN("t.yaml:4: notify.pub", "tcp://*:2"));
+    struct tw_cfg *cfg = accepted("agents: {bind: 'tcp://*:1', insecure: true}\n"
+                                  "notify: {pub: 'tcp://*:2', insecure: true}\n");
+    assert_true(cfg->agents.is_insecure && cfg->notify.is_insecure);
+    tw_cfg_destroy(&cfg);
 }
 
 static void config_parse__memory_that_runs_out_anywhere__is_an_error_and_leaks_nothing(void **state)
@@ -578,6 +677,8 @@ int main(void)
         cmocka_unit_test_setup(config_load__mapping_files__are_read_in_order_of_name,
                                clear_environment),
         cmocka_unit_test(config_parse__secret_that_others_may_read__is_refused),
+        cmocka_unit_test(config_parse__curve__is_handed_down),
+        cmocka_unit_test(config_parse__sockets_open_to_others__need_keys_or_a_word),
         cmocka_unit_test(
             config_parse__memory_that_runs_out_anywhere__is_an_error_and_leaks_nothing),
     };

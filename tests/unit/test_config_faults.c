@@ -107,7 +107,7 @@ static const struct fault_case fault_cases[] = {
      "t.yaml:3: taps: \"a\" is there twice (first in line 2)\n"},
     {TAPS "  - {name: b, kind: sub, bind: tcp://127.0.0.1:1}\n",
      "t.yaml:3: taps.bind: tcp://127.0.0.1:1 is bound by the tap in line 2 already\n"},
-    {"taps:\n  - {name: a, kind: pull, bind: tcp://*:1, subscribe: [x]}\n",
+    {"taps:\n  - {name: a, kind: pull, bind: tcp://127.0.0.1:1, subscribe: [x]}\n",
      "t.yaml:2: taps.subscribe: only a tap of kind sub subscribes\n"},
     {"taps:\n  - {name: a, kind: router, bind: tcp://*:1, curve: {server-key-file: "
      "/nonexistent/k}}\n",

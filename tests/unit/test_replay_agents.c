@@ -376,6 +376,55 @@ static void agents__more_than_there_is_room_for__are_not_welcomed(void **state)
     assert_null(tw_agents_find(agents, TW_STR_LIT("a0")));
 }
 
+static enum tw_agents_news hear_client(const char *route, const char *client, const char *frame)
+{
+    const struct tw_agents_heard heard = {.route = tw_str_of(route),
+                                          .client = tw_str_of(client),
+                                          .admission = 7,
+                                          .frame = tw_str_of(frame),
+                                          .now = now,
+                                          .wall = {now.ns + 1}};
+    return tw_agents_hear(agents, &heard, &who, &message);
+}
+
+static void agents__with_keys__are_called_as_their_key_is(void **state)
+{
+    (void)state;
+    assert_int_equal(hear_client("a", "mw-1", HELLO("mw-1")), TW_AGENTS_HELLO);
+    assert_int_equal(who->admission, 7);
+    sent[0] = '\0';
+    /* another key, and keys whose names are a part of it or more than it */
+    static const char *const others[] = {"mw-2", "mw-", "mw-11", "MW-1", ""};
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        assert_int_equal(hear_client("b", others[i], HELLO("mw-1")), TW_AGENTS_NOT_ITS_NAME);
+        assert_null(who);
+    }
+    assert_sent("");
+    assert_int_equal(tw_agents_strangers(agents), 5);
+    /* the one whose name it is has it all along */
+    assert_int_equal(hear_client("a", "mw-1", PING), TW_AGENTS_NOTHING);
+    assert_true(tw_agents_find(agents, TW_STR_LIT("mw-1"))->is_online);
+}
+
+static void agents__dismissed__are_offline_until_another_hello(void **state)
+{
+    (void)state;
+    (void)hear("a", HELLO("mw-1"));
+    struct tw_agent *agent = who;
+    agent->is_news = false;
+    tw_agents_dismiss(agents, agent, (tw_wall_t){9});
+    assert_false(agent->is_online);
+    assert_true(agent->is_news);
+    assert_int_equal(agent->since.ns, 9);
+    assert_ptr_equal(tw_agents_lost(agents, now, (tw_wall_t){9}), agent);
+    assert_null(tw_agents_lost(agents, now, (tw_wall_t){9}));
+    tw_agents_dismiss(agents, agent, (tw_wall_t){10});
+    assert_null(tw_agents_lost(agents, now, (tw_wall_t){10}));
+    assert_int_equal(agent->since.ns, 9);
+    assert_int_equal(hear("a", HELLO("mw-1")), TW_AGENTS_HELLO);
+    assert_true(agent->is_online);
+}
+
 static void agents__routes__have_one_to_255_bytes(void **state)
 {
     (void)state;
@@ -446,6 +495,8 @@ int main(void)
         CASE(agents__malformed__is_counted_and_changes_nothing),
         CASE(agents__longest_names_and_most_systems__are_taken),
         CASE(agents__more_than_there_is_room_for__are_not_welcomed),
+        CASE(agents__with_keys__are_called_as_their_key_is),
+        CASE(agents__dismissed__are_offline_until_another_hello),
         CASE(agents__routes__have_one_to_255_bytes),
         CASE(agents__a_connection_that_is_gone__is_not_reachable_until_hello),
         CASE(orders__are_written_as_the_page_says),

@@ -159,6 +159,7 @@ static void say(const char *text)
     case TW_AGENTS_REFUSED:
         tw_dispatch_answer(dispatch, agent, &message, wall);
         break;
+    case TW_AGENTS_NOT_ITS_NAME:
     case TW_AGENTS_NOTHING:
     default:
         break;

@@ -4,9 +4,10 @@
  * outside of it and swaps them in under it, so a slow disk never delays an answer.
  */
 #include "config.h"
-#include "tap/zap.h"
+#include "curve/zap.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -18,17 +19,18 @@
 #include "core/actor.h"
 #include "core/log.h"
 #include "core/str.h"
-#include "tap/clients.h"
+#include "curve/clients.h"
 
 #define ZAP_ENDPOINT   "inproc://zeromq.zap.01"
 #define ZAP_VERSION    "1.0"
 #define ZAP_FRAMES     7   /* up to the client key; other mechanisms have more or fewer */
 #define ZAP_FRAME_SIZE 256 /* longest is the routing id, 255; longer ones are cut, thus refused */
+#define METADATA_MAX   64  /* one property with a number */
 
 #define FIRST_MONITOR 2 /* of the poll items */
 
 struct domain {
-    const char *name; /* the tap's; borrowed from cfg */
+    const char *name; /* the door's; borrowed */
     const char *dir;
     struct tw_clients *clients; /* owned */
     void *monitor;              /* owned by the actor */
@@ -44,9 +46,18 @@ struct tw_zap {
     zmq_pollitem_t *items; /* socket, stop, monitors */
     /* shared */
     _Atomic uint64_t refused;
+    _Atomic uint64_t late;
+    _Atomic uint64_t revocations;
     /* guarded by mtx: the clients of a domain, the rest is fixed or the actor's */
     pthread_mutex_t mtx;
     struct domain *domains;
+    uint64_t admissions; /* numbers given to clients */
+};
+
+/* Who it is, when he may come in. */
+struct admitted {
+    char name[TW_CLIENT_NAME_MAX + 1];
+    uint64_t admission;
 };
 
 struct request {
@@ -94,9 +105,9 @@ static int receive_request(void *socket, struct request *ret_request)
     return TW_OK;
 }
 
-/* The name of the client, or NULL and a reason. `ret_name` is copied: a reload may come. */
+/* NULL with the client, or a reason. The name is copied: a reload may come. */
 static const char *judge(struct tw_zap *self, const struct request *request,
-                         char ret_name[TW_CLIENT_NAME_MAX + 1])
+                         struct admitted *ret_client)
 {
     struct tw_str key = frame_text(request, FRAME_CLIENT_KEY);
     if (!tw_str_is(frame_text(request, FRAME_VERSION), ZAP_VERSION)) {
@@ -112,10 +123,12 @@ static const char *judge(struct tw_zap *self, const struct request *request,
     (void)pthread_mutex_lock(&self->mtx);
     for (size_t i = 0; i < self->domain_count; i++) {
         if (tw_str_is(frame_text(request, FRAME_DOMAIN), self->domains[i].name)) {
-            const char *name = tw_clients_name(self->domains[i].clients, (const uint8_t *)key.ptr);
-            reason = name == NULL ? "unknown key" : NULL;
-            if (name != NULL) {
-                memcpy(ret_name, name, strlen(name) + 1);
+            const struct tw_client *client =
+                tw_clients_find(self->domains[i].clients, (const uint8_t *)key.ptr);
+            reason = client == NULL ? "unknown key" : NULL;
+            if (client != NULL) {
+                memcpy(ret_client->name, client->name, sizeof ret_client->name);
+                ret_client->admission = client->admission;
             }
             break;
         }
@@ -124,30 +137,50 @@ static const char *judge(struct tw_zap *self, const struct request *request,
     return reason;
 }
 
+/* One property: its name with a length of one byte, its value with one of four (ZMTP 3.1). */
+static size_t write_metadata(uint64_t admission, uint8_t ret_bytes[METADATA_MAX])
+{
+    char value[24];
+    size_t name_len = strlen(TW_ZAP_ADMISSION);
+    int len = snprintf(value, sizeof value, "%" PRIu64, admission);
+    size_t at = 0;
+    ret_bytes[at++] = (uint8_t)name_len;
+    memcpy(ret_bytes + at, TW_ZAP_ADMISSION, name_len);
+    at += name_len;
+    memcpy(ret_bytes + at, (const uint8_t[]){0, 0, 0, (uint8_t)len}, 4);
+    memcpy(ret_bytes + at + 4, value, (size_t)len);
+    return at + 4 + (size_t)len;
+}
+_Static_assert(sizeof TW_ZAP_ADMISSION + 4 + 24 <= METADATA_MAX, "it fits");
+
 /* The library cannot refuse frames to a REP socket that has a request; if it did, the client would
  * stay outside, which is the safe side. */
-static void reply(void *socket, struct tw_str id, const char *name, const char *reason)
+static void reply(void *socket, struct tw_str id, const struct admitted *client, const char *reason)
 {
+    uint8_t metadata[METADATA_MAX];
+    size_t metadata_len = reason == NULL ? write_metadata(client->admission, metadata) : 0;
     const char *status = reason == NULL ? "200" : "400";
     const char *text = reason == NULL ? "OK" : "refused"; /* the reason is for our log only */
     (void)zmq_send(socket, ZAP_VERSION, strlen(ZAP_VERSION), ZMQ_DONTWAIT | ZMQ_SNDMORE);
     (void)zmq_send(socket, id.ptr, id.len, ZMQ_DONTWAIT | ZMQ_SNDMORE);
     (void)zmq_send(socket, status, strlen(status), ZMQ_DONTWAIT | ZMQ_SNDMORE);
     (void)zmq_send(socket, text, strlen(text), ZMQ_DONTWAIT | ZMQ_SNDMORE);
-    (void)zmq_send(socket, name, reason == NULL ? strlen(name) : 0, ZMQ_DONTWAIT | ZMQ_SNDMORE);
-    (void)zmq_send(socket, "", 0, ZMQ_DONTWAIT);
+    (void)zmq_send(socket, client->name, reason == NULL ? strlen(client->name) : 0,
+                   ZMQ_DONTWAIT | ZMQ_SNDMORE);
+    (void)zmq_send(socket, metadata, metadata_len, ZMQ_DONTWAIT);
 }
 
 static void answer(struct tw_zap *self)
 {
     struct request request;
     while (receive_request(self->socket, &request) == TW_OK) {
-        char name[TW_CLIENT_NAME_MAX + 1] = "";
-        const char *reason = judge(self, &request, name);
+        struct admitted client = {.name = ""};
+        const char *reason = judge(self, &request, &client);
         atomic_fetch_add(&self->refused, reason != NULL ? 1 : 0);
-        reply(self->socket, frame_text(&request, FRAME_ID), name, reason);
+        reply(self->socket, frame_text(&request, FRAME_ID), &client, reason);
         if (reason != NULL) {
-            tw_log(TW_LOG_CLIENT_REFUSED_EVENT, TW_F_STR("tap", frame_text(&request, FRAME_DOMAIN)),
+            tw_log(TW_LOG_CLIENT_REFUSED_EVENT,
+                   TW_F_STR("door", frame_text(&request, FRAME_DOMAIN)),
                    TW_F_STR("address", frame_text(&request, FRAME_ADDRESS)),
                    TW_F_CSTR("reason", reason));
         }
@@ -159,10 +192,10 @@ static void note_refusal(struct tw_zap *self, const struct domain *domain, uint3
 {
     const char *reason = error == ZMQ_PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH ? "no CURVE"
                          : error == ZMQ_PROTOCOL_ERROR_ZMTP_CRYPTOGRAPHIC
-                             ? "another server key than the tap's"
+                             ? "another server key than ours"
                              : "handshake not well formed";
     atomic_fetch_add(&self->refused, 1);
-    tw_log(TW_LOG_CLIENT_REFUSED_EVENT, TW_F_CSTR("tap", domain->name),
+    tw_log(TW_LOG_CLIENT_REFUSED_EVENT, TW_F_CSTR("door", domain->name),
            TW_F_CSTR("reason", reason));
 }
 
@@ -186,12 +219,12 @@ static void take_events(struct tw_zap *self, const struct domain *domain)
     }
 }
 
-/* Connected before the tap binds it, which inproc allows. No bound: libzmq's io thread would stop
- * at a full queue, and each event is answered with a line of the log at most. */
+/* Connected before the socket binds it, which inproc allows. No bound: libzmq's io thread would
+ * stop at a full queue, and each event is answered with a line of the log at most. */
 static int open_monitor(struct tw_zap *self, struct domain *domain)
 {
     int zero = 0;
-    char endpoint[128];
+    char endpoint[TW_ZAP_MONITOR_SIZE];
     (void)snprintf(endpoint, sizeof endpoint, TW_ZAP_MONITOR "%s", domain->name);
     domain->monitor = zmq_socket(self->zmq_context, ZMQ_PAIR);
     if (domain->monitor == NULL ||
@@ -266,36 +299,39 @@ static void free_domains(struct domain *domains, size_t count)
     free(domains);
 }
 
-static int load_domains(const struct tw_cfg *cfg, struct domain **ret_domains, size_t *ret_count,
-                        struct tw_diag *diag)
+/* Numbers for the clients of a new list: those of the old one that have the same key and name keep
+ * theirs. How many of the old ones have gone. */
+static size_t number_clients(struct tw_zap *self, struct tw_clients *clients,
+                             const struct tw_clients *old)
 {
-    struct domain *domains = calloc(cfg->tap_count + 1, sizeof *domains);
-    size_t count = 0;
-    int rc = domains == NULL ? TW_ENOMEM : TW_OK;
-    for (size_t i = 0; rc == TW_OK && i < cfg->tap_count; i++) {
-        const struct tw_cfg_tap *tap = &cfg->taps[i];
-        if (tap->curve_server_key_file != NULL) {
-            domains[count] = (struct domain){.name = tap->name, .dir = tap->curve_clients_dir};
-            rc =
-                tap->curve_clients_dir == NULL
-                    ? tw_diag_set(diag, TW_EINVAL,
-                                  "tap %s: curve.clients is missing: without it nobody may connect",
-                                  tap->name)
-                    : tw_clients_new(tap->curve_clients_dir, &domains[count].clients, diag);
-            count++;
-        }
-    }
-    if (rc != TW_OK) {
-        free_domains(domains, count);
-        return rc;
-    }
-    *ret_domains = domains;
-    *ret_count = count;
-    return TW_OK;
+    size_t kept = tw_clients_adopt(clients, old, &self->admissions);
+    return old == NULL ? 0 : tw_clients_count(old) - kept;
 }
 
-int tw_zap_new(void *zmq_context, const struct tw_cfg *cfg, struct tw_zap **ret_zap,
-               struct tw_diag *diag)
+static int load_domains(struct tw_zap *self, const struct tw_zap_door *doors, size_t count,
+                        struct tw_diag *diag)
+{
+    int rc = count > TW_ZAP_DOORS_MAX ? TW_ELIMIT : TW_OK;
+    self->domains = calloc(count + 1, sizeof *self->domains);
+    rc = rc == TW_OK && self->domains == NULL ? TW_ENOMEM : rc;
+    for (size_t i = 0; rc == TW_OK && i < count; i++) {
+        struct domain *domain = &self->domains[i];
+        *domain = (struct domain){.name = doors[i].name, .dir = doors[i].clients_dir};
+        rc = domain->dir == NULL
+                 ? tw_diag_set(diag, TW_EINVAL,
+                               "%s: curve.clients is missing: without it nobody may connect",
+                               domain->name)
+                 : tw_clients_new(domain->dir, &domain->clients, diag);
+        self->domain_count++;
+        if (rc == TW_OK) {
+            (void)number_clients(self, domain->clients, NULL);
+        }
+    }
+    return rc;
+}
+
+int tw_zap_new(void *zmq_context, const struct tw_zap_door *doors, size_t count,
+               struct tw_zap **ret_zap, struct tw_diag *diag)
 {
     struct tw_zap *self = calloc(1, sizeof *self);
     if (self == NULL) {
@@ -303,7 +339,7 @@ int tw_zap_new(void *zmq_context, const struct tw_cfg *cfg, struct tw_zap **ret_
     }
     TW_ASSERT(pthread_mutex_init(&self->mtx, NULL) == 0);
     self->zmq_context = zmq_context;
-    int rc = load_domains(cfg, &self->domains, &self->domain_count, diag);
+    int rc = load_domains(self, doors, count, diag);
     if (rc == TW_OK) {
         self->items = calloc(FIRST_MONITOR + self->domain_count, sizeof *self->items);
         rc = self->items == NULL ? TW_ENOMEM : TW_OK;
@@ -345,11 +381,14 @@ int tw_zap_reload(struct tw_zap *self, struct tw_diag *diag)
     }
     if (rc == TW_OK) {
         (void)pthread_mutex_lock(&self->mtx);
+        size_t gone = 0;
         for (size_t i = 0; i < self->domain_count; i++) {
             struct tw_clients *old = self->domains[i].clients;
+            gone += number_clients(self, lists[i], old);
             self->domains[i].clients = lists[i];
             lists[i] = old;
         }
+        atomic_fetch_add(&self->revocations, gone);
         (void)pthread_mutex_unlock(&self->mtx);
     }
     for (size_t i = 0; lists != NULL && i < self->domain_count; i++) {
@@ -362,4 +401,33 @@ int tw_zap_reload(struct tw_zap *self, struct tw_diag *diag)
 uint64_t tw_zap_refused(const struct tw_zap *self)
 {
     return atomic_load(&self->refused);
+}
+
+uint64_t tw_zap_late(const struct tw_zap *self)
+{
+    return atomic_load(&self->late);
+}
+
+uint64_t tw_zap_revocations(const struct tw_zap *self)
+{
+    return atomic_load(&self->revocations);
+}
+
+bool tw_zap_is_admitted(struct tw_zap *self, uint64_t admission)
+{
+    bool is_known = false;
+    (void)pthread_mutex_lock(&self->mtx); /* cannot fail: locked once */
+    for (size_t i = 0; i < self->domain_count && !is_known; i++) {
+        is_known = tw_clients_has(self->domains[i].clients, admission);
+    }
+    (void)pthread_mutex_unlock(&self->mtx);
+    return is_known;
+}
+
+void tw_zap_count_late(struct tw_zap *self, const char *door, struct tw_str client,
+                       struct tw_str address)
+{
+    atomic_fetch_add(&self->late, 1);
+    tw_log(TW_LOG_CLIENT_REFUSED_EVENT, TW_F_CSTR("door", door), TW_F_STR("client", client),
+           TW_F_STR("address", address), TW_F_CSTR("reason", "its key was taken away"));
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config.h"
-#include "tap/clients.h"
+#include "curve/clients.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <zmq.h>
@@ -17,13 +18,9 @@
 #define FILE_MAX_BYTES 4096
 #define PUB_SUFFIX     ".pub"
 
-struct client {
-    uint8_t key[TW_CURVE_KEY_BYTES];
-    char name[TW_CLIENT_NAME_MAX + 1];
-};
-
 struct tw_clients {
-    struct client *items; /* owned, ascending by key */
+    struct tw_client *items; /* owned, ascending by key */
+    uint64_t *admissions;    /* owned, one for each, ascending */
     size_t count;
     size_t capacity;
 };
@@ -156,6 +153,20 @@ int tw_curve_key_read(const char *path, const char *field, char ret_text[TW_CURV
     return rc;
 }
 
+int tw_curve_secret_read(const char *path, char ret_text[TW_CURVE_KEY_LENGTH + 1],
+                         struct tw_diag *diag)
+{
+    struct stat st;
+    if (stat(path, &st) != 0) {
+        return system_error(diag, "cannot open", path, errno);
+    }
+    if ((st.st_mode & 077) != 0) {
+        return tw_diag_set(diag, TW_EPERM, "%s may be read by others (mode %04o); chmod 600 %s",
+                           path, (unsigned)(st.st_mode & 07777), path);
+    }
+    return tw_curve_key_read(path, "secret-key", ret_text, diag);
+}
+
 bool tw_client_name_is_allowed(const char *name, size_t len)
 {
     if (len == 0 || len > TW_CLIENT_NAME_MAX || name[0] == '.') {
@@ -172,19 +183,19 @@ bool tw_client_name_is_allowed(const char *name, size_t len)
     return true;
 }
 
-static struct client *add_client(struct tw_clients *self)
+static struct tw_client *add_client(struct tw_clients *self)
 {
     if (self->count == self->capacity) {
         size_t capacity = self->capacity == 0 ? 64 : self->capacity * 2;
-        struct client *items = realloc(self->items, capacity * sizeof *items);
+        struct tw_client *items = realloc(self->items, capacity * sizeof *items);
         if (items == NULL) {
             return NULL;
         }
         self->items = items;
         self->capacity = capacity;
     }
-    struct client *client = &self->items[self->count++];
-    *client = (struct client){.name = ""};
+    struct tw_client *client = &self->items[self->count++];
+    *client = (struct tw_client){.name = ""};
     return client;
 }
 
@@ -210,7 +221,7 @@ static int load_client(struct tw_clients *self, const char *dir, const char *fil
     if (rc != TW_OK) {
         return rc;
     }
-    struct client *client = add_client(self);
+    struct tw_client *client = add_client(self);
     if (client == NULL) {
         return TW_ENOMEM;
     }
@@ -220,8 +231,8 @@ static int load_client(struct tw_clients *self, const char *dir, const char *fil
 
 static int compare_clients(const void *a, const void *b)
 {
-    const struct client *one = a;
-    const struct client *other = b;
+    const struct tw_client *one = a;
+    const struct tw_client *other = b;
     return memcmp(one->key, other->key, sizeof one->key);
 }
 
@@ -231,7 +242,7 @@ static int sort_clients(struct tw_clients *self, const char *dir, struct tw_diag
         qsort(self->items, self->count, sizeof self->items[0], compare_clients);
     }
     for (size_t i = 1; i < self->count; i++) {
-        const struct client *pair = &self->items[i - 1];
+        const struct tw_client *pair = &self->items[i - 1];
         if (compare_clients(&pair[0], &pair[1]) == 0) {
             return tw_diag_set(diag, TW_EINVAL, "%s: %s.pub and %s.pub have the same key", dir,
                                pair[0].name, pair[1].name);
@@ -269,7 +280,8 @@ int tw_clients_new(const char *dir, struct tw_clients **ret_clients, struct tw_d
     int rc = self == NULL ? TW_ENOMEM : load_dir(self, stream, dir, diag);
     (void)closedir(stream); /* only read from */
     if (rc == TW_OK) {
-        rc = sort_clients(self, dir, diag);
+        self->admissions = calloc(self->count + 1, sizeof *self->admissions);
+        rc = self->admissions == NULL ? TW_ENOMEM : sort_clients(self, dir, diag);
     }
     if (rc != TW_OK) {
         tw_clients_destroy(&self);
@@ -284,6 +296,7 @@ void tw_clients_destroy(struct tw_clients **self_p)
     struct tw_clients *self = *self_p;
     *self_p = NULL;
     if (self != NULL) {
+        free(self->admissions);
         free(self->items);
         free(self);
     }
@@ -294,7 +307,8 @@ size_t tw_clients_count(const struct tw_clients *self)
     return self->count;
 }
 
-const char *tw_clients_name(const struct tw_clients *self, const uint8_t key[TW_CURVE_KEY_BYTES])
+const struct tw_client *tw_clients_find(const struct tw_clients *self,
+                                        const uint8_t key[TW_CURVE_KEY_BYTES])
 {
     size_t low = 0;
     size_t high = self->count;
@@ -302,7 +316,7 @@ const char *tw_clients_name(const struct tw_clients *self, const uint8_t key[TW_
         size_t middle = low + (high - low) / 2;
         int order = memcmp(key, self->items[middle].key, TW_CURVE_KEY_BYTES);
         if (order == 0) {
-            return self->items[middle].name;
+            return &self->items[middle];
         }
         if (order < 0) {
             high = middle;
@@ -311,4 +325,34 @@ const char *tw_clients_name(const struct tw_clients *self, const uint8_t key[TW_
         }
     }
     return NULL;
+}
+
+static int compare_numbers(const void *a, const void *b)
+{
+    uint64_t one = *(const uint64_t *)a;
+    uint64_t other = *(const uint64_t *)b;
+    return one < other ? -1 : (one > other ? 1 : 0);
+}
+
+size_t tw_clients_adopt(struct tw_clients *self, const struct tw_clients *old, uint64_t *last_p)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < self->count; i++) {
+        struct tw_client *client = &self->items[i];
+        const struct tw_client *before = old == NULL ? NULL : tw_clients_find(old, client->key);
+        bool is_same = before != NULL && strcmp(before->name, client->name) == 0;
+        kept += is_same ? 1 : 0;
+        client->admission = is_same ? before->admission : ++*last_p;
+        self->admissions[i] = client->admission;
+    }
+    if (self->count > 1) {
+        qsort(self->admissions, self->count, sizeof self->admissions[0], compare_numbers);
+    }
+    return kept;
+}
+
+bool tw_clients_has(const struct tw_clients *self, uint64_t admission)
+{
+    return self->count > 0 && bsearch(&admission, self->admissions, self->count,
+                                      sizeof self->admissions[0], compare_numbers) != NULL;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config.h"
-#include "tap/keygen.h"
+#include "curve/keygen.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,7 +11,7 @@
 
 #include <zmq.h>
 
-#include "tap/clients.h"
+#include "curve/clients.h"
 
 int tw_keypair(char ret_public[41], char ret_secret[41])
 {
@@ -62,7 +62,7 @@ int tw_keypair_write(const char *dir, const char *name, struct tw_diag *diag)
                            TW_CLIENT_NAME_MAX);
     }
     int public_len = snprintf(public_path, sizeof public_path, "%s/%s.pub", dir, name);
-    int secret_len = snprintf(secret_path, sizeof secret_path, "%s/%s.secret", dir, name);
+    int secret_len = snprintf(secret_path, sizeof secret_path, "%s/%s.key", dir, name);
     if (public_len < 0 || secret_len < 0 || (size_t)secret_len >= sizeof secret_path) {
         return tw_diag_set(diag, TW_EINVAL, "%s: path too long", dir);
     }
