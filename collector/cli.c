@@ -94,6 +94,14 @@ static int take_option(const struct tw_cli_command *command, int argc, char **ar
                            word, option->value, command->name);
     }
     args->values[position] = equals != NULL ? equals + 1 : argv[++*i_p];
+    size_t value_len = strlen(option->value);
+    if (value_len > 3 && strcmp(option->value + value_len - 3, "...") == 0) {
+        if (args->many_count == TW_CLI_MAX_MANY) {
+            return tw_cli_fail(command, TW_EXIT_USAGE, "%s: at most %d times", option->name,
+                               TW_CLI_MAX_MANY);
+        }
+        args->many[args->many_count++] = args->values[position];
+    }
     return TW_EXIT_OK;
 }
 

@@ -20,7 +20,7 @@
 struct tw_cli_option {
     const char *name;   /* "--config" */
     const char *letter; /* "-c", or NULL */
-    const char *value;  /* "FILE": takes one; NULL: a switch */
+    const char *value;  /* "FILE": takes one; "FILE...": may be there again; NULL: a switch */
     const char *help;
 };
 
@@ -37,11 +37,14 @@ struct tw_cli_command {
 };
 
 #define TW_CLI_MAX_OPTIONS 16
+#define TW_CLI_MAX_MANY    32
 
 struct tw_cli_args {
     const char
-        *values[TW_CLI_MAX_OPTIONS]; /* by position in the table; "" for a switch that is on */
-    char **rest;                     /* arguments that are no options; borrowed from argv */
+        *values[TW_CLI_MAX_OPTIONS];   /* by position in the table; "" for a switch that is on */
+    const char *many[TW_CLI_MAX_MANY]; /* of the one option that may be there again */
+    size_t many_count;
+    char **rest; /* arguments that are no options; borrowed from argv */
     int rest_count;
     bool wants_help; /* it was printed: leave with 0 */
 };
@@ -73,6 +76,8 @@ int tw_cmd_print_config(const struct tw_cli_command *command, int argc, char **a
 int tw_cmd_keygen(const struct tw_cli_command *command, int argc, char **argv);
 int tw_cmd_import(const struct tw_cli_command *command, int argc, char **argv);
 int tw_cmd_export(const struct tw_cli_command *command, int argc, char **argv);
+int tw_cmd_user(const struct tw_cli_command *command, int argc, char **argv);
+int tw_cmd_token(const struct tw_cli_command *command, int argc, char **argv);
 int tw_cmd_quarantine(const struct tw_cli_command *command, int argc, char **argv);
 int tw_cmd_plot(const struct tw_cli_command *command, int argc, char **argv);
 int tw_cmd_backup(const struct tw_cli_command *command, int argc, char **argv);

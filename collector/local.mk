@@ -15,6 +15,7 @@ collector_libcore_a_SOURCES = \
 
 noinst_LIBRARIES += collector/libstore.a
 collector_libstore_a_SOURCES = \
+    collector/store/access_internal.h \
     collector/store/alert_command.c collector/store/alert_read.c collector/store/alert_read.h \
     collector/store/alert_read_internal.h \
     collector/store/alerts.c collector/store/alerts.h \
@@ -78,11 +79,14 @@ collector_libstore_a_SOURCES = \
     collector/store/setbacks.c collector/store/setbacks.h \
     collector/store/silences.c collector/store/silences.h \
     collector/store/snapshot.c collector/store/snapshot.h \
+    collector/store/sessions.c collector/store/sessions.h \
     collector/store/store.c collector/store/store.h \
+    collector/store/tokens.c collector/store/tokens.h \
     collector/store/track_replay.c \
     collector/store/track_write.c collector/store/track_write.h \
     collector/store/tracks.h collector/store/tracks_live.c \
     collector/store/tracks_runs.c collector/store/tracks_series.c \
+    collector/store/users.c collector/store/users.h \
     collector/store/writer.c collector/store/writer.h
 
 # Who may connect to ZeroMQ sockets: keys, the ZAP handler.
@@ -442,19 +446,24 @@ bin_PROGRAMS += tillwatch
 tillwatch_SOURCES = \
     collector/app.c collector/app.h \
     collector/cli.c collector/cli.h \
+    collector/cli_access.c collector/cli_access.h \
     collector/cli_config.c \
     collector/cli_export.c \
     collector/cli_import.c \
+    collector/cli_password.c \
     collector/cli_plot.c \
     collector/cli_quarantine.c \
     collector/cli_run.c \
+    collector/cli_token.c \
+    collector/cli_user.c \
     collector/cli_workflows.c \
     collector/import_lines.c collector/import_lines.h \
     collector/import_progress.c collector/import_progress.h \
     collector/main.c
-tillwatch_LDADD = web/libweb.a collector/libaccess.a collector/libdeliver.a collector/libnotify.a collector/libalert.a collector/libreplay.a collector/libhttpout.a collector/libhttp.a collector/libdesk.a collector/libintake.a \
+tillwatch_LDADD = web/libweb.a collector/libdeliver.a collector/libnotify.a collector/libalert.a collector/libreplay.a collector/libhttpout.a collector/libhttp.a collector/libdesk.a collector/libintake.a \
     collector/libcauses.a collector/libcorrelate.a \
-    collector/libevent.a collector/libtap.a collector/libcurve.a collector/libstore.a collector/libtrack.a \
+    collector/libtap.a collector/libcurve.a collector/libstore.a collector/libaccess.a \
+    collector/libevent.a collector/libtrack.a \
     collector/libworkflow.a \
     collector/libconfig.a \
     client/libtillwatch.a collector/libcore.a $(ZMQ_LIBS) $(MHD_LIBS) $(CURL_LIBS) $(SQLITE_LIBS) \

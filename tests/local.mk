@@ -860,6 +860,11 @@ tests_unit_test_access_secrets_LDADD = $(ACCESS_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/test_access_throttle
 tests_unit_test_access_throttle_SOURCES = tests/unit/test_access_throttle.c
 tests_unit_test_access_throttle_LDADD = $(ACCESS_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/test_store_users
+tests_unit_test_store_users_SOURCES = tests/unit/test_store_users.c tests/unit/store_kit.c \
+    tests/unit/store_kit.h
+tests_unit_test_store_users_LDADD = collector/libstore.a $(ACCESS_LIBS) $(CMOCKA_LIBS) \
+    $(SQLITE_LIBS) $(ZSTD_LIBS) $(XXHASH_LIBS)
 endif
 tests_fuzz_fuzz_grant_SOURCES = tests/fuzz/fuzz_grant.c tests/fuzz/fuzz.h
 tests_fuzz_fuzz_grant_LDADD = $(ACCESS_LIBS)

@@ -46,16 +46,16 @@ const char *tw_right_help(enum tw_right right);
 /* False: there is no such right. */
 bool tw_right_of(struct tw_str word, enum tw_right *ret_right);
 
-/* X(enum, "word", rights) */
-#define TW_ROLES(X)                                                         \
-    X(NONE, "none", 0)                                                      \
-    X(VIEWER, "viewer", TW_RIGHT_BIT(TW_RIGHT_READ))                        \
-    X(OPERATOR, "operator",                                                 \
-      TW_RIGHT_BIT(TW_RIGHT_READ) | TW_RIGHT_BIT(TW_RIGHT_ACKNOWLEDGE) |    \
-          TW_RIGHT_BIT(TW_RIGHT_SILENCE) | TW_RIGHT_BIT(TW_RIGHT_REPLAY) |  \
-          TW_RIGHT_BIT(TW_RIGHT_APPROVE) | TW_RIGHT_BIT(TW_RIGHT_RETRY) |   \
-          TW_RIGHT_BIT(TW_RIGHT_NOTIFY) | TW_RIGHT_BIT(TW_RIGHT_HEARTBEAT)) \
-    X(ADMIN, "admin", TW_RIGHTS_ALL)
+/* ROLE(enum, "word", rights) */
+#define TW_ROLES(ROLE)                                                         \
+    ROLE(NONE, "none", 0)                                                      \
+    ROLE(VIEWER, "viewer", TW_RIGHT_BIT(TW_RIGHT_READ))                        \
+    ROLE(OPERATOR, "operator",                                                 \
+         TW_RIGHT_BIT(TW_RIGHT_READ) | TW_RIGHT_BIT(TW_RIGHT_ACKNOWLEDGE) |    \
+             TW_RIGHT_BIT(TW_RIGHT_SILENCE) | TW_RIGHT_BIT(TW_RIGHT_REPLAY) |  \
+             TW_RIGHT_BIT(TW_RIGHT_APPROVE) | TW_RIGHT_BIT(TW_RIGHT_RETRY) |   \
+             TW_RIGHT_BIT(TW_RIGHT_NOTIFY) | TW_RIGHT_BIT(TW_RIGHT_HEARTBEAT)) \
+    ROLE(ADMIN, "admin", TW_RIGHTS_ALL)
 
 enum tw_role {
 #define TW_ROLE_ENUM(name, word, rights) TW_ROLE_##name,

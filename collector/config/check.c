@@ -439,6 +439,8 @@ static void check_values(struct tw_parse *self)
             "store.warn-free-percent", cfg->store.warn_free_percent);
     at_most(self, "store.commit-events", cfg->store.commit_events, "store.partition-events",
             cfg->store.partition_events);
+    at_most(self, "access.session-idle-s", cfg->access.session_idle_s, "access.session-absolute-s",
+            cfg->access.session_absolute_s);
     follow(&cfg->store.retain_payload_days, cfg->store.retain_days);
     follow(&cfg->store.retain_quarantine_days, cfg->store.retain_days);
     follow(&cfg->web.max_connections_per_ip, cfg->web.max_connections);

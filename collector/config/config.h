@@ -180,6 +180,13 @@ struct tw_cfg {
         struct tw_cfg_strings expected_stores; /* none: those seen lately */
     } track;
     struct {
+        int64_t password_passes; /* of Argon2id (access/password.h) */
+        int64_t password_memory_bytes;
+        int64_t session_idle_s;
+        int64_t session_absolute_s;
+        int64_t token_days; /* until one expires, where nothing is said */
+    } access;
+    struct {
         bool has_pack;              /* the retail pack that is built in */
         struct tw_cfg_strings dirs; /* whose *.yaml are read in order of name */
     } workflows;

@@ -167,6 +167,22 @@ static const struct tw_cfg_key web_keys[] = {
             "Plots that were drawn and are kept for those who ask next."),
 };
 
+/* Bounds of a password's cost are those of access/password.h: what OWASP's cheat sheet asks for at
+ * least, and what a machine bears twice at most. Defaults: RFC 9106, 4, the second one. */
+static const struct tw_cfg_key access_keys[] = {
+    INT_KEY(IN_CFG(access.password_passes), "password-passes", "passes", 2, 16, 3,
+            "Passes of Argon2id over its memory. A password that was stored with another cost is "
+            "stored anew when its user signs in."),
+    INT_KEY(IN_CFG(access.password_memory_bytes), "password-memory-bytes", "bytes", 19 * MIB, GIB,
+            64 * MIB, "Memory of Argon2id for one password; two are hashed at a time."),
+    INT_KEY(IN_CFG(access.session_idle_s), "session-idle-s", "s", 300, 86400, 1800,
+            "A session ends so long after its last use; at most session-absolute-s."),
+    INT_KEY(IN_CFG(access.session_absolute_s), "session-absolute-s", "s", 900, 604800, 43200,
+            "A session ends so long after the sign-in, however much it is used."),
+    INT_KEY(IN_CFG(access.token_days), "token-days", "days", 1, 1826, 365,
+            "A token of a program expires after this time, where `--expires` does not say."),
+};
+
 static const struct tw_cfg_key workflow_keys[] = {
     {.name = "pack",
      .type = TW_CFG_BOOL,
@@ -603,6 +619,9 @@ const struct tw_cfg_section tw_cfg_sections[TW_CFG_SECTION_COUNT] = {
         MAP_SECTION("correlate", correlate_keys, "How events are joined to journeys."),
     [TW_CFG_TRACK] = MAP_SECTION("track", track_keys, "How runs of workflows are followed."),
     [TW_CFG_WEB] = MAP_SECTION("web", web_keys, "The web half."),
+    [TW_CFG_ACCESS] = MAP_SECTION("access", access_keys,
+                                  "Users, their passwords and sessions, tokens of programs. The "
+                                  "pages and the API do not ask for a sign-in yet."),
     [TW_CFG_WORKFLOWS] = MAP_SECTION("workflows", workflow_keys,
                                      "Where workflows come from ([workflows.md](workflows.md))."),
     [TW_CFG_DASHBOARDS] =

@@ -73,6 +73,7 @@ enum tw_cfg_section_id {
     TW_CFG_CORRELATE,
     TW_CFG_TRACK,
     TW_CFG_WEB,
+    TW_CFG_ACCESS,
     TW_CFG_WORKFLOWS,
     TW_CFG_DASHBOARDS,
     TW_CFG_CAUSES,

@@ -338,8 +338,24 @@
     "ALTER TABLE audit ADD COLUMN kind BLOB;" \
     "ALTER TABLE audit ADD COLUMN hash BLOB;" \
     "CREATE INDEX audit_by ON audit(actor, id);"
-#define TW_SQL_DESK_4_ACCESS ""
-#define TW_SQL_DESK_4        TW_SQL_DESK_4_AUDIT TW_SQL_DESK_4_ACCESS
+/* role: a word of access/rights.h; grants: lines of access/grant.h; password: an Argon2id record.
+ * disabled: NULL, or since when. session.left_ns: of its absolute time at `seen`. device: marks of
+ * browsers that signed in. hash: of access/bearer.h, 32 bytes; nothing here lets anybody in. */
+#define TW_SQL_DESK_4_ACCESS                                                                \
+    "CREATE TABLE user(id INTEGER PRIMARY KEY AUTOINCREMENT, name BLOB NOT NULL UNIQUE,"    \
+    " role BLOB NOT NULL, grants BLOB NOT NULL, password BLOB NOT NULL,"                    \
+    " must_change INTEGER NOT NULL, created INTEGER NOT NULL, disabled INTEGER,"            \
+    " password_changed INTEGER NOT NULL, signed_in INTEGER);"                               \
+    "CREATE TABLE session(id INTEGER PRIMARY KEY AUTOINCREMENT, hash BLOB NOT NULL UNIQUE," \
+    " user INTEGER NOT NULL, created INTEGER NOT NULL, seen INTEGER NOT NULL,"              \
+    " left_ns INTEGER NOT NULL, address BLOB, agent BLOB);"                                 \
+    "CREATE INDEX session_of ON session(user, id);"                                         \
+    "CREATE TABLE device(user INTEGER NOT NULL, hash BLOB NOT NULL, seen INTEGER NOT NULL," \
+    " PRIMARY KEY(user, hash)) WITHOUT ROWID;"                                              \
+    "CREATE TABLE token(id INTEGER PRIMARY KEY AUTOINCREMENT, name BLOB NOT NULL UNIQUE,"   \
+    " hash BLOB NOT NULL UNIQUE, role BLOB NOT NULL, grants BLOB NOT NULL,"                 \
+    " created INTEGER NOT NULL, made_by BLOB NOT NULL, expires INTEGER NOT NULL, used INTEGER);"
+#define TW_SQL_DESK_4 TW_SQL_DESK_4_AUDIT TW_SQL_DESK_4_ACCESS
 #define TW_SQL_AUDIT_GUARD                                                  \
     "CREATE TRIGGER audit_no_update BEFORE UPDATE ON audit"                 \
     " BEGIN SELECT RAISE(ABORT, 'rows of the audit are not changed'); END;" \

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """Write the reference pages that come from tables in the code: log events, counters, reasons of
-the quarantine, error texts, routes. `--check` writes nothing and fails when a page is not up to
-date."""
+the quarantine, error texts, routes, rights. `--check` writes nothing and fails when a page is not
+up to date."""
 
 import os
 import re
@@ -82,6 +82,18 @@ value.
             [[r[1], "`TW_%s`" % r[0], r[2]] for r in rows(path) if r[0] != "OK"])
 
 
+def rights():
+    """docs/reference/rights.md"""
+    path = "collector/access/rights.h"
+    return NOTE % path + """# Rights
+
+What somebody may do, in words. Roles are sets of them, grants add some, everywhere or in some
+workflows, regions and stores: [access.md](access.md).
+
+""" + table(["right", "allows to"],
+            [["`%s`" % r[1], r[2]] for r in rows(path)])
+
+
 def routes():
     """(method, path, whom, rights) of every row of the route table."""
     path = "web/router.c"
@@ -116,7 +128,8 @@ A right that is narrowed by its grant does only where it says so.
 
 
 PAGES = {"log-events.md": log_events, "counters.md": counters, "quarantine.md": quarantine,
-         "errors.md": errors, "routes.md": whom}
+         "errors.md": errors, "routes.md": whom,
+         "rights.md": rights}
 
 
 def main():

@@ -122,7 +122,9 @@ misuse "environment that is wrong" 1 \
 "$t" --help >out 2>err
 is "--help" "$? $(wc -c <err) $(head -n 1 out)" "0 0 Usage: tillwatch COMMAND [ARGUMENT...]"
 for command in run check print-config import export quarantine "quarantine list" "quarantine show" \
-    "quarantine retry" backup keygen; do
+    "quarantine retry" user "user add" "user passwd" "user role" "user grant" "user disable" \
+    "user enable" "user list" "user remove" token "token add" "token list" "token revoke" \
+    backup keygen; do
     # shellcheck disable=SC2086 # two words are two arguments
     "$t" $command --help >out 2>err
     is "$command --help" "$? $(wc -c <err) $(head -n 1 out | cut -d' ' -f1-3)" \

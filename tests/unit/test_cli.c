@@ -52,6 +52,27 @@ static void cli_parse__options_anywhere__are_taken(void **state)
     assert_string_equal(args.rest[1], "b");
 }
 
+static void cli_parse__an_option_that_may_be_there_again__32_times(void **state)
+{
+    (void)state;
+    static const struct tw_cli_option many_options[] = {{"--grant", NULL, "GRANT...", "again"}};
+    static const struct tw_cli_command many = {
+        .name = "test", .arguments = "", .options = many_options, .option_count = 1};
+    char words[TW_CLI_MAX_MANY + 2][12] = {"test"};
+    char *argv[TW_CLI_MAX_MANY + 2];
+    struct tw_cli_args args;
+    argv[0] = words[0];
+    for (int i = 1; i < TW_CLI_MAX_MANY + 2; i++) {
+        (void)snprintf(words[i], sizeof words[i], "--grant=%d", i);
+        argv[i] = words[i];
+    }
+    assert_int_equal(tw_cli_parse(&many, TW_CLI_MAX_MANY + 1, argv, &args), TW_EXIT_OK);
+    assert_int_equal(args.many_count, TW_CLI_MAX_MANY);
+    assert_string_equal(args.many[0], "1");
+    assert_string_equal(args.many[TW_CLI_MAX_MANY - 1], "32");
+    assert_int_equal(tw_cli_parse(&many, TW_CLI_MAX_MANY + 2, argv, &args), TW_EXIT_USAGE);
+}
+
 static void cli_parse__equals_dash_and_double_dash__are_understood(void **state)
 {
     (void)state;
@@ -356,6 +377,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(cli_parse__options_anywhere__are_taken),
+        cmocka_unit_test(cli_parse__an_option_that_may_be_there_again__32_times),
         cmocka_unit_test(cli_parse__equals_dash_and_double_dash__are_understood),
         cmocka_unit_test(cli_parse__each_wrong_use__is_refused),
         cmocka_unit_test(cli_time__absolute_and_relative__at_their_bounds),

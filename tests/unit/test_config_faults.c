@@ -74,6 +74,8 @@ static const struct fault_case fault_cases[] = {
      "t.yaml:2: web.threads: a single value is expected, this is a list\n"},
     {"web:\n  threads: {a: 4}\n",
      "t.yaml:2: web.threads: a single value is expected, this is a map\n"},
+    {"access:\n  session-idle-s: 1801\n  session-absolute-s: 1800\n",
+     "t.yaml: access.session-idle-s (1801) is above access.session-absolute-s (1800)\n"},
     {"store:\n  stop-free-percent: 20\n",
      "t.yaml: store.stop-free-percent (20) is above store.warn-free-percent (10)\n"},
     {"store:\n  partition-events: 1000\n  commit-events: 1001\n",
