@@ -216,7 +216,8 @@ collector_libconfig_a_SOURCES = \
     collector/config/faults.c collector/config/faults.h \
     collector/config/free.c \
     collector/config/keys.c collector/config/keys.h \
-    collector/config/load.c \
+    collector/config/load.c collector/config/near.c \
+    collector/config/network.c collector/config/network.h \
     collector/config/parse.c collector/config/parse.h \
     collector/config/parse_attr.c \
     collector/config/print.c \

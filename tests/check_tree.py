@@ -61,8 +61,9 @@ MAY_INCLUDE = {
     # Posting to what the configuration allows.
     "collector/http/": ["core/", "config/config.h", "config/url.h", "event/text.h", "http/"],
     # The web half: core, configuration, and the reading and request side of the store.
-    "web/": ["access/grant.h", "access/rights.h",
-             "core/", "config/config.h", "store/reader.h", "store/journey.h", "store/request.h",
+    "web/": ["access/", "config/network.h", "store/users.h", "store/sessions.h",
+             "store/tokens.h", "core/", "config/config.h", "store/reader.h",
+             "store/journey.h", "store/request.h",
              "store/batch.h", "store/tracks.h", "store/desk_read.h", "store/replay_read.h",
              "store/plan.h",
              "track/track.h", "track/run.h", "track/match.h",

@@ -526,8 +526,8 @@ tests_bench_bench_store_LDADD = collector/libstore.a collector/libcore.a $(SQLIT
     $(ZSTD_LIBS) $(XXHASH_LIBS)
 # The web half. What its library needs of the collector: the reading side of the store.
 if HAVE_CMOCKA
-WEB_LIBS = web/libweb.a collector/libaccess.a collector/libnotify.a collector/libalert.a collector/libreplay.a collector/libcauses.a collector/libstore.a collector/libtrack.a collector/libevent.a \
-    collector/libworkflow.a collector/libconfig.a collector/libcore.a $(MHD_LIBS) $(SQLITE_LIBS) \
+WEB_LIBS = web/libweb.a collector/libnotify.a collector/libalert.a collector/libreplay.a collector/libcauses.a collector/libstore.a collector/libaccess.a collector/libtrack.a collector/libevent.a \
+    collector/libworkflow.a collector/libconfig.a collector/libcore.a $(SODIUM_LIBS) $(MHD_LIBS) $(SQLITE_LIBS) \
     $(JANSSON_LIBS) $(ZSTD_LIBS) $(ZLIB_LIBS) $(YAML_LIBS) $(XXHASH_LIBS) $(PCRE_LIBS) $(GLIB_LIBS) \
     -lm -lpthread
 check_PROGRAMS += tests/unit/test_guard tests/unit/test_http tests/unit/test_mask \
@@ -544,6 +544,9 @@ tests_unit_test_problem_SOURCES = tests/unit/test_problem.c
 tests_unit_test_problem_LDADD = $(WEB_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_router_SOURCES = tests/unit/test_router.c
 tests_unit_test_router_LDADD = $(WEB_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/test_gate
+tests_unit_test_gate_SOURCES = tests/unit/test_gate.c tests/unit/store_kit.c tests/unit/store_kit.h
+tests_unit_test_gate_LDADD = $(WEB_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/test_web_rights
 tests_unit_test_web_rights_SOURCES = tests/unit/test_web_rights.c
 tests_unit_test_web_rights_LDADD = $(WEB_LIBS) $(CMOCKA_LIBS)
@@ -662,6 +665,7 @@ tests_fuzz_fuzz_outbox_SOURCES += tests/fuzz/replay_main.c
 endif
 EXTRA_DIST += tests/fuzz/seeds/outbox
 EXTRA_DIST += tests/system/test_plots.py tests/bench/bench_plots.py tests/bench/first_page.mjs
+EXTRA_DIST += tests/system/test_sign_in.py
 EXTRA_DIST += tests/system/test_prometheus.py tests/system/test_stream.py
 EXTRA_DIST += tests/system/test_replay_api.py
 EXTRA_DIST += tests/system/test_alerts_api.py tests/system/test_alertmanager_api.py
@@ -673,7 +677,7 @@ EXTRA_DIST += tests/browser/kit.mjs tests/browser/storm.mjs
 EXTRA_DIST += tests/browser/test_alerts.mjs
 EXTRA_DIST += tests/browser/test_data.mjs
 EXTRA_DIST += tests/browser/test_failures.mjs tests/browser/test_replays.mjs tests/browser/test_outage.mjs
-EXTRA_DIST += tests/browser/test_repair.mjs tests/browser/test_rules.mjs
+EXTRA_DIST += tests/browser/test_repair.mjs tests/browser/test_rules.mjs tests/browser/test_sign_in.mjs
 EXTRA_DIST += tests/browser/test_flows.mjs
 EXTRA_DIST += tests/browser/test_graphs.mjs
 EXTRA_DIST += tests/browser/test_live.mjs

@@ -11,13 +11,6 @@
 /* Clocks that are kept in step by NTP differ by milliseconds; more than a second is a fault. */
 #define AHEAD_NS TW_NS_PER_S
 
-const struct tw_principal *tw_call_principal(const struct tw_web_state *web,
-                                             const struct tw_http_request *request)
-{
-    static const struct tw_principal nobody = {.kind = TW_PRINCIPAL_NOBODY};
-    return request->is_local ? &web->local : &nobody;
-}
-
 bool tw_call_may(const struct tw_call *call, enum tw_right right, const struct tw_scope *scope)
 {
     return tw_may(call->principal, right, scope);

@@ -45,8 +45,12 @@ struct tw_source_summary {
     uint64_t clock_ahead; /* sources whose clock is more than a second ahead of ours */
 };
 
-struct tw_streams;
+struct tw_asker;
+struct tw_gate;
 struct tw_kept;
+struct tw_sign;
+struct tw_sign_ticket;
+struct tw_streams;
 
 struct tw_web_state {
     /* fixed after start */
@@ -58,7 +62,9 @@ struct tw_web_state {
     struct tw_plot_pool *plots;
     struct tw_streams *streams; /* of GET /stream */
     struct tw_kept *kept;       /* answers of this commit; NULL: none are kept */
-    struct tw_principal local;  /* everybody on this machine, until there are users */
+    struct tw_gate *gate;       /* who asks */
+    struct tw_sign *sign;       /* where people sign in; NULL: nobody does */
+    struct tw_principal local;  /* this program itself */
     /* guarded by mtx */
     pthread_mutex_t mtx;
     struct tw_source_summary summary;
@@ -74,6 +80,7 @@ struct tw_call {
     struct tw_web_state *web;
     const struct tw_http_request *request;
     const struct tw_principal *principal; /* never NULL */
+    const struct tw_asker *asker;         /* where that is from; NULL: of no request */
     struct tw_reader *reader;             /* NULL for routes that do not need the store */
     struct tw_arena *arena;
     struct tw_lease *lease;               /* which the two above are of */
@@ -89,15 +96,13 @@ struct tw_call {
     /* Set by a handler instead of filling the response: the request waits for this picture, and
      * tw_api_plot_answer fills it then. The server drops it. */
     struct tw_plot_ticket *later;
+    /* Likewise: it waits until a password was looked at, and the answer is that of web/sign.h. */
+    struct tw_sign_ticket *signing;
 };
 
 /* A handler fills call->response and returns TW_OK, or returns an error (with a diag where that
  * helps) that becomes a problem: tw_problem_of_error. */
 typedef int tw_handler(struct tw_call *call);
-
-/* Who sent this request; nobody, when it is not known. The one place that decides it. */
-const struct tw_principal *tw_call_principal(const struct tw_web_state *web,
-                                             const struct tw_http_request *request);
 
 /* May who asks do this there (NULL: everywhere)? What the route table can say, the router has
  * checked: handlers ask about what only they know. */

@@ -3,6 +3,7 @@
 #include "config.h"
 #include "web/http.h"
 
+#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <strings.h>
@@ -92,6 +93,26 @@ static void take_once(struct tw_http_head *self, struct tw_str *slot, struct tw_
     *slot = value;
 }
 
+/* Of these the first counts. */
+static void take_first(struct tw_http_head *self, struct tw_str name, struct tw_str value)
+{
+    const struct {
+        const char *name;
+        struct tw_str *slot;
+    } firsts[] = {
+        {"Accept", &self->accept},
+        {"If-None-Match", &self->if_none_match},
+        {"Accept-Encoding", &self->accept_encoding},
+        {"Last-Event-ID", &self->last_event_id},
+        {"User-Agent", &self->user_agent},
+    };
+    for (size_t i = 0; i < sizeof firsts / sizeof firsts[0]; i++) {
+        if (equals_any_case(name, firsts[i].name) && firsts[i].slot->ptr == NULL) {
+            *firsts[i].slot = value;
+        }
+    }
+}
+
 void tw_http_head_add(struct tw_http_head *self, struct tw_str name, struct tw_str value)
 {
     if (value.ptr == NULL) {
@@ -123,14 +144,17 @@ void tw_http_head_add(struct tw_http_head *self, struct tw_str name, struct tw_s
         take_once(self, &self->content_type, value, "Content-Type was sent twice");
     } else if (equals_any_case(name, "Idempotency-Key")) {
         take_once(self, &self->idempotency_key, value, "Idempotency-Key was sent twice");
-    } else if (equals_any_case(name, "Accept") && self->accept.ptr == NULL) {
-        self->accept = value;
-    } else if (equals_any_case(name, "If-None-Match") && self->if_none_match.ptr == NULL) {
-        self->if_none_match = value;
-    } else if (equals_any_case(name, "Accept-Encoding") && self->accept_encoding.ptr == NULL) {
-        self->accept_encoding = value;
-    } else if (equals_any_case(name, "Last-Event-ID") && self->last_event_id.ptr == NULL) {
-        self->last_event_id = value;
+    } else if (equals_any_case(name, "Cookie")) {
+        /* two lines: which of them counts is not ours to say, so none does */
+        self->cookies = self->cookies.ptr == NULL ? value : TW_STR_LIT("");
+    } else if (equals_any_case(name, "Authorization")) {
+        take_once(self, &self->authorization, value, "Authorization was sent twice");
+    } else if (self->user_header != NULL && equals_any_case(name, self->user_header)) {
+        take_once(self, &self->proxy_user, value, "the proxy's header of the user was sent twice");
+    } else if (self->role_header != NULL && equals_any_case(name, self->role_header)) {
+        take_once(self, &self->proxy_role, value, "the proxy's header of the role was sent twice");
+    } else {
+        take_first(self, name, value);
     }
 }
 
@@ -339,6 +363,74 @@ bool tw_http_is_same_origin(const struct tw_http_head *head)
         }
     }
     return false;
+}
+
+bool tw_http_is_surely_same_origin(const struct tw_http_head *head)
+{
+    return tw_http_is_same_origin(head) &&
+           (head->origin.ptr != NULL || tw_str_is(head->fetch_site, "same-origin"));
+}
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+struct tw_str tw_http_cookie(struct tw_str cookies, const char *name)
+{
+    struct tw_str found = TW_STR_NULL;
+    size_t name_len = strlen(name);
+    while (cookies.len > 0) {
+        const char *end = memchr(cookies.ptr, ';', cookies.len);
+        size_t len = end == NULL ? cookies.len : (size_t)(end - cookies.ptr);
+        struct tw_str pair = {cookies.ptr, len};
+        while (pair.len > 0 && is_blank(pair.ptr[0])) {
+            pair.ptr++;
+            pair.len--;
+        }
+        while (pair.len > 0 && is_blank(pair.ptr[pair.len - 1])) {
+            pair.len--;
+        }
+        if (pair.len > name_len && pair.ptr[name_len] == '=' &&
+            memcmp(pair.ptr, name, name_len) == 0) {
+            struct tw_str value = {pair.ptr + name_len + 1, pair.len - name_len - 1};
+            bool is_plain = found.ptr == NULL && memchr(value.ptr, '"', value.len) == NULL;
+            found = is_plain ? value : TW_STR_LIT("");
+        }
+        size_t step = end == NULL ? len : len + 1;
+        cookies.ptr += step;
+        cookies.len -= step;
+    }
+    return found;
+}
+
+struct tw_str tw_http_bearer(struct tw_str authorization)
+{
+    static const char scheme[] = "bearer ";
+    size_t len = sizeof scheme - 1;
+    if (authorization.len < len || strncasecmp(authorization.ptr, scheme, len) != 0) {
+        return TW_STR_NULL;
+    }
+    return (struct tw_str){authorization.ptr + len, authorization.len - len};
+}
+
+void tw_http_address(const struct sockaddr *address, char ret_text[TW_HTTP_ADDRESS_SIZE])
+{
+    ret_text[0] = '\0';
+    if (address != NULL && address->sa_family == AF_INET) {
+        struct sockaddr_in in;
+        memcpy(&in, address, sizeof in);
+        (void)inet_ntop(AF_INET, &in.sin_addr, ret_text, TW_HTTP_ADDRESS_SIZE); /* it fits */
+    }
+    if (address != NULL && address->sa_family == AF_INET6) {
+        struct sockaddr_in6 in;
+        memcpy(&in, address, sizeof in);
+        bool is_mapped = IN6_IS_ADDR_V4MAPPED(&in.sin6_addr);
+        (void)inet_ntop(is_mapped ? AF_INET : AF_INET6,
+                        is_mapped ? (const void *)&in.sin6_addr.s6_addr[12]
+                                  : (const void *)&in.sin6_addr,
+                        ret_text, TW_HTTP_ADDRESS_SIZE);
+    }
 }
 
 bool tw_http_is_json(struct tw_str content_type)

@@ -51,6 +51,14 @@ struct tw_http_head {
     struct tw_str last_event_id;
     struct tw_str accept_encoding;
     struct tw_str idempotency_key;
+    struct tw_str cookies; /* as sent: tw_http_cookie */
+    struct tw_str authorization;
+    struct tw_str user_agent;
+    /* What a proxy says of who asks: set the names before the first line, NULL: not looked for. */
+    const char *user_header;
+    const char *role_header;
+    struct tw_str proxy_user;
+    struct tw_str proxy_role;
     uint64_t length; /* declared bytes of the body */
     int status;      /* 0, or the HTTP status that refuses the request */
     const char *why; /* for a person; borrowed for ever */
@@ -58,7 +66,10 @@ struct tw_http_head {
 
 struct tw_http_request {
     enum tw_method method;
-    bool is_local;      /* the connection comes from this machine */
+    bool is_local;  /* the connection comes from this machine */
+    bool is_secure; /* by TLS */
+    /* of the other end of the connection, as text; absent: not known */
+    struct tw_str address;
     struct tw_str path; /* as sent, percent-encoded, without the query */
     struct tw_param params[TW_HTTP_MAX_PARAMS];
     size_t param_count;
@@ -102,6 +113,19 @@ bool tw_http_host_is_ours(struct tw_str host, const char *listen);
 /* May this POST come from a page? Origin, when sent, must be the Host of the request;
  * Sec-Fetch-Site, when sent, "same-origin" or "none". Programs send neither. */
 bool tw_http_is_same_origin(const struct tw_http_head *head);
+/* Does it say that it comes from a page of ours, so that what the browser adds by itself, such as a
+ * cookie, was meant? One of both must say so, and neither may say otherwise. */
+bool tw_http_is_surely_same_origin(const struct tw_http_head *head);
+
+/* The value of a cookie. Absent: it was not sent. One that was sent twice, or that is quoted, is
+ * empty: no cookie of ours is, and whose it is cannot be told. Source: RFC 6265, 4.2.1. */
+struct tw_str tw_http_cookie(struct tw_str cookies, const char *name);
+/* What stands behind "Bearer " (any case); absent for any other scheme. Source: RFC 6750, 2.1. */
+struct tw_str tw_http_bearer(struct tw_str authorization);
+/* The address of a connection without its port, as text: 192.0.2.1, 2001:db8::1; IPv4 within IPv6
+ * as IPv4. Empty: none is known. */
+#define TW_HTTP_ADDRESS_SIZE 48
+void tw_http_address(const struct sockaddr *address, char ret_text[TW_HTTP_ADDRESS_SIZE]);
 
 /* "application/json", with or without parameters, in any case. */
 bool tw_http_is_json(struct tw_str content_type);

@@ -65,6 +65,14 @@ web_libweb_a_SOURCES += web/api_rules_test.c
 web_libweb_a_SOURCES += web/api_silences.c
 web_libweb_a_SOURCES += web/hours_words.c web/hours_words.h
 
+# Who asks.
+web_libweb_a_SOURCES += web/api_session.c
+web_libweb_a_SOURCES += web/gate.c web/gate.h
+web_libweb_a_SOURCES += web/listen.c web/listen.h
+web_libweb_a_SOURCES += web/proxy.c web/proxy.h
+web_libweb_a_SOURCES += web/sign.c web/sign.h
+web_libweb_a_SOURCES += web/who.c web/who.h
+
 # Panels: what is plotted.
 web_libweb_a_SOURCES += web/panel/define.c
 web_libweb_a_SOURCES += web/panel/internal.h
@@ -142,6 +150,7 @@ dist_ui_DATA = \
     web/ui/runlist.js \
     web/ui/runrow.js \
     web/ui/silencetime.js \
+    web/ui/sign-in.html web/ui/sign-in.js web/ui/who.js \
     web/ui/storegrid.js \
     web/ui/style.css \
     web/ui/table.js \
@@ -150,6 +159,7 @@ dist_ui_DATA = \
     web/ui/worker.js
 uipagesdir = $(uidir)/pages
 dist_uipages_DATA = \
+    web/ui/pages/account.js \
     web/ui/pages/alert.js web/ui/pages/alerts.js \
     web/ui/pages/causes.js \
     web/ui/pages/dashboard.js \

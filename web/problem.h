@@ -13,6 +13,9 @@
     X(MALFORMED, 400, "malformed-request", "The request is not well formed")                \
     X(PARAMETER, 400, "bad-parameter", "A parameter is missing, unknown or not valid")      \
     X(BODY, 400, "bad-body", "The body is not what this call expects")                      \
+    X(SIGN_IN, 401, "sign-in", "This needs somebody who is signed in")                      \
+    X(WRONG, 401, "wrong-password", "User or password is not right")                        \
+    X(MUST_CHANGE, 403, "must-change-password", "The password must be changed first")       \
     X(ORIGIN, 403, "foreign-origin", "The request comes from a page of another origin")     \
     X(RIGHTS, 403, "not-allowed", "This needs a right that you do not have")                \
     X(NOT_FOUND, 404, "not-found", "There is nothing here")                                 \
@@ -30,12 +33,14 @@
     X(SET, 422, "unfit-set", "This set cannot be replayed as it is")                        \
     X(TOO_MANY, 422, "too-many", "There are too many of these already")                     \
     X(WAITING, 429, "too-many-requests", "Too many requests of operators are waiting")      \
+    X(THROTTLED, 429, "too-many-guesses", "Too many wrong guesses: wait")                   \
     X(HEADERS, 431, "headers-too-large", "The header lines are too many or too long")       \
     X(INTERNAL, 500, "internal", "The request could not be answered")                       \
     X(DAMAGED, 500, "store-damaged", "A file of the store is damaged")                      \
     X(PLOT, 500, "plot-failed", "The plot could not be drawn")                              \
     X(PLOTS_BUSY, 503, "plots-busy", "Too many plots wait to be drawn")                     \
     X(PLOT_DEADLINE, 503, "plot-deadline", "Drawing took longer than web.plot_deadline_ms") \
+    X(SIGN_IN_BUSY, 503, "sign-in-busy", "Too many sign in at this moment")                 \
     X(STREAMS, 503, "too-many-streams", "Too many clients follow the stream")               \
     X(UNAVAILABLE, 503, "unavailable", "The store cannot be read now")                      \
     X(DEADLINE, 503, "deadline", "The answer took longer than web.query_deadline_ms")       \

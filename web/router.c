@@ -2,7 +2,11 @@
 #include "config.h"
 #include "web/router.h"
 
+#include <stdio.h>
+
+#include "core/log.h"
 #include "web/api.h"
+#include "web/gate.h"
 #include "web/kept.h"
 
 #define API "/api/v1"
@@ -104,6 +108,13 @@ static const struct tw_web_route table[] = {
     {TW_METHOD_GET, API "/taps", TW_ROUTE_NEEDS_STORE, MAY(READ), tw_api_taps},
     {TW_METHOD_GET, API "/status", TW_ROUTE_KEPT, SOMEWHERE(READ), tw_api_status},
     {TW_METHOD_GET, API "/stream", TW_ROUTE_NO_STORE, MAY(READ), tw_api_stream},
+    {TW_METHOD_GET, API "/session", TW_ROUTE_NO_STORE, SIGNED_IN, tw_api_session},
+    {TW_METHOD_POST, API "/session", TW_ROUTE_NO_STORE, ALL, tw_api_session_post},
+    {TW_METHOD_DELETE, API "/session", TW_ROUTE_NO_STORE, SIGNED_IN, tw_api_session_delete},
+    {TW_METHOD_POST, API "/session/password", TW_ROUTE_NO_STORE, SIGNED_IN,
+     tw_api_session_password},
+    {TW_METHOD_GET, API "/sessions", TW_ROUTE_NO_STORE, SIGNED_IN, tw_api_sessions},
+    {TW_METHOD_DELETE, API "/sessions/*", TW_ROUTE_NO_STORE, SIGNED_IN, tw_api_sessions_delete},
     {TW_METHOD_GET, "/healthz", TW_ROUTE_NO_STORE, ALL, tw_api_healthz},
     {TW_METHOD_GET, "/readyz", TW_ROUTE_MAY_STORE, ALL, tw_api_readyz},
     {TW_METHOD_GET, "/metrics", TW_ROUTE_NEEDS_STORE, ALL, tw_api_metrics},
@@ -111,6 +122,7 @@ static const struct tw_web_route table[] = {
     {TW_METHOD_GET, "/ui/*", TW_ROUTE_NO_STORE, ALL, tw_page_file},
     {TW_METHOD_GET, "/favicon.ico", TW_ROUTE_NO_STORE, ALL, tw_page_favicon},
     {TW_METHOD_GET, "/runbooks/*", TW_ROUTE_NO_STORE, SOMEWHERE(READ), tw_page_runbook},
+    {TW_METHOD_GET, "/sign-in", TW_ROUTE_NO_STORE, ALL, tw_page_sign_in},
     /* The pages of the single-page interface: what they show, their script asks for. */
     {TW_METHOD_GET, "/", TW_ROUTE_NO_STORE, SIGNED_IN, tw_page_index},
     {TW_METHOD_GET, "/search", TW_ROUTE_NO_STORE, SIGNED_IN, tw_page_index},
@@ -140,6 +152,7 @@ static const struct tw_web_route table[] = {
     {TW_METHOD_GET, "/runbook/*", TW_ROUTE_NO_STORE, SIGNED_IN, tw_page_index},
     {TW_METHOD_GET, "/silences", TW_ROUTE_NO_STORE, SIGNED_IN, tw_page_index},
     {TW_METHOD_GET, "/notifications", TW_ROUTE_NO_STORE, SIGNED_IN, tw_page_index},
+    {TW_METHOD_GET, "/account", TW_ROUTE_NO_STORE, SIGNED_IN, tw_page_index},
 };
 #define ROUTE_COUNT (sizeof table / sizeof table[0])
 
@@ -332,16 +345,84 @@ bool tw_route_allows(const struct tw_route_right *right, const struct tw_princip
     }
 }
 
-/* Why not. */
+/* Of those who have to change their password: what they need for it. */
+static bool is_of_session(const struct tw_web_route *route)
+{
+    return route->right.whom == TW_FOR_ALL || route->handler == tw_api_session ||
+           route->handler == tw_api_session_delete || route->handler == tw_api_session_password;
+}
+
+/* To the page where people sign in, and back from there. */
+static void send_to_sign_in(struct tw_call *call, struct tw_str target)
+{
+    static const char hex[] = "0123456789ABCDEF";
+    static const char plain[] = "/-._~";
+    char place[TW_RESPONSE_HEADER_BYTES] = "/sign-in?next=";
+    size_t used = strlen(place);
+    for (size_t i = 0; i < target.len; i++) {
+        unsigned char c = (unsigned char)target.ptr[i];
+        bool is_alnum = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+        if (used + 4 > sizeof place) { /* too long to come back to */
+            used = strlen("/sign-in");
+            break;
+        }
+        if (is_alnum || strchr(plain, c) != NULL) {
+            place[used++] = (char)c;
+        } else {
+            place[used++] = '%';
+            place[used++] = hex[c >> 4];
+            place[used++] = hex[c & 15];
+        }
+    }
+    place[used] = '\0';
+    call->response.status = 303;
+    (void)tw_response_header(&call->response, "Location", place); /* ASCII, and short enough */
+}
+
+/* Nobody asks; why that is. */
+static void refuse_nobody(struct tw_call *call, const struct tw_web_route *route,
+                          struct tw_str target)
+{
+    enum tw_gate_fault fault = call->asker == NULL ? TW_GATE_ELSEWHERE : call->asker->fault;
+    switch (fault) {
+    case TW_GATE_ELSEWHERE:
+        (void)tw_call_problem(call, TW_WEB_PROBLEM_RIGHTS,
+                              "until there are users, only this machine is answered");
+        return;
+    case TW_GATE_UNTRUSTED:
+        tw_log(TW_LOG_PROXY_REFUSED_EVENT, TW_F_STR("address", call->request->address));
+        (void)tw_call_problem(call, TW_WEB_PROBLEM_RIGHTS,
+                              "this address may not say who asks, or what it says is no user");
+        return;
+    case TW_GATE_BLIND:
+        (void)tw_call_problem(call, TW_WEB_PROBLEM_UNAVAILABLE, "who asks cannot be looked up");
+        return;
+    case TW_GATE_FINE:
+    case TW_GATE_NOTHING:
+    case TW_GATE_ENDED:
+    case TW_GATE_BAD_TOKEN:
+    default:
+        break;
+    }
+    if (route->handler == tw_page_index || route->handler == tw_page_runbook) {
+        send_to_sign_in(call, target);
+        return;
+    }
+    (void)tw_call_problem(call, TW_WEB_PROBLEM_SIGN_IN, "%s",
+                          fault == TW_GATE_ENDED       ? "the session has ended"
+                          : fault == TW_GATE_BAD_TOKEN ? "there is no such token, or it has expired"
+                                                       : "sign in, or show a token");
+    /* fixed texts always fit */
+    (void)tw_response_header(&call->response, "WWW-Authenticate",
+                             fault == TW_GATE_BAD_TOKEN
+                                 ? "Bearer realm=\"tillwatch\", error=\"invalid_token\""
+                                 : "Bearer realm=\"tillwatch\"");
+}
+
 static void refuse_right(struct tw_call *call, const struct tw_route_right *right)
 {
     char words[128] = "";
     size_t used = 0;
-    if (call->principal->kind == TW_PRINCIPAL_NOBODY) {
-        (void)tw_call_problem(call, TW_WEB_PROBLEM_RIGHTS,
-                              "until there are users, only this machine is answered");
-        return;
-    }
     for (unsigned i = 0; i < TW_RIGHT_COUNT; i++) {
         if ((right->any_of & TW_RIGHT_BIT(i)) != 0) {
             used += (size_t)snprintf(words + used, sizeof words - used, "%s'%s'",
@@ -351,6 +432,37 @@ static void refuse_right(struct tw_call *call, const struct tw_route_right *righ
     }
     (void)tw_call_problem(call, TW_WEB_PROBLEM_RIGHTS, "this needs the right %s%s", words,
                           right->whom == TW_FOR_RIGHT ? ", not narrowed" : "");
+}
+
+/* May it be answered? Else the response says why not. */
+static bool is_allowed(struct tw_call *call, const struct tw_web_route *route, struct tw_str target)
+{
+    const struct tw_asker *asker = call->asker;
+    if (asker != NULL && asker->is_ambient && changes(route->method) &&
+        !tw_http_is_surely_same_origin(&call->request->head)) {
+        (void)tw_call_problem(call, TW_WEB_PROBLEM_ORIGIN,
+                              "with a cookie, Origin or Sec-Fetch-Site must say that the request "
+                              "comes from a page of ours");
+        return false;
+    }
+    if (asker != NULL && asker->must_change && !is_of_session(route)) {
+        if (route->handler == tw_page_index) {
+            send_to_sign_in(call, target);
+        } else {
+            (void)tw_call_problem(call, TW_WEB_PROBLEM_MUST_CHANGE,
+                                  "POST /api/v1/session/password");
+        }
+        return false;
+    }
+    if (tw_route_allows(&route->right, call->principal)) {
+        return true;
+    }
+    if (call->principal->kind == TW_PRINCIPAL_NOBODY) {
+        refuse_nobody(call, route, target);
+    } else {
+        refuse_right(call, &route->right);
+    }
+    return false;
 }
 
 static bool is_kept(const struct tw_web_route *route)
@@ -389,8 +501,7 @@ void tw_router_run(const struct tw_web_route *route, struct tw_str target,
         (void)tw_call_problem(call, TW_WEB_PROBLEM_MALFORMED, "%s", call->diag.text);
         return;
     }
-    if (rc == TW_OK && !tw_route_allows(&route->right, call->principal)) {
-        refuse_right(call, &route->right);
+    if (rc == TW_OK && !is_allowed(call, route, target)) {
         return;
     }
     if (rc == TW_OK && needs_store(route) && call->reader == NULL) {

@@ -11,30 +11,29 @@
 #include "config.h"
 #include "web/server.h"
 
-#include <errno.h>
 #include <microhttpd.h>
-#include <netdb.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "core/log.h"
 #include "web/api.h"
 #include "web/guard.h"
+#include "web/gate.h"
 #include "web/gzip.h"
 #include "web/kept.h"
+#include "web/listen.h"
 #include "web/plot/child.h"
 #include "web/readers.h"
 #include "web/router.h"
+#include "web/sign.h"
 #include "web/stream.h"
 #include "web/ticker.h"
 
 /* Memory of one connection: URL, header lines and the answer's header lines; our own limits are
  * below it, so that nearly every refusal is ours (beyond it the library answers 414 or 431). */
 #define CONNECTION_BYTES (48u * 1024u)
-#define LISTEN_BACKLOG   1024
 /* What the library asks for at once when it cannot send in chunks (HTTP/1.0). */
 #define STREAM_BLOCK_BYTES 4096
 #define STACK_BYTES        (512u * 1024u) /* journeys and JSON of 128 levels need about 100 kB */
@@ -60,7 +59,11 @@ struct exchange {
     bool is_begun;
     char *body; /* room for the announced length */
     size_t body_len;
-    struct tw_plot_ticket *later; /* suspended until this is done; NULL: not */
+    struct tw_plot_ticket *later;   /* suspended until this is done; NULL: not */
+    struct tw_sign_ticket *signing; /* the same */
+    const struct tw_asker *asker;   /* of a stream: it ends with what lets in */
+    struct tw_gate *gate;
+    char address[TW_HTTP_ADDRESS_SIZE];
     /* of an answer that is a stream; behind tw_stream_attach others read these under its mutex */
     struct tw_stream *stream;
     struct MHD_Connection *connection;
@@ -81,6 +84,9 @@ static const struct {
     {"Referrer-Policy", "no-referrer"},
     {"Cross-Origin-Opener-Policy", "same-origin"},
     {"Cross-Origin-Resource-Policy", "same-origin"},
+    {"Permissions-Policy",
+     "accelerometer=(), autoplay=(self), camera=(), display-capture=(), geolocation=(), "
+     "gyroscope=(), magnetometer=(), microphone=(), midi=(), payment=(), usb=()"},
 };
 
 /* ---- the answer */
@@ -143,6 +149,9 @@ static ssize_t read_stream(void *cls, uint64_t position, char *buf, size_t size)
 {
     struct exchange *ex = cls;
     (void)position;
+    if (!tw_gate_still(ex->gate, ex->asker)) {
+        return MHD_CONTENT_READER_END_OF_STREAM;
+    }
     ssize_t got = tw_stream_read(ex->stream, buf, size);
     if (got > 0) { /* the answer has no end: what has a deadline is that it is taken */
         tw_guard_sending(ex->guard, ex->guarded);
@@ -250,7 +259,9 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **co
     tw_guard_awaiting(self->guard, guarded(connection));
     if (ex != NULL) {
         tw_plot_ticket_drop(&ex->later);
+        tw_sign_ticket_drop(&ex->signing);
         tw_stream_end(&ex->stream, code == MHD_REQUEST_TERMINATED_TIMEOUT_REACHED);
+        tw_asker_unref(&ex->asker);
         tw_response_fini(&ex->refusal);
         free(ex->target);
         free(ex->body);
@@ -300,6 +311,10 @@ static enum MHD_Result begin(struct tw_web *self, struct MHD_Connection *connect
     const union MHD_ConnectionInfo *peer =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
     request->method = tw_http_method(method);
+    tw_http_address(peer == NULL ? NULL : peer->client_addr, ex->address);
+    request->address = tw_str_of(ex->address);
+    request->head.user_header = self->cfg->access.proxy_user_header;
+    request->head.role_header = self->cfg->access.proxy_role_header;
     request->is_local = peer != NULL && tw_http_is_loopback(peer->client_addr);
     request->path = (struct tw_str){ex->target, mark == NULL ? kept : (size_t)(mark - ex->target)};
     (void)MHD_get_connection_values_n(connection, MHD_HEADER_KIND, take_header, &request->head);
@@ -335,13 +350,23 @@ static void resume(void *connection)
     MHD_resume_connection(connection);
 }
 
-/* The picture that was waited for, or why there is none. */
+static bool is_waiting(const struct exchange *ex)
+{
+    return ex->later != NULL || ex->signing != NULL;
+}
+
+/* What was waited for: a picture, or what became of a password. */
 static enum MHD_Result answer_later(struct MHD_Connection *connection, struct exchange *ex)
 {
     struct tw_response response;
     tw_response_init(&response);
-    tw_api_plot_answer(ex->later, &ex->request, &response);
-    tw_plot_ticket_drop(&ex->later);
+    if (ex->signing != NULL) {
+        tw_sign_ticket_take(ex->signing, &response);
+        tw_sign_ticket_drop(&ex->signing);
+    } else {
+        tw_api_plot_answer(ex->later, &ex->request, &response);
+        tw_plot_ticket_drop(&ex->later);
+    }
     return queue(connection, ex, &response);
 }
 
@@ -350,11 +375,16 @@ static enum MHD_Result answer_later(struct MHD_Connection *connection, struct ex
  * comes too early. */
 static enum MHD_Result wait_for(struct MHD_Connection *connection, struct exchange *ex)
 {
-    if (tw_plot_ticket_is_done(ex->later)) {
+    if (ex->signing != NULL ? tw_sign_ticket_is_done(ex->signing)
+                            : tw_plot_ticket_is_done(ex->later)) {
         return answer_later(connection, ex);
     }
     MHD_suspend_connection(connection);
-    tw_plot_ticket_arm(ex->later, resume, connection);
+    if (ex->signing != NULL) {
+        tw_sign_ticket_arm(ex->signing, resume, connection);
+    } else {
+        tw_plot_ticket_arm(ex->later, resume, connection);
+    }
     return MHD_YES;
 }
 
@@ -364,9 +394,11 @@ static enum MHD_Result answer(struct tw_web *self, struct MHD_Connection *connec
     struct tw_clock *clock = self->state.clock;
     struct tw_lease *lease = NULL;
     int opened = TW_OK;
+    const struct tw_asker *asker = tw_gate_ask(self->state.gate, &ex->request);
     struct tw_call call = {
         .web = &self->state,
-        .principal = tw_call_principal(&self->state, &ex->request),
+        .principal = &asker->principal,
+        .asker = asker,
         .now = clock->wall(clock),
     };
     tw_call_take_sets(&call);
@@ -380,6 +412,7 @@ static enum MHD_Result answer(struct tw_web *self, struct MHD_Connection *connec
         tw_problem_fill(&call.response, TW_WEB_PROBLEM_UNAVAILABLE, "out of memory",
                         ex->request.path);
         tw_call_give_sets(&call);
+        tw_asker_unref(&asker);
         return queue(connection, ex, &call.response);
     }
     call.reader = lease->reader;
@@ -390,16 +423,23 @@ static enum MHD_Result answer(struct tw_web *self, struct MHD_Connection *connec
     }
     tw_router_run(ex->route, tw_str_of(ex->target), &ex->request, &call);
     ex->later = call.later;
-    bool broken = ex->later == NULL && is_broken(&call.response);
+    ex->signing = call.signing;
+    bool is_later = is_waiting(ex);
+    bool broken = !is_later && is_broken(&call.response);
     if (broken) {
         tw_log(TW_LOG_WEB_FAILED_EVENT, TW_F_STR("path", ex->request.path),
                TW_F_CSTR("reason", call.diag.text));
     }
     tw_gzip_response(&call.response, ex->request.head.accept_encoding);
-    enum MHD_Result result = ex->later == NULL ? queue(connection, ex, &call.response) : MHD_YES;
+    if (call.response.stream != NULL) {
+        ex->asker = tw_asker_ref(asker);
+        ex->gate = self->state.gate;
+    }
+    tw_asker_unref(&asker);
+    enum MHD_Result result = is_later ? MHD_YES : queue(connection, ex, &call.response);
     tw_readers_give(self->readers, &lease, broken);
     tw_call_give_sets(&call);
-    return ex->later == NULL ? result : wait_for(connection, ex);
+    return is_later ? wait_for(connection, ex) : result;
 }
 
 // NOLINTNEXTLINE(readability-function-size): the library's signature
@@ -431,7 +471,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
     if (ex->route == NULL) {
         return queue(connection, ex, &ex->refusal);
     }
-    if (ex->later != NULL) {
+    if (is_waiting(ex)) {
         return answer_later(connection, ex);
     }
     return answer(self, connection, ex);
@@ -462,97 +502,6 @@ log_library(void *cls, const char *format, va_list args)
 }
 
 /* ---- start and stop */
-
-/* "127.0.0.1:8460", "[::1]:0", "*:80" -> host ("" for every address) and port, both in buf. */
-static int split_listen(const char *listen, char *buf, size_t size, const char **ret_host,
-                        const char **ret_port)
-{
-    size_t len = strlen(listen);
-    const char *colon = strrchr(listen, ':');
-    if (len >= size || colon == NULL || colon[1] == '\0') {
-        return TW_EINVAL;
-    }
-    memcpy(buf, listen, len + 1);
-    char *host = buf;
-    buf[colon - listen] = '\0';
-    if (host[0] == '[' && colon[-1] == ']') {
-        buf[colon - listen - 1] = '\0';
-        host++;
-    }
-    *ret_host = strcmp(host, "*") == 0 ? "" : host;
-    *ret_port = buf + (colon - listen) + 1;
-    return TW_OK;
-}
-
-static int bind_fault(const char *listen, int errno_value, struct tw_diag *diag)
-{
-    char text[128];
-    switch (errno_value) {
-    case EADDRINUSE:
-        return tw_diag_set(diag, TW_EBUSY,
-                           "web: %s is in use by another program; stop it, or set web.listen or "
-                           "TILLWATCH_WEB to another port",
-                           listen);
-    case EACCES:
-        return tw_diag_set(diag, TW_EPERM,
-                           "web: not permitted to listen on %s; ports below 1024 need a right, "
-                           "set web.listen to a higher one",
-                           listen);
-    case EADDRNOTAVAIL:
-        return tw_diag_set(diag, TW_EINVAL, "web: this machine has no address %s; set web.listen",
-                           listen);
-    default:
-        return tw_diag_set(diag, TW_ESYSTEM, "web: cannot listen on %s: %s", listen,
-                           tw_errno_text(errno_value, text, sizeof text));
-    }
-}
-
-/* A listening socket for the first address that works; *ret_port: where it is. */
-static int open_socket(const char *listen_on, int *ret_fd, uint16_t *ret_port, struct tw_diag *diag)
-{
-    char buf[300];
-    const char *host = NULL;
-    const char *port = NULL;
-    struct addrinfo *found = NULL;
-    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
-                                   .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
-    if (split_listen(listen_on, buf, sizeof buf, &host, &port) != TW_OK ||
-        getaddrinfo(host[0] == '\0' ? NULL : host, port, &hints, &found) != 0) {
-        return tw_diag_set(diag, TW_EINVAL,
-                           "web: '%s' is no address; web.listen is like 127.0.0.1:8460", listen_on);
-    }
-    int fault = 0;
-    int fd = -1;
-    for (const struct addrinfo *at = found; at != NULL && fd < 0; at = at->ai_next) {
-        static const int on = 1;
-        fd = socket(at->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-        if (fd < 0) {
-            fault = errno;
-            continue;
-        }
-        /* Without it, a restart would find its own port busy for a minute. */
-        (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-        if (bind(fd, at->ai_addr, at->ai_addrlen) != 0 || listen(fd, LISTEN_BACKLOG) != 0) {
-            fault = errno;
-            (void)close(fd); /* nothing was written */
-            fd = -1;
-        }
-    }
-    freeaddrinfo(found);
-    if (fd < 0) {
-        return bind_fault(listen_on, fault, diag);
-    }
-    struct sockaddr_storage bound;
-    socklen_t size = sizeof bound;
-    char number[16] = "0";
-    if (getsockname(fd, (struct sockaddr *)&bound, &size) == 0) {
-        (void)getnameinfo((struct sockaddr *)&bound, size, NULL, 0, number, sizeof number,
-                          NI_NUMERICSERV | NI_NUMERICHOST);
-    }
-    *ret_port = (uint16_t)strtoul(number, NULL, 10);
-    *ret_fd = fd;
-    return TW_OK;
-}
 
 /* The library's threads must leave signals to main: started with all of them blocked. */
 static struct MHD_Daemon *start_daemon(struct tw_web *self, int fd)
@@ -637,6 +586,10 @@ int tw_web_new(const struct tw_cfg *cfg, const struct tw_workflows *workflows,
         rc = tw_readers_new(cfg->store.dir, &self->readers);
     }
     rc = rc == TW_OK ? tw_kept_new(&self->state.kept) : rc;
+    rc = rc == TW_OK ? tw_gate_new(cfg, clock, &self->state.gate) : rc;
+    if (rc == TW_OK && tw_gate_is_required(cfg)) {
+        rc = tw_sign_new(cfg, clock, self->state.gate, &self->state.sign);
+    }
     rc = rc == TW_OK ? start_plots(self) : rc;
     if (rc == TW_OK) {
         rc = tw_guard_new(clock, cfg->web.timeout_s, &self->guard);
@@ -648,7 +601,7 @@ int tw_web_new(const struct tw_cfg *cfg, const struct tw_workflows *workflows,
         rc = start_streams(self);
     }
     if (rc == TW_OK) {
-        rc = open_socket(cfg->web.listen, &fd, &self->port, diag);
+        rc = tw_listen_open(cfg->web.listen, &fd, &self->port, diag);
     }
     if (rc != TW_OK) {
         goto out;
@@ -739,6 +692,9 @@ int tw_web_destroy(struct tw_web **self_p)
     if (self->state.plots != NULL) {
         tw_plot_pool_stop(self->state.plots); /* resumes those who wait: the library insists */
     }
+    if (self->state.sign != NULL) {
+        tw_sign_stop(self->state.sign);
+    }
     if (self->state.streams != NULL) {
         tw_streams_close(self->state.streams); /* the library must not stop with one suspended */
     }
@@ -751,6 +707,8 @@ int tw_web_destroy(struct tw_web **self_p)
     tw_guard_destroy(&self->guard);
     tw_readers_destroy(&self->readers);
     tw_kept_destroy(&self->state.kept);
+    tw_sign_destroy(&self->state.sign);
+    tw_gate_destroy(&self->state.gate);
     tw_static_destroy(&self->state.files);
     tw_workflows_unref(&self->state.workflows);
     tw_dashboards_unref(&self->state.dashboards);

@@ -315,6 +315,11 @@ int tw_page_file(struct tw_call *call)
     return answer_file(call, call->request->rest);
 }
 
+int tw_page_sign_in(struct tw_call *call)
+{
+    return answer_file(call, TW_STR_LIT("sign-in.html"));
+}
+
 int tw_page_index(struct tw_call *call)
 {
     return answer_file(call, TW_STR_LIT("index.html"));

@@ -180,7 +180,12 @@ struct tw_cfg {
         struct tw_cfg_strings expected_stores; /* none: those seen lately */
     } track;
     struct {
-        int64_t password_passes; /* of Argon2id (access/password.h) */
+        bool is_required; /* people sign in; else everybody on this machine may do all */
+        struct tw_cfg_strings proxy_addresses; /* networks: whose word on who asks counts */
+        char *proxy_user_header;               /* NULL: none */
+        char *proxy_role_header;               /* NULL: none */
+        unsigned proxy_role;                   /* enum tw_role: where that header is not there */
+        int64_t password_passes;               /* of Argon2id (access/password.h) */
         int64_t password_memory_bytes;
         int64_t session_idle_s;
         int64_t session_absolute_s;

@@ -4,9 +4,6 @@
 #include <config.h> /* of the build: in quotes it would be the config.h of this directory */
 #include "config/keys.h"
 
-#include <stdio.h>
-#include <string.h>
-
 #define KIB INT64_C(1024)
 #define MIB (1024 * KIB)
 #define GIB (1024 * MIB)
@@ -170,6 +167,36 @@ static const struct tw_cfg_key web_keys[] = {
 /* Bounds of a password's cost are those of access/password.h: what OWASP's cheat sheet asks for at
  * least, and what a machine bears twice at most. Defaults: RFC 9106, 4, the second one. */
 static const struct tw_cfg_key access_keys[] = {
+    {.name = "sign-in",
+     .type = TW_CFG_BOOL,
+     .offset = IN_CFG(access.is_required),
+     .text = "none|required",
+     .help = "`required`: the pages and the API answer whoever has signed in, a program with its "
+             "token, or a user whom a trusted proxy names. `none`: everybody on this machine may "
+             "do all, others nothing."},
+    {.name = "proxy.addresses",
+     .type = TW_CFG_LIST,
+     .rule = TW_CFG_NETWORK,
+     .offset = IN_CFG(access.proxy_addresses),
+     .help = "Addresses or networks (`192.0.2.0/24`) of proxies that say who asks. What the "
+             "headers below say is refused from anywhere else."},
+    {.name = "proxy.user-header",
+     .type = TW_CFG_TEXT,
+     .rule = TW_CFG_HEADER,
+     .offset = IN_CFG(access.proxy_user_header),
+     .help = "Header in which the proxy names the user, such as `X-Forwarded-User`. It must remove "
+             "what its clients send under that name. Not given: no proxy is asked."},
+    {.name = "proxy.role-header",
+     .type = TW_CFG_TEXT,
+     .rule = TW_CFG_HEADER,
+     .offset = IN_CFG(access.proxy_role_header),
+     .help = "Header in which the proxy says the role of the user."},
+    {.name = "proxy.role",
+     .type = TW_CFG_CHOICE,
+     .offset = IN_CFG(access.proxy_role),
+     .initial = 1,
+     .text = "none|viewer|operator|admin",
+     .help = "Role of users whom a proxy names, where it does not say."},
     INT_KEY(IN_CFG(access.password_passes), "password-passes", "passes", 2, 16, 3,
             "Passes of Argon2id over its memory. A password that was stored with another cost is "
             "stored anew when its user signs in."),
@@ -619,9 +646,8 @@ const struct tw_cfg_section tw_cfg_sections[TW_CFG_SECTION_COUNT] = {
         MAP_SECTION("correlate", correlate_keys, "How events are joined to journeys."),
     [TW_CFG_TRACK] = MAP_SECTION("track", track_keys, "How runs of workflows are followed."),
     [TW_CFG_WEB] = MAP_SECTION("web", web_keys, "The web half."),
-    [TW_CFG_ACCESS] = MAP_SECTION("access", access_keys,
-                                  "Users, their passwords and sessions, tokens of programs. The "
-                                  "pages and the API do not ask for a sign-in yet."),
+    [TW_CFG_ACCESS] =
+        MAP_SECTION("access", access_keys, "Who may sign in, for how long; tokens of programs."),
     [TW_CFG_WORKFLOWS] = MAP_SECTION("workflows", workflow_keys,
                                      "Where workflows come from ([workflows.md](workflows.md))."),
     [TW_CFG_DASHBOARDS] =
@@ -679,103 +705,3 @@ const struct tw_cfg_section tw_cfg_top_section =
 const struct tw_cfg_section tw_cfg_attr_section =
     MAP_SECTION("mappings.attributes", attr_keys,
                 "Of each attribute: exactly one of pointer, constant and template.");
-
-/* ---- the nearest name ---- */
-
-#define NAME_MAX_BYTES 48
-#define NEAR_EDITS     2
-
-static size_t least(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
-/* Edits from a to b, two letters exchanged being one (optimal string alignment); more than
- * NEAR_EDITS for names that are too long to be ours. */
-static size_t distance(const char *a, const char *b)
-{
-    size_t a_len = strlen(a);
-    size_t b_len = strlen(b);
-    size_t rows[3][NAME_MAX_BYTES + 1];
-    if (a_len > NAME_MAX_BYTES || b_len > NAME_MAX_BYTES) {
-        return NEAR_EDITS + 1;
-    }
-    for (size_t j = 0; j <= b_len; j++) {
-        rows[0][j] = j;
-    }
-    for (size_t i = 1; i <= a_len; i++) {
-        size_t *row = rows[i % 3];
-        const size_t *above = rows[(i + 2) % 3];
-        const size_t *second = rows[(i + 1) % 3];
-        row[0] = i;
-        for (size_t j = 1; j <= b_len; j++) {
-            size_t change = above[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1);
-            row[j] = least(least(above[j] + 1, row[j - 1] + 1), change);
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
-                row[j] = least(row[j], second[j - 2] + 1);
-            }
-        }
-    }
-    return rows[a_len % 3][b_len];
-}
-
-struct best {
-    size_t edits;
-    char text[NAME_MAX_BYTES + 1];
-};
-
-/* `len` bytes of candidate, when they are nearer than the best so far. */
-static void consider(struct best *best, const char *name, const char *candidate, size_t len)
-{
-    char text[NAME_MAX_BYTES + 1];
-    if (len == 0 || len >= sizeof(text)) {
-        return;
-    }
-    memcpy(text, candidate, len);
-    text[len] = '\0';
-    size_t edits = distance(name, text);
-    /* Two edits in a word of three letters are another word. */
-    if (edits < best->edits && edits * 2 <= len) {
-        best->edits = edits;
-        memcpy(best->text, text, len + 1);
-    }
-}
-
-const char *tw_cfg_nearest(const struct tw_cfg_section *section, const char *prefix,
-                           const char *name, char *buf, size_t size)
-{
-    struct best best = {.edits = NEAR_EDITS + 1};
-    size_t skip = strlen(prefix);
-    for (size_t i = 0; i < section->key_count; i++) {
-        const char *key = section->keys[i].name;
-        if (strncmp(key, prefix, skip) == 0) {
-            consider(&best, name, key + skip, strcspn(key + skip, "."));
-        }
-    }
-    (void)snprintf(buf, size, "%s", best.text);
-    return best.edits <= NEAR_EDITS ? buf : NULL;
-}
-
-const char *tw_cfg_nearest_word(const char *const *words, size_t count, const char *name, char *buf,
-                                size_t size)
-{
-    struct best best = {.edits = NEAR_EDITS + 1};
-    for (size_t i = 0; i < count; i++) {
-        consider(&best, name, words[i], strlen(words[i]));
-    }
-    (void)snprintf(buf, size, "%s", best.text);
-    return best.edits <= NEAR_EDITS ? buf : NULL;
-}
-
-const char *tw_cfg_nearest_section(const char *name, char *buf, size_t size)
-{
-    struct best best = {.edits = NEAR_EDITS + 1};
-    for (size_t i = 0; i < TW_CFG_SECTION_COUNT; i++) {
-        consider(&best, name, tw_cfg_sections[i].name, strlen(tw_cfg_sections[i].name));
-    }
-    for (size_t i = 0; i < COUNT(top_keys); i++) {
-        consider(&best, name, top_keys[i].name, strlen(top_keys[i].name));
-    }
-    (void)snprintf(buf, size, "%s", best.text);
-    return best.edits <= NEAR_EDITS ? buf : NULL;
-}

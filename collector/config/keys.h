@@ -38,6 +38,8 @@ enum tw_cfg_rule {
     TW_CFG_PATH,          /* of a file or directory; relative to the working directory */
     TW_CFG_URL,           /* http:// or https:// with a host, nothing hidden in it (url.h) */
     TW_CFG_VALUE_POINTER, /* JSON Pointer, or '^' and one: from the document inside `each` */
+    TW_CFG_NETWORK,       /* address, or network with its bits (network.h) */
+    TW_CFG_HEADER,        /* name of an HTTP header: [A-Za-z0-9-]{1,64} */
 };
 
 struct tw_cfg_key {

@@ -62,7 +62,7 @@ static void print_type(FILE *out, const struct tw_cfg_key *key)
 {
     static const char *const rules[] = {"text",    "name",     "label",     "duration", "attribute",
                                         "pattern", "endpoint", "host:port", "pointer",  "template",
-                                        "path",    "URL",      "pointer"};
+                                        "path",    "URL",      "pointer",   "network",  "header"};
     const char *unit = tw_value_unit(key);
     switch (key->type) {
     case TW_CFG_INT:

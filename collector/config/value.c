@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "config/faults.h"
+#include "config/network.h"
 #include "config/url.h"
 
 struct suffix {
@@ -306,6 +307,8 @@ static int check_template(const char *text, struct tw_diag *diag)
     }
 }
 
+#define UPPER        "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+#define HEADER_BYTES 64
 #define LOWER_DIGITS "abcdefghijklmnopqrstuvwxyz0123456789"
 
 static bool is_label(const char *text)
@@ -382,6 +385,20 @@ int tw_value_rule(enum tw_cfg_rule rule, const char *text, struct tw_diag *diag)
                    : tw_diag_set(diag, TW_EINVAL,
                                  "\"%s\" is not a JSON Pointer, it begins with / (or ^/) and has "
                                  "~ only as ~0 or ~1",
+                                 shown);
+    case TW_CFG_NETWORK:
+        return tw_network_is_one(text)
+                   ? TW_OK
+                   : tw_diag_set(diag, TW_EINVAL,
+                                 "\"%s\" is no address such as 192.0.2.1 or 2001:db8::1, and no "
+                                 "network such as 192.0.2.0/24",
+                                 shown);
+    case TW_CFG_HEADER:
+        return is_word(text, LOWER_DIGITS UPPER "-", HEADER_BYTES)
+                   ? TW_OK
+                   : tw_diag_set(diag, TW_EINVAL,
+                                 "\"%s\" is not the name of a header, use 1 to 64 of A-Z, a-z, "
+                                 "0-9 and -",
                                  shown);
     case TW_CFG_TEMPLATE:
         return check_template(text, diag);

@@ -65,7 +65,11 @@
     X(RECEIVER_WORKS, INFO, "receiver_works", "a receiver of notifications is told again")         \
     X(AUDIT_BROKEN, ERROR, "audit_broken", "the audit is not as it was written")                   \
     X(AUDIT_HEAD_FAILED, WARN, "audit_head_failed",                                                \
-      "audit.head could not be written; the next deed does it")
+      "audit.head could not be written; the next deed does it")                                    \
+    X(SIGN_IN_FAILED, WARN, "sign_in_failed", "wrong user or password")                            \
+    X(PROXY_REFUSED, WARN, "proxy_refused",                                                        \
+      "an address that is not in access.proxy.addresses said who asks, or one that is named "      \
+      "nobody")
 
 enum tw_log_event {
 #define TW_LOG_ENUM(name, level, text, help) TW_LOG_##name##_EVENT,

@@ -140,6 +140,16 @@ export async function replays() {
   });
 }
 
+// tillwatch with these arguments, beside the tower; what it writes.
+export function program(args, input = "") {
+  return execFileSync(join(BUILD, "tillwatch"), args, {
+    input,
+    encoding: "utf8",
+    env: { ...process.env, ...environment },
+    stdio: ["pipe", "pipe", "ignore"],
+  });
+}
+
 const agents = [];
 
 // The simulator as an agent of these systems; stop() ends it.

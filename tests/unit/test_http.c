@@ -86,6 +86,8 @@ static void http_head__sent_twice__is_refused(void **state)
     assert_int_equal(STATUS({"Idempotency-Key", "a"}, {"idempotency-key", "a"}), 400);
     assert_int_equal(STATUS({"Idempotency-Key", "a"}), 0);
     assert_int_equal(STATUS({"Cookie", "a"}, {"Cookie", "b"}), 0);
+    assert_int_equal(STATUS({"Authorization", "a"}, {"authorization", "a"}), 400);
+    assert_int_equal(STATUS({"Accept", "a"}, {"Accept", "b"}), 0);
 }
 
 static void http_head__number_and_size_of_lines__are_bounded(void **state)
@@ -349,6 +351,82 @@ static void http_is_loopback__table(void **state)
     assert_false(tw_http_is_loopback(NULL));
 }
 
+/* ---- who asks ---- */
+
+static void http_cookie__found_by_its_whole_name_once(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *cookies;
+        const char *value; /* NULL: absent */
+    } rows[] = {
+        {"s=1", "1"},      {"a=2; s=1", "1"}, {"s=1; a=2", "1"},     {"a=2;s=1 ;b=3", "1"},
+        {" \ts=1\t", "1"}, {"s=", ""},        {"s", NULL},           {"", NULL},
+        {"S=1", NULL},     {"xs=1", NULL},    {"sx=1", NULL},        {"a=s=1", NULL},
+        {"s=1; s=2", ""},  {"s=1; s=1", ""},  {"s=1; s=1; s=1", ""}, {"s=\"1\"", ""},
+        {"s =1", NULL},    {"s=a=b", "a=b"},  {";;;s=1;;", "1"},     {"=1; s=1", "1"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct tw_str value = tw_http_cookie(tw_str_of(rows[i].cookies), "s");
+        if (rows[i].value == NULL) {
+            assert_null(value.ptr);
+        } else {
+            assert_true(value.ptr != NULL && tw_str_is(value, rows[i].value));
+        }
+    }
+    struct tw_http_head head = {0}; /* two lines: neither counts */
+    add(&head, "Cookie", "s=1");
+    assert_true(tw_str_is(tw_http_cookie(head.cookies, "s"), "1"));
+    add(&head, "Cookie", "a=1");
+    assert_null(tw_http_cookie(head.cookies, "s").ptr);
+}
+
+static void http_bearer__is_one_scheme_of_many(void **state)
+{
+    (void)state;
+    assert_true(tw_str_is(tw_http_bearer(TW_STR_LIT("Bearer abc")), "abc"));
+    assert_true(tw_str_is(tw_http_bearer(TW_STR_LIT("BEARER a b")), "a b"));
+    assert_true(tw_str_is(tw_http_bearer(TW_STR_LIT("Bearer ")), ""));
+    assert_null(tw_http_bearer(TW_STR_LIT("Bearer")).ptr);
+    assert_null(tw_http_bearer(TW_STR_LIT("Basic abc")).ptr);
+    assert_null(tw_http_bearer(TW_STR_NULL).ptr);
+}
+
+static void http_address__is_text_without_a_port(void **state)
+{
+    (void)state;
+    char text[TW_HTTP_ADDRESS_SIZE];
+    struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(80)};
+    assert_int_equal(inet_pton(AF_INET, "192.0.2.1", &in.sin_addr), 1);
+    tw_http_address((const struct sockaddr *)&in, text);
+    assert_string_equal(text, "192.0.2.1");
+    struct sockaddr_in6 six = {.sin6_family = AF_INET6};
+    assert_int_equal(inet_pton(AF_INET6, "2001:db8::1", &six.sin6_addr), 1);
+    tw_http_address((const struct sockaddr *)&six, text);
+    assert_string_equal(text, "2001:db8::1");
+    assert_int_equal(inet_pton(AF_INET6, "::ffff:192.0.2.1", &six.sin6_addr), 1);
+    tw_http_address((const struct sockaddr *)&six, text);
+    assert_string_equal(text, "192.0.2.1");
+    tw_http_address(NULL, text);
+    assert_string_equal(text, "");
+}
+
+static void http_head__headers_of_a_proxy__are_looked_for_by_name(void **state)
+{
+    (void)state;
+    struct tw_http_head head = {.user_header = "X-User", .role_header = "X-Role"};
+    add(&head, "x-user", "anna");
+    add(&head, "X-ROLE", "viewer");
+    assert_true(tw_str_is(head.proxy_user, "anna"));
+    assert_true(tw_str_is(head.proxy_role, "viewer"));
+    assert_int_equal(head.status, 0);
+    add(&head, "X-User", "berta");
+    assert_int_equal(head.status, 400);
+    struct tw_http_head other = {0};
+    add(&other, "X-User", "anna");
+    assert_null(other.proxy_user.ptr);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -357,6 +435,10 @@ int main(void)
         cmocka_unit_test(http_head__names_that_are_no_token__are_refused),
         cmocka_unit_test(http_head__control_bytes_in_values__are_refused),
         cmocka_unit_test(http_head__sent_twice__is_refused),
+        cmocka_unit_test(http_cookie__found_by_its_whole_name_once),
+        cmocka_unit_test(http_bearer__is_one_scheme_of_many),
+        cmocka_unit_test(http_address__is_text_without_a_port),
+        cmocka_unit_test(http_head__headers_of_a_proxy__are_looked_for_by_name),
         cmocka_unit_test(http_head__number_and_size_of_lines__are_bounded),
         cmocka_unit_test(http_decode__table),
         cmocka_unit_test(http_parse_target__splits_path_and_parameters),

@@ -9,6 +9,8 @@
 
 #include <cmocka.h>
 
+#include "web/gate.h"
+
 #define MAX_BODY 1000
 
 static struct tw_cfg *test_cfg(void)
@@ -267,15 +269,169 @@ static void router_run__rest_of_the_path__is_decoded_once(void **state)
     tw_response_fini(&response);
 }
 
-static void call_principal__this_machine__is_everybody_on_it(void **state)
+/* ---- who may be answered */
+
+static struct tw_web_route route_of(const char *method, const char *path)
+{
+    struct tw_web_route found = {.pattern = path};
+    size_t count = 0;
+    const struct tw_web_route *rows = tw_router_table(&count);
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(rows[i].pattern, path) == 0 && rows[i].method == tw_http_method(method)) {
+            found = rows[i];
+        }
+    }
+    assert_non_null(found.handler);
+    return found;
+}
+
+/* A call of this asker, of a route whose handler always answers. */
+static struct tw_response answer_to(const struct tw_asker *asker, const char *method,
+                                    const char *path, const char *target,
+                                    const struct tw_http_head *head)
+{
+    static struct tw_arena arena;
+    struct tw_web_state web = {.cfg = test_cfg()};
+    struct tw_call call = {
+        .arena = &arena, .web = &web, .principal = &asker->principal, .asker = asker};
+    struct tw_http_request request = request_of(method, "/");
+    const struct tw_web_route route = route_of(method, path);
+    request.head = *head;
+    tw_arena_init(&arena, 65536);
+    tw_response_init(&call.response);
+    handler_result = TW_OK;
+    tw_router_run(&route, tw_str_of(target), &request, &call);
+    tw_arena_fini(&arena);
+    return call.response;
+}
+
+static const char *header_of(const struct tw_response *response, const char *name)
+{
+    for (size_t i = 0; i < response->header_count; i++) {
+        if (strcmp(response->headers[i].name, name) == 0) {
+            return response->headers[i].value;
+        }
+    }
+    return "";
+}
+
+static void router_run__nobody__is_told_why_and_what_would_help(void **state)
 {
     (void)state;
-    struct tw_web_state web = {.local = {.kind = TW_PRINCIPAL_OPEN}};
-    struct tw_http_request request = request_of("GET", "/");
-    assert_int_equal(tw_call_principal(&web, &request)->kind, TW_PRINCIPAL_NOBODY);
-    assert_int_equal(tw_call_principal(&web, &request)->role, TW_ROLE_NONE);
-    request.is_local = true;
-    assert_ptr_equal(tw_call_principal(&web, &request), &web.local);
+    static const struct {
+        enum tw_gate_fault fault;
+        int status;
+        const char *challenge;
+    } rows[] = {
+        {TW_GATE_NOTHING, 401, "Bearer realm=\"tillwatch\""},
+        {TW_GATE_ENDED, 401, "Bearer realm=\"tillwatch\""},
+        {TW_GATE_BAD_TOKEN, 401, "Bearer realm=\"tillwatch\", error=\"invalid_token\""},
+        {TW_GATE_UNTRUSTED, 403, ""},
+        {TW_GATE_ELSEWHERE, 403, ""},
+        {TW_GATE_BLIND, 503, ""},
+    };
+    const struct tw_http_head head = {.count = 0};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        const struct tw_asker asker = {.fault = rows[i].fault};
+        struct tw_response response =
+            answer_to(&asker, "GET", "/api/v1/session", "/api/v1/session", &head);
+        assert_int_equal(response.status, rows[i].status);
+        assert_string_equal(header_of(&response, "WWW-Authenticate"), rows[i].challenge);
+        tw_response_fini(&response);
+    }
+}
+
+static void router_run__page_without_a_session__is_signed_in_first(void **state)
+{
+    (void)state;
+    char target[400];
+    const struct tw_asker asker = {.fault = TW_GATE_NOTHING};
+    const struct tw_http_head head = {.count = 0};
+    struct tw_response response =
+        answer_to(&asker, "GET", "/runs", "/runs?state=failed&q=%0A//x", &head);
+    assert_int_equal(response.status, 400); /* a target that is not well formed goes nowhere */
+    tw_response_fini(&response);
+    response = answer_to(&asker, "GET", "/runs", "/runs?state=failed&q=a%20b", &head);
+    assert_int_equal(response.status, 303);
+    assert_string_equal(header_of(&response, "Location"),
+                        "/sign-in?next=/runs%3Fstate%3Dfailed%26q%3Da%2520b");
+    tw_response_fini(&response);
+    (void)snprintf(target, sizeof target, "/runs?q=%0300d", 0);
+    response = answer_to(&asker, "GET", "/runs", target, &head);
+    assert_int_equal(response.status, 303);
+    assert_string_equal(header_of(&response, "Location"), "/sign-in");
+    tw_response_fini(&response);
+    /* data is no page */
+    response = answer_to(&asker, "GET", "/api/v1/status", "/api/v1/status", &head);
+    assert_int_equal(response.status, 401);
+    tw_response_fini(&response);
+}
+
+/* With a cookie a change must say that it comes from a page of ours; a token is no cookie. */
+static void router_run__change_by_cookie__must_be_surely_of_our_origin(void **state)
+{
+    (void)state;
+    struct tw_asker asker = {.principal = {.kind = TW_PRINCIPAL_USER, .role = TW_ROLE_ADMIN},
+                             .is_ambient = true};
+    static const struct {
+        const char *origin;
+        const char *site;
+        bool is_ours;
+    } rows[] = {
+        {NULL, NULL, false},
+        {NULL, "none", false},
+        {NULL, "same-site", false},
+        {NULL, "cross-site", false},
+        {NULL, "same-origin", true},
+        {"http://localhost:8460", NULL, true},
+        {"http://localhost:8460", "same-origin", true},
+        {"http://localhost:8460", "cross-site", false},
+        {"http://localhost:8461", "same-origin", false},
+        {"http://evil.example", NULL, false},
+        {"null", NULL, false},
+        {"null", "same-origin", false},
+        {"", NULL, false},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        const struct tw_http_head head = {.host = TW_STR_LIT("localhost:8460"),
+                                          .origin = tw_str_of(rows[i].origin),
+                                          .fetch_site = tw_str_of(rows[i].site)};
+        asker.is_ambient = true;
+        struct tw_response response =
+            answer_to(&asker, "DELETE", "/api/v1/session", "/api/v1/session", &head);
+        assert_int_equal(response.status, rows[i].is_ours ? 409 : 403);
+        tw_response_fini(&response);
+        asker.is_ambient = false;
+        response = answer_to(&asker, "DELETE", "/api/v1/session", "/api/v1/session", &head);
+        assert_int_equal(response.status, 409);
+        tw_response_fini(&response);
+    }
+    /* reading is no change */
+    asker.is_ambient = true;
+    const struct tw_http_head head = {.count = 0};
+    struct tw_response response =
+        answer_to(&asker, "GET", "/api/v1/session", "/api/v1/session", &head);
+    assert_int_equal(response.status, 200);
+    tw_response_fini(&response);
+}
+
+static void router_run__password_that_must_be_changed__is_changed_first(void **state)
+{
+    (void)state;
+    const struct tw_asker asker = {.principal = {.kind = TW_PRINCIPAL_USER, .role = TW_ROLE_ADMIN},
+                                   .must_change = true};
+    const struct tw_http_head head = {.count = 0};
+    struct tw_response response =
+        answer_to(&asker, "GET", "/api/v1/overview", "/api/v1/overview", &head);
+    assert_int_equal(response.status, 403);
+    tw_response_fini(&response);
+    response = answer_to(&asker, "GET", "/runs", "/runs", &head);
+    assert_int_equal(response.status, 303);
+    assert_string_equal(header_of(&response, "Location"), "/sign-in?next=/runs");
+    tw_response_fini(&response);
+    response = answer_to(&asker, "GET", "/api/v1/session", "/api/v1/session", &head);
+    assert_int_equal(response.status, 200);
+    tw_response_fini(&response);
 }
 
 /* A DELETE has no body and must be of our origin; reading files anew is a POST without one. */
@@ -416,7 +572,10 @@ int main(void)
         cmocka_unit_test(router__post__must_be_json_of_our_own_origin_with_a_length),
         cmocka_unit_test(router__body_length__is_bounded),
         cmocka_unit_test(router_run__rest_of_the_path__is_decoded_once),
-        cmocka_unit_test(call_principal__this_machine__is_everybody_on_it),
+        cmocka_unit_test(router_run__nobody__is_told_why_and_what_would_help),
+        cmocka_unit_test(router_run__page_without_a_session__is_signed_in_first),
+        cmocka_unit_test(router_run__change_by_cookie__must_be_surely_of_our_origin),
+        cmocka_unit_test(router_run__password_that_must_be_changed__is_changed_first),
         cmocka_unit_test(router__changes_without_a_body__are_of_our_origin),
         cmocka_unit_test(router__refusals_of_alertmanagers_api__are_texts),
         cmocka_unit_test(router_run__malformed_targets__are_problems),

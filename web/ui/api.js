@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Calls of the tower's API. A problem (RFC 9457) becomes an ApiError with words for a person.
 
+import { goSignIn } from "./who.js";
+
 const DEADLINE_MS = 15000; // beyond the server's own deadline for a query
 const AHEAD_MS = 3000; // so old it may be when it is asked for
 const KEPT = 12; // answers that are kept for when nothing has changed: those with a tag
@@ -42,7 +44,13 @@ async function call(path, options) {
     });
     const text = answer.status === 304 ? known.text : await answer.text();
     const body = text ? JSON.parse(text) : null; // 204 has none
-    if (!answer.ok && answer.status !== 304) throw new ApiError(answer.status, body || {});
+    if (!answer.ok && answer.status !== 304) {
+      // Signed out meanwhile: what is typed into a form of passwords is told there.
+      const { type = "" } = body || {};
+      if (answer.status === 401 && type.endsWith(":sign-in")) goSignIn();
+      if (answer.status === 403 && type.endsWith(":must-change-password")) goSignIn();
+      throw new ApiError(answer.status, body || {});
+    }
     keep(path, answer.headers.get("ETag"), text);
     return body;
   } catch (error) {

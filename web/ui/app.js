@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which page is shown, the search box and the keys. A page is a module that is loaded when it is first
 // shown, and exports `page` (page.js).
-import { Unreachable } from "./api.js";
+import { get, Unreachable } from "./api.js";
 import { isPaused, setTitle, startClock, startPause, startTheme } from "./frame.js";
 import * as live from "./live.js";
 import { render } from "./lit.js";
@@ -38,6 +38,7 @@ const ROUTES = [
   [/^\/taps$/, "taps"],
   [/^\/quarantine$/, "quarantine"],
   [/^\/causes$/, "causes"],
+  [/^\/account$/, "account"],
 ];
 const RETRY_MS = 5000;
 const view = document.getElementById("view");
@@ -235,6 +236,17 @@ function follow() {
   live.listen();
   comeAlarm();
 }
+
+// Whoever signed in finds themselves in the head.
+get("/session").then(
+  (who) => {
+    const link = document.getElementById("who");
+    link.textContent = who.user;
+    link.title = who.user + ", " + who.role + ": sessions, password, sign out";
+    link.hidden = who.sign_in === "none";
+  },
+  () => {}, // the page says it
+);
 
 startClock();
 live.start();
