@@ -11,7 +11,8 @@ collector_libcore_a_SOURCES = \
     collector/core/log.c collector/core/log.h collector/core/log_events.h \
     collector/core/problem.c collector/core/problem.h \
     collector/core/str.h \
-    collector/core/totals.c collector/core/totals.h
+    collector/core/totals.c collector/core/totals.h \
+    collector/core/trouble.c collector/core/trouble.h
 
 noinst_LIBRARIES += collector/libstore.a
 collector_libstore_a_SOURCES = \

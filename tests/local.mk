@@ -976,7 +976,7 @@ check_PROGRAMS += tests/fuzz/fuzz_notify
 tests_fuzz_fuzz_notify_SOURCES += tests/fuzz/replay_main.c
 endif
 EXTRA_DIST += tests/fuzz/seeds/notify
-EXTRA_DIST += tests/system/test_notify.py tests/system/test_storm.py
+EXTRA_DIST += tests/system/test_notify.py tests/system/test_storm.py tests/system/test_alert_desk.py
 
 # What goes to the servers of others.
 if HAVE_CMOCKA

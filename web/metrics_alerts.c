@@ -3,6 +3,7 @@
 #include "web/metrics_alerts.h"
 
 #include "alert/rules.h"
+#include "core/trouble.h"
 #include "store/alert_sums.h"
 #include "web/api_failures.h"
 
@@ -87,6 +88,13 @@ static uint64_t sum_of(const uint64_t counts[TW_ALERT_SUM_SEVERITIES])
     return sum;
 }
 
+/* Why a thread cannot work; null: it can, or it is none of this process. */
+static json_t *trouble_json(enum tw_trouble who)
+{
+    struct tw_diag why;
+    return tw_trouble_get(who, &why) ? json_string(why.text) : json_null();
+}
+
 json_t *tw_alerts_status_json(struct tw_call *call)
 {
     struct tw_desk_reader *desk = NULL;
@@ -105,6 +113,8 @@ json_t *tw_alerts_status_json(struct tw_call *call)
     tw_out_set(json, "pending", rc == TW_OK ? tw_out_count(sum_of(sums.pending)) : json_null());
     tw_out_set(json, "refused", rc == TW_OK ? tw_out_count(sums.place.refused) : json_null());
     tw_out_set(json, "error", rc == TW_OK ? json_null() : json_string(why));
+    tw_out_set(json, "not_judged", trouble_json(TW_TROUBLE_ALERT));
+    tw_out_set(json, "not_told", trouble_json(TW_TROUBLE_NOTIFY));
     call->diag.text[0] = '\0'; /* it is no error of this call */
     return json;
 }

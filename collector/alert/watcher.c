@@ -8,6 +8,7 @@
 
 #include "core/actor.h"
 #include "core/log.h"
+#include "core/trouble.h"
 
 #define TURN_MS  1000
 #define BUSY_MS  50   /* others write to desk.db */
@@ -87,6 +88,7 @@ static void complain(struct tw_watcher *self, const struct tw_diag *diag)
     if (strcmp(self->last_error.text, diag->text) != 0) {
         tw_log(TW_LOG_ALERTS_STOPPED_EVENT, TW_F_CSTR("reason", diag->text));
         self->last_error = *diag;
+        tw_trouble_set(TW_TROUBLE_ALERT, diag->text);
     }
     self->has_failed = true;
 }
@@ -102,6 +104,7 @@ static int take_turn(struct tw_watcher *self)
     case TW_OK:
         if (self->has_failed) {
             tw_log(TW_LOG_ALERTS_GO_ON_EVENT, TW_F_CSTR("after", self->last_error.text));
+            tw_trouble_set(TW_TROUBLE_ALERT, NULL);
         }
         self->has_failed = false;
         self->last_error.text[0] = '\0';

@@ -10,6 +10,7 @@
 
 #include "core/actor.h"
 #include "core/log.h"
+#include "core/trouble.h"
 
 #define TURN_MS    1000
 #define BUSY_MS    50   /* others write to desk.db */
@@ -34,7 +35,9 @@ struct tw_notifier {
     uint64_t pushed;       /* generation of what Alertmanagers were told */
     tw_mono_t next_turn;   /* of telling */
     struct tw_diag last_error;
-    bool has_failed; /* it is told when it goes on */
+    bool has_failed;       /* it is told when it goes on: */
+    bool has_failed_turn;  /* when neither the last turn failed */
+    bool has_failed_round; /* nor the last round */
 };
 
 /* ---- what is in force ---- */
@@ -97,6 +100,7 @@ static void complain(struct tw_notifier *self, const struct tw_diag *diag)
     if (strcmp(self->last_error.text, diag->text) != 0) {
         tw_log(TW_LOG_NOTIFY_STOPPED_EVENT, TW_F_CSTR("reason", diag->text));
         self->last_error = *diag;
+        tw_trouble_set(TW_TROUBLE_NOTIFY, diag->text);
     }
     self->has_failed = true;
 }
@@ -105,6 +109,7 @@ static void go_on(struct tw_notifier *self)
 {
     if (self->has_failed) {
         tw_log(TW_LOG_NOTIFY_GOES_ON_EVENT, TW_F_CSTR("after", self->last_error.text));
+        tw_trouble_set(TW_TROUBLE_NOTIFY, NULL);
     }
     self->has_failed = false;
     self->last_error.text[0] = '\0';
@@ -115,7 +120,7 @@ static int pause_after(struct tw_notifier *self, int rc, const struct tw_diag *d
 {
     switch (rc) {
     case TW_OK:
-        go_on(self);
+        self->has_failed_turn = false;
         return TURN_MS;
     case TW_EBUSY:
         return BUSY_MS;
@@ -124,6 +129,7 @@ static int pause_after(struct tw_notifier *self, int rc, const struct tw_diag *d
         return FIRST_MS;
     default:
         complain(self, diag);
+        self->has_failed_turn = true;
         return AGAIN_MS;
     }
 }
@@ -175,12 +181,16 @@ static int take_turn(struct tw_notifier *self)
     struct tw_notices *outbox = tw_tell_outbox(self->tell);
     if (outbox != NULL) {
         int rc = tw_deliver_round(self->deliver, outbox, &wait_ms, &diag);
+        self->has_failed_round = rc != TW_OK && rc != TW_EBUSY;
         if (rc == TW_EBUSY) {
             wait_ms = BUSY_MS;
         } else if (rc != TW_OK) {
             complain(self, &diag);
             wait_ms = AGAIN_MS;
         }
+    }
+    if (!self->has_failed_turn && !self->has_failed_round) {
+        go_on(self);
     }
     int64_t left_ms = (self->next_turn.ns - now.ns) / TW_NS_PER_MS;
     return left_ms < wait_ms ? (int)left_ms : wait_ms;

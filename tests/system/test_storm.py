@@ -4,7 +4,7 @@
 pack, and one that makes an alert a store, become at most 3 notices in which every store is counted;
 when they speak again, at most 3 more. Meanwhile calls are timed, and pages for STORM_PAGES seconds.
 
-Short (about a minute and a half): stores fall silent within seconds, rules and groups have short
+Short (80 s, two minutes at most): stores fall silent within seconds, rules and groups have short
 times; what an alert a store becomes when they are back is left to the long form. STORM_LONG=1: they
 fall silent within a minute, the pack's rules and groups as they are (18 minutes).
 """
@@ -33,8 +33,9 @@ IS_LONG = bool(os.environ.get("STORM_LONG"))
 PAGES_S = int(os.environ.get("STORM_PAGES", "420" if IS_LONG else "0"))
 SILENT_S = 60 if IS_LONG else 15  # track.store-silent-s
 WITHIN_S = 60 if IS_LONG else 5  # they fall silent one after the other
-# Values of stores are series of a minute: who is silent when it begins is judged a bit later.
-BEGIN = None if IS_LONG else 37
+# Values of stores are series of a minute: who is silent when it begins is judged a bit later. They
+# do not begin so that some of them are silent then, and others a second later.
+APART = range(0) if IS_LONG else range(58 - SILENT_S - WITHIN_S, 62 - SILENT_S)
 FIRE_S = 600 if IS_LONG else 120
 END_S = 1200 if IS_LONG else 120
 # No call may take so long, on whatever machine; what they took is printed.
@@ -243,7 +244,7 @@ def play(tap, tower, server):
     wait_until(lambda: tower.total("events_accepted") >= STORES, "every store to be heard", 120)
     rows = Rows(tower)
     wait_until(lambda: rows.ask("SELECT judged FROM meta")[0][0] > 0, "rules to be judged")
-    wait_until(lambda: BEGIN is None or BEGIN <= time.time() % 60 < BEGIN + 2, "the minute", 90)
+    wait_until(lambda: int(time.time()) % 60 not in APART, "the minute", 90)
     callers = Callers(tower)
     callers.start()
     browser = pages(tower)
