@@ -127,8 +127,10 @@ async function sortTables(page) {
   );
   await open(page, "/runs?runs.all=1&runs.sort=amount&runs.page=6");
   const last = await columnOf(page, "runs", "Amount");
+  // On a slow machine a sale may have become late since the rows above were asked for.
+  const now = (await api("/runs?limit=1000")).items.length;
   ok(
-    last.length === runs.length - 250 && last.every((one) => one === "–"),
+    last.length === now - 250 && last.every((one) => one === "–"),
     "those without one stand last, in this direction too",
     last,
   );

@@ -10,6 +10,7 @@ import { link } from "./parts.js";
 import { newSpan, readSpan, spanFields } from "./silencetime.js";
 
 const COMMENT_MAX = 400; // characters: the tower takes 500 bytes with an acknowledgement
+const SHOWN_MAX = 60; // of what is no matcher
 const PREVIEW_AFTER_MS = 300;
 
 // A modal dialog drawn by content(state); it ends with Esc, with its page and when it has done its
@@ -86,7 +87,7 @@ function commentField(state, words, isFirst = false) {
         }
       }}
     ></textarea>
-    ${state.isMissing ? html`<span class="error-note" role="alert">It is kept with the alert, and must not be empty.</span>` : nothing}
+    ${state.isMissing ? html`<span class="error-note" role="alert">${state.fingerprint || state.group ? "Say it in a word: it is kept with the alert." : "Say why: it is kept with the silence."}</span>` : nothing}
   </label>`;
 }
 
@@ -260,7 +261,13 @@ function writtenField(state) {
     const lines = state.text.split("\n").filter((line) => line.trim());
     const read = lines.map(readMatcher);
     const wrong = read.indexOf(null);
-    state.textFault = wrong < 0 ? "" : "This is no matcher: " + lines[wrong];
+    state.textFault =
+      wrong < 0
+        ? ""
+        : "This is no matcher: " +
+          lines[wrong].slice(0, SHOWN_MAX) +
+          (lines[wrong].length > SHOWN_MAX ? "…" : "") +
+          ' (it is written like store="0042" or store=~"00.*")';
     state.written = read.filter(Boolean);
     look(state);
   };

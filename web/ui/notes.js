@@ -13,6 +13,13 @@ export function faultWords(error) {
   return words[0].toUpperCase() + words.slice(1) + (/[.!?…”]$/.test(words) ? "" : ".");
 }
 
+// Say at a field of a form what it lacks, until something is written there.
+export function wants(field, words) {
+  field.setCustomValidity(words);
+  field.addEventListener("input", () => field.setCustomValidity(""), { once: true });
+  field.reportValidity();
+}
+
 export function loading(what) {
   return html`<p class="note dim loading" role="status">Loading ${what} …</p>`;
 }
@@ -33,6 +40,7 @@ export function failed(error, retry) {
           </p>`
         : nothing
     }
+    ${error.status === 400 && location.search ? html`<p>${link(location.pathname, "Show the page without what its address asks for")}</p>` : nothing}
     ${retry ? html`<button type="button" @click=${() => retry()}>Try again</button>` : nothing}
   </div>`;
 }

@@ -4,7 +4,7 @@ import { get, post } from "../api.js";
 import { amountWords, causeMark, groupWords, trend } from "../failurelist.js";
 import { count, plural } from "../format.js";
 import { html, live, nothing, repeat } from "../lit.js";
-import { faultWords } from "../notes.js";
+import { faultWords, wants } from "../notes.js";
 import {
   ago,
   badge,
@@ -194,7 +194,10 @@ function putNote(context, group) {
     submit.preventDefault();
     const form = submit.target;
     const text = form.elements.text.value.trim();
-    if (!text) return;
+    if (!text) {
+      wants(form.elements.text, "Write the note first.");
+      return;
+    }
     await act(context, group, "notes", { text }, () => "Noted.");
     if (context.state.said && context.state.said.ok) form.reset();
   };

@@ -4,7 +4,7 @@ import { get } from "../api.js";
 import { plural } from "../format.js";
 import { jsonBlock } from "../json.js";
 import { html, nothing } from "../lit.js";
-import { failed, loading } from "../notes.js";
+import { failed, loading, wants } from "../notes.js";
 import { badge, fact, journeyLink, link, time } from "../parts.js";
 import { replayOfId, replayPath } from "../replaywords.js";
 import { duration } from "../time.js";
@@ -17,7 +17,7 @@ function revealForm(again) {
       const field = submit.target.elements.reason;
       const reason = field.value.trim();
       if (reason) again({ reveal: "1", reason });
-      else field.focus();
+      else wants(field, "Say why: it is kept with what was revealed.");
     }}
   >
     <input

@@ -4,7 +4,7 @@
 import { get, post } from "../api.js";
 import { count, plural } from "../format.js";
 import { html, live, nothing, repeat } from "../lit.js";
-import { empty, faultWords } from "../notes.js";
+import { empty, faultWords, wants } from "../notes.js";
 import { badge, fact, journeyLink, link, storeLink, systemMark, time } from "../parts.js";
 import { openPlan } from "../plandialog.js";
 import {
@@ -58,7 +58,7 @@ function reasonForm(context, { label, button, words, name, run }) {
       submit.preventDefault();
       const reason = (state.reason || "").trim();
       if (reason) run(reason);
-      else submit.target.elements.reason.focus();
+      else wants(submit.target.elements.reason, "Say why: it is kept with the replay.");
     }}
   >
     ${words}
