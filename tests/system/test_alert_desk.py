@@ -134,7 +134,7 @@ def check_full(tap):
             ballast = fill(disk)
             wait_until(lambda: place.post("refused") == 503, "a refusal")
             check_said(tap, place, name, True)
-            tap.equal(place.tower.status_of("/readyz"), 503, name + ": it is not ready")
+            wait_until(lambda: place.tower.status_of("/readyz") == 503, "it to say so")
             tap.equal(place.tower.status_of("/api/v1/alerts"), 200, name + ": pages go on")
             os.unlink(ballast)
             check_mended(tap, place, name)
