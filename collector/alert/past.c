@@ -496,9 +496,12 @@ static int prepare(struct trial *self, const struct tw_past_ask *ask, int64_t be
     rc = rc == TW_OK && (self->lines == NULL || self->spans == NULL) ? TW_ENOMEM : rc;
     self->result.spans = self->spans;
     if (rc == TW_OK && self->rule->is_usual_share) {
-        int64_t since_s = (begin_s / HOUR_S - (int64_t)TW_USUAL_WEEKS * TW_USUAL_HOURS) * HOUR_S;
-        rc = tw_usual_read(self->reader, &self->kept, self->rule, since_s < 0 ? 0 : since_s,
-                           self->result.until_s, &self->usual);
+        int64_t since_s = begin_s / HOUR_S * HOUR_S - TW_USUAL_BEFORE_S;
+        const struct tw_usual_ask usual = {.rule = self->rule,
+                                           .zone = ask->rules->zone,
+                                           .since_s = since_s < 0 ? 0 : since_s,
+                                           .until_s = self->result.until_s};
+        rc = tw_usual_read(self->reader, &self->kept, &usual, &self->usual);
         self->has_usual = true;
         self->is_cut = self->usual.is_cut;
     }

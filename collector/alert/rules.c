@@ -140,6 +140,7 @@ static void free_set(struct tw_rules *set)
     free(set->items);
     free(set->notes);
     free_runbooks(set->runbooks, set->runbook_count);
+    tw_zone_destroy(&set->zone);
 }
 
 static void fini_load(struct tw_rules_load *self)
@@ -149,7 +150,8 @@ static void fini_load(struct tw_rules_load *self)
                             .notes = self->notes,
                             .note_count = self->note_count,
                             .runbooks = self->runbooks,
-                            .runbook_count = self->runbook_count};
+                            .runbook_count = self->runbook_count,
+                            .zone = self->zone};
     free_set(&rest);
     for (size_t i = 0; i < self->off_count; i++) {
         free(self->offs[i].name);
@@ -426,7 +428,9 @@ static int make_set(struct tw_rules_load *self, const struct tw_rules **ret_set)
         .serial = atomic_fetch_add(&serials, 1) + 1,
         .notes = self->notes,
         .note_count = self->note_count,
+        .zone = self->zone,
     };
+    self->zone = NULL;
     self->items = NULL;
     self->count = 0;
     self->runbooks = NULL;
@@ -437,9 +441,24 @@ static int make_set(struct tw_rules_load *self, const struct tw_rules **ret_set)
     return TW_OK;
 }
 
+/* By whose clock it is known what is usual. */
+static int read_zone(struct tw_rules_load *self)
+{
+    const char *name = self->cfg->track.timezone;
+    int rc = tw_zone_new(name, &self->zone);
+    if (rc == TW_ENOTFOUND || rc == TW_EINVAL) {
+        tw_faults_add(&self->parse.faults, "track.timezone", 0,
+                      "\"%s\" is no time zone that this machine knows, such as Europe/Berlin",
+                      name);
+        rc = TW_OK;
+    }
+    return rc;
+}
+
 /* What was read, if it is without fault. Ends the load. */
 static int finish(struct tw_rules_load *self, int rc, FILE *report, const struct tw_rules **ret_set)
 {
+    rc = rc == TW_OK ? read_zone(self) : rc;
     if (rc == TW_OK) {
         apply_offs(self);
         note_runbooks(self);

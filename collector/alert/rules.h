@@ -86,6 +86,7 @@ struct tw_rules {
     uint64_t serial; /* different for each set of this process */
     char **notes;    /* "file:line: what is no fault but worth knowing" */
     size_t note_count;
+    struct tw_zone *zone; /* by whose clock it is known what is usual; owned; NULL: UTC */
 };
 
 /* Everything that cfg names. Names of workflows, steps, objectives and systems are checked against

@@ -86,6 +86,7 @@ struct tw_rules_load {
     bool is_too_many;   /* it was said, no more is read */
     struct tw_str text; /* of the file that is being read */
     char *group;        /* its name */
+    struct tw_zone *zone;
 };
 
 /* ---- rules.c ---- */

@@ -154,24 +154,33 @@ static int add_silence(struct tw_usual *self, struct tw_arena *arena,
     return rc;
 }
 
-int tw_usual_read(struct tw_reader *reader, struct tw_arena *arena, const struct tw_rule *rule,
-                  int64_t since_s, int64_t until_s, struct tw_usual *ret_usual)
+int tw_usual_read(struct tw_reader *reader, struct tw_arena *arena, const struct tw_usual_ask *ask,
+                  struct tw_usual *ret_usual)
 {
+    const struct tw_rule *rule = ask->rule;
     struct tw_series_query query = {
-        .since_s = since_s, .until_s = until_s / HOUR_S * HOUR_S, .step_s = HOUR_S};
+        .since_s = ask->since_s, .until_s = ask->until_s / HOUR_S * HOUR_S, .step_s = HOUR_S};
     struct tw_series_result result = {0};
     struct tw_ran ran = {0};
     int rc = tw_measure_read(reader, arena, &rule->when, &query, &result);
-    rc = rc == TW_OK ? tw_ran_read(reader, arena, since_s, query.until_s, HOUR_S, &ran) : rc;
+    rc = rc == TW_OK ? tw_ran_read(reader, arena, ask->since_s, query.until_s, HOUR_S, &ran) : rc;
     if (rc != TW_OK) {
         return rc;
     }
     struct tw_usual usual = {.first_s = result.first_s,
                              .hour_count = result.point_count,
                              .ran = ran.items,
-                             .is_cut = result.is_cut};
+                             .is_cut = result.is_cut,
+                             .is_above = rule->is_above,
+                             .zone = ask->zone};
     usual.groups = tw_arena_alloc(arena, (result.series_count + 1) * sizeof *usual.groups);
-    rc = usual.groups == NULL || ran.count != result.point_count ? TW_ENOMEM : TW_OK;
+    usual.shown = tw_arena_alloc(arena, result.point_count + 1);
+    rc = usual.groups == NULL || usual.shown == NULL || ran.count != result.point_count ? TW_ENOMEM
+                                                                                        : TW_OK;
+    if (rc == TW_OK) {
+        tw_calendar_week_hours(usual.zone, (tw_wall_t){usual.first_s * TW_NS_PER_S},
+                               usual.hour_count, usual.shown);
+    }
     for (size_t i = 0; i < result.series_count && rc == TW_OK; i++) {
         struct tw_labels labels = {0};
         struct tw_usual_group *group = NULL;
@@ -192,26 +201,56 @@ int tw_usual_read(struct tw_reader *reader, struct tw_arena *arena, const struct
 
 /* ---- asking ---------------------------------------------------------------------------------- */
 
-bool tw_usual_hours(const struct tw_usual *self, size_t group, int64_t at_s,
-                    double ret_hours[TW_USUAL_HOURS])
+/* Means by the hour of the week that the clock shows; false: of less than a week. */
+static bool means_of(const struct tw_usual *self, size_t group, int64_t at_s,
+                     double ret_means[WEEK_HOURS])
 {
     double sums[WEEK_HOURS] = {0};
     int counts[WEEK_HOURS] = {0};
-    int64_t end = (at_s - self->first_s) / HOUR_S;
-    end = end > (int64_t)self->hour_count ? (int64_t)self->hour_count : end;
+    int64_t over = (at_s - self->first_s) / HOUR_S;
+    over = over > (int64_t)self->hour_count ? (int64_t)self->hour_count : over;
+    int64_t end = over - TW_USUAL_LATEST_H;
     int64_t begin = end > TW_USUAL_WEEKS * WEEK_HOURS ? end - TW_USUAL_WEEKS * WEEK_HOURS : 0;
     bool is_week = false; /* the tower ran a week ago, or before */
     for (int64_t i = begin; i < end; i++) {
         double sum = self->groups[group].sums[i];
-        is_week = is_week || (self->ran[i] && i + WEEK_HOURS <= end);
+        is_week = is_week || (self->ran[i] && i + WEEK_HOURS <= over);
         if (self->ran[i] && !isnan(sum)) {
-            int64_t hour = (self->first_s / HOUR_S + i + HOURS_TO_EPOCH) % WEEK_HOURS;
-            sums[hour] += sum;
-            counts[hour]++;
+            sums[self->shown[i]] += sum;
+            counts[self->shown[i]]++;
         }
     }
     for (size_t i = 0; i < WEEK_HOURS; i++) {
-        ret_hours[i] = is_week && counts[i] > 0 ? sums[i] / counts[i] : (double)NAN;
+        ret_means[i] = counts[i] > 0 ? sums[i] / counts[i] : (double)NAN;
+    }
+    return is_week;
+}
+
+static double further(bool is_above, double a, double b)
+{
+    if (isnan(b)) {
+        return a;
+    }
+    return (b > a) == is_above ? b : a;
+}
+
+bool tw_usual_hours(const struct tw_usual *self, size_t group, int64_t at_s,
+                    double ret_hours[TW_USUAL_HOURS])
+{
+    double means[WEEK_HOURS];
+    uint8_t shown[WEEK_HOURS + 2]; /* with one beside the first and the last */
+    int64_t first_hour = at_s / HOUR_S - WEEK_HOURS / 2;
+    bool is_week = means_of(self, group, at_s, means);
+    tw_calendar_week_hours(self->zone, (tw_wall_t){(first_hour - 1) * HOUR_S * TW_NS_PER_S},
+                           sizeof shown, shown);
+    for (size_t i = 0; i < WEEK_HOURS; i++) {
+        double value = means[shown[i + 1]];
+        if (!isnan(value)) {
+            value = further(self->is_above, value, means[shown[i]]);
+            value = further(self->is_above, value, means[shown[i + 2]]);
+        }
+        int64_t hour = (first_hour + (int64_t)i + HOURS_TO_EPOCH) % WEEK_HOURS;
+        ret_hours[hour] = is_week ? value : (double)NAN;
     }
     return is_week;
 }
@@ -221,8 +260,12 @@ static int tell_rule(struct tw_reader *reader, struct tw_arena *arena, struct tw
                      const struct tw_rule *rule, int64_t at_s)
 {
     struct tw_usual usual = {0};
-    int64_t since_s = (at_s / HOUR_S - TW_USUAL_WEEKS * WEEK_HOURS) * HOUR_S;
-    int rc = tw_usual_read(reader, arena, rule, since_s < 0 ? 0 : since_s, at_s, &usual);
+    int64_t since_s = at_s / HOUR_S * HOUR_S - TW_USUAL_BEFORE_S;
+    const struct tw_usual_ask ask = {.rule = rule,
+                                     .zone = engine->rules->zone,
+                                     .since_s = since_s < 0 ? 0 : since_s,
+                                     .until_s = at_s};
+    int rc = tw_usual_read(reader, arena, &ask, &usual);
     for (size_t i = 0; i < usual.group_count && rc == TW_OK; i++) {
         double hours[TW_USUAL_HOURS];
         (void)tw_usual_hours(&usual, i, at_s, hours); /* not known: that is told */

@@ -178,6 +178,7 @@ struct tw_cfg {
         int64_t snapshot_s;
         int64_t snapshot_events;
         struct tw_cfg_strings expected_stores; /* none: those seen lately */
+        char *timezone;                        /* of the hours of the week; NULL: UTC */
     } track;
     struct {
         bool is_required; /* people sign in; else everybody on this machine may do all */

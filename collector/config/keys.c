@@ -344,6 +344,12 @@ static const struct tw_cfg_key track_keys[] = {
      .offset = IN_CFG(track.expected_stores),
      .help = "`storeid` of every store that must answer a roll-out. Not given: those seen in the "
              "seven days before it."},
+    {.name = "timezone",
+     .type = TW_CFG_TEXT,
+     .offset = IN_CFG(track.timezone),
+     .help = "The clock on the wall of the stores: an IANA name, such as `Europe/Berlin`. What is "
+             "usual (alert rules, decisions that do not come) is known by the hours of the week "
+             "that it shows, so that a clock change is none for it. Not given: UTC."},
 };
 
 static const struct tw_cfg_key agent_keys[] = {

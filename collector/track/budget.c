@@ -45,6 +45,7 @@ struct tw_budget {
     bool has_usual;        /* a week of history: forecast_now is known */
     bool has_forecast;     /* ... and the window is one of the calendar */
     double forecast_now;   /* decisions expected in the whole hour of the head */
+    double forecast_least; /* ... or in the hour before it, or behind: the least of them */
     double forecast_rest;  /* ... and from the next hour to the end of the own window */
 };
 
@@ -401,15 +402,15 @@ enum tw_burn_state tw_budget_trickle(const struct tw_budget *self, int64_t bad_m
 
 /* Means of whole hours by the hour of the week that the clock shows; an hour of the week that the
  * history lacks gets the mean of all. */
-static void weekly_means(const struct tw_budget *self, int64_t first_hour, int64_t end_hour,
-                         double means[WEEK_HOURS])
+static void weekly_means(const struct tw_budget *self, const struct tw_zone *week_zone,
+                         int64_t first_hour, int64_t end_hour, double means[WEEK_HOURS])
 {
     uint8_t week_hours[RING_HOURS];
     int64_t totals[WEEK_HOURS] = {0};
     int64_t seen[WEEK_HOURS] = {0};
     int64_t all = 0;
     size_t count = (size_t)(end_hour - first_hour);
-    tw_calendar_week_hours(self->spec.zone, wall_of_minute(first_hour * 60), count, week_hours);
+    tw_calendar_week_hours(week_zone, wall_of_minute(first_hour * 60), count, week_hours);
     for (size_t i = 0; i < count; i++) {
         int64_t minute = (first_hour + (int64_t)i) * 60;
         struct tw_counts hour = sum_of(self, minute, minute + 59);
@@ -437,12 +438,18 @@ static void forecast(struct tw_budget *self)
     if (!self->has_usual) {
         return;
     }
+    const struct tw_zone *week_zone =
+        self->spec.week_zone == NULL ? self->spec.zone : self->spec.week_zone;
     double means[WEEK_HOURS];
     uint8_t week_hours[RING_HOURS];
-    weekly_means(self, ceil_div(from, 60), now_hour, means);
+    weekly_means(self, week_zone, ceil_div(from, 60), now_hour, means);
+    /* The hour of the head, and the two beside it. */
+    tw_calendar_week_hours(week_zone, wall_of_minute((now_hour - 1) * 60), 3, week_hours);
+    self->forecast_least =
+        fmin(fmin(means[week_hours[0]], means[week_hours[1]]), means[week_hours[2]]);
     /* The hour of the head, and those behind it up to the one in which the window ends. */
     size_t count = is_rolling(self) ? 1 : (size_t)(ceil_div(self->own_end, 60) - now_hour);
-    tw_calendar_week_hours(self->spec.zone, wall_of_minute(now_hour * 60), count, week_hours);
+    tw_calendar_week_hours(week_zone, wall_of_minute(now_hour * 60), count, week_hours);
     self->forecast_now = means[week_hours[0]];
     self->forecast_rest = 0;
     for (size_t i = 1; i < count; i++) {
@@ -500,7 +507,7 @@ static int64_t silent_minutes(const struct tw_budget *self)
     return window_minutes(self, TW_BURN_1D);
 }
 
-struct tw_absence tw_budget_absence(struct tw_budget *self, int64_t bad_min)
+struct tw_absence tw_budget_absence(struct tw_budget *self, int64_t least)
 {
     forecast(self);
     struct tw_absence absence = {
@@ -510,9 +517,11 @@ struct tw_absence tw_budget_absence(struct tw_budget *self, int64_t bad_min)
     };
     if (!self->has_usual) {
         absence.state = TW_ABSENCE_UNKNOWN;
-    } else if (self->forecast_now * (double)absence.after_s / 3600 < (double)bad_min) {
+    } else if (self->forecast_least < (double)least) {
         absence.state = TW_ABSENCE_CLOSED;
     } else {
+        int64_t due_s = (int64_t)ceil((double)least * 3600 / self->forecast_least);
+        absence.after_s = due_s > absence.after_s ? due_s : absence.after_s;
         absence.state = absence.silent_s > absence.after_s ? TW_ABSENCE_FIRING : TW_ABSENCE_QUIET;
     }
     return absence;

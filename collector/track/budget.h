@@ -41,7 +41,9 @@ struct tw_budget_spec {
     int64_t window_ns;          /* rolling: 1 h to 30 d, whole minutes; else ignored */
     const struct tw_zone *zone; /* calendar windows; borrowed, outlives
                                    the budget; NULL: UTC */
-    bool is_sliced;             /* minutes are judged: at most one decision in each */
+    const struct tw_zone
+        *week_zone; /* by whose clock hours of the week are told apart; NULL: zone's */
+    bool is_sliced; /* minutes are judged: at most one decision in each */
 };
 
 /* TW_OK, TW_ENOMEM, TW_EINVAL (a value of the spec outside of its range). The head is the minute of
@@ -81,17 +83,18 @@ enum tw_burn_state tw_budget_trickle(const struct tw_budget *self, int64_t bad_m
 /* Decisions that do not come. */
 enum tw_absence_state {
     TW_ABSENCE_UNKNOWN, /* less than a week of history: what is usual now is not known */
-    TW_ABSENCE_CLOSED,  /* in this hour of the week fewer than bad_min are usual in that time */
+    TW_ABSENCE_CLOSED,  /* fewer than `least` are usual in this hour of the week, or in one beside
+                           it:  trade begins in it, or ends */
     TW_ABSENCE_QUIET,   /* the last decision is not as long ago */
     TW_ABSENCE_FIRING,
 };
 struct tw_absence {
     enum tw_absence_state state;
-    int64_t after_s;  /* tw_burn_absence_s() */
+    int64_t after_s;  /* tw_burn_absence_s(), or the time in which `least` are usual when longer */
     int64_t silent_s; /* whole minutes since that of the last decision; a day at most */
     double usual;     /* decisions in an hour like this one of the week; NAN: not known */
 };
-struct tw_absence tw_budget_absence(struct tw_budget *self, int64_t bad_min);
+struct tw_absence tw_budget_absence(struct tw_budget *self, int64_t least);
 
 #define TW_BUDGET_NEVER INT64_MAX
 

@@ -42,6 +42,9 @@ const char *tw_burn_rule_name(enum tw_burn_rule rule); /* "fast" ... */
 bool tw_burn_rule_pages(enum tw_burn_rule rule);       /* false: a ticket will do */
 
 #define TW_BURN_BAD_MIN 3 /* least bad ones that are worth telling, unless the caller says */
+/* So many decisions that do not come are no chance: where 12 are usual none comes once in 160,000
+ * times. (Of 3 it is once in 20.) */
+#define TW_BURN_ABSENT_MIN 12
 
 /* Why a rule cannot be used for an objective. */
 enum tw_burn_use {

@@ -143,7 +143,7 @@ static int64_t rule_of(const struct tw_objective_stats *row, size_t rule, const 
     }
     if (rule == TW_OBJECTIVE_ABSENCE) {
         *ret_name = "absence";
-        return tw_budget_absence(row->budget, TW_BURN_BAD_MIN).state == TW_ABSENCE_FIRING
+        return tw_budget_absence(row->budget, TW_BURN_ABSENT_MIN).state == TW_ABSENCE_FIRING
                    ? RULE_PAGES
                    : RULE_QUIET;
     }

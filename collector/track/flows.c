@@ -113,6 +113,7 @@ static int objective_set(struct tw_tracker *self, struct tw_objective_stats *row
                                   .window = objective->window,
                                   .window_ns = objective->window_ns,
                                   .zone = zone,
+                                  .week_zone = objective->timezone == NULL ? self->zone : zone,
                                   .is_sliced = objective->kind == TW_OBJECTIVE_FRESHNESS};
     rc = row->budget == NULL ? tw_budget_new(&spec, (tw_wall_t){self->now_ns}, &row->budget)
                              : tw_budget_change(row->budget, &spec);

@@ -479,7 +479,8 @@ struct tw_tracker {
     size_t sequence_count;
     int64_t system_seen_ns[TW_WATERMARK_SYSTEMS]; /* by word: receipt of its last event; 0: none */
     struct tw_watermark watermark;
-    uint32_t *expected; /* words of the stores that the configuration expects */
+    struct tw_zone *zone; /* of the hours of the week; owned */
+    uint32_t *expected;   /* words of the stores that the configuration expects */
     uint32_t expected_count;
     struct tw_roster rosters; /* ends of the list of all, oldest first */
     struct tw_roster *roster; /* the latest; NULL: to be made */

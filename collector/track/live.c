@@ -432,7 +432,7 @@ static json_t *trickle_of(const struct tw_objective_stats *row)
 /* Decisions that do not come. */
 static json_t *absence_of(const struct tw_objective_stats *row)
 {
-    struct tw_absence absence = tw_budget_absence(row->budget, TW_BURN_BAD_MIN);
+    struct tw_absence absence = tw_budget_absence(row->budget, TW_BURN_ABSENT_MIN);
     json_t *object = rule_of("absence", "absence", TW_BURN_USABLE, true);
     tw_json_set(object, "detection_seconds", json_integer(absence.after_s));
     tw_json_set(object, "silent_seconds", json_integer(absence.silent_s));

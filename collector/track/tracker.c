@@ -145,6 +145,10 @@ int tw_tracker_open_state(struct tw_tracker *self)
 int tw_tracker_define(struct tw_tracker *self)
 {
     int rc = expected_stores(self);
+    if (rc == TW_OK && self->zone == NULL) {
+        rc = tw_zone_new(self->cfg->track.timezone, &self->zone);
+        rc = rc == TW_ENOMEM ? rc : TW_OK; /* checked with the rules; UTC should it have gone */
+    }
     return rc == TW_OK ? tw_flows_update(self) : rc;
 }
 
@@ -153,6 +157,7 @@ void tw_tracker_close_state(struct tw_tracker *self)
     tw_runs_free_all(self);
     tw_graph_destroy(&self->graph);
     tw_flows_fini(self);
+    tw_zone_destroy(&self->zone);
     tw_matcher_destroy(&self->matcher);
     tw_roster_drop(&self->roster);
     tw_words_fini(&self->systems);

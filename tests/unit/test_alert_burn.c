@@ -104,7 +104,7 @@ static void open_world(struct world *self)
     write_rules(self);
     (void)snprintf(yaml, sizeof yaml,
                    "taps:\n  - {name: a, kind: router, bind: [\"tcp://127.0.0.1:8462\"]}\n"
-                   "alerts: {dirs: [\"%s\"]}\n",
+                   "alerts: {pack: false, dirs: [\"%s\"]}\n",
                    self->dir);
     kt_open(&self->kit, "", sale);
     assert_int_equal(tw_cfg_parse("t.yaml", yaml, strlen(yaml), stderr, &self->cfg), TW_OK);

@@ -505,21 +505,26 @@ static void past__no_time_or_no_memory__is_said_and_leaves_nothing(void **state)
 
 #define WEEKS 7
 
-/* Seven weeks from a Monday on; in week w every hour counts 100 * w, and one more in hour 3. */
+/* Seven weeks from a Monday on; in week w every hour counts 100 * w, and one more in hours 2 to 4.
+ */
 static struct tw_usual weeks(void)
 {
     static bool ran[WEEKS * TW_USUAL_HOURS];
     static double sums[WEEKS * TW_USUAL_HOURS];
+    static uint8_t shown[WEEKS * TW_USUAL_HOURS];
     static struct tw_usual_group group;
     for (size_t i = 0; i < WEEKS * TW_USUAL_HOURS; i++) {
         size_t week = i / TW_USUAL_HOURS;
         ran[i] = true;
-        sums[i] = 100.0 * (double)week + (i % TW_USUAL_HOURS == 3 ? 1 : 0);
+        size_t hour = i % TW_USUAL_HOURS;
+        shown[i] = (uint8_t)hour;
+        sums[i] = 100.0 * (double)week + (hour >= 2 && hour <= 4 ? 1 : 0);
     }
     group = (struct tw_usual_group){.sums = sums};
     return (struct tw_usual){.first_s = START_S,
                              .hour_count = WEEKS * TW_USUAL_HOURS,
                              .ran = ran,
+                             .shown = shown,
                              .groups = &group,
                              .group_count = 1};
 }
@@ -549,9 +554,12 @@ static void usual__mean_of_the_same_hour_of_the_five_weeks_before(void **state)
     expect_usual(&usual, 5 * week_s, 3, 201);
     expect_usual(&usual, 6 * week_s, 3, 301); /* without the first */
     expect_usual(&usual, 6 * week_s + 3 * HOUR_S, 3, 301);
-    expect_usual(&usual, 6 * week_s + 4 * HOUR_S - 1, 3, 301); /* the hour is not over */
-    expect_usual(&usual, 6 * week_s + 4 * HOUR_S, 3, 401);
-    expect_usual(&usual, 6 * week_s + 4 * HOUR_S, 4, 300);
+    /* What goes on, or went on a while ago, is what is judged. */
+    int64_t later_s = 6 * week_s + (4 + TW_USUAL_LATEST_H) * HOUR_S;
+    expect_usual(&usual, later_s - 1, 3, 301);
+    expect_usual(&usual, later_s, 3, 301); /* hour 4 is still to come */
+    expect_usual(&usual, later_s + HOUR_S, 3, 401);
+    expect_usual(&usual, later_s + HOUR_S, 6, 300);
     expect_usual(&usual, 20 * week_s, 3, 401); /* of what was read */
 }
 
@@ -560,15 +568,79 @@ static void usual__hours_in_which_the_tower_did_not_run__are_left_out(void **sta
     (void)state;
     const struct tw_usual usual = weeks();
     int64_t week_s = (int64_t)TW_USUAL_HOURS * HOUR_S;
-    usual.ran[2 * TW_USUAL_HOURS + 3] = false;
-    expect_usual(&usual, 5 * week_s, 3, (0 + 100 + 300 + 400) / 4.0 + 1);
+    usual.ran[4 * TW_USUAL_HOURS + 3] = false;
+    expect_usual(&usual, 5 * week_s, 3, (0 + 100 + 200 + 300) / 4.0 + 1);
     for (size_t week = 0; week < WEEKS; week++) {
         usual.ran[week * TW_USUAL_HOURS + 3] = false;
     }
     expect_usual(&usual, 5 * week_s, 3, (double)NAN);
     expect_usual(&usual, 5 * week_s, 4, 200);
-    usual.groups[0].sums[4] = (double)NAN; /* ran, and nothing is known */
+    for (size_t hour = 3; hour <= 5; hour++) {
+        usual.groups[0].sums[hour] = (double)NAN; /* ran, and nothing is known */
+    }
     expect_usual(&usual, 5 * week_s, 4, 250);
+}
+
+/* Two weeks of stores that trade from 10:30 to 19:30 by this clock, with what it shows of each
+ * hour; then there are 100 in an hour. */
+static struct tw_usual trade(int64_t first_s, const struct tw_zone *zone)
+{
+    struct tw_usual usual = weeks();
+    usual.first_s = first_s;
+    usual.zone = zone;
+    usual.hour_count = 2 * TW_USUAL_HOURS;
+    tw_calendar_week_hours(zone, (tw_wall_t){first_s * TW_NS_PER_S}, usual.hour_count, usual.shown);
+    for (size_t i = 0; i < usual.hour_count; i++) {
+        const tw_wall_t at = {(first_s + (int64_t)i * HOUR_S) * TW_NS_PER_S};
+        int64_t hour = (at.ns / TW_NS_PER_S + tw_zone_offset_s(zone, at)) % DAY_S / HOUR_S;
+        usual.groups[0].sums[i] =
+            hour == 10 || hour == 19 ? 50 : (hour > 10 && hour < 19 ? 100 : 0);
+    }
+    return usual;
+}
+
+static void usual__hour_in_which_trade_begins_or_ends__is_that_beside_it(void **state)
+{
+    (void)state;
+    struct tw_usual usual = trade(START_S, NULL);
+    int64_t monday_s = 2 * (int64_t)TW_USUAL_HOURS * HOUR_S;
+    static const struct {
+        size_t hour;
+        double below;
+        double above;
+    } rows[] = {{8, 0, 0},      {9, 0, 50},    {10, 0, 100}, {11, 50, 100}, {12, 100, 100},
+                {17, 100, 100}, {18, 50, 100}, {19, 0, 100}, {20, 0, 50},   {21, 0, 0}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        usual.is_above = false;
+        expect_usual(&usual, monday_s, rows[i].hour, rows[i].below);
+        usual.is_above = true;
+        expect_usual(&usual, monday_s, rows[i].hour, rows[i].above);
+    }
+}
+
+/* On the Monday behind the change doors open at 9:30 UTC, and an hour earlier before it. */
+static void usual__week_of_a_clock_change__moves_with_the_clock(void **state)
+{
+    (void)state;
+    struct tw_zone *berlin = NULL;
+    double hours[TW_USUAL_HOURS];
+    int64_t first_s = 1791763200; /* 2026-10-12, a Monday; the change is on the 25th, 01:00 */
+    int64_t monday_s = first_s + 14 * DAY_S;
+    assert_int_equal(tw_zone_new("Europe/Berlin", &berlin), TW_OK);
+    struct tw_usual usual = trade(first_s - 2 * HOUR_S, berlin);
+    assert_true(tw_usual_hours(&usual, 0, monday_s, hours));
+    assert_true(fabs(hours[9] - 0) < 1e-9); /* doors open in it */
+    assert_true(fabs(hours[10] - 50) < 1e-9);
+    assert_true(fabs(hours[11] - 100) < 1e-9);
+    assert_true(fabs(hours[17] - 50) < 1e-9);
+    assert_true(fabs(hours[18] - 0) < 1e-9);
+    /* By UTC half of it would be missed at nine, when all doors are closed. */
+    usual.zone = NULL;
+    tw_calendar_week_hours(NULL, (tw_wall_t){usual.first_s * TW_NS_PER_S}, usual.hour_count,
+                           usual.shown);
+    assert_true(tw_usual_hours(&usual, 0, monday_s, hours));
+    assert_true(fabs(hours[9] - 50) < 1e-9);
+    tw_zone_destroy(&berlin);
 }
 
 int main(void)
@@ -581,6 +653,8 @@ int main(void)
         cmocka_unit_test(past__what_it_cannot_know__is_said),
         cmocka_unit_test(usual__mean_of_the_same_hour_of_the_five_weeks_before),
         cmocka_unit_test(usual__hours_in_which_the_tower_did_not_run__are_left_out),
+        cmocka_unit_test(usual__hour_in_which_trade_begins_or_ends__is_that_beside_it),
+        cmocka_unit_test(usual__week_of_a_clock_change__moves_with_the_clock),
         cmocka_unit_test(past__times_that_are_none__are_refused),
         cmocka_unit_test(past__no_time_or_no_memory__is_said_and_leaves_nothing),
     };

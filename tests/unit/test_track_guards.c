@@ -371,18 +371,65 @@ static void absence__within_trading_hours__is_told(void **state)
     tw_budget_destroy(&budget);
 }
 
-static void absence__little_traffic__is_not_told(void **state)
+static void absence__little_traffic__is_told_later(void **state)
 {
     (void)state;
     const struct tw_budget_spec spec = rolling(990000, 30 * DAY_S);
     struct tw_budget *budget = budget_of(&spec, MONDAY);
-    for (int64_t s = MONDAY; s < MONDAY + 8 * DAY_S; s += 225) { /* 16 an hour: 2.84 in 639 s */
+    for (int64_t s = MONDAY; s < MONDAY + 8 * DAY_S; s += 225) { /* 16 an hour: 12 in 45 minutes */
         add(budget, s, 1, 0);
     }
-    advance(budget, MONDAY + 8 * DAY_S + 3600);
-    assert_int_equal(tw_budget_absence(budget, 3).state, TW_ABSENCE_CLOSED);
-    assert_int_equal(tw_budget_absence(budget, 2).state, TW_ABSENCE_FIRING);
+    int64_t last = MONDAY + 8 * DAY_S - 240;
+    advance(budget, last + 45 * 60);
+    struct tw_absence absence = tw_budget_absence(budget, TW_BURN_ABSENT_MIN);
+    assert_int_equal(absence.after_s, 2700);
+    assert_int_equal(absence.state, TW_ABSENCE_QUIET);
+    advance(budget, last + 46 * 60);
+    assert_int_equal(tw_budget_absence(budget, 12).state, TW_ABSENCE_FIRING);
+    assert_int_equal(tw_budget_absence(budget, 17).state, TW_ABSENCE_CLOSED);
     tw_budget_destroy(&budget);
+}
+
+/* The night before says nothing, and nobody knows when in an hour doors open. */
+static void absence__first_and_last_hour_of_trade__are_not_told(void **state)
+{
+    (void)state;
+    struct tw_budget *budget = shop(9);
+    int64_t morning = MONDAY + 9 * DAY_S + 9 * 3600;
+    advance(budget, morning + 59 * 60); /* nothing came yet */
+    assert_near(tw_budget_absence(budget, 12).usual, 600);
+    assert_int_equal(tw_budget_absence(budget, 12).state, TW_ABSENCE_CLOSED);
+    advance(budget, morning + 3600);
+    assert_int_equal(tw_budget_absence(budget, 12).state, TW_ABSENCE_FIRING);
+    fill(budget, morning + 3600, morning + 10 * 3600 + 50 * 60, 10);
+    advance(budget, morning + 11 * 3600 - 60);
+    assert_int_equal(tw_budget_absence(budget, 12).state, TW_ABSENCE_QUIET);
+    advance(budget, morning + 11 * 3600); /* from 20:00 to the end at 21:00 */
+    assert_int_equal(tw_budget_absence(budget, 12).state, TW_ABSENCE_CLOSED);
+    tw_budget_destroy(&budget);
+}
+
+/* A shop in Berlin sells from 10:30 to 19:30; the clock goes back on 2026-10-25. On the Monday
+ * behind it 9 h in UTC is 10 h there: by UTC half of the trade of an hour was usual by then. */
+static void absence__clock_change__moves_the_hours(void **state)
+{
+    (void)state;
+    struct tw_zone *berlin = NULL;
+    int64_t first = 1791763200; /* 2026-10-12, a Monday, 00:00 UTC */
+    assert_int_equal(tw_zone_new("Europe/Berlin", &berlin), TW_OK);
+    for (int with_zone = 0; with_zone <= 1; with_zone++) {
+        struct tw_budget_spec spec = rolling(990000, 30 * DAY_S);
+        spec.week_zone = with_zone == 1 ? berlin : NULL;
+        struct tw_budget *budget = budget_of(&spec, first);
+        for (int64_t day = first; day < first + 13 * DAY_S; day += DAY_S) {
+            fill(budget, day + 8 * 3600 + 1800, day + 17 * 3600 + 1800, 10);
+        }
+        advance(budget, first + 14 * DAY_S + 9 * 3600 + 60);
+        assert_int_equal(tw_budget_absence(budget, 12).state,
+                         with_zone == 1 ? TW_ABSENCE_CLOSED : TW_ABSENCE_FIRING);
+        tw_budget_destroy(&budget);
+    }
+    tw_zone_destroy(&berlin);
 }
 
 static void absence__without_a_week__is_not_known(void **state)
@@ -414,7 +461,9 @@ int main(void)
         cmocka_unit_test(trickle__of_a_budget__is_of_the_last_six_hours),
         cmocka_unit_test(absence__times__are_those_of_a_total_outage_and_two_minutes),
         cmocka_unit_test(absence__within_trading_hours__is_told),
-        cmocka_unit_test(absence__little_traffic__is_not_told),
+        cmocka_unit_test(absence__little_traffic__is_told_later),
+        cmocka_unit_test(absence__first_and_last_hour_of_trade__are_not_told),
+        cmocka_unit_test(absence__clock_change__moves_the_hours),
         cmocka_unit_test(absence__without_a_week__is_not_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
