@@ -443,6 +443,7 @@ tests_simulator_libsim_a_SOURCES = \
     tests/simulator/queue.c tests/simulator/queue.h \
     tests/simulator/runs.c tests/simulator/runs.h \
     tests/simulator/sim.c tests/simulator/sim.h \
+    tests/simulator/trade.c tests/simulator/trade.h \
     tests/simulator/types.c tests/simulator/types.h
 tests_simulator_libsim_a_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
 noinst_PROGRAMS += retail-sim
@@ -455,11 +456,18 @@ noinst_PROGRAMS += tower-play
 tower_play_SOURCES = tests/support/play.c tests/support/lab.c tests/support/lab.h \
     tests/support/play_alerts.c tests/support/play_alerts.h
 tower_play_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
+tower_play_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=tw_live_make
 tower_play_LDADD = collector/libnotify.a collector/libalert.a collector/libintake.a collector/libcauses.a collector/libcorrelate.a \
     collector/libevent.a \
     collector/libstore.a collector/libtrack.a collector/libworkflow.a collector/libconfig.a \
     collector/libcore.a $(SQLITE_LIBS) $(JANSSON_LIBS) $(ZSTD_LIBS) $(YAML_LIBS) $(XXHASH_LIBS) \
     $(GLIB_LIBS) $(PCRE_LIBS) -lm -lpthread
+# Weeks of what alert rules look back on.
+noinst_PROGRAMS += tower-weeks
+tower_weeks_SOURCES = tests/support/weeks.c tests/support/lab.c tests/support/lab.h \
+    tests/support/play_alerts.c tests/support/play_alerts.h
+tower_weeks_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
+tower_weeks_LDADD = $(tower_play_LDADD)
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/test_simulator
 tests_unit_test_simulator_SOURCES = tests/unit/test_simulator.c
@@ -478,6 +486,7 @@ EXTRA_DIST += docs/simulator.md tests/simulator/check_ledger.py tests/system/com
     tests/system/replay_kit.py tests/system/test_replay.py tests/system/test_replay_plan.py \
     tests/bench/bench_replay.py \
     tests/system/test_alerts.py tests/system/test_alert_day.py \
+    tests/system/test_alert_weeks.py tests/system/test_alert_rollout.py \
     tests/system/test_regions.py tests/system/test_runs.py tests/system/test_verdicts.py \
     tests/system/test_simulator.sh tests/system/test_tail.py
 

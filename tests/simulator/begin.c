@@ -232,8 +232,46 @@ static bool draw_check(struct sim *self, struct sim_flow *flow, int64_t now_us)
     return false;
 }
 
-struct sim_flow *sim_begin(struct sim *self, int64_t now_us)
+/* While doors are closed there is only what needs no store. */
+static bool is_of_store(enum sim_kind kind)
 {
+    return kind == SIM_KIND_SALE || kind == SIM_KIND_SALE_B || kind == SIM_KIND_RETURN_STORE ||
+           kind == SIM_KIND_REDEMPTION || kind == SIM_KIND_HEARTBEAT;
+}
+
+static uint8_t draw_kind(struct sim *self, uint32_t bits, bool is_open)
+{
+    for (int i = 0; i < 64; i++) {
+        uint32_t draw = (uint32_t)((uint64_t)bits * SIM_WEIGHTS >> 32);
+        uint8_t kind = 0;
+        while (draw >= self->options->weights[kind]) {
+            draw -= self->options->weights[kind];
+            kind++;
+        }
+        if (is_open || !is_of_store((enum sim_kind)kind)) {
+            return kind;
+        }
+        bits = (uint32_t)(sim_random_next(&self->business) >> 32);
+    }
+    return SIM_KIND_ORDER; /* of what needs no store next to nothing is wanted */
+}
+
+static bool keeps_away(struct sim *self, enum sim_fault_kind which, uint8_t kind, int64_t now_us)
+{
+    struct sim_fault *fault = &self->faults.of[which];
+    bool is_meant =
+        sim_fault_is_active(fault, now_us) && fault->done < fault->max &&
+        (strcmp(fault->workflow, "any") == 0 || strcmp(fault->workflow, sim_kinds[kind].name) == 0);
+    if (!is_meant || sim_random_unit(&self->chance) >= fault->p) {
+        return false;
+    }
+    fault->done++;
+    return true;
+}
+
+struct sim_flow *sim_begin(struct sim *self, int64_t now_us, bool *ret_stands_still)
+{
+    *ret_stands_still = false;
     struct sim_flow *flow = sim_queue_new_flow(self->queue);
     if (flow == NULL) {
         return NULL;
@@ -242,10 +280,14 @@ struct sim_flow *sim_begin(struct sim *self, int64_t now_us)
         return flow;
     }
     uint64_t bits = sim_random_next(&self->business);
-    uint32_t draw = (uint32_t)((bits >> 32) * SIM_WEIGHTS >> 32);
-    while (draw >= self->options->weights[flow->kind]) {
-        draw -= self->options->weights[flow->kind];
-        flow->kind++;
+    bool is_open = true;
+    (void)sim_trade_share(&self->trade, now_us, &is_open);
+    flow->kind = draw_kind(self, (uint32_t)(bits >> 32), is_open);
+    if (keeps_away(self, SIM_FAULT_STANDSTILL, flow->kind, now_us) ||
+        keeps_away(self, SIM_FAULT_FEW, flow->kind, now_us)) {
+        sim_queue_free_flow(self->queue, flow);
+        *ret_stands_still = true;
+        return NULL;
     }
     flow->serial = self->next_serial++;
     flow->store = draw_store(self, now_us);
@@ -255,10 +297,12 @@ struct sim_flow *sim_begin(struct sim *self, int64_t now_us)
     draw_basket(self, flow);
     if (!begin_kind(self, flow, now_us)) {
         /* Nothing to refer to yet: somebody buys something instead. */
-        flow->kind = SIM_KIND_SALE;
+        flow->kind = is_open ? SIM_KIND_SALE : SIM_KIND_MOVEMENT;
         flow->customer = 0;
         flow->number = 0;
-        begin_sale(self, flow, now_us);
+        if (is_open) {
+            begin_sale(self, flow, now_us);
+        }
     }
     flow->due_us = now_us;
     self->totals.flows++;

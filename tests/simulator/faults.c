@@ -171,6 +171,14 @@ static const struct {
                           EVENTS,
                           {.p = 0.01},
                           "a sale carries the correlationid of an earlier one"},
+    [SIM_FAULT_STANDSTILL] = {"standstill",
+                              EVENTS | BIT(K_WORKFLOW),
+                              {.p = 1, .workflow = "any"},
+                              "nothing begins, of a workflow or of any: as if nobody came"},
+    [SIM_FAULT_FEW] = {"few-customers",
+                       EVENTS | BIT(K_WORKFLOW),
+                       {.p = 0.96, .workflow = "any"},
+                       "a part of what would begin does not"},
 };
 
 const char *sim_fault_name(enum sim_fault_kind kind)

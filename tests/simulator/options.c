@@ -27,6 +27,8 @@ static const char help_text[] =
     "  --speed X             simulated time runs X times as fast as the clock (default 1)\n"
     "  --start RFC3339       simulated time of the first event (default: so that the run ends\n"
     "                        at the present time, or begins there at speed 1)\n"
+    "  --trade HH:MM-HH:MM   stores trade then, Monday to Saturday; else 5 % of the rate goes on\n"
+    "  --ahead S[,AT,S]      the clock of stores is S seconds ahead of UTC, another S from AT on\n"
     "  --fault NAME[:k=v,..] inject a fault; may be repeated; --list-faults names them all\n"
     "  --ledger FILE         write what was done as NDJSON, one fact a line\n"
     "  --ledger-journeys     with every distinct event and its objects, to compare journeys\n"
@@ -73,6 +75,8 @@ enum option_code {
     O_SEED,
     O_SPEED,
     O_START,
+    O_TRADE,
+    O_AHEAD,
     O_FAULT,
     O_LEDGER,
     O_LEDGER_JOURNEYS,
@@ -117,6 +121,8 @@ static const struct option long_options[] = {
     {"seed", required_argument, NULL, O_SEED},
     {"speed", required_argument, NULL, O_SPEED},
     {"start", required_argument, NULL, O_START},
+    {"trade", required_argument, NULL, O_TRADE},
+    {"ahead", required_argument, NULL, O_AHEAD},
     {"fault", required_argument, NULL, O_FAULT},
     {"ledger", required_argument, NULL, O_LEDGER},
     {"ledger-journeys", no_argument, NULL, O_LEDGER_JOURNEYS},
@@ -334,6 +340,10 @@ static int read_option(int option, struct sim_options *options, struct tw_diag *
         return read_start(options, diag);
     case O_SHARE:
         return read_share(options, diag);
+    case O_TRADE:
+        return sim_trade_parse(&options->trade, optarg, diag);
+    case O_AHEAD:
+        return sim_trade_parse_ahead(&options->trade, optarg, diag);
     case O_FAULT:
         return sim_faults_parse(&options->faults, optarg, diag);
     case O_TAP:
@@ -453,6 +463,9 @@ static int check_together(const struct sim_options *options, int argc, struct tw
     }
     if (options->ledger_events && options->ledger == NULL) {
         return tw_diag_set(diag, TW_EINVAL, "--ledger-journeys needs --ledger FILE");
+    }
+    if (options->trade.is_on && options->rate <= 0) {
+        return tw_diag_set(diag, TW_EINVAL, "--trade needs --rate");
     }
     if (options->is_stamped && !options->is_stdout) {
         return tw_diag_set(diag, TW_EINVAL, "--stamps needs --stdout");

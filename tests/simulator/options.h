@@ -10,6 +10,7 @@
 #include "simulator/faults.h"
 #include "simulator/flows.h"
 #include "simulator/misbehave.h"
+#include "simulator/trade.h"
 #include "tillwatch.h"
 
 enum sim_tap { SIM_TAP_STDOUT, SIM_TAP_PULL, SIM_TAP_ROUTER, SIM_TAP_SUB, SIM_TAP_COUNT };
@@ -51,6 +52,7 @@ struct sim_options {
     struct tillwatch_keys keys; /* for all sockets; server_key "": none */
     struct sim_misbehave misbehave;
     struct sim_faults faults;
+    struct sim_trade trade;
     int argc;
     char **argv;
 };

@@ -17,7 +17,7 @@
 #define PUT_OFF_US 30000000
 /* What is due for longer than that makes slots shorter: the estate is not slower than it is. */
 #define BEHIND_US 1000000
-#define CATCH_UP  4
+#define CATCH_UP  4.0
 
 /* ---- start ---- */
 
@@ -88,6 +88,7 @@ static void set_faults(struct sim *self, int64_t start_us)
     struct sim_random random;
     sim_random_init(&random, self->options->seed, 2);
     sim_faults_start(&self->faults, start_us);
+    sim_trade_start(&self->trade, start_us);
     set_store_fault(self, SIM_FAULT_SKEW, &random);
     set_store_fault(self, SIM_FAULT_SILENT, &random);
     set_store_fault(self, SIM_FAULT_OFFLINE, &random);
@@ -147,6 +148,7 @@ int sim_init(struct sim *self, const struct sim_options *options, struct tw_diag
     memset(self, 0, sizeof(*self));
     self->options = options;
     self->faults = options->faults;
+    self->trade = options->trade;
     self->slot_us = options->rate > 0 ? options->speed * 1e6 / options->rate
                                       : 1e6 / (NATURAL_RATE * options->stores);
     int64_t start_us =
@@ -255,9 +257,10 @@ static int step_flow(struct sim *self, struct sim_flow *flow, int64_t now_us, st
 static void next_slot(struct sim *self, int64_t now_us, bool is_behind)
 {
     const struct sim_fault *peak = &self->faults.of[SIM_FAULT_FLASH_SALE];
-    double slot_us =
-        sim_fault_is_active(peak, now_us) ? self->slot_us / peak->factor : self->slot_us;
-    self->now_us += is_behind ? slot_us / CATCH_UP : slot_us;
+    bool is_open = true;
+    double share = is_behind ? CATCH_UP : sim_trade_share(&self->trade, now_us, &is_open);
+    share = sim_fault_is_active(peak, now_us) ? share * peak->factor : share;
+    self->now_us += self->slot_us / share;
 }
 
 static void blame_sharing(struct sim *self, const struct sim_flow *flow)
@@ -280,7 +283,12 @@ int sim_slot(struct sim *self, struct tw_diag *diag)
     }
     struct sim_flow *flow = sim_queue_take_due(self->queue, now_us);
     if (flow == NULL) {
-        flow = sim_begin(self, now_us);
+        bool stands_still = false;
+        flow = sim_begin(self, now_us, &stands_still);
+        if (stands_still) {
+            next_slot(self, now_us, false);
+            return TW_OK;
+        }
         if (flow != NULL && self->runs != NULL) {
             int result = sim_runs_begin(self->runs, sim_queue_number(self->queue, flow), flow);
             if (result != TW_OK) {
@@ -324,6 +332,31 @@ int sim_drain_slot(struct sim *self, bool *ret_more, struct tw_diag *diag)
 }
 
 /* ---- end ---- */
+
+static void report_trade(struct sim *self)
+{
+    const struct sim_trade *trade = &self->trade;
+    if (trade->is_on) {
+        sim_ledger_fact(self->ledger,
+                        "\"fact\":\"trade\",\"from_s\":%d,\"until_s\":%d,\"ahead_us\":%lld",
+                        trade->from_s, trade->until_s, (long long)trade->ahead_us);
+    }
+    if (trade->is_on && trade->change_us < INT64_MAX) {
+        sim_ledger_fact(self->ledger, "\"fact\":\"clock-change\",\"at_us\":%lld,\"ahead_us\":%lld",
+                        (long long)trade->change_us, (long long)trade->ahead_then_us);
+    }
+    for (unsigned i = SIM_FAULT_STANDSTILL; i <= SIM_FAULT_FEW; i++) {
+        const struct sim_fault *fault = &self->faults.of[i];
+        if (fault->is_on) {
+            sim_ledger_fact(self->ledger,
+                            "\"fact\":\"%s\",\"workflow\":\"%s\",\"from_us\":%lld,"
+                            "\"until_us\":%lld,\"flows\":%llu",
+                            sim_fault_name((enum sim_fault_kind)i), fault->workflow,
+                            (long long)fault->from_us, (long long)fault->until_us,
+                            (unsigned long long)fault->done);
+        }
+    }
+}
 
 static void report_stores(struct sim *self)
 {
@@ -387,6 +420,7 @@ int sim_finish(struct sim *self, struct tw_diag *diag)
     struct sim_outlet_counts sent = sim_outlet_counts(self->outlet);
     self->totals.flows_open = sim_queue_waiting(self->queue);
     sim_delivery_report(self->delivery);
+    report_trade(self);
     report_stores(self);
     if (self->agent != NULL) {
         sim_agent_report(self->agent);

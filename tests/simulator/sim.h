@@ -23,6 +23,7 @@ struct sim_history {
 struct sim {
     const struct sim_options *options;
     struct sim_faults faults;
+    struct sim_trade trade;
     struct sim_estate estate;
     struct sim_types types;
     struct sim_queue *queue;
@@ -76,8 +77,9 @@ int sim_finish(struct sim *self, struct tw_diag *diag);
 enum sim_outcome { SIM_GOES_ON, SIM_AGAIN, SIM_ENDS };
 int sim_emit(struct sim *self, struct sim_flow *flow, int64_t now_us, enum sim_outcome *ret_outcome,
              struct tw_diag *diag);
-/* begin.c: a new transaction with everything it will refer to. NULL: all flows are in use. */
-struct sim_flow *sim_begin(struct sim *self, int64_t now_us);
+/* begin.c: a new transaction with everything it will refer to. NULL: all flows are in use, or
+ * *ret_stands_still: nothing begins here. */
+struct sim_flow *sim_begin(struct sim *self, int64_t now_us, bool *ret_stands_still);
 /* Remember a finished sale or order. */
 void sim_remember(struct sim *self, const struct sim_flow *flow);
 

@@ -176,6 +176,7 @@ void lab_commit(struct lab *self, bool is_checkpoint)
         tw_pipeline_taps_empty(self->pipeline, self->clock.wall);
     }
     check(tw_pipeline_close(self->pipeline, is_checkpoint, self->clock.wall), "close", NULL);
+    self->batch->track = self->workflows == NULL ? self->given : self->batch->track;
     check(tw_store_commit(self->store, self->batch, &diag), "commit", &diag);
     if (self->batch->track != NULL && self->batch->track->saving != NULL) {
         struct tw_saving *saving = self->batch->track->saving;

@@ -29,6 +29,9 @@ struct lab {
     struct tw_reader *reader;
     struct tw_arena arena;  /* results of the reader; reset by the test */
     struct tw_arena frames; /* message bytes until the commit */
+    /* Committed in place of what tracking says, where nothing is tracked; borrowed, NULL: nothing.
+     */
+    const struct tw_track_changes *given;
     /* Called with what tracking said, once it is committed; NULL: nobody asks. */
     void (*on_commit)(void *context, const struct tw_track_changes *changes);
     void *context;

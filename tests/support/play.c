@@ -6,6 +6,7 @@
  *
  *   retail-sim --stdout --stamps ... | tower-play --config FILE [--after SECONDS[/STEP]]...
  *                         [--look SECONDS] [--batch SECONDS] [--kill MESSAGES]... [--alerts FILE]
+ *                         [--keep SECONDS] [--no-documents]
  *
  * Each line: the time of its receipt in microseconds since 1970, a space, the message. A batch ends
  * with each second of that time (--batch: less often), with every thirtieth where nothing comes for
@@ -13,8 +14,9 @@
  * the documents of workflows and the overview so often, one line a look:
  * {"at_us":...,"documents":{KEY:...}}. --kill: behind so many messages what is not in the store is
  * forgotten, and a start reads the rest, as after kill -9. --alerts: what alert rules say, a line
- * of JSON for each change (play_alerts.h). The store is TILLWATCH_STATE or that of the
- * configuration.
+ * of JSON for each change (play_alerts.h). --keep: the keeper puts the store in order so often:
+ * what is read of weeks is quick then. --no-documents: those are not made, which is most of the
+ * work where little comes. The store is TILLWATCH_STATE or that of the configuration.
  */
 #include "config.h"
 
@@ -36,6 +38,23 @@
 #define OPTIONS_MAX 16
 #define DOCUMENTS   1000
 
+/* Between tracking and its documents (-Wl,--wrap). */
+static bool makes_documents = true;
+int __real_tw_live_make(struct tw_tracker *self, struct tw_arena *arena,
+                        const struct tw_live **ret_live, size_t *ret_count);
+int __wrap_tw_live_make(struct tw_tracker *self, struct tw_arena *arena,
+                        const struct tw_live **ret_live, size_t *ret_count);
+int __wrap_tw_live_make(struct tw_tracker *self, struct tw_arena *arena,
+                        const struct tw_live **ret_live, size_t *ret_count)
+{
+    if (makes_documents) {
+        return __real_tw_live_make(self, arena, ret_live, ret_count);
+    }
+    *ret_live = NULL;
+    *ret_count = 0;
+    return TW_OK;
+}
+
 struct span {
     int64_t length_ns;
     int64_t step_ns;
@@ -49,12 +68,14 @@ struct play {
     size_t kill_count;
     int64_t look_ns; /* 0: none */
     int64_t batch_ns;
+    int64_t keep_ns;         /* 0: never */
     const char *alerts_file; /* NULL: nothing is judged */
     FILE *alerts_out;
     struct play_alerts *alerts;
     struct lab lab;
     bool is_open;
     int64_t next_look_ns;
+    int64_t next_keep_ns;
     uint64_t messages;
 };
 
@@ -97,6 +118,8 @@ static void read_options(struct play *self, int argc, char **argv)
                                             {"look", required_argument, NULL, 'l'},
                                             {"batch", required_argument, NULL, 'b'},
                                             {"kill", required_argument, NULL, 'k'},
+                                            {"no-documents", no_argument, NULL, 'N'},
+                                            {"keep", required_argument, NULL, 'K'},
                                             {"alerts", required_argument, NULL, 'A'},
                                             {NULL, 0, NULL, 0}};
     char *rest = NULL;
@@ -113,6 +136,10 @@ static void read_options(struct play *self, int argc, char **argv)
             read_after(self, optarg);
         } else if (option == 'l') {
             self->look_ns = seconds(optarg, 1, &rest);
+        } else if (option == 'N') {
+            makes_documents = false;
+        } else if (option == 'K') {
+            self->keep_ns = seconds(optarg, 1, &rest);
         } else if (option == 'b') {
             self->batch_ns = seconds(optarg, 1, &rest);
         } else if (option == 'k' && self->kill_count < OPTIONS_MAX) {
@@ -145,6 +172,7 @@ static void open_lab(struct play *self, tw_wall_t start)
         }
         self->alerts = play_alerts_new(self->lab.cfg, workflows, self->alerts_out);
         play_alerts_tell(self->alerts, self->lab.cfg, workflows);
+        play_alerts_say_rules(self->alerts);
         self->lab.on_commit = play_alerts_take;
         self->lab.context = self->alerts;
     }
@@ -181,6 +209,10 @@ static void commit(struct play *self)
     if (self->look_ns > 0 && self->lab.clock.wall.ns >= self->next_look_ns) {
         self->next_look_ns = self->lab.clock.wall.ns + self->look_ns;
         look(self);
+    }
+    if (self->keep_ns > 0 && self->lab.clock.wall.ns >= self->next_keep_ns) {
+        self->next_keep_ns = self->lab.clock.wall.ns + self->keep_ns;
+        lab_seal(&self->lab);
     }
 }
 

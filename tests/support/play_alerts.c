@@ -10,10 +10,12 @@
 
 #include "alert/engine.h"
 #include "alert/rows.h"
+#include "alert/usual.h"
 #include "notify/group.h"
 
 #define BUCKET_S    TW_ENGINE_BUCKET_S
 #define ARENA_BYTES ((size_t)64 << 20)
+#define HOUR_S      3600
 
 /* A series as the tracker numbers it. */
 struct known {
@@ -49,6 +51,10 @@ struct play_alerts {
     size_t held_count;
     size_t held_room;
     int64_t next_s; /* the first bucket that was not judged; 0: none was */
+    char *dir;      /* of the store */
+    struct tw_reader *reader;
+    int64_t usual_hour;         /* what is usual was told in it; 0: not yet */
+    enum tw_rule_state *states; /* said last of each rule; NULL: nobody asks */
 };
 
 static void check(int rc, const char *what)
@@ -65,6 +71,8 @@ struct play_alerts *play_alerts_new(const struct tw_cfg *cfg, const struct tw_wo
     struct play_alerts *self = calloc(1, sizeof *self);
     check(self == NULL ? TW_ENOMEM : TW_OK, "alerts");
     self->out = out;
+    self->dir = strdup(cfg->store.dir);
+    check(self->dir == NULL ? TW_ENOMEM : TW_OK, "alerts");
     tw_arena_init(&self->arena, ARENA_BYTES);
     check(tw_rules_load(cfg, workflows, stderr, &self->rules), "rules");
     check(tw_engine_new(self->rules, workflows, &self->engine), "engine");
@@ -79,6 +87,11 @@ void play_alerts_change(struct play_alerts *self, const struct tw_cfg *cfg,
     check(tw_engine_change(self->engine, rules, workflows), "change");
     tw_rules_unref(&self->rules);
     self->rules = rules;
+    self->usual_hour = 0;
+    if (self->states != NULL) {
+        free(self->states);
+        play_alerts_say_rules(self);
+    }
 }
 
 void play_alerts_tell(struct play_alerts *self, const struct tw_cfg *cfg,
@@ -86,6 +99,12 @@ void play_alerts_tell(struct play_alerts *self, const struct tw_cfg *cfg,
 {
     check(tw_notify_load(cfg, stderr, &self->notify), "receivers");
     check(tw_groups_new(self->notify, workflows, &self->groups), "groups");
+}
+
+void play_alerts_say_rules(struct play_alerts *self)
+{
+    self->states = calloc(self->rules->count + 1, sizeof *self->states);
+    check(self->states == NULL ? TW_ENOMEM : TW_OK, "rules");
 }
 
 void play_alerts_destroy(struct play_alerts **self_p)
@@ -106,7 +125,10 @@ void play_alerts_destroy(struct play_alerts **self_p)
     tw_notify_unref(&self->notify);
     tw_engine_destroy(&self->engine);
     tw_rules_unref(&self->rules);
+    tw_reader_close(&self->reader);
     tw_arena_fini(&self->arena);
+    free(self->states);
+    free(self->dir);
     free(self);
 }
 
@@ -231,6 +253,21 @@ static void say(struct play_alerts *self, int64_t at_s, const struct tw_alert_ch
     write_row(self, row);
 }
 
+static void say_rules(struct play_alerts *self, int64_t at_s)
+{
+    for (size_t i = 0; self->states != NULL && i < self->rules->count; i++) {
+        struct tw_rule_view view;
+        tw_engine_rule(self->engine, i, &view);
+        if (view.state == self->states[i]) {
+            continue;
+        }
+        self->states[i] = view.state;
+        write_row(self, json_pack("{s:I, s:s, s:s, s:s, s:s?}", "at", (json_int_t)at_s, "what",
+                                  "rule", "alert", view.rule->name, "state",
+                                  tw_rule_state_name(view.state), "detail", view.detail));
+    }
+}
+
 /* --- who is told ------------------------------------------------------------------------------ */
 
 static struct open_alert *find_open(struct play_alerts *self, uint64_t fingerprint)
@@ -311,10 +348,36 @@ static void tell(struct play_alerts *self, int64_t at_s)
     }
 }
 
+static bool asks_for_usual(const struct tw_rules *rules)
+{
+    for (size_t i = 0; i < rules->count; i++) {
+        if (rules->items[i].is_usual_share && rules->items[i].is_enabled) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* As the thread that judges does, with each hour. */
+static void tell_usual(struct play_alerts *self, int64_t bucket_s)
+{
+    struct tw_diag diag = {""};
+    int64_t hour = bucket_s / HOUR_S;
+    if (hour == self->usual_hour || !asks_for_usual(self->rules)) {
+        return;
+    }
+    if (self->reader == NULL) {
+        check(tw_reader_open(self->dir, &self->reader, &diag), diag.text);
+    }
+    check(tw_usual_tell(self->reader, self->engine, bucket_s), "usual");
+    self->usual_hour = hour;
+}
+
 static void judge(struct play_alerts *self, int64_t bucket_s)
 {
     const struct tw_alert_change *changes = NULL;
     size_t count = 0;
+    tell_usual(self, bucket_s);
     bool is_alive = feed(self, bucket_s);
     check(tw_engine_tick(self->engine, bucket_s, BUCKET_S, is_alive, &changes, &count), "judge");
     for (size_t i = 0; i < count; i++) {
@@ -323,6 +386,7 @@ static void judge(struct play_alerts *self, int64_t bucket_s)
             group(self, (tw_wall_t){(bucket_s + BUCKET_S) * TW_NS_PER_S}, &changes[i]);
         }
     }
+    say_rules(self, bucket_s + BUCKET_S);
     if (self->groups != NULL) {
         tell(self, bucket_s + BUCKET_S);
     }

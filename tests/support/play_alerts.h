@@ -24,6 +24,9 @@ void play_alerts_change(struct play_alerts *self, const struct tw_cfg *cfg,
  * "body":{..}}, the body of the webhook. Nothing is sent. */
 void play_alerts_tell(struct play_alerts *self, const struct tw_cfg *cfg,
                       const struct tw_workflows *workflows);
+/* What rules say of themselves becomes lines, too, when it changes: {"at":S,"what":"rule",
+ * "alert":NAME,"state":"nodata","detail":TEXT or null}; at first all of them are "ok". */
+void play_alerts_say_rules(struct play_alerts *self);
 void play_alerts_destroy(struct play_alerts **self_p);
 /* What one batch brought; `context` is the struct play_alerts. */
 void play_alerts_take(void *context, const struct tw_track_changes *changes);
