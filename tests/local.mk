@@ -993,8 +993,8 @@ check_PROGRAMS += tests/unit/test_net
 tests_unit_test_net_SOURCES = tests/unit/test_net.c
 tests_unit_test_net_LDADD = collector/libhttp.a collector/libcore.a $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/test_render
-RENDER_LIBS = collector/libdeliver.a collector/libhttp.a collector/libalert.a collector/libevent.a \
-RENDER_LIBS = collector/libdeliver.a collector/libcurve.a collector/libhttp.a collector/libevent.a \
+RENDER_LIBS = collector/libdeliver.a collector/libcurve.a collector/libhttp.a collector/libalert.a \
+    collector/libevent.a \
     collector/libconfig.a collector/libcore.a $(JANSSON_LIBS) $(YAML_LIBS)
 tests_unit_test_render_SOURCES = tests/unit/test_render.c
 tests_unit_test_render_SOURCES += tests/unit/render_kit.c tests/unit/render_kit.h

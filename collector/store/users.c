@@ -184,7 +184,7 @@ static int check_admins(sqlite3 *db, struct tw_diag *diag)
 /* Whether there was one to lose. */
 static int had_admins(sqlite3 *db, bool *ret_had, struct tw_diag *diag)
 {
-    struct tw_diag ignored;
+    struct tw_diag ignored = {""};
     int rc = check_admins(db, &ignored);
     *ret_had = rc == TW_OK;
     return rc == TW_EPERM ? TW_OK : tw_diag_set(diag, rc, "%s", ignored.text);
