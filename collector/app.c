@@ -20,6 +20,7 @@
 #include "core/chan.h"
 #include "core/err.h"
 #include "core/log.h"
+#include "curve/census.h"
 #include "desk/follower.h"
 #include "intake/clerk.h"
 #include "intake/intake.h"
@@ -53,7 +54,8 @@ struct app {
     struct tw_sender *sender;
     struct tw_watcher *watcher;
     struct tw_notifier *notifier;
-    tw_wall_t began; /* before anything was read */
+    tw_wall_t began;         /* before anything was read */
+    struct tw_census census; /* of clients with keys, for the web half */
     struct tw_web *web;
     struct tw_cfg *reloaded;    /* of the last SIGHUP: where rules come from; NULL: none yet */
     struct stat operators_seen; /* their rules as looked at last; to begin with: not there */
@@ -652,6 +654,10 @@ static bool watch(struct app *self, const sigset_t *signals)
             return true;
         }
         watch_operators(self);
+        if (self->options->has_collector) {
+            struct tw_clock *clock = self->options->clock;
+            tw_census_look(&self->census, self->options->cfg->store.dir, clock->mono(clock));
+        }
         const struct part *failed = find_failed(self);
         if (failed != NULL) {
             tw_log(TW_LOG_STOPPING_EVENT, TW_F_CSTR("failed", failed->name));
@@ -676,6 +682,7 @@ int tw_app_run(const struct tw_app_options *options)
     sigset_t signals;
     size_t started = 0;
     bool is_asked = false;
+    self.census.since = self.began;
     raise_file_limit();
     (void)sigemptyset(&signals);
     (void)sigaddset(&signals, SIGTERM);

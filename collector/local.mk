@@ -92,7 +92,8 @@ collector_libstore_a_SOURCES = \
 
 # Who may connect to ZeroMQ sockets: keys, the ZAP handler.
 noinst_LIBRARIES += collector/libcurve.a
-collector_libcurve_a_SOURCES = collector/curve/clients.c collector/curve/clients.h
+collector_libcurve_a_SOURCES = collector/curve/census.c collector/curve/census.h
+collector_libcurve_a_SOURCES += collector/curve/clients.c collector/curve/clients.h
 collector_libcurve_a_SOURCES += collector/curve/guard.c collector/curve/guard.h
 collector_libcurve_a_SOURCES += collector/curve/keygen.c collector/curve/keygen.h
 collector_libcurve_a_SOURCES += collector/curve/zap.c collector/curve/zap.h

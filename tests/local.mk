@@ -394,7 +394,7 @@ tests_unit_test_curve_revoked_SOURCES += tests/unit/curve_kit.c tests/unit/curve
 tests_unit_test_curve_revoked_SOURCES += tests/unit/tap_bench.c tests/unit/tap_bench.h
 tests_unit_test_curve_revoked_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
 tests_unit_test_curve_revoked_LDADD = collector/libtap.a collector/libcurve.a collector/libcore.a \
-    $(ZMQ_LIBS) $(CMOCKA_LIBS)
+    $(ZMQ_LIBS) $(JANSSON_LIBS) $(CMOCKA_LIBS)
 
 check_PROGRAMS += tests/unit/test_curve_sockets
 tests_unit_test_curve_sockets_SOURCES = tests/unit/test_curve_sockets.c

@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 
+#include "web/doors.h"
 #include "web/kept.h"
 #include "web/metrics_alerts.h"
 #include "web/metrics_track.h"
@@ -187,6 +188,7 @@ int tw_api_metrics(struct tw_call *call)
     write_sources(&m, &summary);
     write_streams(call, &m);
     write_kept(call, &m);
+    tw_doors_metrics(call->web->cfg->store.dir, &m);
     rc = tw_metrics_track(call, &m);
     if (rc != TW_OK) {
         goto out;

@@ -2,6 +2,7 @@
  * GET /taps: the taps with their counters, and every source that was ever heard on them. */
 #include "config.h"
 #include "web/api.h"
+#include "web/doors.h"
 
 #include <stdio.h>
 #include <strings.h>
@@ -302,6 +303,7 @@ int tw_api_taps(struct tw_call *call)
                     page.until.ns == INT64_MAX;
     int64_t taps_total = (int64_t)json_array_size(taps);
     json_t *json = tw_call_list(call, taps, TW_STR_NULL, taps_total);
+    tw_out_set(json, "doors", tw_doors_json(call->web->cfg->store.dir));
     tw_out_set(json, "sources",
                tw_call_list(call, sources, next, is_whole ? (int64_t)summary.sources : -1));
     return tw_response_json(&call->response, 200, json);

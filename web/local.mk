@@ -25,6 +25,7 @@ web_libweb_a_SOURCES = \
     web/api_stores.c \
     web/api_stream.c \
     web/api_taps.c \
+    web/doors.c web/doors.h \
     web/api_workflows.c \
     web/call.c web/call.h \
     web/causes.h \
@@ -126,6 +127,7 @@ dist_ui_DATA = \
     web/ui/api.js \
     web/ui/app.js \
     web/ui/circle.js \
+    web/ui/doorlist.js \
     web/ui/early.js \
     web/ui/feed.js \
     web/ui/failurelist.js \

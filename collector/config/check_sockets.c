@@ -109,10 +109,14 @@ static void check_list(struct tw_parse *self, const struct door *door, const cha
     }
 }
 
+/* Of a section that is not given: the file as a whole. */
 static struct tw_place place_of_section(const struct tw_parse *self, enum tw_cfg_section_id id)
 {
-    const struct tw_place *place = &self->sections[id];
-    return place->file == NULL ? (struct tw_place){.file = self->file} : *place;
+    struct tw_place place = self->sections[id];
+    if (place.file == NULL) {
+        place.file = self->file;
+    }
+    return place;
 }
 
 int tw_check_sockets(struct tw_parse *self)

@@ -21,6 +21,7 @@
 struct tw_clients {
     struct tw_client *items; /* owned, ascending by key */
     uint64_t *admissions;    /* owned, one for each, ascending */
+    const char **names;      /* owned, into items, ascending */
     size_t count;
     size_t capacity;
 };
@@ -236,10 +237,21 @@ static int compare_clients(const void *a, const void *b)
     return memcmp(one->key, other->key, sizeof one->key);
 }
 
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
 static int sort_clients(struct tw_clients *self, const char *dir, struct tw_diag *diag)
 {
     if (self->count > 1) {
         qsort(self->items, self->count, sizeof self->items[0], compare_clients);
+    }
+    for (size_t i = 0; i < self->count; i++) {
+        self->names[i] = self->items[i].name;
+    }
+    if (self->count > 1) {
+        qsort(self->names, self->count, sizeof self->names[0], compare_names);
     }
     for (size_t i = 1; i < self->count; i++) {
         const struct tw_client *pair = &self->items[i - 1];
@@ -281,7 +293,9 @@ int tw_clients_new(const char *dir, struct tw_clients **ret_clients, struct tw_d
     (void)closedir(stream); /* only read from */
     if (rc == TW_OK) {
         self->admissions = calloc(self->count + 1, sizeof *self->admissions);
-        rc = self->admissions == NULL ? TW_ENOMEM : sort_clients(self, dir, diag);
+        self->names = calloc(self->count + 1, sizeof *self->names);
+        rc = self->admissions == NULL || self->names == NULL ? TW_ENOMEM
+                                                             : sort_clients(self, dir, diag);
     }
     if (rc != TW_OK) {
         tw_clients_destroy(&self);
@@ -297,6 +311,7 @@ void tw_clients_destroy(struct tw_clients **self_p)
     *self_p = NULL;
     if (self != NULL) {
         free(self->admissions);
+        free(self->names);
         free(self->items);
         free(self);
     }
@@ -355,4 +370,10 @@ bool tw_clients_has(const struct tw_clients *self, uint64_t admission)
 {
     return self->count > 0 && bsearch(&admission, self->admissions, self->count,
                                       sizeof self->admissions[0], compare_numbers) != NULL;
+}
+
+bool tw_clients_is_name(const struct tw_clients *self, const char *name)
+{
+    return self->count > 0 &&
+           bsearch(&name, self->names, self->count, sizeof self->names[0], compare_names) != NULL;
 }

@@ -39,6 +39,8 @@ const struct tw_client *tw_clients_find(const struct tw_clients *self,
 /* Give each client its number: one that `old` (NULL: nothing) has with the same key and name keeps
  * that, others get the next behind *last_p. How many were kept. Once, before _has. */
 size_t tw_clients_adopt(struct tw_clients *self, const struct tw_clients *old, uint64_t *last_p);
+/* Some client has this name. */
+bool tw_clients_is_name(const struct tw_clients *self, const char *name);
 /* Some client has this number. */
 bool tw_clients_has(const struct tw_clients *self, uint64_t admission);
 

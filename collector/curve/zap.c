@@ -32,8 +32,11 @@
 struct domain {
     const char *name; /* the door's; borrowed */
     const char *dir;
+    enum tw_zap_kind kind;
     struct tw_clients *clients; /* owned */
     void *monitor;              /* owned by the actor */
+    struct tw_zap_state state;  /* its clients are owned, ascending by name */
+    size_t client_capacity;
 };
 
 struct tw_zap {
@@ -48,11 +51,19 @@ struct tw_zap {
     _Atomic uint64_t refused;
     _Atomic uint64_t late;
     _Atomic uint64_t revocations;
-    /* guarded by mtx: the clients of a domain, the rest is fixed or the actor's */
+    /* guarded by mtx: the clients and the state of a domain, the rest is fixed or the actor's */
     pthread_mutex_t mtx;
     struct domain *domains;
     uint64_t admissions; /* numbers given to clients */
+    /* guarded by the_mtx */
+    struct tw_zap *next;
 };
+
+/* All handlers of the process, for those who tell of them: guarded by the_mtx, which is taken
+ * before the mtx of one. */
+static pthread_mutex_t the_mtx = PTHREAD_MUTEX_INITIALIZER;
+static struct tw_zap *the_first;
+static _Atomic uint64_t the_changes;
 
 /* Who it is, when he may come in. */
 struct admitted {
@@ -105,33 +116,139 @@ static int receive_request(void *socket, struct request *ret_request)
     return TW_OK;
 }
 
-/* NULL with the client, or a reason. The name is copied: a reload may come. */
+/* ---- counting: with mtx held ---- */
+
+static void copy_text(char *to, size_t size, struct tw_str text)
+{
+    size_t len = text.len < size ? text.len : size - 1;
+    memcpy(to, text.ptr == NULL ? "" : text.ptr, len);
+    to[len] = '\0';
+}
+
+/* The place of a name, or where it would stand. */
+static size_t place_of(const struct tw_zap_state *state, const char *name)
+{
+    size_t low = 0;
+    size_t high = state->client_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (strcmp(state->clients[middle].name, name) < 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+/* The row of a client that was let in before, or a new one; NULL: no memory, or too many. */
+static struct tw_zap_client *row_of(struct domain *domain, const char *name)
+{
+    struct tw_zap_state *state = &domain->state;
+    size_t at = place_of(state, name);
+    if (at < state->client_count && strcmp(state->clients[at].name, name) == 0) {
+        return &state->clients[at];
+    }
+    if (state->client_count == TW_CLIENTS_MAX) {
+        return NULL; /* names that were taken away stay; so many come and go in years */
+    }
+    if (state->client_count == domain->client_capacity) {
+        size_t capacity = domain->client_capacity == 0 ? 16 : domain->client_capacity * 2;
+        struct tw_zap_client *grown = realloc(state->clients, capacity * sizeof *grown);
+        if (grown == NULL) {
+            return NULL;
+        }
+        state->clients = grown;
+        domain->client_capacity = capacity;
+    }
+    memmove(&state->clients[at + 1], &state->clients[at],
+            (state->client_count - at) * sizeof state->clients[0]);
+    state->client_count++;
+    state->clients[at] = (struct tw_zap_client){.admitted = 0};
+    copy_text(state->clients[at].name, sizeof state->clients[at].name, tw_str_of(name));
+    return &state->clients[at];
+}
+
+static tw_wall_t wall_now(void)
+{
+    struct tw_clock *clock = tw_clock_system();
+    return clock->wall(clock);
+}
+
+static void count_admitted(struct domain *domain, const char *name, struct tw_str address)
+{
+    struct tw_zap_client *client = row_of(domain, name);
+    domain->state.admitted++;
+    if (client != NULL) {
+        client->admitted++;
+        client->last = wall_now();
+        copy_text(client->address, sizeof client->address, address);
+    }
+    atomic_fetch_add(&the_changes, 1);
+}
+
+static void count_refused(struct domain *domain, enum tw_zap_refusal reason, struct tw_str client,
+                          struct tw_str address)
+{
+    struct tw_zap_state *state = &domain->state;
+    state->refused[reason]++;
+    state->last_at = wall_now();
+    state->last_reason = reason;
+    copy_text(state->last_client, sizeof state->last_client, client);
+    copy_text(state->last_address, sizeof state->last_address, address);
+    atomic_fetch_add(&the_changes, 1);
+}
+
+static struct domain *find_domain(struct tw_zap *self, struct tw_str name)
+{
+    for (size_t i = 0; i < self->domain_count; i++) {
+        if (tw_str_is(name, self->domains[i].name)) {
+            return &self->domains[i];
+        }
+    }
+    return NULL;
+}
+
+/* ---- answering ---- */
+
+/* A client of the domain with this key: NULL with its name and number, copied, for a reload may
+ * come. Else a reason. */
+static const char *judge_key(struct domain *domain, const uint8_t *key, struct tw_str address,
+                             struct admitted *ret_client)
+{
+    const struct tw_client *client = tw_clients_find(domain->clients, key);
+    if (client == NULL) {
+        count_refused(domain, TW_ZAP_UNKNOWN_KEY, TW_STR_NULL, address);
+        return "unknown key";
+    }
+    memcpy(ret_client->name, client->name, sizeof ret_client->name);
+    ret_client->admission = client->admission;
+    count_admitted(domain, client->name, address);
+    return NULL;
+}
+
+/* NULL with the client, or a reason. */
 static const char *judge(struct tw_zap *self, const struct request *request,
                          struct admitted *ret_client)
 {
     struct tw_str key = frame_text(request, FRAME_CLIENT_KEY);
+    struct tw_str address = frame_text(request, FRAME_ADDRESS);
+    const char *reason = NULL;
     if (!tw_str_is(frame_text(request, FRAME_VERSION), ZAP_VERSION)) {
-        return "not ZAP 1.0";
+        reason = "not ZAP 1.0";
+    } else if (!tw_str_is(frame_text(request, FRAME_MECHANISM), "CURVE")) {
+        reason = "mechanism is not CURVE";
+    } else if (request->count != ZAP_FRAMES || key.len != TW_CURVE_KEY_BYTES) {
+        reason = "no client key";
     }
-    if (!tw_str_is(frame_text(request, FRAME_MECHANISM), "CURVE")) {
-        return "mechanism is not CURVE";
-    }
-    if (request->count != ZAP_FRAMES || key.len != TW_CURVE_KEY_BYTES) {
-        return "no client key";
-    }
-    const char *reason = "unknown domain";
-    (void)pthread_mutex_lock(&self->mtx);
-    for (size_t i = 0; i < self->domain_count; i++) {
-        if (tw_str_is(frame_text(request, FRAME_DOMAIN), self->domains[i].name)) {
-            const struct tw_client *client =
-                tw_clients_find(self->domains[i].clients, (const uint8_t *)key.ptr);
-            reason = client == NULL ? "unknown key" : NULL;
-            if (client != NULL) {
-                memcpy(ret_client->name, client->name, sizeof ret_client->name);
-                ret_client->admission = client->admission;
-            }
-            break;
-        }
+    (void)pthread_mutex_lock(&self->mtx); /* cannot fail: locked once */
+    struct domain *domain = find_domain(self, frame_text(request, FRAME_DOMAIN));
+    if (domain == NULL) {
+        reason = reason == NULL ? "unknown domain" : reason;
+    } else if (reason != NULL) {
+        count_refused(domain, TW_ZAP_HANDSHAKE, TW_STR_NULL, address);
+    } else {
+        reason = judge_key(domain, (const uint8_t *)key.ptr, address, ret_client);
     }
     (void)pthread_mutex_unlock(&self->mtx);
     return reason;
@@ -188,19 +305,26 @@ static void answer(struct tw_zap *self)
 }
 
 /* What libzmq refused by itself. It does not tell the address. */
-static void note_refusal(struct tw_zap *self, const struct domain *domain, uint32_t error)
+static void note_refusal(struct tw_zap *self, struct domain *domain, uint32_t error)
 {
-    const char *reason = error == ZMQ_PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH ? "no CURVE"
-                         : error == ZMQ_PROTOCOL_ERROR_ZMTP_CRYPTOGRAPHIC
-                             ? "another server key than ours"
-                             : "handshake not well formed";
+    static const char *const texts[TW_ZAP_REFUSALS] = {
+        [TW_ZAP_NO_CURVE] = "no CURVE",
+        [TW_ZAP_OTHER_SERVER_KEY] = "another server key than ours",
+        [TW_ZAP_HANDSHAKE] = "handshake not well formed"};
+    enum tw_zap_refusal reason =
+        error == ZMQ_PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH ? TW_ZAP_NO_CURVE
+        : error == ZMQ_PROTOCOL_ERROR_ZMTP_CRYPTOGRAPHIC    ? TW_ZAP_OTHER_SERVER_KEY
+                                                            : TW_ZAP_HANDSHAKE;
     atomic_fetch_add(&self->refused, 1);
+    (void)pthread_mutex_lock(&self->mtx); /* cannot fail: locked once */
+    count_refused(domain, reason, TW_STR_NULL, TW_STR_NULL);
+    (void)pthread_mutex_unlock(&self->mtx);
     tw_log(TW_LOG_CLIENT_REFUSED_EVENT, TW_F_CSTR("door", domain->name),
-           TW_F_CSTR("reason", reason));
+           TW_F_CSTR("reason", texts[reason]));
 }
 
 /* Events of one monitor: [u16 event, u32 value] [endpoint], in the machine's byte order. */
-static void take_events(struct tw_zap *self, const struct domain *domain)
+static void take_events(struct tw_zap *self, struct domain *domain)
 {
     for (;;) {
         char frame[6] = {0};
@@ -295,6 +419,7 @@ static void free_domains(struct domain *domains, size_t count)
 {
     for (size_t i = 0; domains != NULL && i < count; i++) {
         tw_clients_destroy(&domains[i].clients);
+        free(domains[i].state.clients);
     }
     free(domains);
 }
@@ -316,7 +441,8 @@ static int load_domains(struct tw_zap *self, const struct tw_zap_door *doors, si
     rc = rc == TW_OK && self->domains == NULL ? TW_ENOMEM : rc;
     for (size_t i = 0; rc == TW_OK && i < count; i++) {
         struct domain *domain = &self->domains[i];
-        *domain = (struct domain){.name = doors[i].name, .dir = doors[i].clients_dir};
+        *domain = (struct domain){
+            .name = doors[i].name, .dir = doors[i].clients_dir, .kind = doors[i].kind};
         rc = domain->dir == NULL
                  ? tw_diag_set(diag, TW_EINVAL,
                                "%s: curve.clients is missing: without it nobody may connect",
@@ -354,6 +480,14 @@ int tw_zap_new(void *zmq_context, const struct tw_zap_door *doors, size_t count,
         tw_zap_destroy(&self);
         return rc;
     }
+    (void)pthread_mutex_lock(&the_mtx); /* cannot fail: locked once */
+    struct tw_zap **last = &the_first;
+    while (*last != NULL) {
+        last = &(*last)->next;
+    }
+    *last = self;
+    (void)pthread_mutex_unlock(&the_mtx);
+    atomic_fetch_add(&the_changes, 1);
     *ret_zap = self;
     return TW_OK;
 }
@@ -365,6 +499,14 @@ void tw_zap_destroy(struct tw_zap **self_p)
     if (self == NULL) {
         return;
     }
+    (void)pthread_mutex_lock(&the_mtx); /* cannot fail: locked once */
+    for (struct tw_zap **p = &the_first; *p != NULL; p = &(*p)->next) {
+        if (*p == self) {
+            *p = self->next;
+            break;
+        }
+    }
+    (void)pthread_mutex_unlock(&the_mtx);
     (void)tw_actor_destroy(&self->actor); /* it ended early only if poll failed: nothing to do */
     free_domains(self->domains, self->domain_count);
     (void)pthread_mutex_destroy(&self->mtx);
@@ -389,6 +531,7 @@ int tw_zap_reload(struct tw_zap *self, struct tw_diag *diag)
             lists[i] = old;
         }
         atomic_fetch_add(&self->revocations, gone);
+        atomic_fetch_add(&the_changes, 1);
         (void)pthread_mutex_unlock(&self->mtx);
     }
     for (size_t i = 0; lists != NULL && i < self->domain_count; i++) {
@@ -428,6 +571,92 @@ void tw_zap_count_late(struct tw_zap *self, const char *door, struct tw_str clie
                        struct tw_str address)
 {
     atomic_fetch_add(&self->late, 1);
+    (void)pthread_mutex_lock(&self->mtx); /* cannot fail: locked once */
+    struct domain *domain = find_domain(self, tw_str_of(door));
+    if (domain != NULL) {
+        count_refused(domain, TW_ZAP_REMOVED_KEY, client, address);
+    }
+    (void)pthread_mutex_unlock(&self->mtx);
     tw_log(TW_LOG_CLIENT_REFUSED_EVENT, TW_F_CSTR("door", door), TW_F_STR("client", client),
            TW_F_STR("address", address), TW_F_CSTR("reason", "its key was taken away"));
+}
+
+/* ---- telling ---- */
+
+const char *tw_zap_refusal_name(enum tw_zap_refusal reason)
+{
+    static const char *const names[TW_ZAP_REFUSALS] = {[TW_ZAP_UNKNOWN_KEY] = "unknown_key",
+                                                       [TW_ZAP_NO_CURVE] = "no_curve",
+                                                       [TW_ZAP_OTHER_SERVER_KEY] =
+                                                           "other_server_key",
+                                                       [TW_ZAP_HANDSHAKE] = "handshake",
+                                                       [TW_ZAP_REMOVED_KEY] = "removed_key"};
+    return names[reason];
+}
+
+uint64_t tw_zap_changes(void)
+{
+    return atomic_load(&the_changes);
+}
+
+static int copy_state(const struct domain *domain, struct tw_zap_state *ret_state)
+{
+    struct tw_zap_state state = domain->state;
+    copy_text(state.door, sizeof state.door, tw_str_of(domain->name));
+    state.kind = domain->kind;
+    state.allowed = tw_clients_count(domain->clients);
+    state.clients = calloc(state.client_count + 1, sizeof *state.clients);
+    if (state.clients == NULL) {
+        return TW_ENOMEM;
+    }
+    for (size_t i = 0; i < state.client_count; i++) {
+        state.clients[i] = domain->state.clients[i];
+        state.clients[i].is_allowed = tw_clients_is_name(domain->clients, state.clients[i].name);
+    }
+    *ret_state = state;
+    return TW_OK;
+}
+
+/* Behind those that are there already. */
+static int add_states(struct tw_zap *self, struct tw_zap_state **states_p, size_t *count_p)
+{
+    struct tw_zap_state *grown =
+        realloc(*states_p, (*count_p + self->domain_count + 1) * sizeof *grown);
+    int rc = grown == NULL ? TW_ENOMEM : TW_OK;
+    *states_p = grown == NULL ? *states_p : grown;
+    (void)pthread_mutex_lock(&self->mtx); /* cannot fail: locked once */
+    for (size_t i = 0; rc == TW_OK && i < self->domain_count; i++) {
+        rc = copy_state(&self->domains[i], &grown[*count_p]);
+        *count_p += rc == TW_OK ? 1 : 0;
+    }
+    (void)pthread_mutex_unlock(&self->mtx);
+    return rc;
+}
+
+int tw_zap_states(struct tw_zap_state **ret_states, size_t *ret_count)
+{
+    struct tw_zap_state *states = NULL;
+    size_t count = 0;
+    int rc = TW_OK;
+    (void)pthread_mutex_lock(&the_mtx); /* cannot fail: locked once */
+    for (struct tw_zap *zap = the_first; zap != NULL && rc == TW_OK; zap = zap->next) {
+        rc = add_states(zap, &states, &count);
+    }
+    (void)pthread_mutex_unlock(&the_mtx);
+    if (rc != TW_OK) {
+        tw_zap_states_free(&states, count);
+        return rc;
+    }
+    *ret_states = states;
+    *ret_count = count;
+    return TW_OK;
+}
+
+void tw_zap_states_free(struct tw_zap_state **states_p, size_t count)
+{
+    for (size_t i = 0; *states_p != NULL && i < count; i++) {
+        free((*states_p)[i].clients);
+    }
+    free(*states_p);
+    *states_p = NULL;
 }

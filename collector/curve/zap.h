@@ -14,8 +14,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/clock.h"
 #include "core/err.h"
 #include "core/str.h"
+#include "curve/clients.h"
 
 #define TW_ZAP_DOORS_MAX 72 /* 64 taps, and some */
 
@@ -28,7 +30,9 @@
 #define TW_ZAP_ADMISSION "X-Tillwatch-Admission"
 
 /* A socket that takes known clients only. Its name is its ZAP domain, 1 to 64 bytes. */
+enum tw_zap_kind { TW_ZAP_TAP, TW_ZAP_AGENTS, TW_ZAP_ALERTS };
 struct tw_zap_door {
+    enum tw_zap_kind kind;
     const char *name;
     const char *clients_dir; /* NAME.pub files */
 };
@@ -54,5 +58,45 @@ bool tw_zap_is_admitted(struct tw_zap *self, uint64_t admission);
 /* A message of such a client came all the same, and was refused. */
 void tw_zap_count_late(struct tw_zap *self, const char *door, struct tw_str client,
                        struct tw_str address);
+
+/* ---- for people ---- */
+
+enum tw_zap_refusal {
+    TW_ZAP_UNKNOWN_KEY,
+    TW_ZAP_NO_CURVE,         /* or another mechanism */
+    TW_ZAP_OTHER_SERVER_KEY, /* the client means another tower */
+    TW_ZAP_HANDSHAKE,        /* not well formed */
+    TW_ZAP_REMOVED_KEY,      /* a message of one whose key was taken away */
+    TW_ZAP_REFUSALS
+};
+/* "unknown_key", ... */
+const char *tw_zap_refusal_name(enum tw_zap_refusal reason);
+
+#define TW_ZAP_ADDRESS_MAX 63
+struct tw_zap_client {
+    char name[TW_CLIENT_NAME_MAX + 1];
+    char address[TW_ZAP_ADDRESS_MAX + 1]; /* of the last one; "": not known */
+    uint64_t admitted;                    /* connections */
+    tw_wall_t last;                       /* when the last one was made */
+    bool is_allowed;                      /* today */
+};
+struct tw_zap_state {
+    char door[TW_CLIENT_NAME_MAX + 1];
+    enum tw_zap_kind kind;
+    uint64_t allowed; /* clients of today */
+    uint64_t admitted;
+    uint64_t refused[TW_ZAP_REFUSALS];
+    tw_wall_t last_at; /* of the last refusal; 0: none */
+    enum tw_zap_refusal last_reason;
+    char last_address[TW_ZAP_ADDRESS_MAX + 1]; /* "": libzmq does not tell it */
+    char last_client[TW_CLIENT_NAME_MAX + 1];  /* "": nobody that we know */
+    struct tw_zap_client *clients;             /* those that were let in since the start, by name */
+    size_t client_count;
+};
+/* A number that is another one when the states are. Any thread. */
+uint64_t tw_zap_changes(void);
+/* All doors of all handlers of the process, owned by the caller. TW_OK, TW_ENOMEM. Any thread. */
+int tw_zap_states(struct tw_zap_state **ret_states, size_t *ret_count);
+void tw_zap_states_free(struct tw_zap_state **states_p, size_t count);
 
 #endif

@@ -57,7 +57,8 @@ static int set_guard(struct tw_pub *self, const struct tw_pub_guard *guard, stru
     }
     for (size_t i = 0; i < TW_PUB_SOCKETS_MAX; i++) {
         (void)snprintf(self->doors[i], DOOR_SIZE, i == 0 ? "alerts" : "alerts-%zu", i + 1);
-        doors[i] = (struct tw_zap_door){.name = self->doors[i],
+        doors[i] = (struct tw_zap_door){.kind = TW_ZAP_ALERTS,
+                                        .name = self->doors[i],
                                         .clients_dir = self->guard.curve.clients_dir};
     }
     return tw_zap_new(self->context, doors, TW_PUB_SOCKETS_MAX, &self->zap, diag);

@@ -92,7 +92,8 @@ static int bind_all(void *socket, const struct tw_cfg_strings *bind, struct tw_d
 static int set_curve(struct tw_agent_socket *self, const struct tw_cfg_curve *curve,
                      struct tw_diag *diag)
 {
-    const struct tw_zap_door door = {.name = DOOR, .clients_dir = curve->clients_dir};
+    const struct tw_zap_door door = {
+        .kind = TW_ZAP_AGENTS, .name = DOOR, .clients_dir = curve->clients_dir};
     struct tw_diag why = {.text = ""};
     if (curve->server_key_file == NULL) {
         return TW_OK;

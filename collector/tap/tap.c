@@ -61,8 +61,8 @@ static int open_zap(struct tw_taps *self, const struct tw_cfg *cfg, struct tw_di
     for (size_t i = 0; i < cfg->tap_count; i++) {
         const struct tw_cfg_tap *tap = &cfg->taps[i];
         if (tap->curve.server_key_file != NULL) {
-            doors[count++] =
-                (struct tw_zap_door){.name = tap->name, .clients_dir = tap->curve.clients_dir};
+            doors[count++] = (struct tw_zap_door){
+                .kind = TW_ZAP_TAP, .name = tap->name, .clients_dir = tap->curve.clients_dir};
         }
     }
     int rc = count == 0 ? TW_OK : tw_zap_new(self->zmq_context, doors, count, &self->zap, diag);

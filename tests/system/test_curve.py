@@ -97,6 +97,13 @@ def refusals(tower):
     return [line for line in tower.log().splitlines() if " client_refused " in line]
 
 
+def door(tower, name):
+    """A socket with keys as the page of taps has it; an empty one before it is written."""
+    doors = tower.get("/api/v1/taps")["doors"] or {"items": []}
+    nobody = {"refused": {"unknown_key": 0}, "clients": [], "last_refused": None}
+    return next((one for one in doors["items"] if one["name"] == name), nobody)
+
+
 def check_senders(tap, tower, keys):
     """Taps of all kinds."""
     till = Sender(keys, tower.router, "till-3")
@@ -127,6 +134,16 @@ def check_senders(tap, tower, keys):
            "no key, an unknown key, another tower's key: none is answered")
     tap.equal(tower.total("messages_received"), before, "and nothing of them got in")
     log = "\n".join(refusals(tower))
+    refused = wait_until(lambda: door(tower, "acked")["refused"]["unknown_key"], "the page of taps")
+    tap.ok(refused >= 1, "and the page of taps says how many were kept out")
+    tap.equal(door(tower, "acked")["last_refused"]["address"] is None
+              or door(tower, "acked")["last_refused"]["address"] == "127.0.0.1", True,
+              "from where, if libzmq tells it")
+    names = [one["name"] for one in door(tower, "acked")["clients"]]
+    tap.equal(names, ["till-3"], "and who came in")
+    metrics = tower.request("/metrics")[1].decode()
+    tap.ok('tillwatch_clients_refused_total{socket="acked",reason="unknown_key"}' in metrics
+           and 'tillwatch_clients_admitted_total{socket="pull"}' in metrics, "so do the metrics")
     tap.ok('reason="unknown key"' in log and 'address="127.0.0.1"' in log, "the log says who", log)
     for one in (till, *kept_out):
         one.close()

@@ -20,6 +20,7 @@
 #include <cmocka.h>
 #include <zmq.h>
 
+#include "curve/census.h"
 #include "curve/guard.h"
 #include "unit/curve_kit.h"
 #include "unit/tap_bench.h"
@@ -240,6 +241,93 @@ static void taps__secret_that_others_may_read__does_not_open(void **state)
     tap_bench_open(&house->bench);
 }
 
+/* ---- who is told of ---- */
+
+static uint64_t refused_for(enum tw_zap_refusal reason)
+{
+    struct tw_zap_state *states = NULL;
+    size_t count = 0;
+    assert_int_equal(tw_zap_states(&states, &count), TW_OK);
+    assert_int_equal(count, 1);
+    uint64_t refused = states[0].refused[reason];
+    tw_zap_states_free(&states, count);
+    return refused;
+}
+
+static char *census_of(const struct house *house, struct tw_census *census, int64_t now_s)
+{
+    char path[256];
+    char *text = calloc(1, 65536);
+    assert_non_null(text);
+    (void)snprintf(path, sizeof path, "%s/" TW_CENSUS_NAME, house->kit.dir);
+    tw_census_look(census, house->kit.dir, (tw_mono_t){now_s * TW_NS_PER_S});
+    FILE *file = fopen(path, "rb");
+    if (file != NULL) {
+        assert_true(fread(text, 1, 65535, file) > 0);
+        assert_int_equal(fclose(file), 0);
+    }
+    return text;
+}
+
+static void assert_tells(char *text, const char *part)
+{
+    if (strstr(text, part) == NULL) {
+        fail_msg("no %s in %s", part, text);
+    }
+    free(text);
+}
+
+static void census__who_came_and_who_did_not__is_told(void **state)
+{
+    struct house *house = *state;
+    struct tw_census census = {.since = {5}};
+    open_tap(house, TW_TAP_PULL);
+    assert_tells(census_of(house, &census, 1),
+                 "{\"version\":1,\"since\":5,\"doors\":[{\"name\":\"tap-0\",\"kind\":\"tap\","
+                 "\"allowed\":2,\"admitted\":0,\"refused\":{\"unknown_key\":0,\"no_curve\":0,"
+                 "\"other_server_key\":0,\"handshake\":0,\"removed_key\":0},"
+                 "\"last_refused\":null,\"clients\":[]}]}");
+    void *till = connect_client(house, ZMQ_PUSH, "till");
+    tap_bench_send(till, 1, "{0}");
+    (void)receive_of(house, "till");
+    assert_tells(census_of(house, &census, 1), "\"admitted\":0"); /* not twice in a second */
+    assert_tells(census_of(house, &census, 2),
+                 "\"clients\":[{\"name\":\"till\",\"is_allowed\":true,\"admitted\":1,\"last\":");
+    curve_kit_take_away(&house->kit, "till");
+    tw_taps_reload_clients(house->bench.self);
+    tap_bench_send(till, 1, "{1}");
+    assert_int_equal(receive_of(house, "till").problem, TW_PROBLEM_client);
+    while (refused_for(TW_ZAP_UNKNOWN_KEY) == 0) { /* it connects again, and is asked */
+        assert_true(tap_bench_is_quiet(&house->bench, 5));
+    }
+    assert_int_equal(refused_for(TW_ZAP_REMOVED_KEY), 1);
+    assert_tells(census_of(house, &census, 4), "\"unknown_key\":1");
+    assert_tells(census_of(house, &census, 4), "\"reason\":\"unknown_key\",\"address\":"
+                                               "\"127.0.0.1\",\"client\":\"\"}");
+    assert_tells(census_of(house, &census, 4), "\"name\":\"till\",\"is_allowed\":false");
+    /* without a handler there is nothing to tell */
+    tw_taps_destroy(&house->bench.self);
+    struct tw_census after = {.since = {6}};
+    char *text = census_of(house, &after, 1);
+    assert_string_equal(text, "");
+    free(text);
+}
+
+static void census__a_directory_that_is_not_there__is_no_reason_to_wait(void **state)
+{
+    struct house *house = *state;
+    struct tw_census census = {.since = {5}};
+    open_tap(house, TW_TAP_PULL);
+    tw_census_look(&census, "/nonexistent", (tw_mono_t){TW_NS_PER_S});
+    assert_true(census.has_failed);
+    char *text = census_of(house, &census, 1); /* nothing has changed */
+    assert_string_equal(text, "");
+    free(text);
+    tw_taps_reload_clients(house->bench.self);
+    assert_tells(census_of(house, &census, 3), "\"allowed\":2");
+    assert_false(census.has_failed);
+}
+
 /* ---- what is no client ---- */
 
 static int connect_raw(const struct house *house)
@@ -328,6 +416,8 @@ int main(void)
         WITH_HOUSE(publisher__key_taken_away__it_is_refused),
         WITH_HOUSE(reload__other_key_or_other_name__ends_what_was),
         WITH_HOUSE(taps__secret_that_others_may_read__does_not_open),
+        WITH_HOUSE(census__who_came_and_who_did_not__is_told),
+        WITH_HOUSE(census__a_directory_that_is_not_there__is_no_reason_to_wait),
         WITH_HOUSE(port__garbage_of_all_kinds__a_client_still_gets_in),
         WITH_HOUSE(port__flood_of_silent_connections__is_ended),
     };

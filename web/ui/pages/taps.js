@@ -3,6 +3,7 @@
 // says of itself.
 import { agentSection } from "../agentlist.js";
 import { get } from "../api.js";
+import { doorSections } from "../doorlist.js";
 import { bytes, count, rate } from "../format.js";
 import { html, live } from "../lit.js";
 import { ago, badge, breakable, fact, time } from "../parts.js";
@@ -220,7 +221,7 @@ export const page = {
           key: (tap) => tap.name,
         })}
       </section>
-      ${agentSection(context, agents)} ${tower(status)}
+      ${doorSections(context, taps.doors)} ${agentSection(context, agents)} ${tower(status)}
       <section class="panel" aria-label="Sources">
         <div class="panel-head">
           <h2>Sources</h2>
