@@ -3,7 +3,6 @@
 #include "simulator/trade.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #define SECOND_US     INT64_C(1000000)
@@ -13,19 +12,25 @@
 #define AHEAD_MAX_S   50400 /* 14 hours */
 #define DAYS_TO_EPOCH 3     /* from a Monday to 1970-01-01 */
 
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
 /* HH:MM as seconds; *ret_end is behind it. */
 static bool read_time(const char *text, int32_t *ret_s, const char **ret_end)
 {
-    unsigned hour = 0;
-    unsigned minute = 0;
-    int len = 0;
-    /* NOLINTNEXTLINE(cert-err34-c): two digits each, and the range is looked at */
-    if (sscanf(text, "%2u:%2u%n", &hour, &minute, &len) != 2 || minute > 59 ||
-        hour * 60 + minute > 1440) {
+    if (!is_digit(text[0]) || !is_digit(text[1]) || text[2] != ':' || !is_digit(text[3]) ||
+        !is_digit(text[4])) {
         return false;
     }
-    *ret_s = (int32_t)(hour * 3600 + minute * 60);
-    *ret_end = text + len;
+    int32_t hour = (text[0] - '0') * 10 + text[1] - '0';
+    int32_t minute = (text[3] - '0') * 10 + text[4] - '0';
+    if (minute > 59 || hour * 60 + minute > 1440) {
+        return false;
+    }
+    *ret_s = hour * 3600 + minute * 60;
+    *ret_end = text + 5;
     return true;
 }
 
