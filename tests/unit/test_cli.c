@@ -58,7 +58,7 @@ static void cli_parse__an_option_that_may_be_there_again__32_times(void **state)
     static const struct tw_cli_option many_options[] = {{"--grant", NULL, "GRANT...", "again"}};
     static const struct tw_cli_command many = {
         .name = "test", .arguments = "", .options = many_options, .option_count = 1};
-    char words[TW_CLI_MAX_MANY + 2][12] = {"test"};
+    char words[TW_CLI_MAX_MANY + 2][24] = {"test"};
     char *argv[TW_CLI_MAX_MANY + 2];
     struct tw_cli_args args;
     argv[0] = words[0];
