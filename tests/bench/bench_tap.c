@@ -162,6 +162,7 @@ static double run_tap(enum tap_kind kind)
         if (received % BATCH == 0) {
             tw_taps_release(taps, marks[received / BATCH % 4]);
             marks[received / BATCH % 4] = tw_taps_mark(taps);
+            tw_arena_reset(&arena); /* of the names of clients */
         }
     }
     double rate = rate_since(start);
