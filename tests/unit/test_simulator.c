@@ -14,6 +14,7 @@
 
 #include "simulator/deliver.h"
 #include "simulator/flows.h"
+#include "simulator/trade.h"
 #include "unit/decode_support.h"
 
 /* ---- format ---- */
@@ -471,6 +472,59 @@ static void garbage__every_kind__is_refused_for_its_reason(void **state)
     got_free(got);
 }
 
+/* ---- trade ---- */
+
+static void trade__times__of_one_day(void **state)
+{
+    static const char *const wrong[] = {"",      "9:00-20:00",  "09:00-09:00", "20:00-09:00",
+                                        "09:00", "09:60-10:00", "09:00-24:01", "09:00-20:00x"};
+    struct sim_trade trade = {0};
+    struct tw_diag diag = {""};
+    (void)state;
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        assert_int_equal(sim_trade_parse(&trade, wrong[i], &diag), TW_EINVAL);
+        assert_false(trade.is_on);
+    }
+    assert_int_equal(sim_trade_parse(&trade, "00:00-24:00", &diag), TW_OK);
+    assert_int_equal(trade.until_s, 86400);
+    assert_int_equal(sim_trade_parse_ahead(&trade, "7200,", &diag), TW_EINVAL);
+    assert_int_equal(sim_trade_parse_ahead(&trade, "50401", &diag), TW_EINVAL);
+    assert_int_equal(sim_trade_parse_ahead(&trade, "-50400", &diag), TW_OK);
+}
+
+/* By the clock of the stores, which goes back an hour. */
+static void trade__share__follows_day_week_and_clock(void **state)
+{
+    static const struct {
+        int64_t s; /* since Monday 2026-10-19, 00:00 UTC */
+        bool is_open;
+        double share;
+    } rows[] = {
+        {30599, false, 0.05},             /* 10:29:59 */
+        {30600, true, 0.7},               /* doors open */
+        {46800, true, 1},                 /* in the middle */
+        {62999, true, 0.7},               /* the last second */
+        {63000, false, 0.05},             /* 19:30 */
+        {5 * 86400 + 46800, true, 1.1},   /* Saturday */
+        {6 * 86400 + 46800, false, 0.05}, /* Sunday, on which the clock goes back */
+        {7 * 86400 + 30600 + 3599, false, 0.05},
+        {7 * 86400 + 30600 + 3600, true, 0.7},
+    };
+    const int64_t monday_us = INT64_C(1792368000) * 1000000;
+    struct sim_trade trade = {0};
+    struct tw_diag diag = {""};
+    (void)state;
+    assert_int_equal(sim_trade_parse(&trade, "10:30-19:30", &diag), TW_OK);
+    assert_int_equal(sim_trade_parse_ahead(&trade, "7200,522000,3600", &diag), TW_OK);
+    sim_trade_start(&trade, monday_us);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        bool is_open = !rows[i].is_open;
+        double share = sim_trade_share(&trade, monday_us + rows[i].s * 1000000, &is_open);
+        assert_true(is_open == rows[i].is_open);
+        assert_true(share > rows[i].share - 0.001 && share < rows[i].share + 0.001);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -491,6 +545,8 @@ int main(void)
         cmocka_unit_test(types_compose__every_type__is_an_event),
         cmocka_unit_test(types_objects__a_shared_parcel__names_every_order),
         cmocka_unit_test(estate_init__limits__are_kept),
+        cmocka_unit_test(trade__times__of_one_day),
+        cmocka_unit_test(trade__share__follows_day_week_and_clock),
         cmocka_unit_test(garbage__every_kind__is_refused_for_its_reason),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
