@@ -67,7 +67,12 @@ static int find_rule(struct plot *self, const char *name)
         tw_labels_parse(&self->arena, tw_str_of(labels), &self->labels) != TW_OK) {
         return tw_cli_fail(self->command, TW_EXIT_USAGE, "--labels is a JSON object of texts");
     }
-    tw_rule_panel_init(&self->rule_panel, self->rule);
+    struct tw_clock *clock = tw_clock_system();
+    const struct tw_rule_scene scene = {.rule = self->rule,
+                                        .workflows = self->workflows,
+                                        .labels = &self->labels,
+                                        .at_s = clock->wall(clock).ns / TW_NS_PER_S};
+    tw_rule_panel_init(&self->rule_panel, &scene);
     self->ask.panel = &self->rule_panel.panel;
     return TW_EXIT_OK;
 }

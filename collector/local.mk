@@ -380,6 +380,7 @@ collector_libalert_a_SOURCES += collector/alert/usual.c collector/alert/usual.h
 collector_libalert_a_SOURCES += collector/alert/window.c collector/alert/window.h
 collector_libalert_a_SOURCES += collector/alert/rules.c collector/alert/rules.h
 collector_libalert_a_SOURCES += collector/alert/rules_internal.h collector/alert/rules_pack.h
+collector_libalert_a_SOURCES += collector/alert/rules_burn.c
 collector_libalert_a_SOURCES += collector/alert/rules_keys.c
 collector_libalert_a_SOURCES += collector/alert/rules_measure.c
 collector_libalert_a_SOURCES += collector/alert/rules_names.c

@@ -229,8 +229,9 @@ static int add_rule(const struct tw_alert_scene *scene, const struct tw_alert_vi
     size_t count = 0;
     int rc = rule == NULL ? TW_OK : tw_desk_rules(scene->desk, scene->call->arena, &rows, &count);
     tw_out_set(json, "rule",
-               rule == NULL ? json_null()
-                            : tw_api_rule_json(rule, tw_api_rule_row(rows, count, rule->name)));
+               rule == NULL
+                   ? json_null()
+                   : tw_api_rule_json(scene->call, rule, tw_api_rule_row(rows, count, rule->name)));
     return rc;
 }
 

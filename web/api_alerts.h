@@ -15,7 +15,11 @@ int tw_api_command_error(struct tw_call *call, int rc);
 /* GET /alerts/{fingerprint}, of the open one, else the latest; `id`: that episode. TW_ENOTFOUND. */
 int tw_api_alert_answer(struct tw_call *call, uint64_t fingerprint, uint64_t id, int status);
 /* A rule as GET /rules has it; row: what is known of its judging, NULL: nothing. */
-json_t *tw_api_rule_json(const struct tw_rule *rule, const struct tw_rule_row *row);
+json_t *tw_api_rule_json(const struct tw_call *call, const struct tw_rule *rule,
+                         const struct tw_rule_row *row);
+/* What its alerts are told against; null: not the same for all. */
+json_t *tw_api_rule_limit(const struct tw_rule *rule, const struct tw_workflows *workflows,
+                          tw_wall_t at);
 /* The row of this name; NULL. */
 const struct tw_rule_row *tw_api_rule_row(const struct tw_rule_row *rows, size_t count,
                                           const char *name);

@@ -263,7 +263,6 @@ static int init_rule(struct tw_call *call, struct tw_str id, struct tw_api_plot 
         return TW_ENOTFOUND;
     }
     self->rule = rule;
-    tw_rule_panel_init(&self->rule_panel, rule);
     self->ask.panel = &self->rule_panel.panel;
     self->by.items = self->by_items;
     for (size_t i = 0; i < rule->by_count; i++) {
@@ -274,6 +273,11 @@ static int init_rule(struct tw_call *call, struct tw_str id, struct tw_api_plot 
             self->by_items[self->by.count++] = (struct tw_label){tw_str_of(rule->by[i]), value};
         }
     }
+    const struct tw_rule_scene scene = {.rule = rule,
+                                        .workflows = call->workflows,
+                                        .labels = &self->by,
+                                        .at_s = call->now.ns / TW_NS_PER_S};
+    tw_rule_panel_init(&self->rule_panel, &scene);
     return tw_call_allow(call, names);
 }
 

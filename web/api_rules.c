@@ -61,7 +61,9 @@ static json_t *condition_json(const struct tw_rule *rule)
         say(&out, rule->by[i]);
     }
     say(&out, rule->is_above ? ": above " : ": below ");
-    say(&out, tw_rule_value(rule, rule->threshold, value));
+    say(&out, rule->burn == TW_RULE_NOT_BURN ? tw_rule_value(rule, rule->threshold, value)
+              : rule->threshold > 0          ? "1, that is, it pages"
+                                             : "0, that is, it fires");
     if (rule->over_s > TW_ENGINE_BUCKET_S) {
         say(&out, " over ");
         say_span(&out, rule->over_s);
@@ -110,7 +112,16 @@ static void set_judging(const struct tw_rule *rule, const struct tw_rule_row *ro
     tw_out_set(json, "last_fired", tw_out_time(known->last_fired));
 }
 
-json_t *tw_api_rule_json(const struct tw_rule *rule, const struct tw_rule_row *row)
+json_t *tw_api_rule_limit(const struct tw_rule *rule, const struct tw_workflows *workflows,
+                          tw_wall_t at)
+{
+    double limits[2];
+    size_t count = tw_rule_limits(rule, workflows, at.ns / TW_NS_PER_S, limits, 2);
+    return count == 1 ? json_real(limits[0]) : json_null();
+}
+
+json_t *tw_api_rule_json(const struct tw_call *call, const struct tw_rule *rule,
+                         const struct tw_rule_row *row)
 {
     json_t *json = json_object();
     json_t *by = json_array();
@@ -134,7 +145,7 @@ json_t *tw_api_rule_json(const struct tw_rule *rule, const struct tw_rule_row *r
     tw_out_set(json, "condition", condition_json(rule));
     tw_out_set(json, "metric", json_string(rule->when.metric->name));
     tw_out_set(json, "by", by);
-    tw_out_set(json, "threshold", json_real(rule->threshold));
+    tw_out_set(json, "threshold", tw_api_rule_limit(rule, call->workflows, call->now));
     tw_out_set(json, "comparison", json_string(rule->is_above ? "above" : "below"));
     tw_out_set(json, "unit", json_string(tw_rule_unit(rule)));
     tw_out_set(json, "for_seconds", json_integer(rule->for_s));
@@ -183,7 +194,7 @@ int tw_api_rules(struct tw_call *call)
     json_t *notes = json_array();
     for (size_t i = 0; call->rules != NULL && i < call->rules->count; i++) {
         const struct tw_rule *rule = &call->rules->items[i];
-        tw_out_add(items, tw_api_rule_json(rule, tw_api_rule_row(rows, count, rule->name)));
+        tw_out_add(items, tw_api_rule_json(call, rule, tw_api_rule_row(rows, count, rule->name)));
     }
     for (size_t i = 0; call->rules != NULL && i < call->rules->note_count; i++) {
         tw_out_add(notes, tw_out_text(tw_str_of(call->rules->notes[i])));
@@ -212,5 +223,5 @@ int tw_api_rule(struct tw_call *call)
         return rc;
     }
     const struct tw_rule_row *row = tw_api_rule_row(rows, count, rule->name);
-    return tw_response_json(&call->response, 200, tw_api_rule_json(rule, row));
+    return tw_response_json(&call->response, 200, tw_api_rule_json(call, rule, row));
 }

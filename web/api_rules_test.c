@@ -161,6 +161,7 @@ static json_t *series_json(const struct tw_past *past)
             tw_out_add(values, number_json(past->lines[i].values[k]));
         }
         tw_out_set(one, "labels", tw_labels_out(&past->lines[i].labels));
+        tw_out_set(one, "threshold", number_json(past->lines[i].limit));
         tw_out_set(one, "v", values);
         tw_out_add(lines, one);
     }
@@ -188,7 +189,8 @@ static int answer(struct tw_call *call, const struct tw_rule *rule, const struct
                tw_out_count(past->fired > past->span_count ? past->fired - past->span_count : 0));
     tw_out_set(json, "series", series_json(past));
     tw_out_set(json, "series_left_out", tw_out_count(past->lines_left_out));
-    tw_out_set(json, "threshold", number_json(rule->threshold));
+    tw_wall_t last = {(past->until_s - 1) * TW_NS_PER_S};
+    tw_out_set(json, "threshold", tw_api_rule_limit(rule, call->workflows, last));
     tw_out_set(json, "comparison", json_string(rule->is_above ? "above" : "below"));
     tw_out_set(json, "unit", json_string(tw_rule_unit(rule)));
     tw_out_set(json, "incomplete",

@@ -36,7 +36,7 @@ static int want_all(struct tw_engine *self)
         const struct tw_rule *rule = self->judges[i].rule;
         if (rule->is_enabled) {
             rc = want(self, i, &rule->when, false);
-            rc = rc == TW_OK && rule->has_share ? want(self, i, &rule->share, true) : rc;
+            rc = rc == TW_OK && tw_rule_has_second(rule) ? want(self, i, &rule->share, true) : rc;
         }
     }
     return rc;
@@ -276,6 +276,14 @@ static bool is_open(enum tw_alert_state state)
     return state == TW_ALERT_PENDING || state == TW_ALERT_FIRING;
 }
 
+/* Rules and objectives may have changed since. */
+static double limit_of(const struct tw_engine *self, size_t judge, const struct tw_labels *labels,
+                       int64_t at_s)
+{
+    return tw_rule_limit(self->judges[judge].rule, self->workflows,
+                         tw_labels_get(labels, "objective"), at_s);
+}
+
 static int restore_alert(struct tw_engine *self, size_t judge, const struct tw_alert *alert)
 {
     struct tw_state *state = NULL;
@@ -299,6 +307,7 @@ static int restore_alert(struct tw_engine *self, size_t judge, const struct tw_a
     if (rc == TW_OK) {
         struct tw_alert restored = *alert;
         restored.rule = state->alert.rule;
+        restored.limit = limit_of(self, judge, &alert->labels, alert->since_s);
         restored.labels = state->alert.labels;
         state->alert = restored;
         state->open_at = self->open_count;

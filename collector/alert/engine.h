@@ -47,6 +47,7 @@ struct tw_alert {
     uint64_t fingerprint;
     enum tw_alert_state state;
     double value;    /* NAN: not known */
+    double limit;    /* what it is told against (tw_rule_limit); NAN: not known */
     int64_t since_s; /* the condition holds since */
     int64_t fired_s; /* 0: not */
     int64_t calm_s;  /* the condition does not hold since; 0: it holds. For keep-firing-for */

@@ -200,6 +200,8 @@ static bool open_alert(struct tw_engine *self, const struct step *step)
     alert->fired_s = 0;
     alert->calm_s = 0;
     alert->value = step->value;
+    alert->limit = tw_rule_limit(step->judge->rule, self->workflows,
+                                 tw_labels_get(&alert->labels, "objective"), step->moment->at_s);
     alert->is_no_data = step->is_no_data;
     alert->is_flapping = false;
     step->state->open_at = self->open_count;

@@ -224,6 +224,11 @@ void tw_engine_judge(const struct tw_engine *self, const struct tw_judge *judge,
             isnan(usual) ? TW_HOLDS_NOT_YET : compare_share(rule, number, usual, &instance->value);
     } else {
         instance->verdict = compare_number(&question, number);
+        if (rule->burn != TW_RULE_NOT_BURN) {
+            question.measure = &rule->share;
+            question.links = &instance->share;
+            instance->value = number_of(&question);
+        }
     }
 }
 

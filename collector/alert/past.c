@@ -240,7 +240,7 @@ static int read_portion(struct trial *self, int64_t from_s, int64_t until_s, str
     tw_arena_reset(&self->portion);
     int rc =
         tw_measure_read(self->reader, &self->portion, &self->rule->when, &query, &portion.when);
-    if (rc == TW_OK && self->rule->has_share) {
+    if (rc == TW_OK && tw_rule_has_second(self->rule)) {
         rc = tw_measure_read(self->reader, &self->portion, &self->rule->share, &query,
                              &portion.share);
     }
@@ -382,6 +382,9 @@ static int give_lines(struct trial *self)
     for (size_t i = 0; i < shown && rc == TW_OK; i++) {
         size_t bytes = self->result.point_count * sizeof(double);
         rc = copy_labels(self->arena, &self->lines[i].labels, &lines[i].labels);
+        lines[i].limit = tw_rule_limit(self->rule, self->engine->workflows,
+                                       tw_labels_get(&self->lines[i].labels, "objective"),
+                                       self->result.until_s - 1);
         lines[i].values = tw_arena_alloc(self->arena, bytes + 1);
         rc = rc == TW_OK && lines[i].values == NULL ? TW_ENOMEM : rc;
         if (rc == TW_OK && bytes > 0) {

@@ -27,6 +27,7 @@ struct tw_past_span {
 struct tw_past_line {
     struct tw_labels labels;
     double *values; /* NAN: not known */
+    double limit;   /* what they are told against, at the end (tw_rule_limit) */
 };
 struct tw_past {
     int64_t since_s;

@@ -38,7 +38,8 @@ static int say(struct tw_arena *arena, const struct tw_alert *alert, const char 
     *ret_text = TW_STR_NULL;
     return text == NULL
                ? TW_OK
-               : tw_rule_say(arena, alert->rule, text, &alert->labels, alert->value, ret_text);
+               : tw_rule_say(arena, alert->rule, text, &alert->labels,
+                             (struct tw_rule_numbers){alert->value, alert->limit}, ret_text);
 }
 
 static int annotate(struct tw_arena *arena, const struct tw_alert *alert, struct tw_str *ret_json)
@@ -52,7 +53,9 @@ static int annotate(struct tw_arena *arena, const struct tw_alert *alert, struct
         {"runbook", rule->runbook == NULL ? TW_STR_NULL : tw_str_of(rule->runbook)},
         {"value",
          isnan(alert->value) ? TW_STR_NULL : tw_str_of(tw_rule_value(rule, alert->value, value))},
-        {"threshold", tw_str_of(tw_rule_value(rule, rule->threshold, threshold))},
+        {"threshold", isnan(alert->limit)
+                          ? TW_STR_NULL
+                          : tw_str_of(tw_rule_value(rule, alert->limit, threshold))},
         {"flapping", alert->is_flapping ? TW_STR_LIT("it fired again and again within an hour: it "
                                                      "stays until it has been calm")
                                         : TW_STR_NULL},
@@ -77,7 +80,7 @@ int tw_row_of_alert(struct tw_arena *arena, const struct tw_alert *alert, tw_wal
         .is_nodata = alert->is_no_data,
         .is_flapping = alert->is_flapping,
         .value = alert->value,
-        .threshold = rule->threshold,
+        .threshold = alert->limit,
         .is_above = rule->is_above,
         .unit = tw_str_of(tw_rule_unit(rule)),
         .since = wall_of(alert->since_s),
@@ -100,6 +103,7 @@ int tw_alert_of_row(struct tw_arena *arena, const struct tw_alert_row *row,
         .fingerprint = row->fingerprint,
         .state = (enum tw_alert_state)row->state,
         .value = row->value,
+        .limit = row->threshold,
         .since_s = row->since.ns / TW_NS_PER_S,
         .fired_s = row->fired.ns / TW_NS_PER_S,
         .calm_s = row->calm.ns / TW_NS_PER_S,

@@ -31,6 +31,18 @@
 enum tw_severity { TW_SEVERITY_CRITICAL, TW_SEVERITY_WARNING, TW_SEVERITY_INFO, TW_SEVERITY_NONE };
 enum tw_rule_join { TW_RULE_SUM, TW_RULE_MAX, TW_RULE_MIN };
 enum tw_rule_take { TW_TAKE_LAST, TW_TAKE_MAX, TW_TAKE_MIN, TW_TAKE_MEAN };
+/* What `burn` stands for: none, then its words in their order. */
+enum tw_rule_burn {
+    TW_RULE_NOT_BURN, /* `when` is given */
+    TW_RULE_BURN_FAST,
+    TW_RULE_BURN_MEDIUM,
+    TW_RULE_BURN_SLOW,
+    TW_RULE_BURN_TREND,
+    TW_RULE_BURN_TRICKLE,
+    TW_RULE_BURN_ABSENCE,
+    TW_RULE_BURN_FAST_LOW,
+    TW_RULE_BURN_MEDIUM_LOW,
+};
 enum tw_rule_no_data { TW_NO_DATA_IGNORE, TW_NO_DATA_ALERT };
 
 struct tw_rule_label {
@@ -55,10 +67,12 @@ struct tw_rule {
     int32_t over_s;         /* 10 to TW_RULE_OVER_MAX_S, in tens; counts are summed over it */
     enum tw_rule_take take; /* values */
     bool has_share;
-    struct tw_measure share; /* the value is when / share */
+    struct tw_measure share; /* the value is when / share; of a burn rule it is the value that is
+                                told, and `when` says whether it fires */
+    enum tw_rule_burn burn;  /* then `threshold` is of the level of the series objective_rule */
     bool is_usual_share;     /* the value is when / what is usual at this hour of the week */
     bool is_above;           /* strictly; else below */
-    double threshold;        /* in the unit of the metric, or a share */
+    double threshold;        /* of `when`, in the unit of the metric, or a share */
     double least;            /* 0: none */
     int32_t for_s;
     int32_t keep_s;
@@ -103,12 +117,28 @@ void tw_rules_unref(const struct tw_rules **self_p); /* accepts NULL */
 const struct tw_rule *tw_rules_find(const struct tw_rules *self, struct tw_str name);
 /* The Markdown of docs/runbooks/NAME.md, or of the operators' own; NULL: there is none. */
 const char *tw_rules_runbook(const struct tw_rules *self, struct tw_str name);
+/* Whether it looks at `share`, too. */
+bool tw_rule_has_second(const struct tw_rule *rule);
+/* What the value of an alert is told against: the threshold; of a burn rule that which the
+ * objective gives it (a factor depends on the window, and a month is not always as long). NAN:
+ * there is no such objective, or the rule can never fire for it. */
+double tw_rule_limit(const struct tw_rule *rule, const struct tw_workflows *workflows,
+                     struct tw_str objective, int64_t at_s);
+/* The different limits of its alerts, at most `most`: one but for burn rules. Returns how many. */
+size_t tw_rule_limits(const struct tw_rule *rule, const struct tw_workflows *workflows,
+                      int64_t at_s, double *ret_limits, size_t most);
+/* A value, and what it is told against; NAN: not known. */
+struct tw_rule_numbers {
+    double value;
+    double limit;
+};
 /* A template of the rule with its values filled in, at most TW_RULE_SUMMARY_MAX (summary) or
- * TW_RULE_TEXT_MAX bytes, in the arena; `value` as people read it in the unit of the rule, NAN: not
- * known. A label that is missing is empty. TW_OK, TW_ENOMEM. */
+ * TW_RULE_TEXT_MAX bytes, in the arena; numbers as people read them in the unit of the rule. A
+ * label that is missing is empty. TW_OK, TW_ENOMEM. */
 int tw_rule_say(struct tw_arena *arena, const struct tw_rule *rule, const char *text,
-                const struct tw_labels *labels, double value, struct tw_str *ret_text);
-/* "seconds", "count", "share". */
+                const struct tw_labels *labels, struct tw_rule_numbers numbers,
+                struct tw_str *ret_text);
+/* "seconds", "count", "share", "burn". */
 const char *tw_rule_unit(const struct tw_rule *rule);
 /* A value as people read it: 2 min 05 s, 12 %, 1,234. Writes into buf. */
 #define TW_RULE_VALUE_SIZE 32

@@ -7,6 +7,7 @@
 
 #include "alert/rules.h"
 #include "config/parse.h"
+#include "track/burn.h"
 
 /* As written; choices are positions in the words of their key. Freed by tw_cfg_free_fields. */
 struct tw_rules_text {
@@ -57,8 +58,8 @@ extern const struct tw_cfg_section tw_rule_section;
 extern const struct tw_cfg_section tw_measure_section;
 extern const struct tw_cfg_section tw_share_section;
 extern const struct tw_cfg_section tw_burn_section;
-/* "fast" ... "absence", in the order of the words of `burn.rule`. */
-#define TW_BURN_WORDS 6
+/* "fast" ..., in the order of enum tw_rule_burn, from 0. */
+#define TW_BURN_WORDS 8
 extern const char *const tw_burn_words[TW_BURN_WORDS];
 
 /* A rule that a file switches off by its name. */
@@ -128,8 +129,13 @@ void tw_rule_check_names(struct tw_rules_load *self, const yaml_node_t *node, co
 const char *tw_rule_hint(const char *const *words, size_t count, const char *name,
                          char buf[TW_RULE_HINT_SIZE]);
 /* Objectives for which a burn rule can never fire are a note. `objective`: "*" or one. */
-void tw_rule_note_burn(struct tw_rules_load *self, const yaml_node_t *node, const char *rule,
+void tw_rule_note_burn(struct tw_rules_load *self, const yaml_node_t *node, enum tw_rule_burn burn,
                        const char *objective);
+
+/* ---- rules_burn.c ---- */
+
+/* Whether a burn rule can fire for this objective at all; in a month of 30 days. */
+enum tw_burn_use tw_rule_burn_use(enum tw_rule_burn burn, const struct tw_wf_objective *objective);
 
 /* ---- rules_say.c ---- */
 

@@ -144,7 +144,8 @@ static const struct tw_cfg_key measure_keys[] = {
 static const struct tw_cfg_key share_keys[] = {METRIC_KEY, WHERE_KEY, JOIN_KEY};
 
 static const struct tw_cfg_key burn_keys[] = {
-    CHOICE_KEY(IN_BURN(rule), "rule", "fast|medium|slow|trend|trickle|absence", true,
+    CHOICE_KEY(IN_BURN(rule), "rule",
+               "fast|medium|slow|trend|trickle|absence|fast-low-traffic|medium-low-traffic", true,
                "As in [objectives.md](../objectives.md)."),
     {.name = "objective",
      .type = TW_CFG_TEXT,
@@ -154,8 +155,14 @@ static const struct tw_cfg_key burn_keys[] = {
      .help = "One objective, or `*` for all."},
 };
 
-const char *const tw_burn_words[TW_BURN_WORDS] = {"fast",  "medium",  "slow",
-                                                  "trend", "trickle", "absence"};
+const char *const tw_burn_words[TW_BURN_WORDS] = {"fast",
+                                                  "medium",
+                                                  "slow",
+                                                  "trend",
+                                                  "trickle",
+                                                  "absence",
+                                                  "fast-low-traffic",
+                                                  "medium-low-traffic"};
 
 const struct tw_cfg_section tw_rules_section =
     SECTION("alert-rules", file_keys, "A file of rules: one map.");
@@ -168,7 +175,12 @@ const struct tw_cfg_section tw_burn_section =
     SECTION("burn", burn_keys,
             "Stands for the series `objective_rule` of that rule, by objective, above 0. With "
             "`above: 1` it fires only when the rule pages: a rule that pages says 2, one that "
-            "writes a ticket, or pages on too little traffic to be sure, says 1.");
+            "writes a ticket, or pages on too little traffic to be sure, says 1. What is told is "
+            "the series `objective_rule_value`: the lower of its two burn rates against the factor "
+            "that the objective gives the rule, `21.3x` above `14.4x`; of `trickle` how many were "
+            "bad, of `absence` for how long nothing was decided. `fast-low-traffic` and "
+            "`medium-low-traffic` fire, as tickets, where that rule is held back by too little "
+            "traffic alone; their burn rate is that of what was decided.");
 
 static void print_metrics(FILE *out)
 {

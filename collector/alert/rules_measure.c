@@ -210,6 +210,18 @@ static void set_where(struct tw_rules_load *self, const char *name, const char *
     label->value = tw_rules_copy(self, value);
 }
 
+/* Of this rule, of all objectives or of one. */
+static void read_burn_measure(struct tw_rules_load *self, const struct tw_burn_text *text,
+                              const char *metric, struct tw_measure *measure)
+{
+    measure->metric = tw_metric_find(tw_str_of(metric));
+    measure->join = TW_RULE_MAX;
+    set_where(self, "rule", tw_burn_words[text->rule], measure);
+    if (strcmp(text->objective, "*") != 0) {
+        set_where(self, "objective", text->objective, measure);
+    }
+}
+
 void tw_rule_read_burn(struct tw_rules_load *self, yaml_node_t *node, struct tw_rule *rule)
 {
     struct tw_burn_text text = {.rule = TW_BURN_WORDS};
@@ -219,20 +231,17 @@ void tw_rule_read_burn(struct tw_rules_load *self, yaml_node_t *node, struct tw_
     }
     text.rule = TW_BURN_WORDS; /* the defaults made it the first word */
     tw_parse_map(&self->parse, &tw_burn_section, node, &text);
-    rule->when.metric = tw_metric_find(TW_STR_LIT("objective_rule"));
-    rule->when.join = TW_RULE_MAX;
     rule->over_s = BUCKET_S;
     rule->take = TW_TAKE_LAST;
     rule->by[0] = tw_rules_copy(self, "objective");
     rule->by_count = rule->by[0] == NULL ? 0 : 1;
     if (text.rule < TW_BURN_WORDS && text.objective != NULL) {
-        set_where(self, "rule", tw_burn_words[text.rule], &rule->when);
-        if (strcmp(text.objective, "*") != 0) {
-            set_where(self, "objective", text.objective, &rule->when);
-        }
+        rule->burn = (enum tw_rule_burn)(text.rule + 1);
+        read_burn_measure(self, &text, "objective_rule", &rule->when);
+        read_burn_measure(self, &text, "objective_rule_value", &rule->share);
         if (!self->parse.is_out_of_memory) {
             tw_rule_check_names(self, at, "burn", &rule->when);
-            tw_rule_note_burn(self, at, tw_burn_words[text.rule], text.objective);
+            tw_rule_note_burn(self, at, rule->burn, text.objective);
         }
     }
     tw_cfg_free_fields(&tw_burn_section, &text);

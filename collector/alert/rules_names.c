@@ -167,42 +167,14 @@ void tw_rule_check_names(struct tw_rules_load *self, const yaml_node_t *node, co
 
 /* ---- burn rules that can never fire ---- */
 
-static int64_t window_s(const struct tw_wf_objective *objective)
-{
-    switch (objective->window) {
-    case TW_WINDOW_ROLLING:
-        return objective->window_ns / TW_NS_PER_S;
-    case TW_WINDOW_DAY:
-        return DAY_S;
-    case TW_WINDOW_WEEK:
-        return 7 * DAY_S;
-    case TW_WINDOW_MONTH:
-        break;
-    }
-    return 30 * DAY_S;
-}
-
-static enum tw_burn_use use_of(const char *rule, const struct tw_wf_objective *objective)
-{
-    uint32_t target = objective->target_ppm;
-    for (unsigned i = 0; i < TW_BURN_RULE_COUNT; i++) {
-        if (strcmp(rule, tw_burn_rule_name((enum tw_burn_rule)i)) == 0) {
-            return tw_burn_plan((enum tw_burn_rule)i, target, window_s(objective), TW_BURN_BAD_MIN)
-                .use;
-        }
-    }
-    return strcmp(rule, "trickle") == 0
-               ? tw_burn_trickle_plan(target, window_s(objective), TW_BURN_BAD_MIN).use
-               : TW_BURN_USABLE;
-}
-
-void tw_rule_note_burn(struct tw_rules_load *self, const yaml_node_t *node, const char *rule,
+void tw_rule_note_burn(struct tw_rules_load *self, const yaml_node_t *node, enum tw_rule_burn burn,
                        const char *objective)
 {
     static const char *const reasons[] = {
         "", "its window is not longer than that of the rule",
         "even if everything failed, its budget would not burn that fast",
         "it would fire while the objective is being met"};
+    const char *rule = tw_burn_words[burn - 1];
     bool is_for_all = strcmp(objective, "*") == 0;
     size_t usable = 0;
     size_t count = 0;
@@ -211,7 +183,7 @@ void tw_rule_note_burn(struct tw_rules_load *self, const yaml_node_t *node, cons
         for (size_t k = 0; k < workflow->objective_count; k++) {
             const struct tw_wf_objective *item = &workflow->objectives[k];
             bool is_meant = is_for_all || strcmp(objective, item->name) == 0;
-            enum tw_burn_use use = is_meant ? use_of(rule, item) : TW_BURN_USABLE;
+            enum tw_burn_use use = is_meant ? tw_rule_burn_use(burn, item) : TW_BURN_USABLE;
             count += is_meant ? 1 : 0;
             usable += is_meant && use == TW_BURN_USABLE ? 1 : 0;
             if (use != TW_BURN_USABLE && !self->is_builtin) {

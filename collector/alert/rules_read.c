@@ -131,7 +131,7 @@ static bool read_limit(struct tw_rules_load *self, const yaml_node_t *map, const
 static void read_threshold(struct tw_rules_load *self, const yaml_node_t *map,
                            const struct tw_rule_text *text, struct tw_rule *rule)
 {
-    const char *unit = tw_rule_unit(rule);
+    const char *unit = text->burn != NULL ? "count" : tw_rule_unit(rule); /* a level */
     if (text->burn != NULL && text->above == NULL && text->below == NULL) {
         rule->is_above = true;
         return;

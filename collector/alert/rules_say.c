@@ -27,11 +27,21 @@ enum tw_severity tw_severity_find(struct tw_str text)
 const char *tw_rule_unit(const struct tw_rule *rule)
 {
     const struct tw_metric *metric = rule->when.metric;
+    if (rule->burn != TW_RULE_NOT_BURN) {
+        return rule->burn == TW_RULE_BURN_TRICKLE   ? "count"
+               : rule->burn == TW_RULE_BURN_ABSENCE ? "seconds"
+                                                    : "burn";
+    }
     if (rule->has_share || rule->is_usual_share ||
         (metric != NULL && metric->unit == TW_METRIC_SHARE)) {
         return "share";
     }
     return metric != NULL && metric->unit == TW_METRIC_SECONDS ? "seconds" : "count";
+}
+
+bool tw_rule_has_second(const struct tw_rule *rule)
+{
+    return rule->has_share || rule->burn != TW_RULE_NOT_BURN;
 }
 
 /* ---- numbers ---- */
@@ -82,6 +92,18 @@ static void say_share(double value, char *buf, size_t size)
     }
 }
 
+/* To three digits: 14.4x, 0.98x, 1,000x. */
+static void say_burn(double value, char *buf, size_t size)
+{
+    char whole[24];
+    if (fabs(value) >= 99.95) {
+        say_whole(round(value), whole, sizeof(whole));
+        (void)snprintf(buf, size, "%sx", whole);
+    } else {
+        (void)snprintf(buf, size, "%.3gx", fabs(value) < 0.005 ? 0 : value);
+    }
+}
+
 /* The two largest units that it has. */
 static void say_seconds(double value, char *buf, size_t size)
 {
@@ -122,6 +144,8 @@ const char *tw_rule_value(const struct tw_rule *rule, double value, char buf[TW_
         say_seconds(value, buf, TW_RULE_VALUE_SIZE);
     } else if (unit[1] == 'h') {
         say_share(value, buf, TW_RULE_VALUE_SIZE);
+    } else if (unit[0] == 'b') {
+        say_burn(value, buf, TW_RULE_VALUE_SIZE);
     } else {
         say_count(value, buf, TW_RULE_VALUE_SIZE);
     }
@@ -256,7 +280,8 @@ static void say(struct saying *self, struct tw_str text)
 }
 
 int tw_rule_say(struct tw_arena *arena, const struct tw_rule *rule, const char *text,
-                const struct tw_labels *labels, double value, struct tw_str *ret_text)
+                const struct tw_labels *labels, struct tw_rule_numbers numbers,
+                struct tw_str *ret_text)
 {
     char number[TW_RULE_VALUE_SIZE];
     struct piece piece;
@@ -268,9 +293,9 @@ int tw_rule_say(struct tw_arena *arena, const struct tw_rule *rule, const char *
     while (!self.is_cut && next_piece(&text, &piece)) {
         struct tw_str said = piece.text;
         if (piece.is_name && tw_str_is(piece.text, "value")) {
-            said = tw_str_of(tw_rule_value(rule, value, number));
+            said = tw_str_of(tw_rule_value(rule, numbers.value, number));
         } else if (piece.is_name && tw_str_is(piece.text, "threshold")) {
-            said = tw_str_of(tw_rule_value(rule, rule->threshold, number));
+            said = tw_str_of(tw_rule_value(rule, numbers.limit, number));
         } else if (piece.is_name && tw_str_is(piece.text, "title")) {
             said = tw_str_of(rule->title);
         } else if (piece.is_name) {

@@ -393,6 +393,14 @@ enum tw_burn_state tw_budget_judge(struct tw_budget *self, enum tw_burn_rule rul
     return tw_burn_judge(rule, &ask);
 }
 
+double tw_budget_compared(struct tw_budget *self, enum tw_burn_window window)
+{
+    struct tw_counts counts = tw_budget_burnt(self, window);
+    double share = tw_burn_share(window, counts, tw_budget_usual(self));
+    double burn = tw_burn_rate(self->spec.target_ppm, counts);
+    return isfinite(share) ? burn * share : burn;
+}
+
 enum tw_burn_state tw_budget_trickle(const struct tw_budget *self, int64_t bad_min)
 {
     struct tw_trickle_plan plan =

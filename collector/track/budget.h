@@ -78,6 +78,9 @@ enum tw_burn_state tw_budget_judge(struct tw_budget *self, enum tw_burn_rule rul
 struct tw_usual tw_budget_usual(struct tw_budget *self);
 /* Counts of a burn window as its rate has them: of slices, all that are expected. */
 struct tw_counts tw_budget_burnt(const struct tw_budget *self, enum tw_burn_window window);
+/* The burn rate of a window as rules compare it: times the share of traffic, where what is usual is
+ * known. */
+double tw_budget_compared(struct tw_budget *self, enum tw_burn_window window);
 enum tw_burn_state tw_budget_trickle(const struct tw_budget *self, int64_t bad_min);
 
 /* Decisions that do not come. */

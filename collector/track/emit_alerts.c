@@ -13,7 +13,8 @@
 /* A look at a step counts for so long: a step that is in no definition any more is looked at no
  * more. Time is told once a second, in a pause of a simulated day each half minute. */
 #define VERDICT_MAX_NS (120 * TW_NS_PER_S)
-/* Of the rules of an objective. */
+/* Of the rules of an objective. Burn rates, failures and seconds are kept to the millionth. */
+#define VALUE_DIVISOR 1000000
 enum { RULE_QUIET, RULE_TICKET, RULE_PAGES };
 
 static const char *const intake_metrics[TW_TRACK_INTAKE_COUNT] = {
@@ -134,22 +135,105 @@ static int64_t level_of(enum tw_burn_state state, bool pages)
     return state == TW_BURN_LOW_TRAFFIC ? RULE_TICKET : RULE_QUIET;
 }
 
-/* Of one rule, as its entry in the document says it. */
-static int64_t rule_of(const struct tw_objective_stats *row, size_t rule, const char **ret_name)
+/* A rule, as its entry in the document says it. */
+struct rule_state {
+    const char *name;
+    int64_t level;
+    double value; /* what it compares, 0 where it cannot be used */
+};
+
+/* The lower of its two burn rates: it fires when both are above its threshold. Those of a rule that
+ * is held back by little traffic alone are told without the share of traffic. */
+static double lower_burn(const struct tw_objective_stats *row, enum tw_burn_rule rule, bool is_low)
 {
-    if (rule == TW_OBJECTIVE_TRICKLE) {
-        *ret_name = "trickle";
-        return level_of(tw_budget_trickle(row->budget, TW_BURN_BAD_MIN), false);
+    struct tw_burn_plan plan =
+        tw_burn_plan(rule, row->spec.target_ppm, tw_budget_window_s(row->budget), TW_BURN_BAD_MIN);
+    const enum tw_burn_window windows[] = {plan.long_window, plan.short_window};
+    double burns[2];
+    for (size_t i = 0; i < 2; i++) {
+        burns[i] =
+            is_low ? tw_burn_rate(row->spec.target_ppm, tw_budget_burnt(row->budget, windows[i]))
+                   : tw_budget_compared(row->budget, windows[i]);
     }
-    if (rule == TW_OBJECTIVE_ABSENCE) {
-        *ret_name = "absence";
-        return tw_budget_absence(row->budget, TW_BURN_ABSENT_MIN).state == TW_ABSENCE_FIRING
-                   ? RULE_PAGES
-                   : RULE_QUIET;
+    return burns[0] < burns[1] ? burns[0] : burns[1];
+}
+
+static struct rule_state state_of_burn(const struct tw_objective_stats *row, enum tw_burn_rule rule)
+{
+    enum tw_burn_state state = tw_budget_judge(row->budget, rule, TW_BURN_BAD_MIN);
+    return (struct rule_state){
+        .name = tw_burn_rule_name(rule),
+        .level = level_of(state, tw_burn_rule_pages(rule)),
+        .value = state == TW_BURN_UNUSABLE ? 0 : lower_burn(row, rule, false),
+    };
+}
+
+static struct rule_state state_of_low(const struct tw_objective_stats *row, enum tw_burn_rule rule)
+{
+    bool is_low = tw_budget_judge(row->budget, rule, TW_BURN_BAD_MIN) == TW_BURN_LOW_TRAFFIC;
+    return (struct rule_state){
+        .name = rule == TW_BURN_FAST ? "fast-low-traffic" : "medium-low-traffic",
+        .level = is_low ? RULE_TICKET : RULE_QUIET,
+        .value = is_low ? lower_burn(row, rule, true) : 0,
+    };
+}
+
+static struct rule_state state_of_trickle(const struct tw_objective_stats *row)
+{
+    struct tw_trickle_plan plan = tw_burn_trickle_plan(
+        row->spec.target_ppm, tw_budget_window_s(row->budget), TW_BURN_BAD_MIN);
+    enum tw_burn_state state = tw_budget_trickle(row->budget, TW_BURN_BAD_MIN);
+    int64_t bad = tw_budget_burnt(row->budget, plan.window).bad;
+    return (struct rule_state){
+        .name = "trickle",
+        .level = level_of(state, false),
+        .value = state == TW_BURN_UNUSABLE ? 0 : (double)bad,
+    };
+}
+
+static struct rule_state state_of_absence(const struct tw_objective_stats *row)
+{
+    struct tw_absence absence = tw_budget_absence(row->budget, TW_BURN_ABSENT_MIN);
+    bool is_open = absence.state == TW_ABSENCE_QUIET || absence.state == TW_ABSENCE_FIRING;
+    return (struct rule_state){
+        .name = "absence",
+        .level = absence.state == TW_ABSENCE_FIRING ? RULE_PAGES : RULE_QUIET,
+        .value = is_open ? (double)absence.silent_s : 0,
+    };
+}
+
+static struct rule_state state_of_rule(const struct tw_objective_stats *row, size_t rule)
+{
+    switch (rule) {
+    case TW_OBJECTIVE_TRICKLE:
+        return state_of_trickle(row);
+    case TW_OBJECTIVE_ABSENCE:
+        return state_of_absence(row);
+    case TW_OBJECTIVE_FAST_LOW:
+        return state_of_low(row, TW_BURN_FAST);
+    case TW_OBJECTIVE_MEDIUM_LOW:
+        return state_of_low(row, TW_BURN_MEDIUM);
+    default:
+        break;
     }
-    const enum tw_burn_rule burn = (enum tw_burn_rule)rule;
-    *ret_name = tw_burn_rule_name(burn);
-    return level_of(tw_budget_judge(row->budget, burn, TW_BURN_BAD_MIN), tw_burn_rule_pages(burn));
+    return state_of_burn(row, (enum tw_burn_rule)rule);
+}
+
+static int emit_rule(struct tw_emission *self, struct tw_objective_stats *row, size_t rule)
+{
+    struct rule_state state = state_of_rule(row, rule);
+    struct tw_series_title title = {.kind = TW_SERIES_LAST,
+                                    .divisor = 1,
+                                    .metric = "objective_rule",
+                                    .name = {"objective", "rule"},
+                                    .value = {row->name, state.name}};
+    bool is_there = row->definition != NULL;
+    int rc =
+        tw_emit_sparse(self, &row->rule_last[rule], &title, is_there ? state.level : RULE_QUIET);
+    title.metric = "objective_rule_value";
+    title.divisor = VALUE_DIVISOR;
+    int64_t value = is_there ? (int64_t)(state.value * VALUE_DIVISOR) : 0;
+    return rc == TW_OK ? tw_emit_sparse(self, &row->rule_value_last[rule], &title, value) : rc;
 }
 
 static int emit_objectives(struct tw_emission *self)
@@ -157,16 +241,8 @@ static int emit_objectives(struct tw_emission *self)
     struct tw_tracker *tracker = self->tracker;
     int rc = TW_OK;
     for (size_t i = 0; i < tracker->objective_count && rc == TW_OK; i++) {
-        struct tw_objective_stats *row = &tracker->objectives[i];
         for (size_t k = 0; k < TW_OBJECTIVE_RULES && rc == TW_OK; k++) {
-            struct tw_series_title title = {.kind = TW_SERIES_LAST,
-                                            .divisor = 1,
-                                            .metric = "objective_rule",
-                                            .name = {"objective", "rule"},
-                                            .value = {row->name}};
-            int64_t level = rule_of(row, k, &title.value[1]);
-            rc = tw_emit_sparse(self, &row->rule_last[k], &title,
-                                row->definition == NULL ? RULE_QUIET : level);
+            rc = emit_rule(self, &tracker->objectives[i], k);
         }
     }
     return rc;
@@ -292,7 +368,7 @@ static int emit_intake(struct tw_emission *self)
 size_t tw_emit_alerts_room(const struct tw_tracker *self)
 {
     size_t room = TW_TRACK_INTAKE_COUNT + (size_t)TW_WATERMARK_SYSTEMS * 4 + 1 + self->heard_count +
-                  self->objective_count * TW_OBJECTIVE_RULES;
+                  self->objective_count * TW_OBJECTIVE_RULES * 2;
     for (size_t i = 0; i < TW_WATERMARK_SYSTEMS; i++) {
         room += (size_t)__builtin_popcount(self->system_failures[i].changed) +
                 (size_t)__builtin_popcount(self->system_retries[i].changed);
@@ -360,6 +436,7 @@ void tw_emit_alerts_settle(struct tw_tracker *self)
     for (size_t i = 0; i < self->objective_count && has_past; i++) {
         for (size_t k = 0; k < TW_OBJECTIVE_RULES; k++) {
             say_once(&self->objectives[i].rule_last[k]);
+            say_once(&self->objectives[i].rule_value_last[k]);
         }
     }
     for (size_t i = 0; i < self->heard_count; i++) {

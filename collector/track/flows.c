@@ -162,6 +162,7 @@ static int objective_stats_of(struct tw_tracker *self, const struct tw_wf_object
     }
     for (size_t i = 0; i < TW_OBJECTIVE_RULES; i++) {
         gauge_init(&row->rule_last[i]);
+        gauge_init(&row->rule_value_last[i]);
     }
     row->name = strdup(objective->name);
     int rc = row->name == NULL ? TW_ENOMEM : objective_set(self, row, objective);

@@ -255,10 +255,13 @@ struct tw_system_lag {
     double out_per_s;
 };
 
-/* Rules of an objective: the burn rates, then these. */
+/* Rules of an objective: the burn rates, then these. The last two: a rule that pages is held back
+ * by nothing but too little traffic. */
 enum {
     TW_OBJECTIVE_TRICKLE = TW_BURN_RULE_COUNT,
     TW_OBJECTIVE_ABSENCE,
+    TW_OBJECTIVE_FAST_LOW,
+    TW_OBJECTIVE_MEDIUM_LOW,
     TW_OBJECTIVE_RULES,
 };
 struct tw_objective_stats {
@@ -281,6 +284,7 @@ struct tw_objective_stats {
     struct tw_gauge remaining_last;
     struct tw_gauge burn_last[TW_BURN_WINDOW_COUNT];
     struct tw_gauge rule_last[TW_OBJECTIVE_RULES];
+    struct tw_gauge rule_value_last[TW_OBJECTIVE_RULES];
 };
 
 /* --- a version of a workflow ------------------------------------------------------------------ */

@@ -406,10 +406,9 @@ static void set_window(json_t *object, const struct tw_objective_stats *row,
 {
     struct tw_counts counts = tw_budget_burnt(row->budget, window);
     double share = tw_burn_share(window, counts, tw_budget_usual(row->budget));
-    double burn = tw_burn_rate(row->spec.target_ppm, counts);
     tw_json_set(object, names[0], json_string(tw_burn_window_name(window)));
     tw_json_set(object, names[1], tw_json_number(share));
-    tw_json_set(object, names[2], tw_json_number(isfinite(share) ? burn * share : burn));
+    tw_json_set(object, names[2], tw_json_number(tw_budget_compared(row->budget, window)));
 }
 
 /* Failures that are too few for burn rates. */

@@ -63,6 +63,7 @@ const struct tw_metric tw_metrics[] = {
     VALUE_OF("step_drain", SECONDS, 10, "step", "workflow"),
     VALUE_OF("step_verdict", COUNT, 10, "step", "workflow"),
     VALUE_OF("objective_rule", COUNT, 10, "objective", "rule"),
+    VALUE_OF("objective_rule_value", COUNT, 10, "objective", "rule"),
     VALUE_OF("store_silent", SECONDS, 60, "store"),
     VALUE_OF("stores_silent", COUNT, 10, NULL),
     KNOWN_OF("system_silent", SECONDS, "system"),

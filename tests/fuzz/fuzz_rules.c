@@ -73,7 +73,8 @@ static void say(const struct tw_rule *rule, const char *text, struct tw_str valu
     for (size_t i = 0; text != NULL && i < sizeof values / sizeof values[0]; i++) {
         struct tw_str said = TW_STR_NULL;
         tw_arena_init(&arena, 65536);
-        if (tw_rule_say(&arena, rule, text, &labels, values[i], &said) != TW_OK ||
+        if (tw_rule_say(&arena, rule, text, &labels, (struct tw_rule_numbers){values[i], values[i]},
+                        &said) != TW_OK ||
             said.len > most || said.ptr[said.len] != '\0') {
             abort();
         }

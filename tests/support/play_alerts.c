@@ -239,7 +239,7 @@ static void say(struct play_alerts *self, int64_t at_s, const struct tw_alert_ch
     check(tw_labels_json(&self->arena, &alert->labels, &labels), "labels");
     if (alert->rule != NULL) {
         check(tw_rule_say(&self->arena, alert->rule, alert->rule->summary, &alert->labels,
-                          alert->value, &summary),
+                          (struct tw_rule_numbers){alert->value, alert->limit}, &summary),
               "summary");
     }
     json_t *value = isfinite(alert->value) ? json_real(alert->value) : json_null();

@@ -48,16 +48,19 @@ static const struct {
 };
 static const char *const objectives[] = {"month", "week"};
 
-#define RULE(name, rule, above, more)                                                   \
-    "  - {alert: " name ", title: t, severity: warning, summary: s, burn: {rule: " rule \
-    "}, above: " above more "}\n"
+#define RULE(name, rule, above, more)                     \
+    "  - {alert: " name ", title: t, severity: warning, " \
+    "summary: '{{value}} of {{threshold}}', burn: {rule: " rule "}, above: " above more "}\n"
 static const char rules_text[] =
     "name: burn\nrules:\n" RULE("BudgetBurnFast", "fast", "1", ", keep-firing-for: 5min")
         RULE("BudgetBurnMedium", "medium", "1", ", keep-firing-for: 15min")
             RULE("BudgetBurnSlow", "slow", "0", ", for: 15min, keep-firing-for: 30min")
                 RULE("BudgetBurnTrend", "trend", "0", ", for: 1h, keep-firing-for: 1h")
                     RULE("FailuresTrickle", "trickle", "0", ", keep-firing-for: 30min")
-                        RULE("DecisionsAbsent", "absence", "0", ", for: 2min");
+                        RULE("DecisionsAbsent", "absence", "0", ", for: 2min")
+                            RULE("FastLow", "fast-low-traffic", "0", ", keep-firing-for: 30min")
+                                RULE("MediumLow", "medium-low-traffic", "0",
+                                     ", keep-firing-for: 30min");
 
 struct change {
     int64_t at_s; /* after NOW_S */
@@ -290,6 +293,33 @@ static int fired(struct world *self, const char *alert, const char *objective, i
     return count;
 }
 
+/* What it says of the first one of this name that fired since then. */
+static void expect_said(struct world *self, const char *alert, const char *objective,
+                        int64_t since_s, const double within[2], const char *limit)
+{
+    (void)fflush(self->out);
+    for (char *at = self->text; *at != '\0'; at += strcspn(at, "\n") + 1) {
+        json_t *row = json_loadb(at, strcspn(at, "\n"), 0, NULL);
+        const char *summary = json_string_value(json_object_get(row, "summary"));
+        const char *of =
+            json_string_value(json_object_get(json_object_get(row, "labels"), "objective"));
+        bool is_it = strcmp(json_string_value(json_object_get(row, "alert")), alert) == 0 &&
+                     strcmp(json_string_value(json_object_get(row, "what")), "firing") == 0 &&
+                     of != NULL && strcmp(of, objective) == 0 &&
+                     json_integer_value(json_object_get(row, "at")) - NOW_S > since_s;
+        if (is_it) {
+            double value = json_real_value(json_object_get(row, "value"));
+            if (!(value > within[0] && value <= within[1]) || strstr(summary, limit) == NULL) {
+                fail_msg("%s of %s: %g, %s", alert, objective, value, summary);
+            }
+            json_decref(row);
+            return;
+        }
+        json_decref(row);
+    }
+    fail_msg("%s of %s did not fire", alert, objective);
+}
+
 /* ---- the table ------------------------------------------------------------------------------- */
 
 static void burn__total_outage__each_row_fires_and_stops_as_computed(void **state)
@@ -312,6 +342,12 @@ static void burn__total_outage__each_row_fires_and_stops_as_computed(void **stat
         assert_int_equal(world.expected_count[row][i % 2], 2);
         assert_true(after_s >= least_s && after_s <= told_s[row][i % 2] + TICK_S);
     }
+    /* Each decision is a 360th of the hour: 0.28 of a burn rate; a 2,160th of six: 0.05. The minute
+     * that is not over makes them a little more. */
+    expect_said(&world, "BudgetBurnFast", "month", 0, (double[]){14.4, 14.7}, " of 14.4x");
+    expect_said(&world, "BudgetBurnFast", "week", 0, (double[]){13.44, 13.74}, " of 13.4x");
+    expect_said(&world, "BudgetBurnMedium", "month", 0, (double[]){6, 6.06}, " of 6x");
+    expect_said(&world, "BudgetBurnMedium", "week", 0, (double[]){3.5, 3.56}, " of 3.5x");
     close_world(&world);
 }
 
@@ -391,6 +427,10 @@ static void burn__a_quiet_night_and_a_day_without_sales__page_for_nothing(void *
     assert_true(exceeds(&world, 5, rows[0].part[1], rows[0].whole[1]));
     assert_int_equal(fired(&world, "BudgetBurnFast", "week", night_s, &first_s), 0);
     assert_int_equal(fired(&world, "BudgetBurnMedium", "week", night_s, &first_s), 0);
+    /* A ticket says so, with the burn rate of what was decided. */
+    assert_int_equal(fired(&world, "FastLow", "week", night_s, &first_s), 1);
+    expect_said(&world, "FastLow", "week", night_s, (double[]){13.44, 100}, "x of 13.4x");
+    assert_int_equal(fired(&world, "FastLow", "month", 0, &first_s), 1);
     live_well(&world, 10 * HOUR_S);
     /* Nothing is decided any more: X * (1 - T) of an hour and two minutes, to the minute. */
     int64_t silent_s = world.now_s;
@@ -399,6 +439,8 @@ static void burn__a_quiet_night_and_a_day_without_sales__page_for_nothing(void *
     }
     assert_int_equal(fired(&world, "BudgetBurnFast", "week", silent_s, &first_s), 0);
     assert_int_equal(fired(&world, "DecisionsAbsent", "week", silent_s, &first_s), 1);
+    expect_said(&world, "DecisionsAbsent", "week", silent_s, (double[]){604, 900},
+                "min of 10 min 04 s");
     int64_t told_s = first_s - silent_s - 120; /* its `for` */
     assert_in_range(told_s, 484 + 120 - 60, 484 + 120 + 60);
     close_world(&world);
@@ -418,6 +460,7 @@ static void burn__few_failures_among_few__are_a_ticket(void **state)
     }
     assert_int_equal(fired(&world, "FailuresTrickle", "month", 0, &first_s), 1);
     assert_int_equal(first_s, 16 * 900 + TICK_S); /* with the third */
+    expect_said(&world, "FailuresTrickle", "month", 0, (double[]){2, 3}, "3 of 2");
     assert_int_equal(fired(&world, "BudgetBurnFast", "month", 0, &first_s), 0);
     close_world(&world);
 }

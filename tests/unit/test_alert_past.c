@@ -34,6 +34,9 @@ static const struct written some_series[] = {
     {"objective_burn", "{\"objective\":\"sales-complete\",\"window\":\"1h\"}", TW_SERIES_LAST,
      1000000},
     {"store_waiting", "{\"store\":\"0007\"}", TW_SERIES_LAST, 1},
+    {"objective_rule", "{\"objective\":\"sales-complete\",\"rule\":\"fast\"}", TW_SERIES_LAST, 1},
+    {"objective_rule_value", "{\"objective\":\"sales-complete\",\"rule\":\"fast\"}", TW_SERIES_LAST,
+     1000000},
 };
 #define SOME   (sizeof some_series / sizeof some_series[0])
 #define STORES (TW_PAST_SERIES_MAX + 1) /* with a series each, on the last day */
@@ -57,14 +60,16 @@ static const char rules_text[] =
     "  - {alert: Store, title: S, severity: info, summary: s, above: 10, for: 5min,\n"
     "     when: {metric: store_waiting, by: [store], over: 1min},\n"
     "     hours: {weekdays: [mon, tue, wed, thu, fri], times: [\"08:00-20:00\"]}}\n"
+    "  - {alert: Paging, title: P, severity: critical, summary: s, above: 1, for: 1min,\n"
+    "     burn: {rule: fast}}\n"
     "  - {alert: Unproven, title: U, severity: info, summary: s, above: 0,\n"
     "     when: {metric: replay_unproven}}\n"
     "  - {alert: Always, title: A, severity: info, summary: s, above: 1,\n"
     "     when: {metric: open_runs}}\n"
     "  - {alert: Stores, title: S, severity: info, summary: s, above: 10,\n"
     "     when: {metric: store_failed, by: [store], over: 1min}}\n";
-#define RULES    8
-#define COMPARED 5 /* the first of them */
+#define RULES    9
+#define COMPARED 6 /* the first of them */
 
 struct span {
     char labels[256];
@@ -135,6 +140,12 @@ static bool value_of(size_t which, int64_t bucket_s, int64_t *ret_value)
     case 6:
         *ret_value = is_episode(bucket_s, 7, 3) ? 20 : 3;
         return bucket_s % 60 == 50;
+    case 7:
+        *ret_value = is_episode(bucket_s, 8, 9) ? 2 : 0;
+        return *ret_value > 0;
+    case 8:
+        *ret_value = is_episode(bucket_s, 8, 9) ? 21300000 : 3000000;
+        return true;
     default: /* a store: every other half hour, of some more than of others */
         *ret_value = bucket_s / 1800 % 2 == 0 ? 20 + (int64_t)(which - SOME) : 0;
         return bucket_s % 60 == 50 && bucket_s >= START_S + (DAYS - 1) * DAY_S;
@@ -405,6 +416,23 @@ static void past__lines__are_the_furthest_values_by_the_labels_of_the_rule(void 
     tw_arena_fini(&arena);
 }
 
+static void past__burn_rule__shows_burn_rates_against_the_factor_of_its_objective(void **state)
+{
+    (void)state;
+    int64_t end_s = START_S + DAYS * DAY_S;
+    struct tw_arena arena;
+    struct tw_past past = {0};
+    tw_arena_init(&arena, (size_t)64 << 20);
+    try_rule(&world.rules->items[5], end_s - DAY_S, end_s, &arena, &past);
+    assert_true(past.span_count > 0);
+    for (size_t i = 0; i < past.span_count; i++) {
+        assert_true(fabs(past.spans[i].peak - 21.3) < 1e-9);
+    }
+    assert_int_equal(past.line_count, 1);
+    assert_true(fabs(past.lines[0].limit - 14.88) < 1e-9); /* December */
+    tw_arena_fini(&arena);
+}
+
 static void past__more_than_is_shown__is_counted(void **state)
 {
     (void)state;
@@ -412,7 +440,7 @@ static void past__more_than_is_shown__is_counted(void **state)
     struct tw_arena arena;
     struct tw_past past = {0};
     tw_arena_init(&arena, (size_t)64 << 20);
-    try_rule(&world.rules->items[7], end_s - HOUR_S, end_s, &arena, &past);
+    try_rule(&world.rules->items[8], end_s - HOUR_S, end_s, &arena, &past);
     assert_int_equal(past.span_count, STORES);
     assert_int_equal(past.fired, STORES);
     assert_int_equal(past.line_count, TW_PAST_SERIES_MAX);
@@ -422,8 +450,8 @@ static void past__more_than_is_shown__is_counted(void **state)
         (void)snprintf(store, sizeof store, "%zu", STORES - 1 - i);
         assert_true(tw_str_is(tw_labels_get(&past.lines[i].labels, "store"), store));
     }
-    try_rule(&world.rules->items[7], end_s - DAY_S, end_s, &arena, &past);
-    assert_int_equal(past.fired, world.span_count[7]);
+    try_rule(&world.rules->items[8], end_s - DAY_S, end_s, &arena, &past);
+    assert_int_equal(past.fired, world.span_count[8]);
     assert_true(past.fired > TW_PAST_SPANS_MAX);
     assert_int_equal(past.span_count, TW_PAST_SPANS_MAX);
     tw_arena_fini(&arena);
@@ -458,8 +486,8 @@ static void past__what_it_cannot_know__is_said(void **state)
     expect_doubt(0, START_S - 3 * DAY_S, START_S - DAY_S, "nothing is known of this time");
     expect_doubt(0, START_S + 2 * DAY_S, START_S + 2 * DAY_S + HOUR_S, "only coarser values");
     expect_doubt(2, START_S + DAY_S, START_S + 3 * DAY_S, "what is usual was not known");
-    expect_doubt(6, end_s - HOUR_S, end_s, "it held already when looking began");
-    expect_doubt(5, end_s - HOUR_S, end_s, "not kept as a series");
+    expect_doubt(7, end_s - HOUR_S, end_s, "it held already when looking began");
+    expect_doubt(6, end_s - HOUR_S, end_s, "not kept as a series");
 }
 
 /* What it answers, of the first rule. */
@@ -649,6 +677,7 @@ int main(void)
         cmocka_unit_test(past__the_last_day__is_what_was_live_to_the_second),
         cmocka_unit_test(past__longer_than_a_day__is_what_was_live_to_the_minute),
         cmocka_unit_test(past__lines__are_the_furthest_values_by_the_labels_of_the_rule),
+        cmocka_unit_test(past__burn_rule__shows_burn_rates_against_the_factor_of_its_objective),
         cmocka_unit_test(past__more_than_is_shown__is_counted),
         cmocka_unit_test(past__what_it_cannot_know__is_said),
         cmocka_unit_test(usual__mean_of_the_same_hour_of_the_five_weeks_before),

@@ -260,7 +260,8 @@ static const struct {
     {"below: 1\nburn: {rule: fast}\n", "t.yaml:1: rules: with burn there is above alone\n"},
     {"burn: {}\n", "t.yaml:3: burn: the key \"rule\" is missing\n"},
     {"burn: {rule: quick}\n",
-     "t.yaml:3: burn.rule: \"quick\" is none of: fast medium slow trend trickle absence\n"},
+     "t.yaml:3: burn.rule: \"quick\" is none of: fast medium slow trend trickle absence "
+     "fast-low-traffic medium-low-traffic\n"},
     {"burn: {rule: fast, objective: sale-posted}\n",
      "t.yaml:3: burn.objective: there is no objective \"sale-posted\"\n"},
     {"burn: {rule: slow, objective: sales-complet}\n",

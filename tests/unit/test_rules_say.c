@@ -108,6 +108,104 @@ static void rule_value__counts__have_commas(void **state)
     check_numbers("when: {metric: received}", numbers, sizeof(numbers) / sizeof(numbers[0]));
 }
 
+static const struct tw_rules *burn_of(const char *burn)
+{
+    char yaml[256];
+    (void)snprintf(yaml, sizeof(yaml), "alert: Test\nseverity: warning\nburn: %s\n", burn);
+    return rules_kit_taken(&kit, yaml);
+}
+
+static void rule_value__burn_rules__are_told_in_what_they_compare(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *burn;
+        const char *unit;
+        double value;
+        const char *said;
+    } rows[] = {
+        {"{rule: fast}", "burn", 0, "0x"},
+        {"{rule: medium}", "burn", 0.98, "0.98x"},
+        {"{rule: slow}", "burn", 6, "6x"},
+        {"{rule: trend}", "burn", 14.4, "14.4x"},
+        {"{rule: fast-low-traffic}", "burn", 21.345, "21.3x"},
+        {"{rule: medium-low-traffic}", "burn", 99.94, "99.9x"},
+        {"{rule: fast}", "burn", 99.96, "100x"},
+        {"{rule: fast}", "burn", 1234.4, "1,234x"},
+        {"{rule: fast}", "burn", (double)NAN, "not known"},
+        {"{rule: trickle}", "count", 3, "3"},
+        {"{rule: absence}", "seconds", 660, "11 min"},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char said[TW_RULE_VALUE_SIZE];
+        const struct tw_rules *set = burn_of(rows[i].burn);
+        const struct tw_rule *rule = &set->items[0];
+        assert_string_equal(tw_rule_unit(rule), rows[i].unit);
+        assert_string_equal(tw_rule_value(rule, rows[i].value, said), rows[i].said);
+        assert_true(tw_rule_has_second(rule));
+        assert_string_equal(rule->share.metric->name, "objective_rule_value");
+        tw_rules_unref(&set);
+    }
+}
+
+#define NOVEMBER INT64_C(1795392000) /* 2026-11-23, of 30 days */
+#define DECEMBER (NOVEMBER + 22 * INT64_C(86400))
+#define FEBRUARY (NOVEMBER + 79 * INT64_C(86400)) /* 2027-02-10 */
+
+static void rule_limit__burn_rules__have_that_of_their_objective_and_month(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *burn;
+        const char *objective;
+        int64_t at_s;
+        double limit; /* NAN: none */
+    } rows[] = {
+        {"{rule: fast}", "sale-posted-in-time", DECEMBER, 14.4}, /* of 30 days */
+        {"{rule: fast-low-traffic}", "sale-posted-in-time", NOVEMBER, 14.4},
+        {"{rule: medium}", "sale-posted-in-time", NOVEMBER, 6},
+        {"{rule: medium-low-traffic}", "sale-posted-in-time", NOVEMBER, 6},
+        {"{rule: slow}", "sale-posted-in-time", NOVEMBER, 3},
+        {"{rule: trend}", "sale-posted-in-time", NOVEMBER, 1},
+        {"{rule: fast}", "sales-complete", NOVEMBER, 14.4}, /* 0.02 * 24 * days */
+        {"{rule: fast}", "sales-complete", DECEMBER, 14.88},
+        {"{rule: fast}", "sales-complete", FEBRUARY, 13.44},
+        {"{rule: trickle}", "sales-complete", NOVEMBER, 2},
+        {"{rule: absence}", "sale-posted-in-time", NOVEMBER, 380}, /* 14.4 * 0.5 % of 1 h: 260 */
+        {"{rule: fast}", "no-such", NOVEMBER, (double)NAN},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const struct tw_rules *set = burn_of(rows[i].burn);
+        double limit = tw_rule_limit(&set->items[0], kit.workflows, tw_str_of(rows[i].objective),
+                                     rows[i].at_s);
+        if (isnan(rows[i].limit) ? !isnan(limit) : !(fabs(limit - rows[i].limit) < 1e-9)) {
+            fail_msg("%s of %s: %g", rows[i].burn, rows[i].objective, limit);
+        }
+        tw_rules_unref(&set);
+    }
+}
+
+static void rule_limits__of_all_objectives__are_those_that_differ(void **state)
+{
+    (void)state;
+    double limits[3];
+    const struct tw_rules *set = burn_of("{rule: fast}");
+    const struct tw_rule *rule = &set->items[0];
+    assert_int_equal(tw_rule_limits(rule, kit.workflows, NOVEMBER, limits, 3), 1);
+    assert_true(fabs(limits[0] - 14.4) < 1e-9);
+    assert_int_equal(tw_rule_limits(rule, kit.workflows, DECEMBER, limits, 3), 2);
+    assert_int_equal(tw_rule_limits(rule, kit.workflows, DECEMBER, limits, 1), 1);
+    tw_rules_unref(&set);
+    set = burn_of("{rule: fast, objective: sales-complete}");
+    assert_int_equal(tw_rule_limits(&set->items[0], kit.workflows, DECEMBER, limits, 3), 1);
+    assert_true(fabs(limits[0] - 14.88) < 1e-9);
+    tw_rules_unref(&set);
+    set = rule_of("when: {metric: open_runs}");
+    assert_int_equal(tw_rule_limits(&set->items[0], kit.workflows, DECEMBER, limits, 3), 1);
+    assert_true(fabs(limits[0] - 2) < 1e-9);
+    tw_rules_unref(&set);
+}
+
 static void rule_say__template__has_its_values(void **state)
 {
     (void)state;
@@ -125,9 +223,11 @@ static void rule_say__template__has_its_values(void **state)
     struct tw_str said = TW_STR_NULL;
     tw_arena_init(&arena, 65536);
     const struct tw_rule *rule = &set->items[0];
-    assert_int_equal(tw_rule_say(&arena, rule, rule->summary, &labels, 125, &said), TW_OK);
+    assert_int_equal(tw_rule_say(&arena, rule, rule->summary, &labels,
+                                 (struct tw_rule_numbers){125, 120}, &said),
+                     TW_OK);
     /* What a label says is no template; one that is missing is empty. */
-    assert_string_equal(said.ptr, "posted {{value}} of sale-posting: 2 min 05 s } 2 s (A title, "
+    assert_string_equal(said.ptr, "posted {{value}} of sale-posting: 2 min 05 s } 2 min (A title, "
                                   "finance)");
     assert_int_equal(said.len, strlen(said.ptr));
     tw_arena_fini(&arena);
@@ -150,14 +250,20 @@ static void rule_say__long_labels__are_cut_between_characters(void **state)
     struct tw_str said = TW_STR_NULL;
     tw_arena_init(&arena, 65536);
     const struct tw_rule *rule = &set->items[0];
-    assert_int_equal(tw_rule_say(&arena, rule, rule->summary, &labels, 1, &said), TW_OK);
+    assert_int_equal(
+        tw_rule_say(&arena, rule, rule->summary, &labels, (struct tw_rule_numbers){1, 1}, &said),
+        TW_OK);
     assert_int_equal(said.len, TW_RULE_SUMMARY_MAX - 1);
     assert_int_equal((unsigned char)said.ptr[said.len - 1], 0xa4);
-    assert_int_equal(tw_rule_say(&arena, rule, rule->description, &labels, 1, &said), TW_OK);
+    assert_int_equal(tw_rule_say(&arena, rule, rule->description, &labels,
+                                 (struct tw_rule_numbers){1, 1}, &said),
+                     TW_OK);
     assert_int_equal(said.len, TW_RULE_TEXT_MAX);
     tw_arena_fini(&arena);
     tw_arena_init(&arena, 16); /* no room */
-    assert_int_equal(tw_rule_say(&arena, rule, rule->summary, &labels, 1, &said), TW_ENOMEM);
+    assert_int_equal(
+        tw_rule_say(&arena, rule, rule->summary, &labels, (struct tw_rule_numbers){1, 1}, &said),
+        TW_ENOMEM);
     tw_arena_fini(&arena);
     tw_rules_unref(&set);
 }
@@ -181,6 +287,9 @@ int main(void)
         cmocka_unit_test(rule_value__seconds__are_the_two_largest_units),
         cmocka_unit_test(rule_value__shares__are_per_cent),
         cmocka_unit_test(rule_value__counts__have_commas),
+        cmocka_unit_test(rule_value__burn_rules__are_told_in_what_they_compare),
+        cmocka_unit_test(rule_limit__burn_rules__have_that_of_their_objective_and_month),
+        cmocka_unit_test(rule_limits__of_all_objectives__are_those_that_differ),
         cmocka_unit_test(rule_say__template__has_its_values),
         cmocka_unit_test(rule_say__long_labels__are_cut_between_characters),
         cmocka_unit_test(severity__words__go_there_and_back),

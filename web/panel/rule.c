@@ -15,26 +15,48 @@ static enum tw_panel_unit unit_of(const struct tw_rule *rule)
     if (strcmp(unit, "seconds") == 0) {
         return TW_UNIT_SECONDS;
     }
+    if (strcmp(unit, "burn") == 0) {
+        return TW_UNIT_BURN;
+    }
     return strcmp(unit, "share") == 0 ? TW_UNIT_SHARE : TW_UNIT_COUNT;
 }
 
-void tw_rule_panel_init(struct tw_rule_panel *self, const struct tw_rule *rule)
+/* Burn rules may have several: those of objectives whose windows differ. */
+static size_t find_limits(const struct tw_rule_scene *scene, double limits[TW_PANEL_LINES_MAX])
+{
+    struct tw_str objective =
+        scene->labels == NULL ? TW_STR_NULL : tw_labels_get(scene->labels, "objective");
+    if (objective.len == 0) {
+        return tw_rule_limits(scene->rule, scene->workflows, scene->at_s, limits,
+                              TW_PANEL_LINES_MAX);
+    }
+    limits[0] = tw_rule_limit(scene->rule, scene->workflows, objective, scene->at_s);
+    return isnan(limits[0]) ? 0 : 1;
+}
+
+void tw_rule_panel_init(struct tw_rule_panel *self, const struct tw_rule_scene *scene)
 {
     static const char threshold[] = "threshold";
+    const struct tw_rule *rule = scene->rule;
+    double limits[TW_PANEL_LINES_MAX];
     *self = (struct tw_rule_panel){
-        .series = {.metric = rule->when.metric},
+        .series = {.metric =
+                       rule->burn == TW_RULE_NOT_BURN ? rule->when.metric : rule->share.metric},
         .panel = {.name = rule->name,
                   .title = rule->title != NULL ? rule->title : rule->name,
                   .kind = TW_PANEL_LINE,
                   .unit = unit_of(rule),
                   .range_s = TW_RULE_PANEL_RANGE,
                   .series_count = 1,
-                  .lines = {{.value = rule->threshold,
-                             .title = (char *)(uintptr_t)threshold, /* only read */
-                             .tone = TW_TONE_BAD,
-                             .is_always = true}},
-                  .line_count = 1},
+                  .line_count = find_limits(scene, limits)},
     };
+    for (size_t i = 0; i < self->panel.line_count; i++) {
+        self->panel.lines[i] =
+            (struct tw_panel_line){.value = limits[i],
+                                   .title = (char *)(uintptr_t)threshold, /* only read */
+                                   .tone = TW_TONE_BAD,
+                                   .is_always = true};
+    }
     (void)snprintf(self->id, sizeof self->id, TW_RULE_PANEL_PREFIX "%s", rule->name); /* fits */
     self->panel.id = self->id;
     self->panel.series = &self->series;

@@ -18,8 +18,14 @@ struct tw_rule_panel {
     struct tw_panel_series series;
     char id[80];
 };
-/* Borrows the rule. */
-void tw_rule_panel_init(struct tw_rule_panel *self, const struct tw_rule *rule);
+/* What the picture is of. */
+struct tw_rule_scene {
+    const struct tw_rule *rule;           /* borrowed by the panel */
+    const struct tw_workflows *workflows; /* for the call */
+    const struct tw_labels *labels;       /* of an alert; NULL: of all */
+    int64_t at_s;                         /* thresholds are those of this time */
+};
+void tw_rule_panel_init(struct tw_rule_panel *self, const struct tw_rule_scene *scene);
 
 /* labels: of an alert, its line alone; NULL: all. Results in the arena. */
 int tw_rule_query(struct tw_reader *reader, struct tw_arena *arena, const struct tw_past_ask *ask,

@@ -53,11 +53,17 @@ export function listPath(filter) {
   return "/alerts?" + params;
 }
 
+// Times the rate that uses a budget up exactly: 14.4x.
+function burnText(value) {
+  return (value < 99.95 ? String(Number(value.toPrecision(3))) : count(Math.round(value))) + "x";
+}
+
 // As people read it in the unit of the rule; null: it is not known.
 export function valueText(value, unit) {
   if (value === null || value === undefined) return "unknown";
   if (unit === "seconds") return duration(value);
   if (unit === "share") return percent(value, 1);
+  if (unit === "burn") return burnText(value);
   if (Number.isInteger(value)) return count(value);
   return Math.abs(value) >= 1000 ? count(value) : String(Number(value.toPrecision(4)));
 }

@@ -15,7 +15,7 @@ function valueText(value, unit) {
   if (unit === "share") return percent(value);
   if (unit === "count") return count(value);
   const number = Number(value).toLocaleString(undefined, { maximumSignificantDigits: 4 });
-  return number + (unit.startsWith("per-") ? " a " + unit.slice(4) : "");
+  return number + (unit === "burn" ? "x" : unit.startsWith("per-") ? " a " + unit.slice(4) : "");
 }
 
 // The runs behind a row; what stands for several values, or for none, is no filter.

@@ -49,7 +49,7 @@ function valueText(value, unit) {
   if (unit === "seconds") return duration(value);
   if (unit === "share") return percent(value);
   const number = Number(value).toLocaleString(undefined, { maximumSignificantDigits: 4 });
-  return number + (unit.startsWith("per-") ? " a " + unit.slice(4) : "");
+  return number + (unit === "burn" ? "x" : unit.startsWith("per-") ? " a " + unit.slice(4) : "");
 }
 
 function nameOf(series) {

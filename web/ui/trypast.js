@@ -37,10 +37,16 @@ function stepOf(range, n, unit) {
   return power * [1, 2, 5, 10].find((factor) => factor * power >= rough);
 }
 
+// What it is compared with: one number, but for burn rules, to which each objective gives its own.
+function limitsOf(result) {
+  const all = [result.threshold, ...result.series.series.map((one) => one.threshold)];
+  return [...new Set(all.filter((one) => typeof one === "number"))];
+}
+
 // The scale of values: with 0 and the threshold, and what is above all of them.
 function scaleOf(result, lines) {
   const values = lines.flatMap((one) => one.v).filter((value) => typeof value === "number");
-  if (typeof result.threshold === "number") values.push(result.threshold);
+  values.push(...limitsOf(result));
   let high = 0;
   let low = 0;
   for (const value of values) {
@@ -117,11 +123,7 @@ function picture(result) {
         svg`<path class="grid" d="M${x(tick)} ${TOP}V${height - BOTTOM}" /><text x=${x(tick)} y=${height - 10} text-anchor="middle">${text}</text>`,
     )}
     ${lines.map((one, n) => svg`<path class="line hue${n % HUES}" d=${pathOf(one.v.map((value, i) => [at[i], typeof value === "number" ? y(value) : null]))} />`)}
-    ${
-      typeof result.threshold === "number"
-        ? svg`<path class="limit" d="M${LEFT} ${y(result.threshold)}H${width - RIGHT}" /><text class="limit-text" x=${width - RIGHT - 4} y=${y(result.threshold) - 6} text-anchor="end">${(result.comparison === "below" ? "below " : "above ") + valueText(result.threshold, result.unit)}</text>`
-        : nothing
-    }
+    ${limitsOf(result).map((limit) => svg`<path class="limit" d="M${LEFT} ${y(limit)}H${width - RIGHT}" /><text class="limit-text" x=${width - RIGHT - 4} y=${y(limit) - 6} text-anchor="end">${(result.comparison === "below" ? "below " : "above ") + valueText(limit, result.unit)}</text>`)}
   </svg>`;
 }
 
