@@ -937,7 +937,8 @@ EXTRA_DIST += tests/fuzz/seeds/rules
 ROUTES_LIBS = collector/libnotify.a $(RULES_LIBS) $(PCRE_LIBS)
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/test_notify_routes
-tests_unit_test_notify_routes_SOURCES = tests/unit/test_notify_routes.c $(ALLOC_KIT)
+tests_unit_test_notify_routes_SOURCES = tests/unit/test_notify_routes.c $(ALLOC_KIT) \
+    tests/unit/rules_kit.h
 tests_unit_test_notify_routes_LDFLAGS = $(AM_LDFLAGS) $(ALLOC_WRAPS)
 tests_unit_test_notify_routes_LDADD = $(ROUTES_LIBS) $(CMOCKA_LIBS)
 endif

@@ -8,7 +8,8 @@ is what is no incident: late and shared identifiers, wrong clocks, cancelled ord
 The judge, the groups and what inhibits what are those of the tower (tests/support/play.c); nothing
 is sent. The table: build/alert-table.txt.
 
-ALERT_DAY=all: the whole day; else three hours of it, and one quiet hour.
+ALERT_DAY=all: the whole day; else three hours of it, and one quiet hour. ALERT_SEED: of the estate
+(1).
 """
 import collections
 import json
@@ -24,12 +25,12 @@ from tower import BUILD, config_with, program_path  # noqa: E402
 IS_WHOLE = os.environ.get("ALERT_DAY", "") == "all"
 STORES = 600
 RATE = 20
-SEED = 1
+SEED = int(os.environ.get("ALERT_SEED", "1"))
 HOUR = 3600
 # So few events an hour leave a store without one for a quarter of an hour now and then.
 SILENT_S = 3600
 # Of the rules that look back for hours: tickets of a day with a dozen incidents, told elsewhere.
-TICKETS = "BudgetBurn(Slow|Trend)|FailuresTrickle"
+TICKETS = "BudgetBurn(Slow|Trend|.*LowTraffic)|FailuresTrickle"
 NOTIFY = """
 receivers:
   - {name: duty, pub: [{}]}
@@ -40,44 +41,63 @@ route:
   routes:
     - {receiver: tickets, matchers: ['alertname=~"%s"']}
     - {receiver: shown, matchers: ['severity="info"']}
-    - {receiver: duty, matchers: ['alertname=~"BudgetBurn.*"'], group-wait: 6min}
+    - receiver: duty
+      matchers: ['alertname=~"BudgetBurn.*"']
+      group-wait: 6min
+      group-by: [alertname, workflow]
     - receiver: duty
       matchers: ['workflow!=""']
       group-by: [alertname, cause, objective, workflow]
 """ % TICKETS
 
-# kind; parameters; first and last second of its window; the alert and the labels by which each of
-# its notices is known; seconds from the first symptom in which it is told; receiver.
-Incident = collections.namedtuple("Incident", "kind options from_s for_s alert wanted told_s "
+# kind; parameters; first and last second of its window; the labels by which each of its notices is
+# known, `alertname` among them, and those that there may be, too; seconds from the first symptom in
+# which the last of it is told; receiver.
+Incident = collections.namedtuple("Incident", "kind options from_s for_s wanted told_s may "
                                   "receiver")
 
 
-def incident(kind, options, from_s, for_s, alert, told_s, wanted=({},), receiver="duty"):
-    return Incident(kind, options, from_s, for_s, alert, tuple(wanted), told_s, receiver)
+def incident(kind, options, from_s, for_s, wanted, told_s, may=(), receiver="duty"):
+    return Incident(kind, options, from_s, for_s, tuple(wanted), told_s, tuple(may), receiver)
 
 
-SALE = {"workflow": "sale-posting"}
+def alert(name, **labels):
+    return dict(labels, alertname=name)
+
+
+def of_sale(name, **labels):
+    return alert(name, workflow="sale-posting", **labels)
+
+
 WHOLE = [
-    incident("loss", "p=0.003", 1 * HOUR, 600, "EventsLost", 660),
-    incident("garbage", "p=0.02", 2 * HOUR, 600, "MessagesNotUnderstood", 300),
-    incident("conflict", "p=0.01", 3 * HOUR, 600, "IdentityConflicts", 300),
-    # A cause is told for each workflow in which it is a share. It comes before the outage, after
-    # which for six hours one more failure of a strict objective is one too many.
-    incident("bad-master-data", "p=0.05,max=40", 4 * HOUR, 900, "MasterDataFailures", 600,
-             [SALE, {"workflow": "order-fulfilment"}]),
-    incident("duplicate", "p=0.4", 5 * HOUR, 900, "ManyDuplicates", 1000, receiver="shown"),
-    incident("erp-outage", "", 6 * HOUR, 600, "SystemDown", 180, [{"system": "erp"}]),
-    incident("throttling", "p=1,tries=200", 7.5 * HOUR, 600, "SystemThrottles", 420,
-             [{"system": name} for name in ("cdp", "crm", "loyalty")]),
-    incident("silent-store", "stores=5", 9.25 * HOUR, 5400, "StoresSilent", SILENT_S + 300),
-    incident("double-posting", "p=0.02", 11.5 * HOUR, 600, "DuplicateEffects", 120, [SALE]),
-    incident("store-offline", "stores=5", 12.5 * HOUR, 5400, "StoresSilent", SILENT_S + 300),
-    incident("step-missing", "p=0.1,workflow=sale-posting,step=posted", 14.75 * HOUR, 900,
-             "DeadlinesMissed", 900, [dict(SALE, step="posted")]),
-    incident("step-failed", "p=0.1,again=0,workflow=sale-posting,step=posted", 16 * HOUR, 900,
-             "Rejections", 600, [dict(SALE, step="posted")]),
+    incident("loss", "p=0.003", 1 * HOUR, 600, [alert("EventsLost")], 660),
+    incident("garbage", "p=0.02", 2 * HOUR, 600, [alert("MessagesNotUnderstood")], 300),
+    incident("conflict", "p=0.01", 3 * HOUR, 600, [alert("IdentityConflicts")], 300),
+    # A ticket: so little spends no budget that pages. A cause is told for each workflow in which it
+    # is a share, and of orders there are few.
+    incident("bad-master-data", "p=0.03", 4 * HOUR, 900, [of_sale("MasterDataFailures")], 900,
+             may=[alert("MasterDataFailures", workflow="order-fulfilment")]),
+    incident("duplicate", "p=0.4", 5 * HOUR, 900, [alert("ManyDuplicates")], 1000,
+             receiver="shown"),
+    incident("erp-outage", "", 6 * HOUR, 600, [alert("SystemDown", system="erp")], 180),
+    # CDP is told much beside what is throttled: a ticket. What is sent on to others is little.
+    incident("throttling", "p=1,tries=200", 7.5 * HOUR, 600,
+             [alert("SystemOverloaded", system="crm"), alert("SystemOverloaded", system="loyalty"),
+              alert("SystemThrottles", system="cdp")], 420,
+             may=[alert(name, system=system) for name in ("SystemThrottles", "SystemOverloaded")
+                  for system in ("ecommerce", "marketing")]),
+    incident("silent-store", "stores=5", 9.25 * HOUR, 5400, [alert("StoresSilent")],
+             SILENT_S + 300),
+    incident("double-posting", "p=0.02", 11.5 * HOUR, 600, [of_sale("DuplicateEffects")], 120),
+    incident("store-offline", "stores=5", 12.5 * HOUR, 5400, [alert("StoresSilent")],
+             SILENT_S + 300),
+    # A ticket, more than six hours behind what burned budgets: they would page for both together.
+    incident("step-failed", "p=0.03,again=0,workflow=sale-posting,step=posted", 14.75 * HOUR, 1200,
+             [of_sale("Rejections", step="posted")], 1200),
+    incident("step-missing", "p=0.1,workflow=sale-posting,step=posted", 16 * HOUR, 900,
+             [of_sale("ManyDeadlinesMissed", step="posted")], 900),
     incident("slow-step", "p=0.2,delay=1200,workflow=sale-posting,step=stocked", 17.25 * HOUR, 900,
-             "DeadlinesMissed", 900, [dict(SALE, step="stocked")]),
+             [of_sale("ManyDeadlinesMissed", step="stocked")], 900),
 ]
 # No incidents: they are told to nobody.
 NOISE = ["clock-skew:offset=-120,stores=5", "out-of-order:p=0.2,from=77400,for=600",
@@ -88,15 +108,17 @@ NOISE = ["clock-skew:offset=-120,stores=5", "out-of-order:p=0.2,from=77400,for=6
 # The same fault twice is one to the simulator: the second kind of outage has a time of its own. So
 # have roll-outs, which are many then: an event that is lost makes one of them incomplete, too.
 MUTE = [
-    incident("erp-outage", "mute=1", 1.25 * HOUR, 600, "SystemStuck", 480, [{"system": "erp"}]),
+    incident("erp-outage", "mute=1", 1.25 * HOUR, 600, [alert("SystemStuck", system="erp")], 480),
     incident("ack-missing", "p=0.02,workflow=promotion-rollout", 2.5 * HOUR, 3600,
-             "PromotionNotAcknowledged", 4000, [{"workflow": "promotion-rollout"}]),
+             [alert("PromotionsNotAcknowledged", workflow="promotion-rollout")], 4000),
+    incident("step-failed", "p=0.1,again=0,workflow=sale-posting,step=posted", 5 * HOUR, 900,
+             [of_sale("ManyRejections", step="posted")], 420),
 ]
 SHORT = [
-    incident("garbage", "p=0.02", 600, 300, "MessagesNotUnderstood", 300),
-    incident("erp-outage", "", 2400, 600, "SystemDown", 180, [{"system": "erp"}]),
+    incident("garbage", "p=0.02", 600, 300, [alert("MessagesNotUnderstood")], 300),
+    incident("erp-outage", "", 1200, 600, [alert("SystemDown", system="erp")], 180),
     incident("step-missing", "p=0.1,workflow=sale-posting,step=posted", 6000, 900,
-             "DeadlinesMissed", 900, [dict(SALE, step="posted")]),
+             [of_sale("ManyDeadlinesMissed", step="posted")], 900),
 ]
 SHORT_NOISE = ["clock-skew:offset=-120,stores=5", "out-of-order:p=0.05", "hub:p=0.01"]
 
@@ -194,15 +216,27 @@ def built_in_inhibits():
     return text[text.index("inhibit:\n"):]
 
 
-def is_of(notice, one):
+def is_of(notice, labels):
+    """Whether all it tells of has these labels."""
+    return all(alert["labels"].get(name) == value for alert in notice["body"]["alerts"]
+               for name, value in labels.items())
+
+
+def which(notice, one):
     """The labels of the one notice this is, or None."""
-    alerts = notice["body"]["alerts"]
-    for wanted in one.wanted:
-        if all(alert["labels"]["alertname"] == one.alert and
-               all(alert["labels"].get(name) == value for name, value in wanted.items())
-               for alert in alerts):
-            return wanted
+    for labels in one.wanted + one.may:
+        if is_of(notice, labels):
+            return labels
     return None
+
+
+def name_of(one):
+    return " ".join(sorted({labels["alertname"] for labels in one.wanted}))
+
+
+def fired_of(play, one, until_s):
+    return [row["s"] for row in play.fired if one.from_s <= row["s"] < until_s and
+            any(row["alert"] == labels["alertname"] for labels in one.wanted)]
 
 
 def says(notice):
@@ -214,52 +248,68 @@ def says(notice):
          for alert in notice["body"]["alerts"][:3]])
 
 
+def count_of(labels):
+    return collections.Counter(json.dumps(one, sort_keys=True) for one in labels)
+
+
+def check_shown(tap, play, one, until_s, table):
+    """No more than that: it is nobody's work."""
+    symptom_s = play.symptom(one)
+    fired = [s - symptom_s for s in fired_of(play, one, until_s)]
+    tap.equal(len(fired), 1, "%s: %s is shown once" % (one.kind, name_of(one)))
+    tap.ok(fired and fired[0] <= one.told_s, "%s: shown within %d s" % (one.kind, one.told_s),
+           fired)
+    table.append((one.kind, clock(symptom_s), name_of(one), "%d" % (fired or [-1])[0], "shown",
+                  "0"))
+
+
+def check_told(tap, play, one, until_s, table):
+    """Returns the notices that are of this incident."""
+    symptom_s = play.symptom(one)
+    mine = [notice for notice in play.notices if notice["receiver"] == one.receiver and
+            one.from_s <= notice["s"] < until_s and which(notice, one) is not None]
+    opened = [notice for notice in mine if notice["body"]["status"] == "firing"]
+    ended = [notice for notice in play.notices if notice["body"]["status"] == "resolved" and
+             notice["receiver"] == one.receiver and notice["s"] > one.from_s and
+             which(notice, one) in one.wanted]
+    name = one.kind + (" (mute)" if "mute" in one.options else "")
+    found = count_of(which(notice, one) for notice in opened)
+    wanted = count_of(one.wanted)
+    spare = count_of(one.may)
+    tap.equal(dict(found - spare), dict(wanted), "%s: %s is told once" % (name, name_of(one)))
+    told_s = max((notice["s"] - symptom_s for notice in opened
+                  if which(notice, one) in one.wanted), default=-1)
+    tap.ok(0 <= told_s <= one.told_s, "%s: told within %d s" % (name, one.told_s),
+           "after %d s" % told_s)
+    tap.ok(len(ended) >= len(one.wanted), "%s: its end is told" % name)
+    fired_s = min(fired_of(play, one, until_s), default=symptom_s - 1)
+    table.append((name, clock(symptom_s), name_of(one), "%d" % (fired_s - symptom_s),
+                  "%d" % told_s, "%d" % len(opened)))
+    return opened
+
+
 def check(tap, play, table):
     """Each incident is told once, in time, and nothing else is."""
-    told = [notice for notice in play.notices if notice["receiver"] != "tickets"]
-    opened = [notice for notice in told if notice["body"]["status"] == "firing"]
-    claimed = set()
+    mine = []
     for one in play.incidents:
-        symptom_s = play.symptom(one)
         until_s = min([other.from_s for other in play.incidents if other.from_s > one.from_s] +
                       [play.seconds])
-        if one.receiver == "shown":  # no more than that: it is nobody's work
-            fired = [row["s"] - symptom_s for row in play.fired if row["alert"] == one.alert and
-                     one.from_s <= row["s"] < until_s]
-            tap.equal(len(fired), 1, "%s: %s is shown once" % (one.kind, one.alert))
-            tap.ok(fired and fired[0] <= one.told_s, "%s: shown within %d s" %
-                   (one.kind, one.told_s), fired)
-            table.append((one.kind, clock(symptom_s), one.alert, "%d" % (fired or [-1])[0], "shown",
-                          "0"))
-            continue
-        mine = [(number, notice) for number, notice in enumerate(opened)
-                if one.from_s <= notice["s"] < until_s and notice["receiver"] == one.receiver and
-                is_of(notice, one) is not None]
-        claimed.update(number for number, _ in mine)
-        found = collections.Counter(json.dumps(is_of(notice, one), sort_keys=True)
-                                    for _, notice in mine)
-        wanted = collections.Counter(json.dumps(labels, sort_keys=True) for labels in one.wanted)
-        name = one.kind + (" (mute)" if "mute" in one.options else "")
-        tap.equal(dict(found), dict(wanted), "%s: %s is told once" % (name, one.alert))
-        seconds = max((notice["s"] - symptom_s for _, notice in mine), default=-1)
-        tap.ok(0 <= seconds <= one.told_s,
-               "%s: told within %d s" % (name, one.told_s), "after %d s" % seconds)
-        fired = [row["s"] for row in play.fired if row["alert"] == one.alert and
-                 row["s"] >= one.from_s]
-        ended = [notice for notice in told if notice["body"]["status"] == "resolved" and
-                 notice["s"] > one.from_s and is_of(notice, one) is not None]
-        tap.equal(len(ended) >= len(one.wanted), True, "%s: its end is told" % name)
-        table.append((name, "%s" % clock(symptom_s), one.alert, "%d" %
-                      (min(fired) - symptom_s if fired else -1), "%d" % seconds, "%d" % len(mine)))
+        if one.receiver == "shown":
+            check_shown(tap, play, one, until_s, table)
+        else:
+            mine += check_told(tap, play, one, until_s, table)
     # What is only shown may be open for days: a sale that was lost waits.
-    others = [notice for number, notice in enumerate(opened) if number not in claimed and
-              notice["receiver"] == "duty"]
+    others = [notice for notice in play.notices if notice["body"]["status"] == "firing" and
+              notice not in mine and notice["receiver"] == "duty"]
     tap.equal([says(notice) for notice in others], [], "%s: nothing else is told" % play.name)
     tickets = collections.Counter(alert["labels"]["alertname"] + " " + alert["labels"]["objective"]
                                   for notice in play.notices if notice["receiver"] == "tickets"
                                   and notice["body"]["status"] == "firing"
                                   for alert in notice["body"]["alerts"])
-    tap.note("%s: tickets of budgets: %s" % (play.name, dict(tickets) or "none"))
+    if not play.incidents:
+        tap.equal(dict(tickets), {}, "%s: no ticket, either" % play.name)
+    elif tickets:
+        tap.note("%s: tickets of budgets: %s" % (play.name, dict(tickets)))
 
 
 def clock(seconds):
@@ -293,7 +343,7 @@ def play_all(tap, plays, directory, table):
     """At the same time."""
     if IS_WHOLE:
         plays.append(Play("day", directory, 24 * HOUR, WHOLE, NOISE))
-        plays.append(Play("mute", directory, 5 * HOUR, MUTE, rollouts=30, hour=9))
+        plays.append(Play("mute", directory, 6.5 * HOUR, MUTE, rollouts=78, hour=9))
         plays.append(Play("quiet", directory, 24 * HOUR, []))
     else:
         plays.append(Play("hours", directory, 3 * HOUR, SHORT, SHORT_NOISE, hour=9))

@@ -17,6 +17,7 @@
 
 #include "alloc_kit.h"
 #include "notify/routes.h"
+#include "rules_kit.h"
 
 #define RECEIVERS   "receivers: [{name: ops, browser: [{}]}, {name: night}, {name: lead}]\n"
 #define WHOLE(rest) RECEIVERS "route: {receiver: ops}\n" rest
@@ -84,11 +85,75 @@ static void routes__no_file__browser_alone(void **state)
     assert_int_equal(set->receivers[0].count, 2);
     assert_string_equal(set->receivers[0].items[0].bind, "tcp://127.0.0.1:8465");
     assert_int_equal(set->route_count, 3);
+    assert_int_equal(set->routes[1].group_wait_s, 360); /* a cause is told by then */
     assert_int_equal(set->routes[2].group_by.count, 4); /* not by system */
-    assert_int_equal(set->inhibit_count, 13);
+    assert_int_equal(set->inhibit_count, 20);
     assert_true(set->inhibits[0].follows_system);
     assert_false(set->has_watchdog);
     tw_notify_unref(&set);
+}
+
+/* The labels of an alert of a built-in rule, as far as matchers ask for them. */
+static struct tw_labels labels_of(const struct tw_rule *rule, struct tw_label items[16])
+{
+    size_t count = 0;
+    const char *const derived[] = {"workflow", "system"};
+    items[count++] = (struct tw_label){TW_STR_LIT("alertname"), tw_str_of(rule->name)};
+    items[count++] =
+        (struct tw_label){TW_STR_LIT("severity"), tw_str_of(tw_severity_name(rule->severity))};
+    for (size_t i = 0; i < rule->label_count; i++) {
+        items[count++] =
+            (struct tw_label){tw_str_of(rule->labels[i].name), tw_str_of(rule->labels[i].value)};
+    }
+    for (size_t i = 0; i < rule->by_count; i++) {
+        bool is_objective = strcmp(rule->by[i], "objective") == 0;
+        items[count++] = (struct tw_label){
+            tw_str_of(rule->by[i]), tw_str_of(is_objective ? "till-events-complete" : "some")};
+    }
+    for (size_t i = 0; i < 2; i++) {
+        const struct tw_labels labels = {items, count};
+        if (tw_labels_get(&labels, derived[i]).ptr == NULL && rule->by_count > 0) {
+            items[count++] = (struct tw_label){tw_str_of(derived[i]), TW_STR_LIT("some")};
+        }
+    }
+    return (struct tw_labels){items, count};
+}
+
+/* Every rule that is built in against every other, whatever `equal` would say. */
+static void routes__no_file__a_ticket_hides_no_page(void **state)
+{
+    (void)state;
+    struct rules_kit kit = rules_kit_new("");
+    struct tw_cfg none = {.file = NULL};
+    const struct tw_notify *set = NULL;
+    const struct tw_rules *rules = NULL;
+    size_t pages = 0;
+    size_t tickets = 0;
+    assert_int_equal(tw_notify_load(&none, stderr, &set), TW_OK);
+    assert_int_equal(tw_rules_load(kit.cfg, kit.workflows, stderr, &rules), TW_OK);
+    for (size_t i = 0; i < set->inhibit_count * rules->count * rules->count; i++) {
+        const struct tw_inhibit *inhibit = &set->inhibits[i / rules->count / rules->count];
+        const struct tw_rule *source = &rules->items[i / rules->count % rules->count];
+        const struct tw_rule *target = &rules->items[i % rules->count];
+        struct tw_label items[2][16];
+        const struct tw_labels from = labels_of(source, items[0]);
+        const struct tw_labels to = labels_of(target, items[1]);
+        if (!tw_matchers_match(inhibit->source, &from) ||
+            !tw_matchers_match(inhibit->target, &to)) {
+            continue;
+        }
+        bool is_page = target->severity == TW_SEVERITY_CRITICAL;
+        if (is_page && source->severity != TW_SEVERITY_CRITICAL) {
+            fail_msg("inhibit %zu: %s hides %s", i / rules->count / rules->count, source->name,
+                     target->name);
+        }
+        pages += is_page ? 1 : 0;
+        tickets += is_page ? 0 : 1;
+    }
+    assert_true(pages > 10 && tickets > 10);
+    tw_rules_unref(&rules);
+    tw_notify_unref(&set);
+    rules_kit_fini(&kit);
 }
 
 static void routes__nothing_said__defaults_of_alertmanager(void **state)
@@ -688,6 +753,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(routes__no_file__browser_alone),
+        cmocka_unit_test(routes__no_file__a_ticket_hides_no_page),
         cmocka_unit_test(routes__nothing_said__defaults_of_alertmanager),
         cmocka_unit_test(routes__child__inherits_what_it_does_not_say),
         cmocka_unit_test(routes__every_kind__read_with_its_secrets),
