@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "config/config.h"
 #include "core/clock.h"
@@ -67,6 +68,13 @@ void tw_cli_print_workflows(const struct tw_workflows *set);
 int tw_cli_time(const char *text, tw_wall_t now, tw_wall_t *ret_at);
 /* A number from 0; TW_EINVAL. */
 int tw_cli_number(const char *text, uint64_t *ret_number);
+/* Where an export goes: stdout, or OUT.part until it is whole, whose name is owned by the caller;
+ * and its end, which gives it the name OUT. TW_EXIT_OK, or TW_EXIT_FAILED after one line on stderr.
+ */
+int tw_cli_output_open(const struct tw_cli_command *command, const char *out, char **ret_part,
+                       FILE **ret_file);
+int tw_cli_output_finish(const struct tw_cli_command *command, const char *out, const char *part,
+                         FILE *file);
 /* Flush stdout and say when it failed (disk full, pipe closed). */
 int tw_cli_finish(const struct tw_cli_command *command, int code);
 
@@ -80,6 +88,7 @@ int tw_cmd_user(const struct tw_cli_command *command, int argc, char **argv);
 int tw_cmd_token(const struct tw_cli_command *command, int argc, char **argv);
 int tw_cmd_quarantine(const struct tw_cli_command *command, int argc, char **argv);
 int tw_cmd_plot(const struct tw_cli_command *command, int argc, char **argv);
+int tw_cmd_audit(const struct tw_cli_command *command, int argc, char **argv);
 int tw_cmd_backup(const struct tw_cli_command *command, int argc, char **argv);
 
 #endif

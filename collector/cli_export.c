@@ -93,8 +93,7 @@ static int open_reader(const struct tw_cli_command *command, const char *config,
     return code;
 }
 
-/* Where lines go: stdout, or FILE.part until it is whole. The name is owned by the caller. */
-static int open_output(const struct tw_cli_command *command, const char *out, char **ret_part,
+int tw_cli_output_open(const struct tw_cli_command *command, const char *out, char **ret_part,
                        FILE **ret_file)
 {
     if (out == NULL) {
@@ -112,7 +111,7 @@ static int open_output(const struct tw_cli_command *command, const char *out, ch
                                            tw_errno_text(errno, text, sizeof(text)));
 }
 
-static int finish_output(const struct tw_cli_command *command, const char *out, const char *part,
+int tw_cli_output_finish(const struct tw_cli_command *command, const char *out, const char *part,
                          FILE *file)
 {
     if (out == NULL) {
@@ -133,7 +132,7 @@ static int export_all(const struct tw_cli_command *command, struct tw_reader *re
 {
     char *part = NULL;
     struct output output = {.file = NULL};
-    int code = open_output(command, out, &part, &output.file);
+    int code = tw_cli_output_open(command, out, &part, &output.file);
     if (code != TW_EXIT_OK) {
         goto done;
     }
@@ -148,7 +147,7 @@ static int export_all(const struct tw_cli_command *command, struct tw_reader *re
         }
         goto done;
     }
-    code = finish_output(command, out, part, output.file);
+    code = tw_cli_output_finish(command, out, part, output.file);
     if (code == TW_EXIT_OK && out != NULL) {
         (void)fprintf(stderr, "%llu events in %s\n", (unsigned long long)output.lines, out);
     }

@@ -24,7 +24,10 @@ collector_libstore_a_SOURCES = \
     collector/store/alerts_internal.h collector/store/alerts_read.c \
     collector/store/archive.c collector/store/archive.h \
     collector/store/audit.c collector/store/audit.h collector/store/audit_internal.h \
+    collector/store/audit_attempts.c collector/store/audit_attempts.h \
     collector/store/audit_key.c \
+    collector/store/audit_read.c collector/store/audit_read.h \
+    collector/store/audit_verify.c collector/store/audit_verify.h \
     collector/store/backup.c \
     collector/store/batch.c collector/store/batch.h \
     collector/store/catalogue.c \
@@ -452,6 +455,7 @@ tillwatch_SOURCES = \
     collector/cli.c collector/cli.h \
     collector/cli_access.c collector/cli_access.h \
     collector/cli_config.c \
+    collector/cli_audit.c \
     collector/cli_export.c \
     collector/cli_import.c \
     collector/cli_password.c \

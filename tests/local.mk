@@ -1081,3 +1081,18 @@ check_PROGRAMS += tests/unit/test_migrate_desk
 tests_unit_test_migrate_desk_SOURCES = tests/unit/test_migrate_desk.c
 tests_unit_test_migrate_desk_SOURCES += tests/unit/store_kit.c tests/unit/store_kit.h
 tests_unit_test_migrate_desk_LDADD = $(STORE_TEST_LIBS)
+
+check_PROGRAMS += tests/unit/test_audit
+tests_unit_test_audit_SOURCES = tests/unit/test_audit.c
+tests_unit_test_audit_SOURCES += tests/unit/store_kit.c tests/unit/store_kit.h
+tests_unit_test_audit_LDADD = $(STORE_TEST_LIBS)
+
+check_PROGRAMS += tests/unit/test_audit_attempts
+tests_unit_test_audit_attempts_SOURCES = tests/unit/test_audit_attempts.c
+tests_unit_test_audit_attempts_SOURCES += tests/unit/store_kit.c tests/unit/store_kit.h
+tests_unit_test_audit_attempts_LDADD = $(STORE_TEST_LIBS)
+
+check_PROGRAMS += tests/unit/test_audit_life
+tests_unit_test_audit_life_SOURCES = tests/unit/test_audit_life.c
+tests_unit_test_audit_life_SOURCES += tests/unit/store_kit.c tests/unit/store_kit.h
+tests_unit_test_audit_life_LDADD = $(STORE_TEST_LIBS)

@@ -30,6 +30,7 @@ tw_handler tw_api_replay_plan;
 tw_handler tw_api_replay_plan_items;
 tw_handler tw_api_replay_start;
 tw_handler tw_api_agents;
+tw_handler tw_api_audit;
 tw_handler tw_api_alerts;
 tw_handler tw_api_alert_groups;
 tw_handler tw_api_alert;

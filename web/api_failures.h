@@ -9,6 +9,8 @@
 
 /* The lease's reader of the desk, with the call's deadline. TW_EAGAIN: there is none yet. */
 int tw_api_desk(struct tw_call *call, struct tw_desk_reader **ret_desk);
+/* {state, fault, detail, checked, last} of the audit (owned); null with the error in *ret_rc. */
+json_t *tw_api_audit_state(struct tw_call *call, int *ret_rc);
 /* "7/items" of the path: 7 and "items"; "7": an empty rest. TW_ENOTFOUND: what is named by its
  * number, says the diag. */
 int tw_api_numbered_path(struct tw_call *call, const char *what, uint64_t *ret_number,

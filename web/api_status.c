@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The tower's truth about itself: GET /status, /healthz and /readyz. */
 #include "config.h"
-#include "web/api.h"
+#include "web/api_failures.h"
 #include "web/metrics_alerts.h"
 
 /* Counters by the names of their table. */
@@ -55,6 +55,15 @@ static json_t *age_json(const struct tw_call *call, tw_wall_t at)
     return at.ns == 0 ? json_null() : tw_out_seconds(age < 0 ? 0 : age);
 }
 
+/* null: there is no desk yet, or it cannot be read; `alerts` says why. */
+static json_t *audit_json(struct tw_call *call)
+{
+    int rc = TW_OK;
+    json_t *json = tw_api_audit_state(call, &rc);
+    call->diag.text[0] = '\0'; /* it is no error of this call */
+    return json;
+}
+
 int tw_api_status_json(struct tw_call *call, const struct tw_store_status *status,
                        json_t **ret_json)
 {
@@ -86,6 +95,7 @@ int tw_api_status_json(struct tw_call *call, const struct tw_store_status *statu
     tw_out_set(json, "disk", disk_json(status));
     tw_out_set(json, "sources", sources_json(&summary));
     tw_out_set(json, "alerts", tw_alerts_status_json(call));
+    tw_out_set(json, "audit", audit_json(call));
     *ret_json = json;
     return TW_OK;
 }

@@ -17,6 +17,7 @@ web_libweb_a_SOURCES = \
     web/api_series.c \
     web/api_status.c \
     web/api_failure_acts.c \
+    web/api_audit.c \
     web/api_failures.c web/api_failures.h \
     web/api_replay_acts.c \
     web/api_replay_items.c \

@@ -62,6 +62,7 @@ static const struct tw_web_route table[] = {
     {TW_METHOD_POST, API "/replays/*", TW_ROUTE_NEEDS_STORE, EITHER(REPLAY, APPROVE),
      tw_api_replay_act},
     {TW_METHOD_GET, API "/agents", TW_ROUTE_NEEDS_STORE, SOMEWHERE(READ), tw_api_agents},
+    {TW_METHOD_GET, API "/audit", TW_ROUTE_NEEDS_STORE, MAY(AUDIT), tw_api_audit},
     {TW_METHOD_GET, API "/alerts", TW_ROUTE_NEEDS_STORE, MAY(READ), tw_api_alerts},
     {TW_METHOD_GET, API "/alerts/groups", TW_ROUTE_KEPT_ALERTS, MAY(READ), tw_api_alert_groups},
     {TW_METHOD_POST, API "/alerts/ack", TW_ROUTE_NEEDS_STORE, MAY(ACKNOWLEDGE), tw_api_alerts_ack},
@@ -153,6 +154,7 @@ static const struct tw_web_route table[] = {
     {TW_METHOD_GET, "/silences", TW_ROUTE_NO_STORE, SIGNED_IN, tw_page_index},
     {TW_METHOD_GET, "/notifications", TW_ROUTE_NO_STORE, SIGNED_IN, tw_page_index},
     {TW_METHOD_GET, "/account", TW_ROUTE_NO_STORE, SIGNED_IN, tw_page_index},
+    {TW_METHOD_GET, "/audit", TW_ROUTE_NO_STORE, SIGNED_IN, tw_page_index},
 };
 #define ROUTE_COUNT (sizeof table / sizeof table[0])
 

@@ -467,3 +467,8 @@ int tw_follow_expire(struct tw_follow *self, size_t *ret_count, struct tw_diag *
     }
     return tw_desk_expire(self->desk, status.first_received, TW_FOLLOW_PORTION, ret_count, diag);
 }
+
+int tw_follow_check_audit(struct tw_follow *self, bool is_full, struct tw_diag *diag)
+{
+    return tw_desk_check_audit(self->desk, is_full, self->clock->wall(self->clock), diag);
+}

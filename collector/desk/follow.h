@@ -30,5 +30,7 @@ int tw_follow_once(struct tw_follow *self, size_t *ret_count, struct tw_diag *di
 /* Forget failures that were over before the oldest event that the store still has, a portion of
  * them; *ret_count: how many. */
 int tw_follow_expire(struct tw_follow *self, size_t *ret_count, struct tw_diag *diag);
+/* Whether the audit is what was written: tw_desk_check_audit. */
+int tw_follow_check_audit(struct tw_follow *self, bool is_full, struct tw_diag *diag);
 
 #endif

@@ -10,9 +10,11 @@
 #include "core/log.h"
 #include "desk/follow.h"
 
-#define LOOK_MS  250
-#define AGAIN_MS 5000 /* after an error, which would be the same at once */
-#define EXPIRE_S 3600 /* between two times that what is over for long is forgotten */
+#define LOOK_MS   250
+#define AGAIN_MS  5000 /* after an error, which would be the same at once */
+#define EXPIRE_S  3600 /* between two times that what is over for long is forgotten */
+#define AUDIT_S   60   /* between two looks at what came to the audit */
+#define AUDIT_ALL 1440 /* of these looks, one is at all of it: once a day */
 
 struct tw_follower {
     /* fixed after start */
@@ -26,6 +28,8 @@ struct tw_follower {
     /* owned by the thread */
     struct tw_follow *follow;
     tw_mono_t expire_at; /* the next time */
+    tw_mono_t audit_at;  /* likewise */
+    unsigned audit_looks;
     struct tw_diag last_error;
 };
 
@@ -73,6 +77,21 @@ static int expire(struct tw_follower *self, size_t *ret_count, struct tw_diag *d
     return rc;
 }
 
+/* When nothing else is to be done, once a minute. Failures are followed whatever it comes to. */
+static void check_audit(struct tw_follower *self)
+{
+    struct tw_diag diag = {""};
+    tw_mono_t now = self->clock->mono(self->clock);
+    if (now.ns < self->audit_at.ns) {
+        return;
+    }
+    bool is_full = self->audit_looks++ % AUDIT_ALL == 0;
+    self->audit_at.ns = now.ns + (int64_t)AUDIT_S * TW_NS_PER_S;
+    if (tw_follow_check_audit(self->follow, is_full, &diag) != TW_OK) {
+        complain(self, &diag);
+    }
+}
+
 /* Milliseconds until the next look. */
 static int look(struct tw_follower *self)
 {
@@ -85,6 +104,7 @@ static int look(struct tw_follower *self)
         rc = tw_follow_once(self->follow, &count, &diag);
     }
     if (rc == TW_OK && count == 0) {
+        check_audit(self);
         rc = expire(self, &count, &diag);
     }
     if (rc != TW_OK) {

@@ -4,7 +4,9 @@
 
 #include <stdlib.h>
 
-#include "store/audit.h"
+#include "core/log.h"
+
+#include "store/audit_verify.h"
 #include "store/desk_internal.h"
 #include "store/migrate.h"
 #include "store/replay_items.h"
@@ -68,7 +70,8 @@ struct tw_desk {
     struct tw_items items; /* of replays */
     struct tw_arena place_texts;
     struct tw_setback_place place;
-    unsigned transactions; /* since the last checkpoint */
+    unsigned transactions;      /* since the last checkpoint */
+    struct tw_audit_mark audit; /* verified up to here; id 0: not, or something was wrong */
 };
 
 const char *tw_failure_state_name(enum tw_failure_state state)
@@ -514,6 +517,44 @@ int tw_desk_expire(struct tw_desk *self, tw_wall_t before, size_t limit, size_t 
         tw_desk_abandon(self);
     }
     return rc == TW_OK ? checkpoint(self, diag) : rc;
+}
+
+/* ---- the audit ---- */
+
+static int keep_audit(struct tw_desk *self, tw_wall_t now, struct tw_str fault,
+                      struct tw_str detail, struct tw_diag *diag)
+{
+    sqlite3_stmt *stmt = NULL;
+    int rc = tw_db_prepare(self->db,
+                           "UPDATE meta SET audit_checked = ?1, audit_fault = ?2,"
+                           " audit_detail = ?3",
+                           &stmt, diag);
+    if (rc == TW_OK) {
+        tw_db_bind_int(stmt, 1, now.ns);
+        tw_db_bind_bytes(stmt, 2, fault);
+        tw_db_bind_bytes(stmt, 3, detail);
+        rc = tw_db_run(stmt, diag);
+    }
+    (void)sqlite3_finalize(stmt); /* repeats the error of the step */
+    return rc;
+}
+
+int tw_desk_check_audit(struct tw_desk *self, bool is_full, tw_wall_t now, struct tw_diag *diag)
+{
+    struct tw_audit_verdict verdict = {.fault = TW_AUDIT_NONE};
+    struct tw_diag why = {""};
+    bool is_from = !is_full && self->audit.id > 0;
+    int rc = tw_audit_verify(self->dir, is_from ? &self->audit : NULL, NULL, &verdict, &why);
+    bool is_whole = rc == TW_OK && verdict.fault == TW_AUDIT_NONE;
+    const char *fault = rc != TW_OK ? "unreadable"
+                        : is_whole  ? ""
+                                    : tw_audit_fault_name(verdict.fault);
+    const char *detail = rc != TW_OK ? why.text : verdict.text;
+    self->audit = is_whole ? verdict.last : (struct tw_audit_mark){.id = 0};
+    if (!is_whole) {
+        tw_log(TW_LOG_AUDIT_BROKEN_EVENT, TW_F_CSTR("fault", fault), TW_F_CSTR("reason", detail));
+    }
+    return keep_audit(self, now, tw_str_of(fault), tw_str_of(detail), diag);
 }
 
 /* ---- replays ---- */

@@ -102,6 +102,12 @@ int tw_desk_put(struct tw_desk *self, struct tw_failure *failure, bool is_news, 
 int tw_desk_expire(struct tw_desk *self, tw_wall_t before, size_t limit, size_t *ret_count,
                    struct tw_diag *diag);
 
+/* Look whether the audit is what was written (store/audit_verify.h): all of it the first time, when
+ * something was wrong the last time, and with is_full; otherwise what came since. What was found is
+ * kept for GET /status, and logged (audit_broken) when it is not whole or cannot be read. An error:
+ * it could not be kept. */
+int tw_desk_check_audit(struct tw_desk *self, bool is_full, tw_wall_t now, struct tw_diag *diag);
+
 /* What was seen of a failure that is stored, for items of replays (decision 72). */
 enum tw_seen_what {
     TW_SEEN_DONE,   /* the proof */

@@ -113,7 +113,7 @@ int tw_desk_deed_begin(const struct tw_desk_deed *deed, sqlite3 **ret_db, struct
         .subject = deed->subject,
         .detail = deed->detail,
         .reason = deed->reason,
-        .outcome = TW_STR_LIT("done"),
+        .outcome = deed->outcome.ptr == NULL ? TW_STR_LIT("done") : deed->outcome,
     };
     int rc = tw_desk_open_for_writing(deed->dir, &db, diag);
     rc = rc == TW_OK ? tw_db_exec(db, "BEGIN IMMEDIATE", diag) : rc;

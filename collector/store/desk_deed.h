@@ -16,8 +16,9 @@ struct tw_desk_deed {
     struct tw_str kind;    /* of actor: "user", "token", "system"; absent: "local" */
     struct tw_str address; /* of who asks; absent: not known */
     struct tw_str action;
-    struct tw_str detail; /* absent: nothing more to say */
-    struct tw_str reason; /* absent where none is asked for */
+    struct tw_str detail;  /* absent: nothing more to say */
+    struct tw_str reason;  /* absent where none is asked for */
+    struct tw_str outcome; /* absent: "done" */
     tw_wall_t now;
 };
 /* A connection of its own, for what is nobody's deed; the caller closes it. */

@@ -332,11 +332,14 @@
     " WITHOUT ROWID;"
 
 /* Version 4 of the desk. The audit is a chain (store/audit.h), which the code of this step begins;
- * then the guard stands: what is in the audit stays, and what comes is chained. Who may do what
- * has its own part. */
-#define TW_SQL_DESK_4_AUDIT                   \
-    "ALTER TABLE audit ADD COLUMN kind BLOB;" \
-    "ALTER TABLE audit ADD COLUMN hash BLOB;" \
+ * then the guard stands: what is in the audit stays, and what comes is chained. meta.audit_*: what
+ * the thread `desk` found when it verified it. Who may do what has its own part. */
+#define TW_SQL_DESK_4_AUDIT                                                 \
+    "ALTER TABLE audit ADD COLUMN kind BLOB;"                               \
+    "ALTER TABLE audit ADD COLUMN hash BLOB;"                               \
+    "ALTER TABLE meta ADD COLUMN audit_checked INTEGER NOT NULL DEFAULT 0;" \
+    "ALTER TABLE meta ADD COLUMN audit_fault BLOB NOT NULL DEFAULT x'';"    \
+    "ALTER TABLE meta ADD COLUMN audit_detail BLOB NOT NULL DEFAULT x'';"   \
     "CREATE INDEX audit_by ON audit(actor, id);"
 /* role: a word of access/rights.h; grants: lines of access/grant.h; password: an Argon2id record.
  * disabled: NULL, or since when. session.left_ns: of its absolute time at `seen`. device: marks of
