@@ -177,6 +177,7 @@ dist_uipages_DATA = \
     web/ui/pages/overview.js \
     web/ui/pages/payload.js \
     web/ui/pages/quarantine.js \
+    web/ui/pages/audit.js \
     web/ui/pages/replay.js \
     web/ui/pages/replays.js \
     web/ui/pages/rule.js web/ui/pages/rules.js web/ui/pages/runbook.js \

@@ -40,7 +40,7 @@ struct tw_audit_row {
 void tw_audit_set_key_file(const char *path);
 
 /* Add a row in the transaction that is open on db. Without `kind` it is "local". TW_EINVAL: a text
- * is too long. TW_EDAMAGED: the key is missing, not 32 bytes, or others may read it; the diag says
+ * is too long. TW_EIO: the key is missing, not 32 bytes, or others may read it; the diag says
  * which. As tw_db_exec. */
 int tw_audit_add(sqlite3 *db, const struct tw_audit_row *row, struct tw_diag *diag);
 /* After the commit of what was added: the head is the last row from now on, unless the head that

@@ -21,8 +21,8 @@ struct tw_audit_head {
 
 /* The directory of desk.db, as the connection knows it. `dir` has TW_PATH_MAX bytes. */
 int tw_audit_dir(sqlite3 *db, char *dir, struct tw_diag *diag);
-/* Read the key that belongs to the store in dir. The caller forgets it in every case. TW_EDAMAGED
- * as tw_audit_add; *ret_is_missing (may be NULL) says whether there is none. */
+/* Read the key that belongs to the store in dir. The caller forgets it in every case. TW_EIO as
+ * tw_audit_add; *ret_is_missing (may be NULL) says whether there is none. */
 int tw_audit_key_read(const char *dir, struct tw_audit_key *ret_key, bool *ret_is_missing,
                       struct tw_diag *diag);
 /* A new one where there is none. */

@@ -64,13 +64,13 @@ static int check_key(const char *path, int fd, struct tw_diag *diag)
         return tw_system_error(diag, path, "read");
     }
     if (!S_ISREG(info.st_mode) || info.st_size != TW_AUDIT_KEY_BYTES) {
-        return tw_diag_set(diag, TW_EDAMAGED,
+        return tw_diag_set(diag, TW_EIO,
                            "%s: not a key of the audit (%d bytes): put the right one back, from a "
                            "backup",
                            path, TW_AUDIT_KEY_BYTES);
     }
     if ((info.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
-        return tw_diag_set(diag, TW_EDAMAGED,
+        return tw_diag_set(diag, TW_EIO,
                            "%s: others may read or write this key (mode %03o): chmod 600", path,
                            (unsigned)(info.st_mode & 0777));
     }
@@ -102,7 +102,7 @@ int tw_audit_key_read(const char *dir, struct tw_audit_key *ret_key, bool *ret_i
         *ret_is_missing = is_missing;
     }
     if (is_missing) {
-        return tw_diag_set(diag, TW_EDAMAGED,
+        return tw_diag_set(diag, TW_EIO,
                            "%s: the key of the audit is missing, so nothing can be added to it: "
                            "put it back, from a backup",
                            path);

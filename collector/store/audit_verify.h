@@ -52,7 +52,7 @@ struct tw_audit_verdict {
 /* from: rows up to it are taken for good, which is checked for it alone; NULL: all are looked at.
  * known: it must be in the audit as it says; NULL: nothing is known. TW_OK: the verdict says what
  * was found. TW_ENOTFOUND: there is no desk. TW_EOLDER: it is of a version without a chain.
- * TW_EDAMAGED: the key is missing or wrong in form. Others: as tw_db_open. */
+ * TW_EIO: the key is missing or wrong in form. Others: as tw_db_open. */
 int tw_audit_verify(const char *dir, const struct tw_audit_mark *from,
                     const struct tw_audit_mark *known, struct tw_audit_verdict *ret_verdict,
                     struct tw_diag *diag);

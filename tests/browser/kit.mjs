@@ -47,6 +47,7 @@ export const PAGES = [
   ["event", "/event/1"],
   ["taps", "/taps"],
   ["quarantine", "/quarantine"],
+  ["audit", "/audit"],
 ];
 
 // --- TAP

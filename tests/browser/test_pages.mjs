@@ -83,6 +83,7 @@ async function nothingYet(page) {
     silences: /No silence is active/,
     notifications: /Nothing was told yet|Who is told what/,
     quarantine: /Nothing is in quarantine/,
+    audit: /Nobody has done anything yet/,
   };
   const pages = PAGES.filter(([name]) => Object.hasOwn(wanted, name));
   const silent = [];

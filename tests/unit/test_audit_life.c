@@ -432,7 +432,8 @@ static void change_by_chance(void)
 {
     static const char *const columns[] = {"actor",  "kind",   "address", "action", "subject",
                                           "detail", "reason", "outcome", "hash",   "at"};
-    char text[1024] = UNGUARD;
+    char text[4096] = UNGUARD;
+    size_t at = strlen(text);
     for (uint64_t i = 0; i <= kit_rnd(&kit, 3); i++) {
         char one[256];
         unsigned a = 1 + (unsigned)kit_rnd(&kit, MODEL_ROWS);
@@ -469,9 +470,10 @@ static void change_by_chance(void)
                            a, b);
             break;
         }
-        (void)strncat(text, one, sizeof text - strlen(text) - 1);
+        at += (size_t)snprintf(text + at, sizeof text - at, "%s", one);
     }
-    (void)strncat(text, TW_SQL_AUDIT_GUARD, sizeof text - strlen(text) - 1);
+    at += (size_t)snprintf(text + at, sizeof text - at, "%s", TW_SQL_AUDIT_GUARD);
+    assert_true(at < sizeof text);
     sql(text);
 }
 

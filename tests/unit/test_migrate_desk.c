@@ -181,7 +181,7 @@ static void open__desk_of_version_3__is_chained_once_and_with_its_key_only(void 
     make_desk(3);
     (void)snprintf(key, sizeof key, "%s", kit_path(&kit, TW_AUDIT_KEY_NAME));
     assert_int_equal(mkdir(key, 0700), 0);
-    assert_int_equal(tw_desk_open(kit.dir, &desk, &kit.diag), TW_EDAMAGED);
+    assert_int_equal(tw_desk_open(kit.dir, &desk, &kit.diag), TW_EIO);
     assert_non_null(strstr(kit.diag.text, "not a key of the audit"));
     assert_int_equal(version_of(TW_DESK_NAME), 3);
     assert_int_equal(kit_number(&kit, TW_DESK_NAME, "SELECT count(*) FROM audit"), 2);

@@ -39,6 +39,7 @@ const ROUTES = [
   [/^\/quarantine$/, "quarantine"],
   [/^\/causes$/, "causes"],
   [/^\/account$/, "account"],
+  [/^\/audit$/, "audit"],
 ];
 const RETRY_MS = 5000;
 const view = document.getElementById("view");

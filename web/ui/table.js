@@ -52,8 +52,9 @@ export function csvCell(value) {
   return /[",;\t\r\n]/.test(text) ? '"' + text.replaceAll('"', '""') + '"' : text;
 }
 
-function save(name, type, text) {
-  const url = URL.createObjectURL(new Blob([text], { type }));
+// Give a file to the browser. text: a string, or an array of them.
+export function save(name, type, text) {
+  const url = URL.createObjectURL(new Blob([text].flat(), { type }));
   const anchor = document.createElement("a");
   anchor.href = url;
   anchor.download = name.replaceAll(/[^A-Za-z0-9._-]/g, "-");
