@@ -125,6 +125,11 @@ export function url(path) {
   return environment.TOWER_URL + path;
 }
 
+// Where the store of the tower lies.
+export function stateDirectory() {
+  return environment.TILLWATCH_STATE;
+}
+
 export function fill(what) {
   execFileSync(join(HERE, "fill.py"), [what], {
     env: { ...process.env, ...environment },

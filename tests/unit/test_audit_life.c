@@ -389,7 +389,7 @@ static void list__filters_and_pages__give_each_row_once(void **state)
 
 /* ---- by chance ---- */
 
-static void copy(const char *from, const char *to)
+static void copy_file(const char *from, const char *to)
 {
     char bytes[65536];
     int in = open(from, O_RDONLY | O_CLOEXEC);
@@ -487,7 +487,7 @@ static void model__changes_by_chance__are_found_unless_they_come_to_none(void **
     tw_desk_close(&desk);
     (void)kit_number(&kit, TW_DESK_NAME, "PRAGMA wal_checkpoint(TRUNCATE)");
     (void)snprintf(saved, sizeof saved, "%s", kit_path(&kit, "saved"));
-    copy(kit_path(&kit, TW_DESK_NAME), saved);
+    copy_file(kit_path(&kit, TW_DESK_NAME), saved);
     char *before = rows_text();
     assert_non_null(before);
     for (int round = 0; round < (KIT_IS_SLOW ? 60 : 400); round++) {
@@ -507,7 +507,7 @@ static void model__changes_by_chance__are_found_unless_they_come_to_none(void **
         found += is_whole ? 0 : 1;
         none += is_whole ? 1 : 0;
         free(after);
-        copy(saved, kit_path(&kit, TW_DESK_NAME));
+        copy_file(saved, kit_path(&kit, TW_DESK_NAME));
     }
     assert_true(found > 0 && none > 0);
     check_whole(MODEL_ROWS);
