@@ -41,6 +41,7 @@ static const struct {
     {"GET /api/v1/replays/*", VIEWER},
     {"POST /api/v1/replays/*", OPERATOR},
     {"GET /api/v1/agents", VIEWER_SOMEWHERE},
+    {"GET /api/v1/audit", ADMIN},
     {"GET /api/v1/alerts", VIEWER},
     {"GET /api/v1/alerts/groups", VIEWER},
     {"POST /api/v1/alerts/ack", OPERATOR},
@@ -128,6 +129,7 @@ static const struct {
     {"GET /notifications", SIGNED_IN},
     {"GET /account", SIGNED_IN},
     {"GET /sign-in", ANYBODY},
+    {"GET /audit", SIGNED_IN},
 };
 #define WANTED_COUNT (sizeof wanted / sizeof wanted[0])
 
