@@ -309,6 +309,8 @@ static void forget__password_changed__all_are_strangers(void **state)
 static void try__clock_read_before_the_lock__does_not_go_back(void **state)
 {
     (void)state;
+    assert_int_equal(wrong("bert", "192.0.2.3"), 0);
+    later(10);
     for (int i = 0; i < TW_THROTTLE_ACCOUNT; i++) {
         assert_int_equal(wrong("anna", "192.0.2.1"), 0);
     }
