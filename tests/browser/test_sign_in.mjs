@@ -91,6 +91,7 @@ async function right(page) {
   await page.keyboard.press("Enter");
   await page.waitForURL(url("/runs?state=failed"));
   await settled(page);
+  await until(page, () => document.getElementById("who").textContent !== "");
   same(
     await textOf(page, "#who"),
     "anna",

@@ -226,6 +226,19 @@ function comeAlarm() {
   );
 }
 
+// Whoever signed in finds themselves in the head.
+function showWho() {
+  get("/session").then(
+    (who) => {
+      const link = document.getElementById("who");
+      link.textContent = who.user;
+      link.title = who.user + ", " + who.role + ": sessions, password, sign out";
+      link.hidden = who.sign_in === "none";
+    },
+    () => {}, // the page says it
+  );
+}
+
 // The stream is begun when the first page stands, which is not to wait for it; or when that takes long.
 const FOLLOW_MS = 500;
 const late = setTimeout(follow, FOLLOW_MS);
@@ -236,18 +249,8 @@ function follow() {
   isFollowing = true;
   live.listen();
   comeAlarm();
+  setTimeout(showWho, 0); // after what was drawn
 }
-
-// Whoever signed in finds themselves in the head.
-get("/session").then(
-  (who) => {
-    const link = document.getElementById("who");
-    link.textContent = who.user;
-    link.title = who.user + ", " + who.role + ": sessions, password, sign out";
-    link.hidden = who.sign_in === "none";
-  },
-  () => {}, // the page says it
-);
 
 startClock();
 live.start();
