@@ -83,7 +83,8 @@ def check(tap, facts, rows):
     tap.note(told)
     mine = [status for status, names in told if RULE in names]
     tap.equal(mine, ["firing", "resolved"], "told once, and its end")
-    burns = {"FailuresTrickle", "BudgetBurnFast", "BudgetBurnMedium"}
+    # Of a hundred stores hardly a list reaches all: that pages, too.
+    burns = {"FailuresTrickle", "BudgetBurnFast", "BudgetBurnMedium", "RollOutsNotAcknowledged"}
     tap.equal(sorted({name for _, names in told for name in names} - {RULE} - burns), [],
               "of nothing else but the budget that it spends")
 
