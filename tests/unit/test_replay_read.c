@@ -379,8 +379,8 @@ static void mark__changes_of_replays_and_agents__and_nothing_else_change_it(void
         "UPDATE replay SET phase_detail = CAST('5 of 5' AS BLOB) WHERE id = 1",
         "UPDATE replay SET state = 2, changed = 7 WHERE id = 1",
         "UPDATE replay SET finished = 7 WHERE id = 1",
-        "INSERT INTO audit(id, at, actor, action, subject, outcome, hash)"
-        " VALUES(1, 1, 'a', 'b', 'c', 'd', zeroblob(32))",
+        ("INSERT INTO audit(id, at, actor, action, subject, outcome, hash)"
+         " VALUES(1, 1, 'a', 'b', 'c', 'd', zeroblob(32))"),
         "INSERT INTO agent(name, systems, capacity, is_online, since, heard) VALUES(1,2,3,1,5,5)",
         "UPDATE agent SET is_online = 0, since = 6",
     };
