@@ -81,9 +81,8 @@ static double limit_of(enum tw_rule_burn burn, const struct tw_wf_objective *obj
     if (rate != TW_BURN_RULE_COUNT) {
         return tw_burn_plan(rate, objective->target_ppm, window_s, TW_BURN_BAD_MIN).threshold;
     }
-    return burn == TW_RULE_BURN_TRICKLE
-               ? TW_BURN_BAD_MIN - 1
-               : (double)tw_burn_absence_s(objective->target_ppm, window_s);
+    /* How long nothing may be decided is a matter of the hour: no number stands for it. */
+    return burn == TW_RULE_BURN_TRICKLE ? TW_BURN_BAD_MIN - 1 : (double)NAN;
 }
 
 double tw_rule_limit(const struct tw_rule *rule, const struct tw_workflows *workflows,

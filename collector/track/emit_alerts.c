@@ -142,20 +142,21 @@ struct rule_state {
     double value; /* what it compares, 0 where it cannot be used */
 };
 
-/* The lower of its two burn rates: it fires when both are above its threshold. Those of a rule that
- * is held back by little traffic alone are told without the share of traffic. */
+/* Of a window; of a rule that is held back by little traffic alone without the share of traffic. */
+static double burn_of(const struct tw_objective_stats *row, enum tw_burn_window window, bool is_low)
+{
+    return is_low ? tw_burn_rate(row->spec.target_ppm, tw_budget_burnt(row->budget, window))
+                  : tw_budget_compared(row->budget, window);
+}
+
+/* The lower of its two burn rates: it fires when both are above its threshold. */
 static double lower_burn(const struct tw_objective_stats *row, enum tw_burn_rule rule, bool is_low)
 {
     struct tw_burn_plan plan =
         tw_burn_plan(rule, row->spec.target_ppm, tw_budget_window_s(row->budget), TW_BURN_BAD_MIN);
-    const enum tw_burn_window windows[] = {plan.long_window, plan.short_window};
-    double burns[2];
-    for (size_t i = 0; i < 2; i++) {
-        burns[i] =
-            is_low ? tw_burn_rate(row->spec.target_ppm, tw_budget_burnt(row->budget, windows[i]))
-                   : tw_budget_compared(row->budget, windows[i]);
-    }
-    return burns[0] < burns[1] ? burns[0] : burns[1];
+    double in_long = burn_of(row, plan.long_window, is_low);
+    double in_short = burn_of(row, plan.short_window, is_low);
+    return in_long < in_short ? in_long : in_short;
 }
 
 static struct rule_state state_of_burn(const struct tw_objective_stats *row, enum tw_burn_rule rule)

@@ -343,7 +343,7 @@ def play_all(tap, plays, directory, table):
     """At the same time."""
     if IS_WHOLE:
         plays.append(Play("day", directory, 24 * HOUR, WHOLE, NOISE))
-        plays.append(Play("mute", directory, 6.5 * HOUR, MUTE, rollouts=78, hour=9))
+        plays.append(Play("mute", directory, 6.5 * HOUR, MUTE, rollouts=156, hour=9))
         plays.append(Play("quiet", directory, 24 * HOUR, []))
     else:
         plays.append(Play("hours", directory, 3 * HOUR, SHORT, SHORT_NOISE, hour=9))
