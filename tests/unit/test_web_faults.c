@@ -129,6 +129,7 @@ static void world_fini(struct world *self)
     free(self->lease.overview_text);
     tw_matcher_destroy(&self->lease.matcher);
     tw_workflows_unref(&self->lease.matched);
+    tw_desk_reader_close(&self->lease.desk);
     tw_reader_close(&self->reader);
     tw_streams_destroy(&self->web.streams);
     tw_workflows_unref(&self->web.workflows);
