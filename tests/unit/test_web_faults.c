@@ -8,6 +8,7 @@
 #include "web/router.h"
 #include "web/stream.h"
 
+#include "store/desk_read.h"
 #include "web/readers.h"
 
 #include "store_model.h"
