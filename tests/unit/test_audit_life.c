@@ -533,7 +533,10 @@ static void verify__bytes_of_the_file__are_found_or_change_no_row(void **state)
             continue;
         }
         pages++;
-        for (size_t i = 0; i < sizeof page; i += KIT_IS_SLOW ? 97 : i < 100 || i > 15000 ? 1 : 61) {
+        size_t step = 1;
+        for (size_t i = 0; i < sizeof page; i += step) {
+            bool is_used = i < 100 || i > 15000; /* the head of a page, and its rows */
+            step = is_used ? KIT_IS_SLOW ? 11 : 1 : KIT_IS_SLOW ? 197 : 61;
             uint8_t other = page[i] ^ (uint8_t)(1u << (i % 8));
             struct tw_diag diag = {""};
             assert_int_equal(pwrite(fd, &other, 1, at + (off_t)i), 1);
@@ -552,7 +555,7 @@ static void verify__bytes_of_the_file__are_found_or_change_no_row(void **state)
     (void)close(fd);
     free(before);
     assert_true(pages >= 2); /* the table and an index */
-    assert_true(found > 100);
+    assert_true(found > (KIT_IS_SLOW ? 10 : 100));
     check_whole(3);
 }
 
