@@ -372,9 +372,9 @@ static inline void model_add_random(struct model *self)
 /* `count` random records in commits of random size; partitions of about 200, sealed or not. */
 static inline void model_fill(struct model *self, size_t count, bool with_seals)
 {
-    for (size_t end = self->count + count; self->count < end;) {
+    for (size_t wanted = self->count + count; self->count < wanted;) {
         size_t batch = 1 + model_below(self, 40);
-        for (size_t i = 0; i < batch && self->count < end; i++) {
+        for (size_t i = 0; i < batch && self->count < wanted; i++) {
             model_add_random(self);
         }
         self->starts_partition = self->committed - self->partition_first >= 200;
