@@ -81,6 +81,12 @@ function editor(context, rule) {
         spellcheck="false"
         autocapitalize="off"
         .value=${live(text)}
+        @focus=${(focus) => {
+          // The browser only brings the caret into view, which may leave the first lines, and the
+          // outline, behind the head of the page; and setting the text left the caret at its end.
+          if (state.yaml === undefined) focus.target.setSelectionRange(0, 0);
+          focus.target.scrollIntoView({ block: "nearest" });
+        }}
         @input=${(input) => {
           state.yaml = input.target.value;
           context.update();
