@@ -82,9 +82,8 @@ function editor(context, rule) {
         autocapitalize="off"
         .value=${live(text)}
         @focus=${(focus) => {
-          // The browser only brings the caret into view, which may leave the first lines, and the
-          // outline, behind the head of the page; and setting the text left the caret at its end.
-          if (state.yaml === undefined) focus.target.setSelectionRange(0, 0);
+          // The browser brings only the caret into view, at the end of the text: its beginning and
+          // the outline may stay behind the head of the page.
           focus.target.scrollIntoView({ block: "nearest" });
         }}
         @input=${(input) => {
