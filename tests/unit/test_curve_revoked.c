@@ -297,8 +297,10 @@ static void census__who_came_and_who_did_not__is_told(void **state)
     tw_taps_reload_clients(house->bench.self);
     tap_bench_send(till, 1, "{1}");
     assert_int_equal(receive_of(house, "till").problem, TW_PROBLEM_client);
-    while (refused_for(TW_ZAP_UNKNOWN_KEY) == 0) { /* it connects again, and is asked */
-        assert_true(tap_bench_is_quiet(&house->bench, 5));
+    /* It connects again, and is asked; the handshake may wake the wait without a message. */
+    for (int i = 0; refused_for(TW_ZAP_UNKNOWN_KEY) == 0; i++) {
+        assert_true(i < 10000);
+        (void)tap_bench_is_quiet(&house->bench, 5);
     }
     assert_int_equal(refused_for(TW_ZAP_REMOVED_KEY), 1);
     assert_tells(census_of(house, &census, 4), "\"unknown_key\":1");
